@@ -1,0 +1,75 @@
+"""Apache Beam connector for Data Ingestion Service (DIS), and a durable DIS that runs on a laptop.
+
+Law: importing this package, or one room of it, loads nothing else: public names are looked up when they are first used,
+so that ``beam_dis.client``, ``beam_dis.local`` and the command line never wait for Beam.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from beam_dis.version import __version__
+
+if TYPE_CHECKING:
+    from beam_dis.client.dis_client import DISClient
+    from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
+    from beam_dis.connection import DISConnection
+    from beam_dis.credentials import Credentials
+    from beam_dis.dead_letter import DeadLetter
+    from beam_dis.errors import DISError
+    from beam_dis.options import DISOptions
+    from beam_dis.positions import StartingPosition, StoppingPosition
+    from beam_dis.read import ReadFromDIS, ReadFromDISResult
+    from beam_dis.record import DISRecord
+    from beam_dis.write import WriteToDIS, WriteToDISResult
+
+_HOMES = {
+    "AvroCoder": "beam_dis.coders",
+    "CSVCoder": "beam_dis.coders",
+    "Credentials": "beam_dis.credentials",
+    "DISClient": "beam_dis.client.dis_client",
+    "DISConnection": "beam_dis.connection",
+    "DISError": "beam_dis.errors",
+    "DISOptions": "beam_dis.options",
+    "DISRecord": "beam_dis.record",
+    "DeadLetter": "beam_dis.dead_letter",
+    "JSONCoder": "beam_dis.coders",
+    "ReadFromDIS": "beam_dis.read",
+    "ReadFromDISResult": "beam_dis.read",
+    "StartingPosition": "beam_dis.positions",
+    "StoppingPosition": "beam_dis.positions",
+    "WriteToDIS": "beam_dis.write",
+    "WriteToDISResult": "beam_dis.write",
+}
+
+__all__ = [
+    "AvroCoder",
+    "CSVCoder",
+    "Credentials",
+    "DISClient",
+    "DISConnection",
+    "DISError",
+    "DISOptions",
+    "DISRecord",
+    "DeadLetter",
+    "JSONCoder",
+    "ReadFromDIS",
+    "ReadFromDISResult",
+    "StartingPosition",
+    "StoppingPosition",
+    "WriteToDIS",
+    "WriteToDISResult",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,20 @@
+"""Waiting between attempts: exponential with full jitter.
+
+Law: pure. The n-th delay is uniform in [0, min(ceiling, first * 2**n)]; randomness is a parameter; whoever uses the
+delays keeps the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import random as _random
+
+
+def full_jitter(
+    first: float = 0.05, ceiling: float = 5.0, *, random: Callable[[], float] = _random
+) -> Iterator[float]:
+    """Delays in seconds, without end."""
+    bound = first
+    while True:
+        yield random() * bound
+        bound = min(ceiling, bound * 2)

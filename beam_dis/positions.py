@@ -1,0 +1,144 @@
+"""Where a read starts and where it stops, as the user says it.
+
+Law: values only; they travel in the pipeline and are compared in tests. Turning them into sequence numbers is the work of
+``beam_dis.read.resolve``, from one listing of the stream. The end is exclusive. Times are epoch milliseconds inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER, partition_id, partition_number
+
+
+@dataclass(frozen=True, slots=True)
+class Earliest:
+    """The oldest record that a partition holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Behind the newest record, when the stream is listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtTimestamp:
+    """The first record that arrived at or after ``milliseconds``."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtSequenceNumber:
+    """A number for each partition; pairs of partition id and number, by partition."""
+
+    numbers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AtCheckpoint:
+    """The next number the app committed, and where to start in a partition without one."""
+
+    or_else: StartingPosition
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPosition:
+    """Where a read starts: make one with the class methods."""
+
+    at: Earliest | Latest | AtTimestamp | AtSequenceNumber | AtCheckpoint
+
+    @classmethod
+    def earliest(cls) -> StartingPosition:
+        """The oldest record each partition still holds."""
+        return cls(Earliest())
+
+    @classmethod
+    def latest(cls) -> StartingPosition:
+        """Only records that arrive after the read has listed the stream."""
+        return cls(Latest())
+
+    @classmethod
+    def at_timestamp(cls, time: Any) -> StartingPosition:
+        """The first record that arrived at or after an aware datetime or a Beam Timestamp."""
+        return cls(AtTimestamp(_milliseconds(time)))
+
+    @classmethod
+    def at_sequence_number(cls, numbers: Mapping[int | str, int]) -> StartingPosition:
+        """A sequence number for every partition that is read: ``{0: 17, "shardId-0000000001": 0}``."""
+        return cls(AtSequenceNumber(_numbers(numbers)))
+
+    @classmethod
+    def checkpoint(cls, or_else: StartingPosition | None = None) -> StartingPosition:
+        """Where the app of the read last committed; ``or_else`` (earliest) where it never did."""
+        fallback = cls.earliest() if or_else is None else or_else
+        if not isinstance(fallback, StartingPosition) or isinstance(fallback.at, AtCheckpoint):
+            raise ConfigurationError(
+                f"checkpoint(or_else={or_else!r}): or_else is another StartingPosition, such as StartingPosition.latest()"
+            )
+        return cls(AtCheckpoint(fallback))
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingPosition:
+    """Where a bounded read stops, exclusive: make one with the class methods."""
+
+    at: Latest | AtTimestamp | AtSequenceNumber
+
+    @classmethod
+    def latest(cls) -> StoppingPosition:
+        """Behind the newest record when the read lists the stream."""
+        return cls(Latest())
+
+    @classmethod
+    def at_timestamp(cls, time: Any) -> StoppingPosition:
+        """The first record that arrived at or after a time, which must have passed when the read starts."""
+        return cls(AtTimestamp(_milliseconds(time)))
+
+    @classmethod
+    def at_sequence_number(cls, numbers: Mapping[int | str, int]) -> StoppingPosition:
+        """The first number not read, for every partition that is read."""
+        return cls(AtSequenceNumber(_numbers(numbers)))
+
+
+def canonical_partition_id(partition: int | str) -> str:
+    """``3`` or ``"3"`` or ``"shardId-0000000003"`` → ``"shardId-0000000003"``; ConfigurationError otherwise."""
+    try:
+        return partition_id(partition_number(f"{partition:d}" if isinstance(partition, int) else partition))
+    except (Refusal, TypeError) as error:
+        raise ConfigurationError(
+            f"partition {partition!r} is neither a number nor a partition id such as 'shardId-0000000000'"
+        ) from error
+
+
+def _milliseconds(time: Any) -> int:
+    """An aware datetime, or anything with ``micros`` as Beam's Timestamp, in epoch milliseconds."""
+    if isinstance(time, datetime):
+        if time.tzinfo is None:
+            raise ConfigurationError(
+                f"{time!r} has no time zone: give an aware datetime, such as datetime(2026, 1, 1, tzinfo=timezone.utc)"
+            )
+        return round(time.timestamp() * 1000)
+    micros = getattr(time, "micros", None)
+    if isinstance(micros, int):
+        return micros // 1000
+    raise ConfigurationError(f"{time!r} is neither an aware datetime nor a Beam Timestamp")
+
+
+def _numbers(numbers: Mapping[int | str, int]) -> tuple[tuple[str, int], ...]:
+    if not isinstance(numbers, Mapping) or not numbers:
+        raise ConfigurationError(f"{numbers!r} is not a map of partition to sequence number, such as {{0: 17, 1: 0}}")
+    for partition, number in numbers.items():
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_SEQUENCE_NUMBER:
+            raise ConfigurationError(
+                f"sequence number {number!r} of partition {partition!r} is not an int of 0 to {MAX_SEQUENCE_NUMBER}"
+            )
+    named = {canonical_partition_id(partition): number for partition, number in numbers.items()}
+    if len(named) < len(numbers):
+        raise ConfigurationError(f"{numbers!r} names a partition twice")
+    return tuple(sorted(named.items()))

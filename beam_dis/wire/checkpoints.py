@@ -1,0 +1,51 @@
+"""Messages about checkpoints [§5.3].
+
+Law: a checkpoint is the *next* sequence number an app will read, as the official Kafka adapter commits it;
+one per app, stream and partition; LAST_READ is the only type.
+"""
+
+from __future__ import annotations
+
+from beam_dis.wire.messages import Message, Query
+
+LAST_READ = "LAST_READ"
+
+
+class CommitCheckpointRequest(Message):
+    """POST /v2/{project_id}/checkpoints [T5-56]; answered 201; ``metadata`` at most 1000 characters."""
+
+    app_name: str
+    checkpoint_type: str
+    stream_name: str
+    partition_id: str
+    sequence_number: str
+    metadata: str | None = None
+    stream_id: str | None = None
+    client_id: str | None = None
+    generation_id: int | None = None
+
+
+class GetCheckpointQuery(Query):
+    """GET /v2/{project_id}/checkpoints [T5-58]."""
+
+    stream_name: str
+    partition_id: str
+    app_name: str
+    checkpoint_type: str
+    stream_id: str | None = None
+
+
+class Checkpoint(Message):
+    """A checkpoint [T5-60]; answered 200, ``{}`` where there is none [SDK]."""
+
+    sequence_number: str | None = None
+    metadata: str | None = None
+
+
+class DeleteCheckpointQuery(Query):
+    """DELETE /v2/{project_id}/checkpoints [T5-62]; all partitions where none is named; answered 204."""
+
+    stream_name: str
+    app_name: str
+    checkpoint_type: str | None = None
+    partition_id: str | None = None

@@ -1,0 +1,31 @@
+"""The limits that the service documents, as numbers.
+
+Law: one place; client, sink and local DIS read them here. Bytes count record data before base64 [FAQ dis_faq_0002].
+"""
+
+from __future__ import annotations
+
+import re
+
+MIB = 1024 * 1024
+
+MAX_RECORD_BYTES = MIB
+MAX_BODY_BYTES = 12 * MIB
+MAX_REQUEST_BYTES = {"COMMON": MIB, "ADVANCED": 5 * MIB}
+"""Data of one PutRecords, by stream type; partition keys don't count."""
+
+MAX_REQUEST_RECORDS = 1000
+"""No server limit is documented; the official clients send at most this many [SDK batch.count]."""
+
+DEFAULT_FETCH_BYTES = 2 * MIB
+CURSOR_SECONDS = 300
+DEFAULT_RETENTION_HOURS = 24
+RETENTION_HOURS = range(24, 169)
+PARTITION_QUOTA = {"COMMON": 50, "ADVANCED": 10}
+APP_QUOTA = 100
+MAX_TAGS = 10
+MAX_METADATA_CHARS = 1000
+MAX_CURSOR_CHARS = 512
+
+STREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+APP_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")

@@ -1,0 +1,70 @@
+"""Ranges as the service prints them, partition ids, and the hash that routes a record.
+
+Law: a key hashes to the first eight bytes of its MD5, big-endian, sign bit cleared [SDK PartitionKeyUtils];
+N partitions share 0 .. 2^63-1 in equal parts, the last ends at the top [§5.1.4 for 1 and 2, ours beyond];
+a range prints as ``[lo : hi]``. A sequence number range prints its exclusive end: ``[0 : 0]`` is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import md5
+from typing import NamedTuple
+
+from beam_dis.wire.error_codes import Refusal
+
+MAX_HASH = 2**63 - 1
+MAX_SEQUENCE_NUMBER = 2**63 - 1
+
+_PREFIX = "shardId-"
+_PARTITION_ID = re.compile(r"(?:shardId-)?([0-9]{1,10})")
+_RANGE = re.compile(r"\[\s*(\d+)\s*:\s*(\d+)\s*\]")
+
+
+class Range(NamedTuple):
+    """Two numbers of a printed range; whether ``end`` belongs to it depends on what it counts."""
+
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"[{self.start} : {self.end}]"
+
+
+def parse_range(text: str | None) -> Range | None:
+    """The numbers of ``[lo : hi]``; None for what the service prints while there is none ("[null : null]") [SDK]."""
+    match = _RANGE.fullmatch(text or "")
+    return Range(int(match[1]), int(match[2])) if match else None
+
+
+def partition_id(number: int) -> str:
+    """``0`` → ``"shardId-0000000000"``."""
+    return f"{_PREFIX}{number:010d}"
+
+
+def partition_number(text: str) -> int:
+    """``"shardId-0000000003"`` or ``"3"`` → ``3``; anything else is refused with DIS.4201 [§5.4.1]."""
+    match = _PARTITION_ID.fullmatch(text)
+    if match is None:
+        raise Refusal(4201, text)
+    return int(match[1])
+
+
+def hash_of(partition_key: str) -> int:
+    """Where a partition key falls in 0 .. 2^63-1 [SDK; vectors]."""
+    digest = md5(partition_key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big") & MAX_HASH
+
+
+def explicit_hash(text: str) -> int:
+    """An explicit hash key as a number; refused with DIS.4200 unless it is a decimal of 0 .. 2^63-1 [T5-66]."""
+    if not (text.isascii() and text.isdecimal() and int(text) <= MAX_HASH):
+        raise Refusal(4200, f"explicit_hash_key {text!r} is not a decimal number of 0 to {MAX_HASH}")
+    return int(text)
+
+
+def hash_ranges(count: int) -> list[Range]:
+    """The ranges of ``count`` partitions, both ends inclusive, in partition order."""
+    share = MAX_HASH // count
+    starts = [index * share for index in range(count)]
+    return [Range(lo, hi - 1) for lo, hi in zip(starts, [*starts[1:], MAX_HASH + 1], strict=True)]

@@ -1,0 +1,25 @@
+"""Times on the wire: epoch milliseconds in messages, ``yyyymmddThhmmssZ`` in X-Sdk-Date.
+
+Law: every time is UTC; messages count milliseconds in 13 digits, only metrics count seconds [§5].
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+SDK_DATE_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+def sdk_date(epoch_seconds: float) -> str:
+    """The X-Sdk-Date header for a time: ``1767225600`` → ``"20260101T000000Z"``."""
+    return datetime.fromtimestamp(epoch_seconds, timezone.utc).strftime(SDK_DATE_FORMAT)
+
+
+def parse_sdk_date(text: str) -> float:
+    """Seconds since 1970 of an X-Sdk-Date header; ValueError where it isn't one."""
+    return datetime.strptime(text, SDK_DATE_FORMAT).replace(tzinfo=timezone.utc).timestamp()
+
+
+def milliseconds(epoch_seconds: float) -> int:
+    """Seconds since 1970 as the service's milliseconds, rounded down."""
+    return int(epoch_seconds * 1000)
