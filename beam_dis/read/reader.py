@@ -1,0 +1,52 @@
+"""What reading shares in one process: the service, its cursors, and the pages fetched ahead.
+
+Law: one per connection, made at first use on the worker and kept until the process ends, because runners move partitions
+between DoFn instances and some work through them one after the other. Nothing of it is pickled.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from beam_dis.connection import DISConnection
+from beam_dis.read.poller import Place, Poller
+from beam_dis.read.read_ahead import ReadAhead
+from beam_dis.service import Page, PartitionDescription, StreamService, shared_service
+
+PAGE_BYTES = 2 * 1024 * 1024
+"""Data of one page at most: what the service returns where nothing is asked for, above any single record."""
+
+_THREADS = 8
+
+
+class Reader:
+    """Pages of any partition of one service, read ahead."""
+
+    def __init__(self, service: StreamService, executor: ThreadPoolExecutor) -> None:
+        self.service = service
+        self._poller = Poller(service, page_bytes=PAGE_BYTES)
+        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES)
+
+    def page(self, place: Place, stop: int | None) -> Page:
+        """The page at a place; what is behind it, up to ``stop``, is fetched meanwhile."""
+        return self._ahead.page(place, stop=stop)
+
+    def partition(self, place: Place) -> PartitionDescription | None:
+        """What a partition holds now; None where the stream no longer has it."""
+        listed = self.service.describe(place.stream).partitions
+        return next((p for p in listed if p.partition_id == place.partition_id), None)
+
+
+_readers: dict[DISConnection, Reader] = {}
+_lock = threading.Lock()
+_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="dis-read-ahead")
+
+
+def reader_of(connection: DISConnection) -> Reader:
+    """The reader of this process for a connection."""
+    with _lock:
+        reader = _readers.get(connection)
+        if reader is None:
+            reader = _readers[connection] = Reader(shared_service(connection), _executor)
+        return reader

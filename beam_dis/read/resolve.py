@@ -1,0 +1,104 @@
+"""From positions, as the user says them, to sequence numbers.
+
+Law: one listing of the stream decides for all its partitions, so that "latest" means one moment; what the listing can't
+say (a time, a checkpoint) is asked once per partition. Whatever can't be read as asked raises before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.positions import (
+    AtCheckpoint,
+    AtSequenceNumber,
+    AtTimestamp,
+    Earliest,
+    Latest,
+    StartingPosition,
+    StoppingPosition,
+)
+from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.service import PartitionDescription, StreamDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """Resolves the partitions of one listing.
+
+    ``locate(partition_id, milliseconds)`` finds the first record at or after a time; ``committed(partition_id)`` is the
+    app's next number or None. Both ask the service.
+    """
+
+    listing: StreamDescription
+    locate: Callable[[str, int], int]
+    committed: Callable[[str], int | None]
+
+    def partitions(
+        self, start: StartingPosition, stop: StoppingPosition | None, only: Iterable[str] | None = None
+    ) -> Iterator[StreamPartition]:
+        """The partitions to read, by number, each with its ends."""
+        for partition in self._chosen(only):
+            first = self._start(partition, start.at)
+            last = None if stop is None else max(first, self._stop(partition, stop.at))
+            yield StreamPartition(
+                self.listing.name, self.listing.stream_id, partition.partition_id, 0, first, last
+            )
+
+    def _chosen(self, only: Iterable[str] | None) -> list[PartitionDescription]:
+        readable = {p.partition_id: p for p in self.listing.partitions if p.readable}
+        if only is None:
+            return list(readable.values())
+        missing = [partition_id for partition_id in only if partition_id not in readable]
+        if missing:
+            raise ConfigurationError(
+                f"stream {self.listing.name!r} has no readable partition {missing[0]}: it has {', '.join(readable) or 'none'}"
+            )
+        return [readable[partition_id] for partition_id in sorted(set(only))]
+
+    def _start(
+        self, partition: PartitionDescription, at: Earliest | Latest | AtTimestamp | AtSequenceNumber | AtCheckpoint
+    ) -> int:
+        match at:
+            case Earliest():
+                return partition.earliest
+            case AtCheckpoint(or_else):
+                committed = self.committed(partition.partition_id)
+                if committed is None:
+                    return self._start(partition, or_else.at)
+                return self._written(partition, committed, "the app's checkpoint")
+            case _:
+                return self._place(partition, at, "start")
+
+    def _stop(self, partition: PartitionDescription, at: Latest | AtTimestamp | AtSequenceNumber) -> int:
+        if isinstance(at, AtTimestamp) and at.milliseconds > self.listing.as_of:
+            raise ConfigurationError(
+                f"stop=at_timestamp({at.milliseconds} ms) lies {(at.milliseconds - self.listing.as_of) / 1000:.1f} s in the "
+                "future of the service's clock: a bounded read must know its end, so stop at a time that has passed"
+            )
+        return self._place(partition, at, "stop")
+
+    def _place(self, partition: PartitionDescription, at: Latest | AtTimestamp | AtSequenceNumber, what: str) -> int:
+        match at:
+            case Latest():
+                return partition.next
+            case AtTimestamp(milliseconds):
+                return self.locate(partition.partition_id, milliseconds)
+            case AtSequenceNumber(numbers):
+                number = dict(numbers).get(partition.partition_id)
+                if number is None:
+                    raise ConfigurationError(
+                        f"{what}=at_sequence_number(…) names no number for {partition.partition_id} of stream "
+                        f"{self.listing.name!r}: name all partitions that are read, or choose some with partitions=[…]"
+                    )
+                return self._written(partition, number, f"{what}=at_sequence_number(…)")
+
+    def _written(self, partition: PartitionDescription, number: int, what: str) -> int:
+        """A number that is at most what will be written next."""
+        if number > partition.next:
+            raise ConfigurationError(
+                f"{what} is {number} in {partition.partition_id} of stream {self.listing.name!r}, but the next record "
+                f"there will be {partition.next}: the number belongs to another stream, or to one that was made anew"
+            )
+        return number

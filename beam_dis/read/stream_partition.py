@@ -1,0 +1,30 @@
+"""The element of the source: one partition of one stream, with its ends resolved.
+
+Law: a value that says everything ``initial_restriction`` needs, so that a runner may ask for it again without I/O.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from beam_dis.read.sequence_range import SequenceRange
+
+
+class StreamPartition(NamedTuple):
+    """One partition to read: sequence numbers ``start`` to ``stop`` (exclusive; None without end).
+
+    ``stream_id`` tells a stream from one made anew under its name; ``incarnation`` counts how often the partition has
+    come back after it had expired.
+    """
+
+    stream: str
+    stream_id: str
+    partition_id: str
+    incarnation: int
+    start: int
+    stop: int | None
+
+    @property
+    def range(self) -> SequenceRange:
+        """What is to be read of it."""
+        return SequenceRange(self.start, self.stop)

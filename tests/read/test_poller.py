@@ -1,0 +1,77 @@
+"""Cursors never leave the poller, and never matter to whoever reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beam_dis.errors import CursorRefusedError, OutOfRangeError
+from beam_dis.read.poller import Place, Poller
+
+START = Place("flights", "id", "shardId-0000000000", 0)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_pages_follow_each_other_on_one_cursor(fake_service: Any) -> None:
+    service = fake_service()
+    poller, place = Poller(service), START
+    for _ in range(3):
+        place = place.after(poller.read(place))
+    assert (service.opened, service.reads, place.sequence_number) == ([0], [0, 10, 20], 30)
+
+
+def test_a_cursor_is_opened_anew_after_270_seconds(fake_service: Any) -> None:
+    service, clock = fake_service(), Clock()
+    poller = Poller(service, clock=clock)
+    place = START.after(poller.read(START))
+    clock.now = 269.9
+    place = place.after(poller.read(place))
+    clock.now += 270
+    poller.read(place)
+    assert service.opened == [0, 20]
+
+
+def test_a_refused_cursor_is_opened_anew_at_the_same_number(fake_service: Any) -> None:
+    service = fake_service()
+    poller = Poller(service)
+    place = START.after(poller.read(START))
+    service.forget_cursors()
+    assert [r.sequence_number for r in poller.read(place).records][:2] == [10, 11]
+    assert (service.opened, poller.refreshes) == ([0, 10], 1)
+
+
+def test_a_service_that_refuses_its_own_new_cursor_is_an_error(fake_service: Any) -> None:
+    service = fake_service()
+    service.open = lambda *_: (-1, 0)
+    with pytest.raises(CursorRefusedError):
+        Poller(service).read(START)
+
+
+def test_a_place_that_expired_is_told(fake_service: Any) -> None:
+    with pytest.raises(OutOfRangeError):
+        Poller(fake_service(earliest=5)).read(START)
+
+
+def test_an_empty_page_keeps_its_place(fake_service: Any) -> None:
+    service = fake_service(next_number=0)
+    poller = Poller(service)
+    assert START.after(poller.read(START)) == START
+    service.next = 3
+    assert len(poller.read(START).records) == 3
+    assert service.opened == [0]
+
+
+def test_the_same_numbers_of_a_stream_made_anew_are_another_place(fake_service: Any) -> None:
+    service = fake_service()
+    poller = Poller(service)
+    place = START.after(poller.read(START))
+    poller.read(place._replace(stream_id="made anew"))
+    assert service.opened == [0, 10]
