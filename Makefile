@@ -1,0 +1,59 @@
+# What there is to do here. `make` alone prints it. Everything runs in .venv, which the first command makes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup test unit test-all lint types package check check-long bench demo runners clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+help:  ## print this
+	@echo "beam_dis: Apache Beam and DIS, and a DIS of your own"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with everything in it (the commands below do this by themselves)
+
+$(READY): pyproject.toml setup.py .ci/find-python
+	@test -x $(PY) || { python=$$(.ci/find-python) && echo "making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV); }
+	@echo "installing beam-dis and its tools into $(VENV)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+test: $(READY)  ## all tests but the long ones
+	$(PY) -m pytest -m "not long"
+
+unit: $(READY)  ## the tests that start no process: seconds
+	$(PY) -m pytest -m "not integration and not long"
+
+test-all: $(READY)  ## the unit tests on the oldest and the newest Python that can be had
+	.ci/test-all 3.10 3.13
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(READY)
+	$(PY) -m mypy
+
+package: $(READY)
+	.ci/check-package $(PY)
+
+check: lint types test package  ## lint, types, make test, the docs' code blocks, the built wheel
+
+check-long: $(READY)  ## soaks, fuzz, crashes by the dozen
+	$(PY) -m pytest -m long
+
+bench: $(READY)  ## ratios measured side by side, with the machine they ran on
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
+
+demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
+	@exec $(PY) pipelines/demo.py
+
+runners: $(READY)  ## Prism, the runner for the tests marked so, into .runners/
+	.ci/install-prism $(PY)
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) .venv-3.* .runners build dist demo-out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
