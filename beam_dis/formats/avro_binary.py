@@ -1,0 +1,78 @@
+"""Schemaless Avro records: the binary encoding of one value, no container, no schema id.
+
+Law: a record is exactly one value, to the last byte. Values are checked before they are written, because the writer
+underneath would cut and wrap them in silence. Schemaless Avro says nothing of the schema it was written with: a record
+written with another one than it is read with is an error at best.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import fastavro
+
+from beam_dis.errors import DecodeError
+from beam_dis.formats.misfit import Misfit
+from beam_dis.formats.schema import Schema, read_schema
+from beam_dis.formats.shapes import checked, plain, value_shape
+from beam_dis.formats.walk import Change, change_of
+
+_SINGLE = struct.Struct("<f")
+
+_UNREADABLE = (EOFError, LookupError, ValueError, OverflowError, TypeError, struct.error)
+"""What fastavro raises on bytes that aren't the value of a schema."""
+
+
+class AvroFormat:
+    """Schemaless Avro, with the schema given as text, parsed JSON or a Schema."""
+
+    def __init__(self, schema: str | Mapping[str, Any] | Schema) -> None:
+        self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
+        self._avro = self.schema.avro
+        self._shape = value_shape(self.schema.record)
+        self._in_single = change_of(self.schema.record, _check_single)
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """The value of a record's bytes. Raises DecodeError."""
+        stream = BytesIO(data)
+        try:
+            value: Any = fastavro.schemaless_reader(stream, self._avro, None)
+        except _UNREADABLE as error:
+            raise self._unreadable(data, error) from error
+        if stream.tell() != len(data):
+            raise DecodeError(f"{len(data) - stream.tell()} bytes are left behind the value: another schema wrote it")
+        return value  # type: ignore[no-any-return]
+
+    def encode(self, value: Mapping[str, Any]) -> bytes:
+        """The bytes of a value. Raises EncodeError."""
+        stream = BytesIO()
+        try:
+            whole = plain(checked(value, self._shape))
+            fastavro.schemaless_writer(stream, self._avro, whole if self._in_single is None else self._in_single(whole))
+        except Misfit as misfit:
+            raise misfit.encode_error() from misfit
+        except UnicodeEncodeError as error:
+            raise Misfit(f"text that is not Unicode: {error}").encode_error() from error
+        return stream.getvalue()
+
+    def _unreadable(self, data: bytes, error: Exception) -> DecodeError:
+        """Finds the field by reading ever more of them; slow, but records like this are few."""
+        fields = self._avro["fields"]
+        for count, field in enumerate(fields, start=1):
+            head = fastavro.parse_schema({"type": "record", "name": self._avro["name"], "fields": fields[:count]})
+            try:
+                fastavro.schemaless_reader(BytesIO(data), head, None)
+            except _UNREADABLE:
+                return DecodeError(f"{len(data)} bytes can't be read as the schema says: {error!r}", field=field["name"])
+        return DecodeError(f"{len(data)} bytes can't be read as the schema says: {error!r}")
+
+
+def _check_single(name: str) -> Change | None:
+    def check(value: float) -> float:
+        _SINGLE.pack(value)
+        return value
+
+    return check if name == "float" else None

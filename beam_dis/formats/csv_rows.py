@@ -1,0 +1,153 @@
+"""CSV records: one row a record, columns in the order of the schema's fields, quoted by RFC 4180.
+
+Law: a row has as many columns as the schema has fields. ``null`` is how a null is spelt in nullable columns; a nullable
+column of another type than text takes empty text as null too. Text that would be read back as another value is not
+written. A row may end with one line break; it is written without.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.formats.misfit import Misfit, shown
+from beam_dis.formats.scalars import SCALARS, Spelling
+from beam_dis.formats.schema import Enumeration, Field, Nullable, Scalar, Schema, read_schema
+from beam_dis.formats.shapes import checked, value_shape
+
+_UNREADABLE = (ValueError, OverflowError)
+
+
+class _Column(NamedTuple):
+    """One column: how its text is read and written, and what it is called where that fails."""
+
+    name: str
+    kind: str
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+
+
+class CSVFormat:
+    """CSV by an Avro schema of flat fields, given as text, parsed JSON or a Schema.
+
+    ``delimiter`` is one character, ``null`` the text of a null in nullable columns ("" for an empty column).
+    """
+
+    def __init__(self, schema: str | Mapping[str, Any] | Schema, *, delimiter: str = ",", null: str = "") -> None:
+        self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
+        self.delimiter = _checked_delimiter(delimiter)
+        self.null = null
+        self._columns = [_column(field, null) for field in self.schema.record.fields]
+        self._names = [column.name for column in self._columns]
+        self._readers = [column.read for column in self._columns]
+        self._shape = value_shape(self.schema.record)
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """The value of a row. Raises DecodeError."""
+        cells = self._cells(data)
+        if len(cells) != len(self._names):
+            raise DecodeError(f"{len(cells)} columns where the schema has {len(self._names)} fields: {shown(data)}")
+        try:
+            return dict(zip(self._names, [read(cell) for read, cell in zip(self._readers, cells)]))
+        except _UNREADABLE as error:
+            raise self._unreadable(cells) from error
+
+    def encode(self, value: Mapping[str, Any]) -> bytes:
+        """The row of a value. Raises EncodeError."""
+        try:
+            values = msgspec.structs.astuple(checked(value, self._shape))
+            cells = [self._cell(column, item) for column, item in zip(self._columns, values)]
+            row = self.delimiter.join(cells)
+            return b'""' if cells == [""] else row.encode()
+        except Misfit as misfit:
+            raise misfit.encode_error() from misfit
+        except UnicodeEncodeError as error:
+            raise Misfit(f"text that is not Unicode: {error}").encode_error() from error
+
+    def _cells(self, data: bytes) -> list[str]:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise DecodeError(f"not UTF-8: {error}") from error
+        text = text.removesuffix("\n").removesuffix("\r")
+        if '"' in text:
+            return self._quoted_cells(text)
+        if "\n" in text or "\r" in text:
+            raise DecodeError(f"a line break outside of quotes, so more than one row: {shown(text)}")
+        return text.split(self.delimiter)
+
+    def _quoted_cells(self, text: str) -> list[str]:
+        try:
+            return next(csv.reader([text], delimiter=self.delimiter, strict=True))
+        except csv.Error as error:
+            raise DecodeError(f"not a row of CSV, {error}: {shown(text)}") from error
+
+    def _cell(self, column: _Column, value: Any) -> str:
+        try:
+            return self._quoted(column.write(value))
+        except _UNREADABLE as error:
+            raise Misfit(f"{shown(value)} can't be written: {error}", f".{column.name}") from error
+
+    def _quoted(self, text: str) -> str:
+        if self.delimiter not in text and '"' not in text and "\n" not in text and "\r" not in text:
+            return text
+        if len(text) > csv.field_size_limit():
+            raise ValueError(f"quoted text is limited to {csv.field_size_limit()} characters by csv.field_size_limit")
+        return '"' + text.replace('"', '""') + '"'
+
+    def _unreadable(self, cells: list[str]) -> DecodeError:
+        for column, cell in zip(self._columns, cells):
+            try:
+                column.read(cell)
+            except _UNREADABLE as error:
+                return DecodeError(f"{shown(cell)} is not a {column.kind}: {error}", field=column.name)
+        raise AssertionError(cells)
+
+
+def _checked_delimiter(delimiter: str) -> str:
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise ConfigurationError(f"delimiter {delimiter!r} is not one character other than a quote or a line break")
+    return delimiter
+
+
+def _column(field: Field, null: str) -> _Column:
+    type_ = field.type.of if isinstance(field.type, Nullable) else field.type
+    if not isinstance(type_, (Scalar, Enumeration)):
+        raise ConfigurationError(
+            f"field {field.name!r} is of type {type(type_).__name__}: a CSV column holds one value, use JSON or Avro"
+        )
+    kind, spelling = (type_.name, SCALARS[type_.name]) if isinstance(type_, Scalar) else ("word", _words(type_))
+    if not isinstance(field.type, Nullable):
+        return _Column(field.name, kind, spelling.from_text, spelling.to_text)
+    nulls = frozenset({null} if kind == "string" else {null, ""})
+    return _Column(field.name, f"{kind} or null", _nullable_read(spelling, nulls), _nullable_write(spelling, null, nulls))
+
+
+def _nullable_read(spelling: Spelling, nulls: frozenset[str]) -> Callable[[str], Any]:
+    read = spelling.from_text
+    return lambda text: None if text in nulls else read(text)
+
+
+def _nullable_write(spelling: Spelling, null: str, nulls: frozenset[str]) -> Callable[[Any], str]:
+    def write(value: Any) -> str:
+        if value is None:
+            return null
+        text = spelling.to_text(value)
+        if text in nulls:
+            raise ValueError(f"{text!r} would be read as null; choose another spelling for null")
+        return text
+
+    return write
+
+
+def _words(enumeration: Enumeration) -> Spelling:
+    def read(text: str) -> str:
+        if text not in enumeration.symbols:
+            raise ValueError(f"one of {', '.join(enumeration.symbols)} is wanted")
+        return text
+
+    return Spelling(value=str, json=str, from_text=read, to_text=str)

@@ -1,0 +1,53 @@
+"""Which format a stream's records have.
+
+Law: the stream's description decides, by a table; what it can't decide is a ConfigurationError that says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.formats.avro_binary import AvroFormat
+from beam_dis.formats.csv_rows import CSVFormat
+from beam_dis.formats.json_objects import JSONFormat
+from beam_dis.formats.schema import Schema, read_schema
+
+
+class Format(Protocol):
+    """A schema and a way to write its values as bytes."""
+
+    schema: Schema
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """The value of a record's bytes, fields in the schema's order. Raises DecodeError with the field's path."""
+        ...
+
+    def encode(self, value: Mapping[str, Any]) -> bytes:
+        """The bytes of a value. Raises EncodeError that names the field's path and the value."""
+        ...
+
+
+def format_of(data_type: str, data_schema: str | None, *, delimiter: str = ",", null: str = "") -> Format:
+    """The format of a stream, by its ``data_type`` and ``data_schema`` (Avro JSON text).
+
+    ``delimiter`` and ``null`` are CSV's. A BLOB stream with a schema holds schemaless Avro (ours: the service leaves the
+    bytes of a BLOB to its users). Raises ConfigurationError where there is no schema or it is of no use.
+    """
+    make = _FORMATS.get(data_type)
+    if make is None:
+        raise ConfigurationError(f"data_type {data_type!r} is not one of {', '.join(_FORMATS)}")
+    if not data_schema:
+        raise ConfigurationError(
+            f"a stream of data_type {data_type} without a data_schema holds bytes, not rows:"
+            " give the stream a schema, or read it with a coder such as AvroCoder(schema), or as bytes"
+        )
+    return make(read_schema(data_schema), delimiter, null)
+
+
+_FORMATS: dict[str, Callable[[Schema, str, str], Format]] = {
+    "BLOB": lambda schema, _delimiter, _null: AvroFormat(schema),
+    "JSON": lambda schema, _delimiter, _null: JSONFormat(schema),
+    "CSV": lambda schema, delimiter, null: CSVFormat(schema, delimiter=delimiter, null=null),
+}

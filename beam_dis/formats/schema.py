@@ -1,0 +1,169 @@
+"""A stream's data_schema as a tree of types.
+
+Law: the text is Avro's; fastavro says whether it is a schema, this module whether we can hold to it. What we can't is a
+ConfigurationError that names the field, here and not at the first record. Fields and records may share a name, and
+records need no namespace, as in the vendor's own example [API dis_02_0016].
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.formats.misfit import shown
+from beam_dis.formats.scalars import SCALARS
+
+NO_DEFAULT: Any = object()
+
+_LOGICAL = {
+    ("long", "timestamp-millis"): "timestamp-millis",
+    ("long", "timestamp-micros"): "timestamp-micros",
+    ("int", "date"): "date",
+}
+_REFUSED_LOGICAL = frozenset(
+    {
+        ("bytes", "decimal"),
+        ("int", "time-millis"),
+        ("long", "local-timestamp-micros"),
+        ("long", "local-timestamp-millis"),
+        ("long", "local-timestamp-nanos"),
+        ("long", "time-micros"),
+        ("long", "timestamp-nanos"),
+        ("string", "uuid"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A type of the table in ``scalars``, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """One of a few words."""
+
+    name: str
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    """A value or None: Avro's union of null and one other type."""
+
+    of: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayOf:
+    """A list."""
+
+    of: Type
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A dict with str keys."""
+
+    of: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field; ``default`` is Avro's spelling of it, :data:`NO_DEFAULT` where there is none."""
+
+    name: str
+    type: Type
+    default: Any = NO_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Named fields, in order; at least one."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+
+Type = Union[Scalar, Enumeration, Nullable, ArrayOf, MapOf, Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema: its ``text``, the ``record`` it describes, and ``avro``, which fastavro works with."""
+
+    text: str
+    record: Record
+    avro: Any
+
+
+def read_schema(schema: str | Mapping[str, Any]) -> Schema:
+    """Read a data_schema, as text or already parsed from JSON.
+
+    Raises ConfigurationError where it isn't an Avro schema, isn't a record, or holds a type that isn't supported.
+    """
+    text = schema if isinstance(schema, str) else json.dumps(schema)
+    try:
+        avro: Any = fastavro.parse_schema(json.loads(text))
+        named = dict(avro["__named_schemas"])
+    except (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"data_schema {shown(schema)} is not an Avro record schema: {error!r}") from error
+    if avro["type"] != "record":
+        raise ConfigurationError(f"data_schema {shown(schema)} is of type {avro['type']!r}: rows need a record with fields")
+    return Schema(text, _record(avro, named, "", ()), avro)
+
+
+def _type(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Type:
+    """``inside`` names the records around, so that one that holds itself is seen."""
+    if isinstance(avro, list):
+        return _union(avro, named, path, inside)
+    if isinstance(avro, str):
+        avro = named.get(avro, {"type": avro})
+    kind = avro["type"]
+    if kind == "record":
+        return _record(avro, named, path, inside)
+    if kind == "array":
+        return ArrayOf(_type(avro["items"], named, f"{path}[]", inside))
+    if kind == "map":
+        return MapOf(_type(avro["values"], named, f"{path}[]", inside))
+    if kind == "enum":
+        return Enumeration(avro["name"], tuple(avro["symbols"]))
+    return _scalar(kind, avro.get("logicalType"), path)
+
+
+def _scalar(kind: Any, logical: Any, path: str) -> Scalar:
+    if (kind, logical) in _REFUSED_LOGICAL:
+        raise ConfigurationError(f"field {path!r} is of type {logical!r}, which is not supported: use {kind!r} alone")
+    name = _LOGICAL.get((kind, logical), kind)
+    if name not in SCALARS:
+        raise ConfigurationError(f"field {path!r} is of type {name!r}, which is not supported; these are: {', '.join(SCALARS)}")
+    return Scalar(name)
+
+
+def _union(branches: list[Any], named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Nullable:
+    others = [branch for branch in branches if branch != "null"]
+    if len(others) != 1 or len(branches) != 2:
+        raise ConfigurationError(f"field {path!r} is a union of {shown(branches)}: only null and one other type are supported")
+    return Nullable(_type(others[0], named, path, inside))
+
+
+def _record(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Record:
+    name = avro["name"]
+    if name in inside:
+        raise ConfigurationError(f"field {path!r} holds the record {name!r} in itself: recursive schemas are not supported")
+    if not avro["fields"]:
+        raise ConfigurationError(f"record {name!r} at {path!r} has no fields: give it at least one")
+    return Record(name, tuple(_field(field, named, path, (*inside, name)) for field in avro["fields"]))
+
+
+def _field(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Field:
+    where = f"{path}.{avro['name']}".removeprefix(".")
+    return Field(avro["name"], _type(avro["type"], named, where, inside), avro.get("default", NO_DEFAULT))

@@ -1,0 +1,75 @@
+"""Types for msgspec, made from a schema once, so that records are checked in C.
+
+Law: a shape checks and converts nothing on the side of values (text is no datetime, 1 is no boolean); on JSON's side it
+reads what the table of scalars says. A shape knows defaults; only JSON may leave out a nullable field without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, Literal, Optional
+
+import msgspec
+
+from beam_dis.formats.defaults import default_of
+from beam_dis.formats.misfit import misfit_of
+from beam_dis.formats.scalars import SCALARS, VALUE_TYPES
+from beam_dis.formats.schema import NO_DEFAULT, ArrayOf, Enumeration, Field, MapOf, Nullable, Record, Scalar, Type
+
+ScalarType = Callable[[str], Any]
+
+
+def json_shape(record: Record) -> type[msgspec.Struct]:
+    """The struct that JSON of this record is read into; nullable fields may be absent, unknown ones are ignored."""
+    return _struct(record, lambda name: SCALARS[name].json, lenient=True)
+
+
+def value_shape(record: Record, *, finite: bool = False) -> type[msgspec.Struct]:
+    """The struct that a value of this record is checked with; ``finite`` refuses NaN and infinities."""
+    return _struct(record, lambda name: SCALARS[name].json if finite and name in _REALS else SCALARS[name].value, lenient=False)
+
+
+def checked(value: Mapping[str, Any], shape: type[msgspec.Struct]) -> msgspec.Struct:
+    """``value`` as a struct of ``shape``; raises Misfit where it doesn't fit."""
+    try:
+        return msgspec.convert(value, shape, builtin_types=VALUE_TYPES)
+    except msgspec.ValidationError as error:
+        raise misfit_of(error, value) from error
+
+
+def plain(struct: msgspec.Struct) -> dict[str, Any]:
+    """A struct as new dicts and lists: fields in order, maps by key."""
+    value: dict[str, Any] = msgspec.to_builtins(struct, builtin_types=VALUE_TYPES, order="deterministic")
+    return value
+
+
+_REALS = frozenset({"float", "double"})
+
+
+def _struct(record: Record, scalar: ScalarType, *, lenient: bool) -> type[msgspec.Struct]:
+    fields = [_member(field, scalar, lenient=lenient) for field in record.fields]
+    return msgspec.defstruct(record.name.rpartition(".")[2], fields, kw_only=True, forbid_unknown_fields=not lenient)
+
+
+def _member(field: Field, scalar: ScalarType, *, lenient: bool) -> Any:
+    type_ = _type(field.type, scalar, lenient=lenient)
+    if field.default is not NO_DEFAULT:
+        default = default_of(field)
+        return field.name, type_, msgspec.field(default_factory=lambda: deepcopy(default))
+    if lenient and isinstance(field.type, Nullable):
+        return field.name, type_, None
+    return field.name, type_
+
+
+def _type(type_: Type, scalar: ScalarType, *, lenient: bool) -> Any:
+    if isinstance(type_, Scalar):
+        return scalar(type_.name)
+    if isinstance(type_, Enumeration):
+        return Literal[type_.symbols]
+    if isinstance(type_, Record):
+        return _struct(type_, scalar, lenient=lenient)
+    inner = _type(type_.of, scalar, lenient=lenient)
+    if isinstance(type_, Nullable):
+        return Optional[inner]
+    return list[inner] if isinstance(type_, ArrayOf) else dict[str, inner]
