@@ -39,7 +39,9 @@ def resume_at(
         ) from error
     target = _target(policy, held, stop)
     if target <= place.sequence_number:
-        raise DISError(f"{_where(place)} refuses record {place.sequence_number} and names no later one ({error})") from error
+        raise DISError(
+            f"{_where(place)} refuses record {place.sequence_number} and names no later one ({error})"
+        ) from error
     return target
 
 

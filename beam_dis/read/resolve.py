@@ -42,9 +42,7 @@ class Resolver:
         for partition in self._chosen(only):
             first = self._start(partition, start.at)
             last = None if stop is None else max(first, self._stop(partition, stop.at))
-            yield StreamPartition(
-                self.listing.name, self.listing.stream_id, partition.partition_id, 0, first, last
-            )
+            yield StreamPartition(self.listing.name, self.listing.stream_id, partition.partition_id, 0, first, last)
 
     def _chosen(self, only: Iterable[str] | None) -> list[PartitionDescription]:
         readable = {p.partition_id: p for p in self.listing.partitions if p.readable}

@@ -36,7 +36,9 @@ class SequenceRangeTracker(RestrictionTracker):  # type: ignore[misc]
     def try_claim(self, position: int) -> bool:
         """Claim every number up to and including ``position``; False where the range ends before it."""
         if position < self._next:
-            raise ValueError(f"claimed {position}, but {self._range} is claimed up to {self._next - 1}: claims go forward")
+            raise ValueError(
+                f"claimed {position}, but {self._range} is claimed up to {self._next - 1}: claims go forward"
+            )
         if not self._range.holds(position):
             return False
         self._next = position + 1

@@ -125,7 +125,9 @@ def test_a_partition_that_is_gone_is_skipped_to_its_end(fake_service: Any) -> No
 
 
 def test_a_number_that_was_never_written_is_another_streams(fake_service: Any) -> None:
-    with pytest.raises(OutOfRangeError, match="has no record 200 yet, the next one will be 100: was the stream deleted"):
+    with pytest.raises(
+        OutOfRangeError, match="has no record 200 yet, the next one will be 100: was the stream deleted"
+    ):
         Reading(fake_service(), "earliest").numbers(SequenceRangeTracker(SequenceRange(200, 300)))
 
 
@@ -142,4 +144,3 @@ def test_numbers_without_a_record_before_the_stop_are_claimed(fake_service: Any)
     service.record = lambda n: DISRecord("flights", ZERO, n if n < 10 else n + 40, None, b"", 0)
     assert Reading(service).numbers(tracker) == list(range(10))
     assert tracker.check_done()
-

@@ -30,10 +30,16 @@ EARLIEST, LATEST, STOP_LATEST = StartingPosition.earliest(), StartingPosition.la
 
 
 def ends(
-    start: StartingPosition, stop: StoppingPosition | None, *, only: list[str] | None = None, committed: int | None = None
+    start: StartingPosition,
+    stop: StoppingPosition | None,
+    *,
+    only: list[str] | None = None,
+    committed: int | None = None,
 ) -> list[tuple[str, int, int | None]]:
     resolver = Resolver(
-        listing=LISTING, locate=lambda p, ms: ms // 100 if p == ZERO else 0, committed=lambda p: committed if p == ZERO else None
+        listing=LISTING,
+        locate=lambda p, ms: ms // 100 if p == ZERO else 0,
+        committed=lambda p: committed if p == ZERO else None,
     )
     return [(p.partition_id, p.start, p.stop) for p in resolver.partitions(start, stop, only)]
 
@@ -66,7 +72,11 @@ def test_a_checkpoint_is_where_the_app_goes_on_and_falls_back_per_partition() ->
 
 
 def test_a_stop_before_the_start_reads_nothing() -> None:
-    assert ends(StartingPosition.checkpoint(), StoppingPosition.at_timestamp(at(2000)), committed=40)[0] == (ZERO, 40, 40)
+    assert ends(StartingPosition.checkpoint(), StoppingPosition.at_timestamp(at(2000)), committed=40)[0] == (
+        ZERO,
+        40,
+        40,
+    )
 
 
 def test_only_the_partitions_asked_for_are_read() -> None:

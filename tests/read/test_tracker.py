@@ -110,7 +110,9 @@ def test_progress_counts_claimed_and_remaining_numbers() -> None:
     assert (t.current_progress().completed_work, t.current_progress().remaining_work) == (3, 7)
 
 
-moves = st.lists(st.one_of(st.tuples(st.just("claim"), st.integers(1, 8)), st.tuples(st.just("split"), st.floats(0, 1))))
+moves = st.lists(
+    st.one_of(st.tuples(st.just("claim"), st.integers(1, 8)), st.tuples(st.just("split"), st.floats(0, 1)))
+)
 
 
 @given(start=st.integers(0, 50), size=st.integers(0, 60), moves=moves)
