@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from random import random as _random
 
 
-def full_jitter(
-    first: float = 0.05, ceiling: float = 5.0, *, random: Callable[[], float] = _random
-) -> Iterator[float]:
+def full_jitter(first: float = 0.05, ceiling: float = 5.0, *, random: Callable[[], float] = _random) -> Iterator[float]:
     """Delays in seconds, without end."""
     bound = first
     while True:

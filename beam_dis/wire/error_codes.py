@@ -31,7 +31,9 @@ class ErrorCode(NamedTuple):
 
 
 def _table(*rows: tuple[int, int, str, str, Remedy]) -> dict[str, ErrorCode]:
-    return {f"DIS.{n}": ErrorCode(f"DIS.{n}", status, text, meaning, remedy) for n, status, text, meaning, remedy in rows}
+    return {
+        f"DIS.{n}": ErrorCode(f"DIS.{n}", status, text, meaning, remedy) for n, status, text, meaning, remedy in rows
+    }
 
 
 _RETRY, _REFRESH, _SLOW, _STOP = Remedy.RETRY, Remedy.REFRESH_CURSOR, Remedy.SLOW_DOWN, Remedy.GIVE_UP
@@ -74,8 +76,10 @@ ERROR_CODES: dict[str, ErrorCode] = _table(
     (
         4226,
         400,
-        "A partition iterator error occurred or a record to which the SN corresponds has expired."
-        " Try to obtain the partition iterator again.",
+        (
+            "A partition iterator error occurred or a record to which the SN corresponds has expired."
+            " Try to obtain the partition iterator again."
+        ),
         "the record at the cursor has expired",
         _REFRESH,
     ),

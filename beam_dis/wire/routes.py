@@ -33,7 +33,15 @@ class Route(NamedTuple):
 
 _STREAMS = (
     Route("create_stream", "POST", "/v2/{project_id}/streams", streams.CreateStreamRequest, None, 201, False),
-    Route("list_streams", "GET", "/v2/{project_id}/streams", streams.ListStreamsQuery, streams.ListStreamsResult, 200, True),
+    Route(
+        "list_streams",
+        "GET",
+        "/v2/{project_id}/streams",
+        streams.ListStreamsQuery,
+        streams.ListStreamsResult,
+        200,
+        True,
+    ),
     Route("delete_stream", "DELETE", "/v2/{project_id}/streams/{stream_name}", None, None, 204, True),
     Route(
         "describe_stream",
@@ -53,8 +61,18 @@ _STREAMS = (
         200,
         True,
     ),
-    Route("update_stream", "PUT", "/v3/{project_id}/streams/{stream_name}", streams.UpdateStreamRequest, None, 204, True),
-    Route("add_policy", "POST", "/v2/{project_id}/streams/{stream_name}/policies", streams.AddPolicyRequest, None, 201, False),
+    Route(
+        "update_stream", "PUT", "/v3/{project_id}/streams/{stream_name}", streams.UpdateStreamRequest, None, 204, True
+    ),
+    Route(
+        "add_policy",
+        "POST",
+        "/v2/{project_id}/streams/{stream_name}/policies",
+        streams.AddPolicyRequest,
+        None,
+        201,
+        False,
+    ),
     Route(
         "list_policies",
         "GET",
@@ -82,7 +100,13 @@ _APPS = (
 )
 _CHECKPOINTS = (
     Route(
-        "commit_checkpoint", "POST", "/v2/{project_id}/checkpoints", checkpoints.CommitCheckpointRequest, None, 201, True
+        "commit_checkpoint",
+        "POST",
+        "/v2/{project_id}/checkpoints",
+        checkpoints.CommitCheckpointRequest,
+        None,
+        201,
+        True,
     ),
     Route(
         "get_checkpoint",
@@ -94,14 +118,28 @@ _CHECKPOINTS = (
         True,
     ),
     Route(
-        "delete_checkpoint", "DELETE", "/v2/{project_id}/checkpoints", checkpoints.DeleteCheckpointQuery, None, 204, True
+        "delete_checkpoint",
+        "DELETE",
+        "/v2/{project_id}/checkpoints",
+        checkpoints.DeleteCheckpointQuery,
+        None,
+        204,
+        True,
     ),
 )
 _RECORDS = (
     Route(
-        "put_records", "POST", "/v2/{project_id}/records", records.PutRecordsRequest, records.PutRecordsResult, 200, False
+        "put_records",
+        "POST",
+        "/v2/{project_id}/records",
+        records.PutRecordsRequest,
+        records.PutRecordsResult,
+        200,
+        False,
     ),
-    Route("get_records", "GET", "/v2/{project_id}/records", records.GetRecordsQuery, records.GetRecordsResult, 200, True),
+    Route(
+        "get_records", "GET", "/v2/{project_id}/records", records.GetRecordsQuery, records.GetRecordsResult, 200, True
+    ),
     Route("get_cursor", "GET", "/v2/{project_id}/cursors", records.GetCursorQuery, records.GetCursorResult, 200, True),
 )
 
