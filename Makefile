@@ -16,7 +16,7 @@ help:  ## print this
 
 setup: $(READY)  ## make .venv with everything in it (the commands below do this by themselves)
 
-$(READY): pyproject.toml setup.py .ci/find-python
+$(READY): pyproject.toml setup.py
 	@test -x $(PY) || { python=$$(.ci/find-python) && echo "making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV); }
 	@echo "installing beam-dis and its tools into $(VENV)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
