@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Union
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
 
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
@@ -19,7 +20,14 @@ from beam_dis.errors import ConfigurationError
 from beam_dis.formats.misfit import shown
 from beam_dis.formats.scalars import SCALARS
 
-NO_DEFAULT: Any = object()
+
+class _Default(Enum):
+    """Outlives pickling, as a bare object would not."""
+
+    NONE = "none"
+
+
+NO_DEFAULT: Any = _Default.NONE
 
 _LOGICAL = {
     ("long", "timestamp-millis"): "timestamp-millis",
@@ -78,11 +86,14 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field; ``default`` is Avro's spelling of it, :data:`NO_DEFAULT` where there is none."""
+    """A field; ``default`` is Avro's spelling of it, :data:`NO_DEFAULT` where there is none.
+
+    Two records that differ in defaults alone hold the same values, so they are equal.
+    """
 
     name: str
     type: Type
-    default: Any = NO_DEFAULT
+    default: Any = field(default=NO_DEFAULT, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,7 @@ class Record:
     fields: tuple[Field, ...]
 
 
-Type = Union[Scalar, Enumeration, Nullable, ArrayOf, MapOf, Record]
+Type = Scalar | Enumeration | Nullable | ArrayOf | MapOf | Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +128,19 @@ def read_schema(schema: str | Mapping[str, Any]) -> Schema:
     except (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"data_schema {shown(schema)} is not an Avro record schema: {error!r}") from error
     if avro["type"] != "record":
-        raise ConfigurationError(f"data_schema {shown(schema)} is of type {avro['type']!r}: rows need a record with fields")
+        raise ConfigurationError(
+            f"data_schema {shown(schema)} is of type {avro['type']!r}: rows need a record with fields"
+        )
     return Schema(text, _record(avro, named, "", ()), avro)
+
+
+def is_avro(text: str) -> bool:
+    """Whether a text is an Avro schema of any kind, also of one that rows can't be read by."""
+    try:
+        fastavro.parse_schema(json.loads(text))
+    except (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return False
+    return True
 
 
 def _type(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Type:
@@ -144,24 +166,30 @@ def _scalar(kind: Any, logical: Any, path: str) -> Scalar:
         raise ConfigurationError(f"field {path!r} is of type {logical!r}, which is not supported: use {kind!r} alone")
     name = _LOGICAL.get((kind, logical), kind)
     if name not in SCALARS:
-        raise ConfigurationError(f"field {path!r} is of type {name!r}, which is not supported; these are: {', '.join(SCALARS)}")
+        raise ConfigurationError(
+            f"field {path!r} is of type {name!r}, which is not supported; these are: {', '.join(SCALARS)}"
+        )
     return Scalar(name)
 
 
 def _union(branches: list[Any], named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Nullable:
     others = [branch for branch in branches if branch != "null"]
     if len(others) != 1 or len(branches) != 2:
-        raise ConfigurationError(f"field {path!r} is a union of {shown(branches)}: only null and one other type are supported")
+        raise ConfigurationError(
+            f"field {path!r} is a union of {shown(branches)}: only null and one other type are supported"
+        )
     return Nullable(_type(others[0], named, path, inside))
 
 
 def _record(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Record:
     name = avro["name"]
     if name in inside:
-        raise ConfigurationError(f"field {path!r} holds the record {name!r} in itself: recursive schemas are not supported")
+        raise ConfigurationError(
+            f"field {path!r} holds the record {name!r} in itself: recursive schemas are not supported"
+        )
     if not avro["fields"]:
         raise ConfigurationError(f"record {name!r} at {path!r} has no fields: give it at least one")
-    return Record(name, tuple(_field(field, named, path, (*inside, name)) for field in avro["fields"]))
+    return Record(name, tuple(_field(member, named, path, (*inside, name)) for member in avro["fields"]))
 
 
 def _field(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Field:
