@@ -66,7 +66,9 @@ class AvroFormat:
             try:
                 fastavro.schemaless_reader(BytesIO(data), head, None)
             except _UNREADABLE:
-                return DecodeError(f"{len(data)} bytes can't be read as the schema says: {error!r}", field=field["name"])
+                return DecodeError(
+                    f"{len(data)} bytes can't be read as the schema says: {error!r}", field=field["name"]
+                )
         return DecodeError(f"{len(data)} bytes can't be read as the schema says: {error!r}")
 
 

@@ -52,7 +52,9 @@ class CSVFormat:
         if len(cells) != len(self._names):
             raise DecodeError(f"{len(cells)} columns where the schema has {len(self._names)} fields: {shown(data)}")
         try:
-            return dict(zip(self._names, [read(cell) for read, cell in zip(self._readers, cells)]))
+            return dict(
+                zip(self._names, [read(cell) for read, cell in zip(self._readers, cells, strict=True)], strict=True)
+            )
         except _UNREADABLE as error:
             raise self._unreadable(cells) from error
 
@@ -60,7 +62,7 @@ class CSVFormat:
         """The row of a value. Raises EncodeError."""
         try:
             values = msgspec.structs.astuple(checked(value, self._shape))
-            cells = [self._cell(column, item) for column, item in zip(self._columns, values)]
+            cells = [self._cell(column, item) for column, item in zip(self._columns, values, strict=True)]
             row = self.delimiter.join(cells)
             return b'""' if cells == [""] else row.encode()
         except Misfit as misfit:
@@ -100,10 +102,10 @@ class CSVFormat:
         return '"' + text.replace('"', '""') + '"'
 
     def _unreadable(self, cells: list[str]) -> DecodeError:
-        for column, cell in zip(self._columns, cells):
+        for column, cell in zip(self._columns, cells, strict=True):
             try:
                 column.read(cell)
-            except _UNREADABLE as error:
+            except _UNREADABLE as error:  # noqa: PERF203 - only where a row has failed already
                 return DecodeError(f"{shown(cell)} is not a {column.kind}: {error}", field=column.name)
         raise AssertionError(cells)
 
@@ -124,7 +126,9 @@ def _column(field: Field, null: str) -> _Column:
     if not isinstance(field.type, Nullable):
         return _Column(field.name, kind, spelling.from_text, spelling.to_text)
     nulls = frozenset({null} if kind == "string" else {null, ""})
-    return _Column(field.name, f"{kind} or null", _nullable_read(spelling, nulls), _nullable_write(spelling, null, nulls))
+    return _Column(
+        field.name, f"{kind} or null", _nullable_read(spelling, nulls), _nullable_write(spelling, null, nulls)
+    )
 
 
 def _nullable_read(spelling: Spelling, nulls: frozenset[str]) -> Callable[[str], Any]:

@@ -21,7 +21,9 @@ def default_of(field: Field) -> Any:
     try:
         return _value(field.type, field.default)
     except (Misfit, OverflowError, UnicodeEncodeError) as error:
-        raise ConfigurationError(f"field {field.name!r} has a default that doesn't fit it, {shown(field.default)}: {error}") from error
+        raise ConfigurationError(
+            f"field {field.name!r} has a default that doesn't fit it, {shown(field.default)}: {error}"
+        ) from error
 
 
 def _value(type_: Type, spelling: Any) -> Any:

@@ -48,7 +48,11 @@ class JSONFormat:
         """The bytes of a value. Raises EncodeError."""
         try:
             struct = checked(value, self._shape)
-            return self._encode_struct(struct) if self._to_json is None else self._encode_plain(self._to_json(plain(struct)))
+            return (
+                self._encode_struct(struct)
+                if self._to_json is None
+                else self._encode_plain(self._to_json(plain(struct)))
+            )
         except Misfit as misfit:
             raise misfit.encode_error() from misfit
         except UnicodeEncodeError as error:

@@ -1,6 +1,6 @@
-"""What is wrong with a value, and where: the one exception that travels inside this room.
+"""What is wrong with a value, and where: the exception that travels inside ``formats`` and ``coders``.
 
-Law: a Misfit never leaves the room; ``decode`` turns it into a DecodeError, ``encode`` into an EncodeError.
+Law: no user sees a Misfit; ``decode`` turns it into a DecodeError, ``encode`` into an EncodeError.
 A path reads as in Python: ``info[0].date``; ``m[...]`` is some entry of a map.
 """
 

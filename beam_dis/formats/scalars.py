@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Union
+from typing import Annotated, Any
 
 import msgspec
 
@@ -92,7 +92,7 @@ SCALARS: dict[str, Spelling] = {
     ),
     "timestamp-millis": Spelling(
         value=times.AwareDatetime,
-        json=Union[times.AwareDatetime, Long],
+        json=times.AwareDatetime | Long,
         from_text=times.text_to_millis_time,
         to_text=times.millis_time_to_text,
         from_json=_either(times.millis_to_time, times.whole_millis),
@@ -100,7 +100,7 @@ SCALARS: dict[str, Spelling] = {
     ),
     "timestamp-micros": Spelling(
         value=times.AwareDatetime,
-        json=Union[times.AwareDatetime, Long],
+        json=times.AwareDatetime | Long,
         from_text=times.text_to_micros_time,
         to_text=times.micros_time_to_text,
         from_json=_either(times.micros_to_time, times.whole_micros),
@@ -108,7 +108,7 @@ SCALARS: dict[str, Spelling] = {
     ),
     "date": Spelling(
         value=date,
-        json=Union[date, Int],
+        json=date | Int,
         from_text=times.text_to_date,
         to_text=date.isoformat,
         from_json=_either(times.days_to_date, lambda day: day),

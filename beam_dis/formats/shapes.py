@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 import msgspec
 
 from beam_dis.formats.defaults import default_of
 from beam_dis.formats.misfit import misfit_of
 from beam_dis.formats.scalars import SCALARS, VALUE_TYPES
-from beam_dis.formats.schema import NO_DEFAULT, ArrayOf, Enumeration, Field, MapOf, Nullable, Record, Scalar, Type
+from beam_dis.formats.schema import NO_DEFAULT, ArrayOf, Enumeration, Field, Nullable, Record, Scalar, Type
 
 ScalarType = Callable[[str], Any]
+
+_LIST: Any = list
+_DICT: Any = dict
+_REALS = frozenset({"float", "double"})
 
 
 def json_shape(record: Record) -> type[msgspec.Struct]:
@@ -27,7 +31,9 @@ def json_shape(record: Record) -> type[msgspec.Struct]:
 
 def value_shape(record: Record, *, finite: bool = False) -> type[msgspec.Struct]:
     """The struct that a value of this record is checked with; ``finite`` refuses NaN and infinities."""
-    return _struct(record, lambda name: SCALARS[name].json if finite and name in _REALS else SCALARS[name].value, lenient=False)
+    return _struct(
+        record, lambda name: SCALARS[name].json if finite and name in _REALS else SCALARS[name].value, lenient=False
+    )
 
 
 def checked(value: Mapping[str, Any], shape: type[msgspec.Struct]) -> msgspec.Struct:
@@ -42,9 +48,6 @@ def plain(struct: msgspec.Struct) -> dict[str, Any]:
     """A struct as new dicts and lists: fields in order, maps by key."""
     value: dict[str, Any] = msgspec.to_builtins(struct, builtin_types=VALUE_TYPES, order="deterministic")
     return value
-
-
-_REALS = frozenset({"float", "double"})
 
 
 def _struct(record: Record, scalar: ScalarType, *, lenient: bool) -> type[msgspec.Struct]:
@@ -71,5 +74,5 @@ def _type(type_: Type, scalar: ScalarType, *, lenient: bool) -> Any:
         return _struct(type_, scalar, lenient=lenient)
     inner = _type(type_.of, scalar, lenient=lenient)
     if isinstance(type_, Nullable):
-        return Optional[inner]
-    return list[inner] if isinstance(type_, ArrayOf) else dict[str, inner]
+        return inner | None
+    return _LIST[inner] if isinstance(type_, ArrayOf) else _DICT[str, inner]

@@ -16,7 +16,9 @@ Change = Callable[[Any], Any]
 
 
 def change_of(
-    type_: Type, scalar: Callable[[str], Change | None], record: Callable[[Record, Change | None], Change | None] | None = None
+    type_: Type,
+    scalar: Callable[[str], Change | None],
+    record: Callable[[Record, Change | None], Change | None] | None = None,
 ) -> Change | None:
     """What turns a value of ``type_`` into another.
 
@@ -50,7 +52,7 @@ def _in_fields(pending: list[tuple[str, Change]]) -> Change:
             try:
                 if name in changed:
                     changed[name] = change(changed[name])
-            except Misfit as misfit:
+            except Misfit as misfit:  # noqa: PERF203 - free where nothing is raised, but on 3.10
                 raise misfit.under(f".{name}") from misfit
         return changed
 
@@ -79,7 +81,7 @@ def _in_items(change: Change) -> Change:
         for index, item in enumerate(value):
             try:
                 changed.append(change(item))
-            except Misfit as misfit:
+            except Misfit as misfit:  # noqa: PERF203 - free where nothing is raised, but on 3.10
                 raise misfit.under(f"[{index}]") from misfit
         return changed
 
@@ -94,7 +96,7 @@ def _in_values(change: Change) -> Change:
         for key, item in value.items():
             try:
                 changed[key] = change(item)
-            except Misfit as misfit:
+            except Misfit as misfit:  # noqa: PERF203 - free where nothing is raised, but on 3.10
                 raise misfit.under(f"[{key!r}]") from misfit
         return changed
 

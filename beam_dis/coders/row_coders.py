@@ -1,0 +1,103 @@
+"""Coders between Beam rows and the bytes of a record: AvroCoder, CSVCoder, JSONCoder.
+
+Law: a coder is its schema and its settings; it pickles as these and is made anew on a worker. The same row always gives
+the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import apache_beam as beam
+
+from beam_dis.coders.row_values import from_row, to_row
+from beam_dis.coders.schemas import row_type
+from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat
+from beam_dis.formats.misfit import Misfit
+
+AvroSchema = str | Mapping[str, Any]
+
+
+class _RowsCoder(beam.coders.Coder):
+    """Rows by a format; ``row_type`` is the NamedTuple they are."""
+
+    def __init__(self, format_: Format, make: Callable[[str], _RowsCoder]) -> None:
+        self._make = make
+        self._schema_text = format_.schema.text
+        self._decode, self._encode = format_.decode, format_.encode
+        record = format_.schema.record
+        self.row_type = row_type(record)
+        self._to_row, self._from_row = to_row(record), from_row(record)
+
+    def encode(self, value: Any) -> bytes:
+        """The bytes of a row, a NamedTuple, a beam.Row or a dict. Raises EncodeError that names the field."""
+        try:
+            return self._encode(self._from_row(value))
+        except Misfit as misfit:
+            raise misfit.encode_error() from misfit
+
+    def decode(self, encoded: bytes) -> Any:
+        """The row of a record's bytes. Raises DecodeError that names the field."""
+        return self._to_row(self._decode(encoded))
+
+    def is_deterministic(self) -> bool:
+        """The same row always gives the same bytes: maps are written by key."""
+        return True
+
+    def to_type_hint(self) -> Any:
+        """The NamedTuple of the rows."""
+        return self.row_type
+
+    def _settings(self) -> tuple[Any, ...]:
+        return (self._schema_text,)
+
+    def __reduce__(self) -> Any:
+        return self._make, (self._schema_text,)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._settings() == self._settings()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._settings()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.row_type.__name__})"
+
+
+class AvroCoder(_RowsCoder):
+    """Schemaless Avro by an Avro schema, given as JSON text or as parsed JSON.
+
+    Raises ConfigurationError where the schema is none or holds what can't be in a row.
+    """
+
+    def __init__(self, schema: AvroSchema) -> None:
+        super().__init__(AvroFormat(schema), AvroCoder)
+
+
+class JSONCoder(_RowsCoder):
+    """One JSON object a record, by an Avro schema; timestamps and dates are written as the schema's numbers.
+
+    Raises ConfigurationError where the schema is none or holds what can't be in a row.
+    """
+
+    def __init__(self, schema: AvroSchema) -> None:
+        super().__init__(JSONFormat(schema), JSONCoder)
+
+
+class CSVCoder(_RowsCoder):
+    """One row of CSV a record, columns in the order of an Avro schema's fields; timestamps are ISO 8601 text.
+
+    ``delimiter`` is one character; ``null`` says how a null is spelt in nullable columns, such as "NA".
+    Raises ConfigurationError where the schema is none, or isn't flat.
+    """
+
+    def __init__(self, schema: AvroSchema, *, delimiter: str = ",", null: str = "") -> None:
+        self._delimiter, self._null = delimiter, null
+        super().__init__(
+            CSVFormat(schema, delimiter=delimiter, null=null), partial(CSVCoder, delimiter=delimiter, null=null)
+        )
+
+    def _settings(self) -> tuple[Any, ...]:
+        return (self._schema_text, self._delimiter, self._null)

@@ -1,0 +1,113 @@
+"""The Beam row type of a schema: a NamedTuple with a RowCoder.
+
+Law: the same schema gives the same type and the same Beam schema id, in every process, so that rows, their types and their
+coders can be pickled here and unpickled on a worker that has never seen the schema.
+
+=================  =========================================  ===================================
+Avro               in a row                                   in Beam's schema
+=================  =========================================  ===================================
+int, long          int                                        INT64
+float, double      float                                      DOUBLE
+boolean            bool                                       BOOLEAN
+string, enum       str                                        STRING
+bytes              bytes                                      BYTES
+timestamp-*        apache_beam.utils.timestamp.Timestamp      micros_instant (logical)
+date               datetime.date                              date (logical)
+array              Sequence                                   ARRAY
+map                Mapping, str keys                          MAP
+record             a row type of its own                      ROW
+null and one       Optional                                   nullable
+=================  =========================================  ===================================
+
+int and float are Beam's widest, not numpy's int32 and float32, because Beam's own combiners and users' annotations say
+``int`` and ``float``; formats hold values to their Avro range.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import cache
+from typing import Any, NamedTuple, Optional
+from uuid import UUID, uuid5
+
+from apache_beam import coders
+from apache_beam.typehints import schemas
+from apache_beam.utils.timestamp import Timestamp
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.formats.schema import ArrayOf, Enumeration, MapOf, Nullable, Record, Scalar, Type
+
+_NAMESPACE = UUID("1d2cb8a4-0cf1-4c5e-9a55-7f8f6a0b1d10")
+
+_OPTIONAL: Any = Optional
+_SEQUENCE: Any = Sequence
+_MAPPING: Any = Mapping
+"""As values: types are made of them from data, which mypy takes for annotations otherwise."""
+
+_SCALARS: dict[str, Any] = {
+    "boolean": bool,
+    "int": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "string": str,
+    "bytes": bytes,
+    "timestamp-millis": Timestamp,
+    "timestamp-micros": Timestamp,
+    "date": date,
+}
+
+
+@cache
+def row_type(record: Record) -> Any:
+    """The NamedTuple of a record, registered with its RowCoder and its schema.
+
+    Raises ConfigurationError where a field's name can't be an attribute of a row.
+    """
+    fields = [(_checked_name(field.name, record), _type(field.type)) for field in record.fields]
+    named_tuple: Any = NamedTuple
+    made = named_tuple(record.name.rpartition(".")[2], fields)
+    made.__module__ = __name__
+    made.__doc__ = f"A row of the schema {record.name}."
+    made.__reduce__ = _reduced_to(record)
+    made._beam_schema_id = str(uuid5(_NAMESPACE, repr(record)))  # noqa: SLF001 - where Beam looks for it
+    coders.registry.register_coder(made, coders.RowCoder)
+    schemas.named_tuple_to_schema(made)  # puts it into Beam's registry, under the id
+    return made
+
+
+def _checked_name(name: str, record: Record) -> str:
+    if name.startswith("_") or keyword.iskeyword(name):
+        raise ConfigurationError(
+            f"field {name!r} of {record.name!r} can't be an attribute of a row: rename it in the schema,"
+            " or decode with a function of the record"
+        )
+    return name
+
+
+def _reduced_to(record: Record) -> Callable[[Any], Any]:
+    return lambda row: (_row, (record, tuple(row)))
+
+
+def _row(record: Record, values: tuple[Any, ...]) -> Any:
+    return row_type(record)(*values)
+
+
+def _type(type_: Type) -> Any:
+    if isinstance(type_, Scalar):
+        return _SCALARS[type_.name]
+    if isinstance(type_, Enumeration):
+        return str
+    if isinstance(type_, Record):
+        return row_type(type_)
+    inner = _type(type_.of)
+    return _AROUND[type(type_)](inner)
+
+
+_AROUND: dict[type, Callable[[Any], Any]] = {
+    Nullable: lambda inner: _OPTIONAL[inner],
+    ArrayOf: lambda inner: _SEQUENCE[inner],
+    MapOf: lambda inner: _MAPPING[str, inner],
+}
