@@ -1,0 +1,105 @@
+"""``beam-dis serve``: a local DIS in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from configparser import ConfigParser, Error
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beam_dis.cli.failure import fail
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from beam_dis.local.auth import Keys
+
+SUMMARY = "run a durable local DIS"
+
+_VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
+
+
+class KeysError(Exception):
+    """The keys can't be read, or are half there."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``serve`` takes. Keys come from a file or the environment: arguments are for all to see."""
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="DIR", help="where the records are kept; made if missing"
+    )
+    parser.add_argument("--port", type=_port, default=7700, help="0 takes any free one (default: 7700)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine alone)"
+    )
+    parser.add_argument("--project", metavar="ID", help="serve this project alone (default: any)")
+    parser.add_argument(
+        "--access-key-file",
+        type=Path,
+        metavar="FILE",
+        help=f"a file with a section [basic] and in it ak and sk; else {' and '.join(_VARIABLES)} of the environment; "
+        "without either, requests need no signature",
+    )
+    parser.add_argument(
+        "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped."""
+    from beam_dis.local.parent import stop_with_parent
+    from beam_dis.local.server import Settings, StartError, serve
+    from beam_dis.local.store import StoreError
+
+    def ready(endpoint: str) -> None:
+        print(f"beam-dis: serving {endpoint} (data in {options.data})", flush=True)
+
+    def started(server: uvicorn.Server) -> None:
+        if options.stop_with_parent:
+            stop_with_parent(lambda: setattr(server, "should_exit", True))
+
+    try:
+        keys = read_keys(options.access_key_file, os.environ)
+        settings = Settings(
+            data_dir=options.data, host=options.host, port=options.port, keys=keys, project=options.project
+        )
+        serve(settings, ready=ready, started=started)
+    except (StartError, StoreError, KeysError) as error:
+        return fail(error)
+    return 0
+
+
+def read_keys(file: Path | None, environ: Mapping[str, str]) -> Keys | None:
+    """The keys that requests are signed with; None where there are none. Raises KeysError."""
+    from beam_dis.local.auth import Keys
+
+    where, pair = _from_environment(environ) if file is None else _from_file(file)
+    if not any(pair):
+        return None
+    if not all(pair):
+        raise KeysError(f"{where}: give both an access key and a secret key, or neither")
+    return Keys(access_key=pair[0], secret_key=pair[1])
+
+
+def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str]]:
+    access, secret = (environ.get(name, "") for name in _VARIABLES)
+    return " and ".join(_VARIABLES), (access, secret)
+
+
+def _from_file(file: Path) -> tuple[str, tuple[str, str]]:
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read_string(file.read_text(encoding="utf-8"))
+        return str(file), (parser["basic"]["ak"], parser["basic"]["sk"])
+    except (OSError, UnicodeDecodeError, Error, KeyError) as error:
+        # the parser's own messages quote the line, which may hold a secret
+        raise KeysError(f"{file}: needs a section [basic] and in it ak and sk ({type(error).__name__})") from None
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if port not in range(65_536):
+        raise argparse.ArgumentTypeError(f"{port} is not a port: give 0 to 65535")
+    return port

@@ -1,0 +1,133 @@
+"""The DIS as an ASGI application: from a request to an answer.
+
+Law: put_records and get_records are found by their path alone and answered without a framework; Starlette finds the rest,
+by the routes of ``beam_dis.wire``. All go the same way: room for the body, body, gate, message, handler, answer. Every
+refusal is an answer; a fault of the program is DIS.5000, logged, and the service goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+from starlette.types import Receive, Scope, Send
+
+from beam_dis.local.auth import Gate
+from beam_dis.local.body_budget import BodyBudget
+from beam_dis.local.call import Call, House
+from beam_dis.local.handlers import HANDLERS
+from beam_dis.local.reply import Reply, answer, refuse, refused
+from beam_dis.local.request_body import Disconnected, declared_length, read_body
+from beam_dis.local.store import StoreUnavailable
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.messages import Query, decode, decode_query, parse_query
+from beam_dis.wire.routes import ROUTES, Route
+
+_log = logging.getLogger(__name__)
+
+_HOT = {route.method: route for route in (ROUTES["put_records"], ROUTES["get_records"])}
+_NO_ROUTE = "APIG.0101"
+
+
+class LocalApp:
+    """Answers every request of the protocol."""
+
+    def __init__(self, house: House, gate: Gate, budget: BodyBudget) -> None:
+        self._house = house
+        self._gate = gate
+        self._budget = budget
+        self._second, self._date = -1, b""
+        self._rest = Starlette(
+            routes=[
+                Path(path, _Operation(self, route), methods=[route.method])
+                for route in ROUTES.values()
+                for path in (route.path, f"{route.path}/")
+            ],
+            exception_handlers={HTTPException: self._no_route},
+        )
+        self._rest.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, by ASGI."""
+        project = _project_of_records(scope["raw_path"])
+        route = _HOT.get(scope["method"]) if project else None
+        if route is None:
+            await self._rest(scope, receive, send)
+        else:
+            await self.operate(route, {"project_id": project}, scope, receive, send)
+
+    async def operate(self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one operation. The Date it bears was read before anything was looked up: no later record is in it."""
+        date = self._date_header()
+        try:
+            async with self._budget.room(declared_length(scope)):
+                reply = await self._reply(route, names, scope, receive)
+        except Disconnected:
+            return
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers(date)})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def _reply(self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive) -> Reply:
+        try:
+            body = await read_body(receive)
+            self._gate.check(scope, names["project_id"], body)
+            request = _message(route, scope, body)
+            return answer(route, await HANDLERS[route.operation](Call(self._house, names), request))
+        except Refusal as refusal:
+            return refused(refusal)
+        except StoreUnavailable as unavailable:
+            _log.warning("%s: %s", route.operation, unavailable)
+            return refused(Refusal(5000, unavailable))
+        except Disconnected:
+            raise
+        except Exception:
+            _log.exception("%s failed", route.operation)
+            return refused(Refusal(5000))
+
+    async def _no_route(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        text = f"There is no {request.method} {request.url.path} here."
+        reply = refuse(status, _NO_ROUTE, text)
+        headers = {name.decode(): value.decode() for name, value in reply.headers(self._date_header())}
+        return Response(reply.body, reply.status, headers)
+
+    def _date_header(self) -> bytes:
+        second = int(self._house.clock())
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, usegmt=True).encode("ascii")
+        return self._date
+
+
+class _Operation:
+    """One route as an ASGI application of its own."""
+
+    def __init__(self, app: LocalApp, route: Route) -> None:
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app.operate(self._route, scope["path_params"], scope, receive, send)
+
+
+def _project_of_records(raw_path: bytes) -> str:
+    """The project in ``/v2/{project_id}/records``, with or without a slash behind; "" for any other path."""
+    segments = raw_path.removesuffix(b"/").split(b"/")
+    if len(segments) == 4 and segments[3] == b"records" and segments[1] == b"v2":
+        return unquote(segments[2].decode("latin-1"))
+    return ""
+
+
+def _message(route: Route, scope: Scope, body: bytes) -> Any:
+    if route.request is None:
+        return None
+    if issubclass(route.request, Query):
+        return decode_query(route.request, parse_query(scope["query_string"]))
+    return decode(route.request, body)

@@ -1,0 +1,52 @@
+"""Who may ask: signatures against one key, and the projects that are served.
+
+Law: without keys every request is let in, signed or not; with keys every request must be signed with them. What is wrong
+is told by the DIS.41xx code that fits, HTTP 441. Secrets never reach an answer or a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.signing import SigningRequest, verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The access key and secret key that requests are signed with."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+class Gate:
+    """Lets a request in or refuses it. ``clock`` gives epoch seconds; ``project`` limits the service to one."""
+
+    def __init__(self, keys: Keys | None, project: str | None, clock: Callable[[], float]) -> None:
+        self._secrets = {} if keys is None else {keys.access_key: keys.secret_key}
+        self._project = project
+        self._clock = clock
+
+    def check(self, scope: Any, project: str, body: bytes | bytearray) -> None:
+        """Refuse with DIS.41xx what isn't signed as it must be, with DIS.4117 what names another project."""
+        if self._secrets:
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            self._verify(scope, headers, body)
+        if self._project not in (None, project):
+            raise Refusal(4117, project)
+
+    def _verify(self, scope: Any, headers: dict[str, str], body: bytes | bytearray) -> None:
+        authorization = headers.get("authorization")
+        if authorization is None and "x-auth-token" in headers:
+            raise Refusal(4112, "tokens are not issued here: sign with the access key")
+        request = SigningRequest(
+            method=scope["method"],
+            path=scope["raw_path"].decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=bytes(body),
+        )
+        verify(request, authorization, self._secrets.get, self._clock())

@@ -1,0 +1,99 @@
+"""Cursors: from what a client asks for to a number, and back.
+
+Law: a cursor's number is resolved when it is issued and never again. A cursor belongs to one incarnation of a stream: one
+made anew under an old name doesn't know it. Ranges are [earliest, next): a cursor may stand at ``next``, where nothing is
+yet, and nowhere else outside. [vendor's page dis_06_0017]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from beam_dis.local.call import Call, readable_partition
+from beam_dis.local.store import Partition, Stream
+from beam_dis.wire.cursors import CursorToken, IteratorParam, decode_cursor, encode_cursor
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.limits import CURSOR_SECONDS
+from beam_dis.wire.ranges import partition_id
+
+Position = Callable[[Call, Stream, Partition], Awaitable[int]]
+
+_NUMBER = re.compile("-?[0-9]{1,19}")
+
+
+class Standing(NamedTuple):
+    """Where a cursor stands: ``start`` is the number it reads next."""
+
+    stream: Stream
+    partition: Partition
+    start: int
+
+
+def standing(call: Call, cursor: str, now_ms: int) -> Standing:
+    """Where a cursor stands; refused with DIS.4217, 4225, 4226, 4301, 4302 or 4319."""
+    token = decode_cursor(cursor)
+    if now_ms - token.generate_timestamp > CURSOR_SECONDS * 1000:
+        raise Refusal(4225, cursor)
+    param = token.get_iterator_param
+    stream = call.stream(param.stream_name, param.stream_id)
+    if param.stream_id not in ("", stream.stream_id):
+        raise Refusal(4301, param.stream_name, call.project)
+    partition = readable_partition(stream, param.partition_id)
+    start = int(param.starting_sequence_number)
+    if start < partition.earliest:
+        raise Refusal(4226)
+    if start > partition.next:
+        raise Refusal(4217, cursor)
+    return Standing(stream, partition, start)
+
+
+def fresh_cursor(stream: Stream, number: int, start: int, now_ms: int, kind: str = "AT_SEQUENCE_NUMBER") -> str:
+    """A cursor at ``start``, issued now."""
+    param = IteratorParam(stream.name, partition_id(number), kind, str(start), stream.stream_id)
+    return encode_cursor(CursorToken(param, now_ms))
+
+
+def resolve(kind: str, number: str | None, timestamp: int | None) -> Position:
+    """How to find the number that a cursor type asks for; refused with DIS.4216 or 4200 where its parameter lacks."""
+    if kind == "TRIM_HORIZON":
+        return _earliest
+    if kind == "LATEST":
+        return _next
+    if kind == "AT_TIMESTAMP":
+        return _at_timestamp(timestamp)
+    return _at_number(_parsed(number), 1 if kind == "AFTER_SEQUENCE_NUMBER" else 0)
+
+
+async def _earliest(_call: Call, _stream: Stream, partition: Partition) -> int:
+    return partition.earliest
+
+
+async def _next(_call: Call, _stream: Stream, partition: Partition) -> int:
+    return partition.next
+
+
+def _at_timestamp(timestamp: int | None) -> Position:
+    if timestamp is None:
+        raise Refusal(4200, "timestamp is missing")
+
+    async def position(call: Call, stream: Stream, partition: Partition) -> int:
+        return await call.blocking(call.store.locate, stream, partition.number, timestamp)
+
+    return position
+
+
+def _at_number(number: int, offset: int) -> Position:
+    async def position(_call: Call, _stream: Stream, partition: Partition) -> int:
+        if not partition.earliest <= number + offset <= partition.next:
+            raise Refusal(4224, number, " should be within ", partition.earliest, " ", partition.next)
+        return number + offset
+
+    return position
+
+
+def _parsed(text: str | None) -> int:
+    if text is None or _NUMBER.fullmatch(text) is None:
+        raise Refusal(4216, text or "starting-sequence-number is missing")
+    return int(text)

@@ -1,0 +1,73 @@
+"""Checkpoints: commit, get, delete [§5.3].
+
+Law: a checkpoint is taken as it comes, also outside what the partition holds: no client handles a refusal (ours).
+Checks go fields, stream, app, partition.
+"""
+
+from __future__ import annotations
+
+import re
+
+from beam_dis.local.call import Call, durable, partition_of
+from beam_dis.wire.checkpoints import (
+    LAST_READ,
+    Checkpoint,
+    CommitCheckpointRequest,
+    DeleteCheckpointQuery,
+    GetCheckpointQuery,
+)
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.limits import MAX_METADATA_CHARS
+from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER, partition_number
+
+_NUMBER = re.compile("[0-9]{1,19}")
+
+
+async def commit_checkpoint(call: Call, request: CommitCheckpointRequest) -> None:
+    """Keep the number that an app reads next in a partition, instead of the one it had."""
+    check_type(request.checkpoint_type)
+    partition_number(request.partition_id)
+    number = _sequence_number(request.sequence_number)
+    if len(request.metadata or "") > MAX_METADATA_CHARS:
+        raise Refusal(4200, f"metadata has {len(request.metadata or '')} characters, more than {MAX_METADATA_CHARS}")
+    stream = call.stream(request.stream_name, request.stream_id)
+    app = call.app(request.app_name)
+    partition = partition_of(stream, request.partition_id)
+    change = call.store.commit_checkpoint(call.project, app, stream, partition.number, number, request.metadata)
+    await durable(change)
+
+
+async def get_checkpoint(call: Call, request: GetCheckpointQuery) -> Checkpoint:
+    """The checkpoint of an app in a partition; empty where it has none."""
+    check_type(request.checkpoint_type)
+    partition_number(request.partition_id)
+    stream = call.stream(request.stream_name, request.stream_id)
+    app = call.app(request.app_name)
+    partition = partition_of(stream, request.partition_id)
+    stored = call.store.checkpoint(call.project, app, stream.stream_id, partition.number)
+    return Checkpoint() if stored is None else Checkpoint(str(stored.sequence_number), stored.metadata)
+
+
+async def delete_checkpoint(call: Call, request: DeleteCheckpointQuery) -> None:
+    """Forget an app's checkpoints in a stream, or in one partition of it."""
+    check_type(LAST_READ if request.checkpoint_type is None else request.checkpoint_type)
+    number = None if request.partition_id is None else partition_number(request.partition_id)
+    stream = call.stream(request.stream_name)
+    app = call.app(request.app_name)
+    if number is not None:
+        partition_of(stream, str(number))
+    if not call.store.checkpoints(call.project, app, stream.stream_id):
+        raise Refusal(4375)
+    await durable(call.store.delete_checkpoints(call.project, app, stream, number))
+
+
+def check_type(checkpoint_type: str) -> None:
+    """LAST_READ is the only type there is; refused with DIS.4200."""
+    if checkpoint_type != LAST_READ:
+        raise Refusal(4200, f"checkpoint_type {checkpoint_type!r} is not {LAST_READ}")
+
+
+def _sequence_number(text: str) -> int:
+    if _NUMBER.fullmatch(text) is None or int(text) > MAX_SEQUENCE_NUMBER:
+        raise Refusal(4216, text)
+    return int(text)

@@ -1,0 +1,115 @@
+"""Records: put, get, cursors [§5.4].
+
+Law: a put is answered once its records are committed and on disk, each at its place or with its code, in their order.
+A cursor holds a number resolved when it was issued, five minutes long; a page never skips a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beam_dis.local.call import Call, durable, readable_partition
+from beam_dis.local.cursor_positions import fresh_cursor, resolve, standing
+from beam_dis.local.routing import Routed, Routes, closed
+from beam_dis.local.store import Placed, Store, StoredRecord, Stream
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.limits import DEFAULT_FETCH_BYTES, MAX_REQUEST_BYTES, MIB
+from beam_dis.wire.messages import encode
+from beam_dis.wire.ranges import partition_id, partition_number
+from beam_dis.wire.records import (
+    CURSOR_TYPES,
+    GetCursorQuery,
+    GetCursorResult,
+    GetRecordsQuery,
+    GetRecordsResult,
+    PutRecordsRequest,
+    PutRecordsRequestEntry,
+    PutRecordsResult,
+    PutRecordsResultEntry,
+    Record,
+)
+
+MAX_FETCH_BYTES = 10 * MIB
+"""More than this isn't put into one page, however much is asked for (ours: no limit is documented)."""
+
+
+async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResult:
+    """Store records; what became of each, in order."""
+    records = request.records
+    if not records:
+        raise Refusal(4202)
+    size = _size(records)
+    if not (request.stream_name or request.stream_id):
+        raise Refusal(4200, "stream_name is missing")
+    stream = call.stream(request.stream_name, request.stream_id)
+    if size > MAX_REQUEST_BYTES[stream.stream_type]:
+        limit = MAX_REQUEST_BYTES[stream.stream_type]
+        raise Refusal(4200, f"the records hold {size} bytes, more than the {limit} of a request", status=413)
+    routed = Routes(stream, call.house.spread).route(records)
+    placed = await durable(call.store.append(stream, routed.entries)) if routed.entries else []
+    return _put_result(stream, routed, placed)
+
+
+async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
+    """A page of records at a cursor, perhaps empty, and the cursor behind it."""
+    limit = DEFAULT_FETCH_BYTES if request.max_fetch_bytes is None else request.max_fetch_bytes
+    if limit <= 0:
+        raise Refusal(4200, f"max_fetch_bytes {limit} is not above 0")
+    if request.limit is not None and request.limit not in range(1, 10_001):
+        raise Refusal(4200, f"limit {request.limit} is not within 1 to 10000")
+    now = call.now_ms()
+    place = standing(call, request.partition_cursor, now)
+    if place.start == place.partition.next:
+        return encode(GetRecordsResult([], fresh_cursor(place.stream, place.partition.number, place.start, now)))
+    return await call.blocking(
+        _page, call.store, place.stream, place.partition.number, place.start, min(limit, MAX_FETCH_BYTES), now
+    )
+
+
+async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
+    """A cursor at the position that the request describes."""
+    kind = request.cursor_type or CURSOR_TYPES[0]
+    if kind not in CURSOR_TYPES:
+        raise Refusal(4215, kind)
+    partition_number(request.partition_id)
+    if not (request.stream_name or request.stream_id):
+        raise Refusal(4200, "stream-name is missing")
+    position = resolve(kind, request.starting_sequence_number, request.timestamp)
+    stream = call.stream(request.stream_name, request.stream_id)
+    partition = readable_partition(stream, request.partition_id)
+    start = await position(call, stream, partition)
+    return GetCursorResult(fresh_cursor(stream, partition.number, start, call.now_ms(), kind))
+
+
+def _size(records: Sequence[PutRecordsRequestEntry]) -> int:
+    try:
+        return sum([len(record.data) for record in records])  # type: ignore[arg-type]
+    except TypeError:
+        position = next(index for index, record in enumerate(records) if record.data is None)
+        raise Refusal(4200, f"records[{position}] has no data") from None
+
+
+def _put_result(stream: Stream, routed: Routed, placed: Sequence[Placed | None]) -> PutRecordsResult:
+    names = {partition.number: partition_id(partition.number) for partition in stream.partitions}
+    results = [
+        _refused(closed(stream, entry.partition))
+        if place is None
+        else PutRecordsResultEntry(names[place.partition], str(place.sequence_number))
+        for entry, place in zip(routed.entries, placed, strict=True)
+    ]
+    for position, refusal in sorted(routed.refusals.items()):
+        results.insert(position, _refused(refusal))
+    failed = len(routed.refusals) + sum(place is None for place in placed)
+    return PutRecordsResult(failed, results)
+
+
+def _refused(refusal: Refusal) -> PutRecordsResultEntry:
+    return PutRecordsResultEntry(error_code=refusal.code, error_message=refusal.message)
+
+
+def _page(store: Store, stream: Stream, number: int, start: int, max_bytes: int, now: int) -> bytes:
+    stored: list[StoredRecord] = store.read(stream, number, start, max_bytes)
+    if stored and stored[0].sequence_number != start:
+        raise Refusal(4226)
+    records = [Record(key, str(sequence), data, timestamp) for sequence, key, data, timestamp in stored]
+    return encode(GetRecordsResult(records, fresh_cursor(stream, number, start + len(stored), now)))

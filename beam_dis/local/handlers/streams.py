@@ -1,0 +1,86 @@
+"""Streams: create, list, delete, describe, scale, change, share [§5.1]."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from beam_dis.local.call import Call, durable, within
+from beam_dis.local.descriptions import described, partition_described, summarised
+from beam_dis.local.stream_rules import checked_changes, checked_definition
+from beam_dis.wire import streams as wire
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.ranges import partition_number
+
+_ACTIONS = ("putRecords", "getRecords")
+
+
+async def create_stream(call: Call, request: wire.CreateStreamRequest) -> None:
+    """Make a stream; refused with DIS.4307 where there is one, DIS.4308 where the project's partitions are used up."""
+    await durable(call.store.create_stream(call.project, checked_definition(request)))
+
+
+async def list_streams(call: Call, request: wire.ListStreamsQuery) -> wire.ListStreamsResult:
+    """A page of streams by name."""
+    limit = within(request.limit, range(1, 101), 10, "limit")
+    streams = call.store.streams(call.project)
+    start = bisect_right([stream.name for stream in streams], request.start_stream_name or "")
+    page = streams[start : start + limit]
+    return wire.ListStreamsResult(
+        total_number=len(streams),
+        stream_names=[stream.name for stream in page],
+        stream_info_list=[summarised(stream) for stream in page],
+        has_more_streams=start + limit < len(streams),
+    )
+
+
+async def delete_stream(call: Call, _: None) -> None:
+    """Delete a stream with all it holds; refused with DIS.4301 where there is none."""
+    await durable(call.store.delete_stream(call.stream(call.names["stream_name"])))
+
+
+async def describe_stream(call: Call, request: wire.DescribeStreamQuery) -> wire.StreamDescription:
+    """A stream and a page of its partitions, by number."""
+    limit = within(request.limit_partitions, range(1, 1001), 100, "limit_partitions")
+    behind = request.start_partitionId or request.start_partition_id
+    first = 0 if behind is None else partition_number(behind) + 1
+    stream = call.stream(call.names["stream_name"], request.stream_id)
+    page = [partition_described(partition) for partition in stream.partitions[first : first + limit]]
+    return described(stream, page, has_more=first + limit < len(stream.partitions))
+
+
+async def update_partition_count(
+    call: Call, request: wire.UpdatePartitionCountRequest
+) -> wire.UpdatePartitionCountResult:
+    """Scale a stream to a number of ACTIVE partitions; the count it has already changes nothing."""
+    target = request.target_partition_count
+    if target < 1:
+        raise Refusal(4200, f"target_partition_count {target} is not above 0")
+    stream = call.stream(call.names["stream_name"])
+    before, after = await durable(call.store.scale(stream, target))
+    return wire.UpdatePartitionCountResult(stream.name, before, after)
+
+
+async def update_stream(call: Call, request: wire.UpdateStreamRequest) -> None:
+    """Change what a stream says of itself; what the request leaves out stays."""
+    stream = call.stream(call.names["stream_name"])
+    await durable(call.store.update_stream(stream, **checked_changes(stream, request)))
+
+
+async def add_policy(call: Call, request: wire.AddPolicyRequest) -> None:
+    """Let others put or get; ``stream_id`` must be this stream's."""
+    if request.action_type not in _ACTIONS:
+        raise Refusal(4200, f"action_type {request.action_type!r} is not one of {', '.join(_ACTIONS)}")
+    if request.effect not in (None, "accept"):
+        raise Refusal(4200, f"effect {request.effect!r} is not accept")
+    stream = call.stream(call.names["stream_name"])
+    if request.stream_id != stream.stream_id:
+        raise Refusal(4301, stream.name, call.project)
+    rule = wire.PolicyRule(request.principal_name, request.principal_name, request.action_type, "accept")
+    await durable(call.store.add_policy(stream, rule))
+
+
+async def list_policies(call: Call, _: None) -> wire.ListPoliciesResult:
+    """Who else may put or get."""
+    stream = call.stream(call.names["stream_name"])
+    rules = list(stream.policies)
+    return wire.ListPoliciesResult(stream.stream_id, stream.stream_id, rules)

@@ -1,0 +1,146 @@
+"""A local DIS as a context manager: a process of its own that ends with this one.
+
+Law: the process is ``python -m beam_dis serve``, the same server that the command line starts. It never outlives its
+parent, however that ends. Data in a temporary folder goes with it; data in a given one stays.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+from urllib.parse import urlsplit
+
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials
+from beam_dis.errors import ConfigurationError, DISError
+
+PROJECT_ID = "local"
+"""The project of ``LocalDIS.connection``; a local DIS takes any."""
+
+_READY = "beam-dis: serving "
+_STOP_SECONDS = 20
+
+
+class LocalDIS:
+    """A DIS on this machine, for as long as the ``with`` block lasts.
+
+    ``data_dir`` keeps the data; without it they are gone at the end. ``port`` 0 takes any free one. With ``access_key`` and
+    ``secret_key`` every request must be signed with them; without, none need be. Raises ConfigurationError where the server
+    can't start, with the line in which it says why.
+
+        with LocalDIS() as dis:
+            client = DISClient(dis.connection)
+    """
+
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str] | None = None,
+        port: int = 0,
+        *,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+    ) -> None:
+        if (access_key is None) != (secret_key is None):
+            raise ConfigurationError("LocalDIS takes access_key and secret_key together, or neither")
+        self._data_dir = None if data_dir is None else Path(data_dir)
+        self._port = port
+        self._keys = None if access_key is None or secret_key is None else Credentials(ak=access_key, sk=secret_key)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._endpoint = ""
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is: ``http://127.0.0.1:PORT``."""
+        self._running()
+        return self._endpoint
+
+    @property
+    def connection(self) -> DISConnection:
+        """A connection to it, with its keys if it has any."""
+        return DISConnection(endpoint=self.endpoint, project_id=PROJECT_ID, credentials=self._keys)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._running().pid
+
+    def __enter__(self) -> LocalDIS:
+        if self._process is not None:
+            raise DISError("this LocalDIS runs already: make another one")
+        if self._data_dir is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="beam-dis-")
+        try:
+            self._start(self._port)
+        except BaseException:
+            self._clean_up()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop(kill=False)
+        self._clean_up()
+
+    def restart(self, kill: bool = False) -> None:
+        """Stop it and start it again, on the same port and data. ``kill`` gives it no time to finish anything."""
+        self._stop(kill=kill)
+        self._start(urlsplit(self._endpoint).port or 0)
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise DISError("this LocalDIS doesn't run: use it as `with LocalDIS() as dis:`")
+        return self._process
+
+    def _start(self, port: int) -> None:
+        folder = self._data_dir if self._folder is None else Path(self._folder.name)
+        command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
+        with tempfile.TemporaryFile("w+") as complaints:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                [*command, "--stop-with-parent"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env={**os.environ, **_key_variables(self._keys)},
+                text=True,
+            )
+            line = _output(self._process).readline()
+            if not line.startswith(_READY):
+                self._stop(kill=True)
+                complaints.seek(0)
+                raise ConfigurationError(f"the local DIS did not start: {complaints.read().strip() or line.strip()}")
+        self._endpoint = line.removeprefix(_READY).split(" ", 1)[0].strip()
+
+    def _stop(self, *, kill: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with process:
+            (process.kill if kill else process.terminate)()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _clean_up(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
+
+
+def _output(process: subprocess.Popen[str]) -> IO[str]:
+    if process.stdout is None:
+        raise DISError("the local DIS was started without an output to read")
+    return process.stdout
+
+
+def _key_variables(keys: Credentials | None) -> dict[str, str]:
+    """Keys travel in the environment, which only this user can read; arguments are for all to see."""
+    names = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
+    return dict.fromkeys(names, "") if keys is None else dict(zip(names, (keys.ak, keys.sk), strict=True))

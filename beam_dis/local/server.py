@@ -1,0 +1,126 @@
+"""The process of a local DIS: a store, a listening socket, uvicorn between them.
+
+Law: what can't start says why in one line, as a StartError, before anything is served. SIGTERM and Ctrl-C stop it the
+same way: no new connections, ten seconds for what is in flight, then the store is closed, and the process ends well.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from beam_dis.local.app import LocalApp
+from beam_dis.local.auth import Gate, Keys
+from beam_dis.local.body_budget import BodyBudget
+from beam_dis.local.call import House
+from beam_dis.local.clock import Clock
+from beam_dis.local.deadlines import IDLE_SECONDS, MAX_HEADER_BYTES, DeadlineProtocol
+from beam_dis.local.store import open_store
+
+DRAIN_SECONDS = 10
+READERS = 4
+
+
+class StartError(Exception):
+    """The server can't start: one line that says what is in the way and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server needs to know. Port 0 takes any free one; without ``keys`` everybody is let in."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 7700
+    keys: Keys | None = None
+    project: str | None = None
+
+
+def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable[[uvicorn.Server], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    ``ready`` is told the endpoint once requests are answered, ``started`` is given the server, whose ``should_exit`` stops
+    it. Raises StartError, or StoreError where the data can't be opened.
+    """
+    clock = Clock()
+    store = open_store(settings.data_dir, clock=clock)
+    try:
+        listener = _listen(settings.host, settings.port)
+        with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
+            house = House(store, clock, itertools.count().__next__, readers)
+            app = LocalApp(house, Gate(settings.keys, settings.project, clock), BodyBudget())
+            server = _Server(app, lambda: ready(_endpoint(listener)))
+            started(server)
+            _run(server, listener)
+    finally:
+        store.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn with our limits; it says when it is ready."""
+
+    def __init__(self, app: LocalApp, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=DeadlineProtocol,
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                access_log=False,
+                date_header=False,
+                server_header=False,
+                proxy_headers=False,
+                log_config=None,
+                timeout_keep_alive=int(IDLE_SECONDS),
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._ready()
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Uvicorn raises the signal that stopped it once more, at the handlers it found: these take it as done."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    server.run([listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise StartError(_why_not(host, port, error)) from error
+    return listener
+
+
+def _why_not(host: str, port: int, error: Exception) -> str:
+    if getattr(error, "errno", None) == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use: stop who has it, or give another --port (0 takes any free one)"
+    return f"can't listen on port {port} of {host}: {error}"
+
+
+def _endpoint(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
