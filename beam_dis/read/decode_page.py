@@ -19,7 +19,7 @@ from beam_dis.read.page_decoder import PageDecoder
 DEAD_LETTERS = "dead_letters"
 
 
-class DecodePageFn(beam.DoFn):  # type: ignore[misc]
+class DecodePageFn(beam.DoFn):
     """A page, or what ReadPartition has decoded of it → elements."""
 
     def __init__(self, decoder: PageDecoder) -> None:

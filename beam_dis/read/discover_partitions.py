@@ -17,7 +17,7 @@ from beam_dis.read.reader import reader_of
 from beam_dis.read.stream_partition import StreamPartition
 
 
-class DiscoverPartitionsFn(beam.DoFn):  # type: ignore[misc]
+class DiscoverPartitionsFn(beam.DoFn):
     """Stream → its partitions, each with its ends."""
 
     def __init__(self, connection: DISConnection, discovery: Discovery) -> None:

@@ -42,10 +42,10 @@ COUNTERS = ("records_read", "bytes_read", "empty_polls", "expired_records")
 _log = logging.getLogger(__name__)
 
 
-class ReadPartitionFn(beam.DoFn, RestrictionProvider):  # type: ignore[misc]
-    """Partition → lists of records; with ``timestamp_fn``, of decoded values, since their time is in them."""
+class _PartitionReading(beam.DoFn, RestrictionProvider):
+    """What both steps share: the restriction, and the pages of it."""
 
-    _whole = False
+    _whole: bool
 
     def __init__(
         self,
@@ -81,15 +81,6 @@ class ReadPartitionFn(beam.DoFn, RestrictionProvider):  # type: ignore[misc]
         """Our own, versioned."""
         return SequenceRangeCoder()
 
-    def process(
-        self,
-        element: StreamPartition,
-        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
-    ) -> Iterator[TimestampedValue]:
-        """The records of what is left of the range."""
-        for records in self._pages(element, tracker):
-            yield from self._stamped(records)
-
     def _pages(self, element: StreamPartition, tracker: Any) -> Iterator[list[DISRecord]]:
         reader = reader_of(self._connection)
         place = Place(element.stream, element.stream_id, element.partition_id, tracker.current_restriction().start)
@@ -102,7 +93,7 @@ class ReadPartitionFn(beam.DoFn, RestrictionProvider):  # type: ignore[misc]
     def _count(self, name: str, n: int) -> None:
         self._counters[name].inc(n)
 
-    def _stamped(self, records: list[DISRecord]) -> Iterator[TimestampedValue]:
+    def _stamped(self, records: list[DISRecord]) -> Iterator[TimestampedValue[Any]]:
         if self._timestamp_fn is None:
             for milliseconds, run in runs_of_equal_time(records):
                 yield TimestampedValue(run, Timestamp(micros=milliseconds * MICROSECONDS))
@@ -117,7 +108,22 @@ class ReadPartitionFn(beam.DoFn, RestrictionProvider):  # type: ignore[misc]
         return int(time.micros)
 
 
-class ReadPartitionForAppFn(ReadPartitionFn):
+class ReadPartitionFn(_PartitionReading):
+    """Partition → lists of records; with ``timestamp_fn``, of decoded values, since their time is in them."""
+
+    _whole = False
+
+    def process(
+        self,
+        element: StreamPartition,
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+    ) -> Iterator[TimestampedValue[Any]]:
+        """The records of what is left of the range."""
+        for records in self._pages(element, tracker):
+            yield from self._stamped(records)
+
+
+class ReadPartitionForAppFn(_PartitionReading):
     """The same, and the app's checkpoint is committed once the runner has finalised the bundle."""
 
     _whole = True
@@ -137,7 +143,7 @@ class ReadPartitionForAppFn(ReadPartitionFn):
         element: StreamPartition,
         finalizer: Any = beam.DoFn.BundleFinalizerParam,  # must stand before the restriction: Beam's invoker says so
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
-    ) -> Iterator[TimestampedValue]:
+    ) -> Iterator[TimestampedValue[Any]]:
         """The records of what is left of the range; then its end is registered to be committed."""
         for records in self._pages(element, tracker):
             yield from self._stamped(records)

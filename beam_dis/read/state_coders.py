@@ -23,7 +23,7 @@ def _encode(*fields: Any) -> bytes:
 
 
 def _decode(data: bytes, what: str) -> list[Any]:
-    version, *fields = msgspec.msgpack.decode(data)
+    version, *fields = msgspec.msgpack.decode(data, type=list)
     if version != _VERSION:
         raise ValueError(
             f"a {what} of version {version} can't be read by this release, which knows version {_VERSION}: "
@@ -32,7 +32,7 @@ def _decode(data: bytes, what: str) -> list[Any]:
     return fields
 
 
-class SequenceRangeCoder(coders.Coder):  # type: ignore[misc]
+class SequenceRangeCoder(coders.Coder):
     """Version, start, stop (nil without end)."""
 
     def encode(self, value: SequenceRange) -> bytes:
@@ -52,7 +52,7 @@ class SequenceRangeCoder(coders.Coder):  # type: ignore[misc]
         return SequenceRange
 
 
-class StreamPartitionCoder(coders.Coder):  # type: ignore[misc]
+class StreamPartitionCoder(coders.Coder):
     """Version, stream, stream id, partition, incarnation, start, stop (nil without end)."""
 
     def encode(self, value: StreamPartition) -> bytes:

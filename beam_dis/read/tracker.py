@@ -18,7 +18,7 @@ from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 from beam_dis.read.sequence_range import SequenceRange
 
 
-class SequenceRangeTracker(RestrictionTracker):  # type: ignore[misc]
+class SequenceRangeTracker(RestrictionTracker):
     """Tracks a :class:`SequenceRange`; the position of a claim is a sequence number.
 
     ``splittable=False`` leaves dynamic splits out, for reads that must keep a partition in one piece.

@@ -7,7 +7,7 @@ pipeline is built, secrets on the worker. Step labels are part of a running job'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import apache_beam as beam
 from apache_beam import coders, pvalue
@@ -29,15 +29,17 @@ from beam_dis.service import StreamDescription, open_service
 
 RECORDS = "records"
 
+PCollection: TypeAlias = pvalue.PCollection[Any]
+
 
 class ReadFromDISResult(NamedTuple):
     """The two outputs of a read with ``dead_letters=True``."""
 
-    records: pvalue.PCollection
-    dead_letters: pvalue.PCollection
+    records: PCollection
+    dead_letters: PCollection
 
 
-class ReadFromDIS(beam.PTransform):  # type: ignore[misc]
+class ReadFromDIS(beam.PTransform[Any, Any]):
     """Reads a DIS stream: a PCollection of records, or of what ``decode`` makes of them.
 
     Args:
@@ -100,7 +102,7 @@ class ReadFromDIS(beam.PTransform):  # type: ignore[misc]
             connection=connection,
         )
 
-    def expand(self, pbegin: pvalue.PBegin) -> pvalue.PCollection | ReadFromDISResult:
+    def expand(self, pbegin: pvalue.PBegin) -> PCollection | ReadFromDISResult:
         """Stream | DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
         settings = self._settings
         connection = (settings.connection or DISConnection()).resolved(pbegin.pipeline.options.view_as(DISOptions))
@@ -117,12 +119,14 @@ class ReadFromDIS(beam.PTransform):  # type: ignore[misc]
         behind = PageDecoder(None, settings.dead_letters) if settings.timestamp_fn else decoder
         return self._outputs(pages | "DecodePage" >> _decode_page(behind, element_type))
 
-    def _discovery(self, connection: DISConnection) -> beam.PTransform:
+    def _discovery(self, connection: DISConnection) -> Any:
         settings = self._settings
         discovery = Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
         return beam.ParDo(DiscoverPartitionsFn(connection, discovery)).with_output_types(StreamPartition)
 
-    def _read_partition(self, connection: DISConnection, decoder: PageDecoder) -> ReadPartitionFn:
+    def _read_partition(
+        self, connection: DISConnection, decoder: PageDecoder
+    ) -> ReadPartitionFn | ReadPartitionForAppFn:
         settings = self._settings
         options: dict[str, Any] = {
             "on_expired": settings.on_expired,
@@ -133,14 +137,14 @@ class ReadFromDIS(beam.PTransform):  # type: ignore[misc]
             return ReadPartitionFn(connection, **options)
         return ReadPartitionForAppFn(connection, app=settings.app, **options)
 
-    def _outputs(self, outputs: pvalue.DoOutputsTuple) -> pvalue.PCollection | ReadFromDISResult:
+    def _outputs(self, outputs: pvalue.DoOutputsTuple) -> PCollection | ReadFromDISResult:
         records, dead = outputs[RECORDS], outputs[DEAD_LETTERS]
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         dead.element_type = DeadLetter
         return ReadFromDISResult(records, dead) if self._settings.dead_letters else records
 
 
-def _decode_page(decoder: PageDecoder, element_type: Any) -> beam.PTransform:
+def _decode_page(decoder: PageDecoder, element_type: Any) -> Any:
     step = beam.ParDo(DecodePageFn(decoder)).with_output_types(element_type)
     return step.with_outputs(DEAD_LETTERS, main=RECORDS)
 

@@ -1,0 +1,62 @@
+"""A wrong argument raises while the pipeline is built, and the message names it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from beam_dis import ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis.errors import ConfigurationError
+
+STOP = StoppingPosition.latest()
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"stop": None}, "has no stop"),
+        ({"stop": "latest"}, "stop='latest' is not a position"),
+        ({"start": "earliest"}, "start='earliest' is not a position"),
+        ({"app": "no spaces"}, "app='no spaces' is not an app's name"),
+        ({"start": StartingPosition.checkpoint()}, "needs app="),
+        ({"on_expired": "ignore"}, "on_expired='ignore' is none of 'fail', 'earliest', 'latest'"),
+        ({"timestamp_fn": "time_hour"}, "timestamp_fn='time_hour' is not a function"),
+        ({"partitions": []}, "reads nothing"),
+        ({"partitions": ["shard-1"]}, "partition 'shard-1' is neither a number"),
+        ({"poll_interval": -1}, "poll_interval=-1"),
+        ({"watermark_lag": "1s"}, "watermark_lag='1s'"),
+        ({"discovery_interval": 0}, "discovery_interval=0"),
+        ({"connection": "http://127.0.0.1"}, "is not a DISConnection"),
+        (
+            {
+                "start": StartingPosition.at_timestamp(NOON),
+                "stop": StoppingPosition.at_timestamp(NOON - timedelta(hours=1)),
+            },
+            "is after stop",
+        ),
+        (
+            {
+                "start": StartingPosition.at_sequence_number({0: 9}),
+                "stop": StoppingPosition.at_sequence_number({0: 3}),
+            },
+            "start 9 of shardId-0000000000 is behind its stop 3",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        ReadFromDIS("flights", **{"stop": STOP, **arguments})
+
+
+@pytest.mark.parametrize("stream", ["", None, 3])
+def test_a_stream_is_a_name(stream: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is not the name or the id of a stream"):
+        ReadFromDIS(stream, stop=STOP)
+
+
+def test_everything_behind_the_stream_is_a_keyword() -> None:
+    with pytest.raises(TypeError):
+        ReadFromDIS("flights", StartingPosition.earliest())  # type: ignore[misc]
