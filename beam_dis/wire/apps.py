@@ -28,7 +28,7 @@ class App(Answer):
     app_id: str = ""
     app_name: str = ""
     create_time: int = 0
-    commit_checkpoint_stream_names: list[str] | None = []
+    commit_checkpoint_stream_names: list[str] = []
 
 
 class ListAppsResult(Answer):
@@ -52,8 +52,8 @@ class PartitionConsumingState(Answer):
 
     partition_id: str = ""
     sequence_number: str = "-1"
-    latest_offset: int | None = 0
-    earliest_offset: int | None = 0
+    latest_offset: int = 0
+    earliest_offset: int = 0
     checkpoint_type: str = "LAST_READ"
     status: str | None = None
     metadata: str | None = None

@@ -15,6 +15,7 @@ import msgspec
 
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import MAX_CURSOR_CHARS
+from beam_dis.wire.ranges import parse_number
 
 
 class IteratorParam(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True):
@@ -50,7 +51,8 @@ def decode_cursor(text: str) -> CursorToken:
             raise ValueError(len(text))
         raw = text.rstrip("=").encode("ascii")
         token = _DECODER.decode(urlsafe_b64decode(raw + b"=" * (-len(raw) % 4)))
-        int(token.get_iterator_param.starting_sequence_number)
+        if parse_number(token.get_iterator_param.starting_sequence_number) is None:
+            raise ValueError(token.get_iterator_param.starting_sequence_number)
     except (ValueError, Base64Error, msgspec.MsgspecError) as error:
         raise Refusal(4217, text[:MAX_CURSOR_CHARS]) from error
     return token

@@ -79,9 +79,16 @@ def _parsed_object(body: bytes | bytearray | memoryview, error: Exception) -> di
     return fields
 
 
+def _without_nulls(value: Any) -> Any:
+    """A parsed value whose objects, however deep, hold no field that is null; a null in a list stays."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def _convert(kind: type[M], fields: dict[str, Any], *, strict: bool, malformed: int) -> M:
     """The slow path, which drops nulls and tells a missing field from a wrong one."""
-    present = {name: value for name, value in fields.items() if value is not None}
+    present = _without_nulls(fields)
     missing = [f.encode_name for f in msgspec.structs.fields(kind) if f.required and f.encode_name not in present]  # type: ignore[arg-type]
     if missing:
         raise Refusal(4200, f"{missing[0]} is missing")

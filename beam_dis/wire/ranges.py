@@ -18,6 +18,7 @@ MAX_SEQUENCE_NUMBER = 2**63 - 1
 
 _PREFIX = "shardId-"
 _PARTITION_ID = re.compile(r"(?:shardId-)?([0-9]{1,10})")
+_NUMBER = re.compile(r"0*([0-9]{1,19})")
 _RANGE = re.compile(r"\[\s*(\d+)\s*:\s*(\d+)\s*\]")
 
 
@@ -35,6 +36,13 @@ def parse_range(text: str | None) -> Range | None:
     """The numbers of ``[lo : hi]``; None for what the service prints while there is none ("[null : null]") [SDK]."""
     match = _RANGE.fullmatch(text or "")
     return Range(int(match[1]), int(match[2])) if match else None
+
+
+def parse_number(text: str) -> int | None:
+    """A decimal number of 0 .. 2^63-1, as hashes and sequence numbers are written; None for any other text."""
+    match = _NUMBER.fullmatch(text)
+    number = int(match[1]) if match else None
+    return number if number is not None and number <= MAX_SEQUENCE_NUMBER else None
 
 
 def partition_id(number: int) -> str:
@@ -58,9 +66,10 @@ def hash_of(partition_key: str) -> int:
 
 def explicit_hash(text: str) -> int:
     """An explicit hash key as a number; refused with DIS.4200 unless it is a decimal of 0 .. 2^63-1 [T5-66]."""
-    if not (text.isascii() and text.isdecimal() and int(text) <= MAX_HASH):
-        raise Refusal(4200, f"explicit_hash_key {text!r} is not a decimal number of 0 to {MAX_HASH}")
-    return int(text)
+    number = parse_number(text)
+    if number is None:
+        raise Refusal(4200, f"explicit_hash_key {text[:64]!r} is not a decimal number of 0 to {MAX_HASH}")
+    return number
 
 
 def hash_ranges(count: int) -> list[Range]:

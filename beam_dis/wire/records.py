@@ -61,12 +61,12 @@ class GetRecordsQuery(Query):
 
 
 class Record(msgspec.Struct, gc=False):
-    """One record as it is read [T5-74]; ``timestamp`` in ms; the key is null where none was put."""
+    """One record as it is read [T5-74]; ``timestamp`` in ms; the key is null, or absent [D], where none was put."""
 
-    partition_key: str | None
-    sequence_number: str
-    data: bytes
-    timestamp: int
+    partition_key: str | None = None
+    sequence_number: str = ""
+    data: bytes = b""
+    timestamp: int = 0
     timestamp_type: str = TIMESTAMP_TYPE
 
 

@@ -68,11 +68,11 @@ class StreamInfo(Answer):
     stream_type: str = ""
     data_type: str = ""
     partition_count: int = 0
-    auto_scale_enabled: bool | None = False
-    auto_scale_min_partition_count: int | None = 0
-    auto_scale_max_partition_count: int | None = 0
-    tags: list[Tag] | None = []
-    sys_tags: list[Tag] | None = []
+    auto_scale_enabled: bool = False
+    auto_scale_min_partition_count: int = 0
+    auto_scale_max_partition_count: int = 0
+    tags: list[Tag] = []
+    sys_tags: list[Tag] = []
 
 
 class ListStreamsResult(Answer):
@@ -80,7 +80,7 @@ class ListStreamsResult(Answer):
 
     total_number: int = 0
     stream_names: list[str] = []
-    stream_info_list: list[StreamInfo] | None = []
+    stream_info_list: list[StreamInfo] = []
     has_more_streams: bool = False
 
 
@@ -134,12 +134,12 @@ class StreamDescription(Answer):
     readable_partition_count: int = 0
     partitions: list[PartitionResult] = []
     has_more_partitions: bool = False
-    update_partition_counts: list[PartitionCountUpdate] | None = []
-    tags: list[Tag] | None = []
-    sys_tags: list[Tag] | None = []
-    auto_scale_enabled: bool | None = False
-    auto_scale_min_partition_count: int | None = 0
-    auto_scale_max_partition_count: int | None = 0
+    update_partition_counts: list[PartitionCountUpdate] = []
+    tags: list[Tag] = []
+    sys_tags: list[Tag] = []
+    auto_scale_enabled: bool = False
+    auto_scale_min_partition_count: int = 0
+    auto_scale_max_partition_count: int = 0
 
 
 class UpdatePartitionCountRequest(Message, kw_only=True):

@@ -5,9 +5,11 @@ Law: every time is UTC; messages count milliseconds in 13 digits, only metrics c
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 SDK_DATE_FORMAT = "%Y%m%dT%H%M%SZ"
+_SDK_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 def sdk_date(epoch_seconds: float) -> str:
@@ -17,6 +19,8 @@ def sdk_date(epoch_seconds: float) -> str:
 
 def parse_sdk_date(text: str) -> float:
     """Seconds since 1970 of an X-Sdk-Date header; ValueError where it isn't one."""
+    if not _SDK_DATE.fullmatch(text):
+        raise ValueError(f"{text!r} is not yyyymmddThhmmssZ")
     return datetime.strptime(text, SDK_DATE_FORMAT).replace(tzinfo=timezone.utc).timestamp()
 
 

@@ -1,0 +1,79 @@
+"""One route per operation, found by what path_of makes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_dis.wire.routes import ROUTES, Match, match_route, path_of
+
+NAMES = st.text(min_size=1)
+PLACES = ("project_id", "stream_name", "app_name")
+
+
+def names_in(operation):
+    return re.findall(r"\{(\w+)\}", ROUTES[operation].path)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("operation", ROUTES)
+@settings(deadline=None, max_examples=20)
+@given(drawn=st.tuples(NAMES, NAMES, NAMES))
+def test_a_path_leads_back_to_its_operation_and_names(operation, slash, drawn):
+    names = {name: value for name, value in zip(PLACES, drawn, strict=True) if name in names_in(operation)}
+    matched = match_route(ROUTES[operation].method, path_of(operation, **names) + slash)
+    assert matched == Match(ROUTES[operation], names)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a b", "a%20b"),
+        ("a/b", "a%2Fb"),
+        ("ü", "%C3%BC"),
+        ("50%", "50%25"),
+        ("a-._~Z9", "a-._~Z9"),
+        ("a+b?c", "a%2Bb%3Fc"),
+    ],
+)
+def test_a_name_is_one_segment_whatever_it_holds(name, raw):
+    assert path_of("describe_stream", project_id="p", stream_name=name) == f"/v2/p/streams/{raw}"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v2/p/streams", {"GET", "POST"}),
+        ("/v2/p/streams/s", {"GET", "PUT", "DELETE"}),
+        ("/v3/p/streams/s/", {"PUT"}),
+        ("/v2/p/checkpoints", {"GET", "POST", "DELETE"}),
+        ("/v2/p/nothing", set()),
+        ("/", set()),
+        ("", set()),
+        ("/v1/p/streams", set()),
+    ],
+)
+def test_a_wrong_method_learns_which_are_right(path, methods):
+    assert match_route("PATCH", path) == methods
+
+
+def test_operations_are_counted_by_group():
+    groups = [route.group for route in ROUTES.values()]
+    assert {group: groups.count(group) for group in groups} == {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3}
+
+
+def test_only_what_makes_something_new_is_harmful_to_repeat():
+    harmful = {name for name, route in ROUTES.items() if not route.harmless}
+    assert harmful == {"create_stream", "add_policy", "create_app", "put_records"}
+
+
+def test_statuses_are_the_real_ones():
+    by_status = {}
+    for name, route in ROUTES.items():
+        by_status.setdefault(route.status, set()).add(name)
+    assert by_status[201] == {"create_stream", "add_policy", "create_app", "commit_checkpoint"}
+    assert by_status[204] == {"delete_stream", "update_stream", "delete_app", "delete_checkpoint"}
+    assert all(ROUTES[name].answer is None for name in by_status[201] | by_status[204])
