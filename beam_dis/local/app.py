@@ -88,7 +88,7 @@ class LocalApp:
             return refused(Refusal(5000, unavailable))
         except Disconnected:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged, and the service goes on
             _log.exception("%s failed", route.operation)
             return refused(Refusal(5000))
 

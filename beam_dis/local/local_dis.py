@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, final
 from urllib.parse import urlsplit
 
 from beam_dis.connection import DISConnection
@@ -26,6 +26,7 @@ _READY = "beam-dis: serving "
 _STOP_SECONDS = 20
 
 
+@final
 class LocalDIS:
     """A DIS on this machine, for as long as the ``with`` block lasts.
 

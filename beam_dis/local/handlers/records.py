@@ -83,7 +83,7 @@ async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
 
 def _size(records: Sequence[PutRecordsRequestEntry]) -> int:
     try:
-        return sum([len(record.data) for record in records])  # type: ignore[arg-type]
+        return sum([len(record.data) for record in records])  # type: ignore[arg-type,misc]
     except TypeError:
         position = next(index for index, record in enumerate(records) if record.data is None)
         raise Refusal(4200, f"records[{position}] has no data") from None
