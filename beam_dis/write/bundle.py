@@ -59,6 +59,7 @@ class BundleWriter:
         """A new bundle. Waits for what one before it left in flight when it failed elsewhere."""
         self._sender.abandon()
         self._limits.forget_missing()
+        self._tally = Tally()
         self._batcher = Batcher(self._limits)
 
     def add(self, origin: Any) -> Iterable[Result]:

@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_dis.errors import EncodeError
+from beam_dis.service import OutgoingRecord, WriteLimits
+from beam_dis.write.batching import Batcher
+
+LIMITS = WriteLimits(request_records=4, request_bytes=50, record_bytes=20)
+
+
+def cut(records, *, limits=LIMITS, **settings_):
+    """All batches of (stream, lane, size) triples, in the order they are cut; origins are the positions."""
+    batcher = Batcher(lambda _: limits, **settings_)
+    batches = []
+    for position, (stream, lane, size) in enumerate(records):
+        batches += batcher.add(stream, lane, OutgoingRecord(b"x" * size), position)
+    return batches + batcher.rest()
+
+
+records = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(1, 20)), max_size=60)
+
+
+@given(records)
+@settings(deadline=None)
+def test_a_batch_never_exceeds_what_a_request_may_hold(triples):
+    for batch in cut(triples):
+        assert 0 < len(batch.records) <= LIMITS.request_records
+        assert sum(len(record.data) for record in batch.records) == batch.bytes <= LIMITS.request_bytes
+
+
+@given(records)
+@settings(deadline=None)
+def test_every_record_is_in_one_batch_of_its_stream_and_lane_in_order(triples):
+    seen = {}
+    for batch in cut(triples):
+        seen.setdefault((batch.stream, batch.lane), []).extend(batch.origins)
+    expected = {}
+    for position, (stream, lane, _) in enumerate(triples):
+        expected.setdefault((stream, lane), []).append(position)
+    assert expected == seen
+
+
+@given(records)
+@settings(deadline=None)
+def test_a_batch_is_cut_only_when_the_next_record_would_not_fit(triples):
+    batches = cut([("a", 0, size) for _, _, size in triples])
+    for batch, after in zip(batches, batches[1:], strict=False):
+        full = len(batch.records) == LIMITS.request_records
+        assert full or batch.bytes + len(after.records[0].data) > LIMITS.request_bytes
+
+
+@given(records, st.integers(20, 100))
+@settings(deadline=None)
+def test_open_batches_hold_no_more_than_they_may_together(triples, most):
+    batcher = Batcher(lambda _: LIMITS, open_bytes=most)
+    held = 0
+    for stream, lane, size in triples:
+        full = batcher.add(stream, lane, OutgoingRecord(b"x" * size), None)
+        held += size - sum(batch.bytes for batch in full)
+        assert held <= most
+    assert sum(batch.bytes for batch in batcher.rest()) == held
+
+
+def test_a_record_too_large_is_refused_with_its_size_and_the_limit():
+    with pytest.raises(EncodeError, match="the record has 21 bytes; stream 'a' takes 20 at most"):
+        cut([("a", 0, 21)])
+
+
+def test_an_empty_record_is_refused():
+    with pytest.raises(EncodeError, match="the record for stream 'a' is empty"):
+        cut([("a", 0, 0)])
+
+
+def test_a_refused_record_leaves_the_open_batch_as_it_was():
+    batcher = Batcher(lambda _: LIMITS)
+    batcher.add("a", 0, OutgoingRecord(b"x"), 0)
+    with pytest.raises(EncodeError):
+        batcher.add("a", 0, OutgoingRecord(b"x" * 21), 1)
+    assert [batch.origins for batch in batcher.rest()] == [[0]]

@@ -1,0 +1,35 @@
+import pytest
+
+from beam_dis.service import OutgoingRecord, Written
+from beam_dis.write.ordering import lane_of, send_again
+
+OK = Written("shardId-0000000000", 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "answers", "unordered", "ordered"),
+    [
+        #        . written   ! throttled   x refused for good
+        ("aaaa", "....", [], []),
+        ("aaaa", "!...", [0], [0, 1, 2, 3]),
+        ("abab", "!...", [0], [0, 2]),
+        ("abab", ".!..", [1], [1, 3]),
+        ("aaaa", ".x..", [], []),
+        ("aaaa", "!x..", [0], [0, 2, 3]),
+        ("-a-a", "!...", [0], [0]),
+        ("abab", "!!..", [0, 1], [0, 1, 2, 3]),
+    ],
+)
+def test_what_is_sent_again_after_a_partial_failure(memory, keys, answers, unordered, ordered):
+    records = [OutgoingRecord(b"x", None if key == "-" else key) for key in keys]
+    meaning = {".": OK, "!": memory.THROTTLED, "x": memory.REJECTED}
+    given = [meaning[answer] for answer in answers]
+    assert [unordered, ordered] == [send_again(records, given, ordered=flag) for flag in (False, True)]
+
+
+def test_a_key_keeps_its_lane():
+    assert len({lane_of("AA", 4) for _ in range(10)}) == 1
+
+
+def test_lanes_are_counted_from_zero():
+    assert {lane_of(str(number), 4) for number in range(200)} == {0, 1, 2, 3}

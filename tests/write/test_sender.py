@@ -1,0 +1,221 @@
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_dis.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    PartitionNotFoundError,
+    ServerError,
+    StreamNotFoundError,
+    ThrottledError,
+    TransportError,
+    WriteError,
+)
+from beam_dis.service import OutgoingRecord, Refused, WriteLimits, Written
+from beam_dis.write.batching import Batcher
+from beam_dis.write.ordering import lane_of
+
+LIMITS = WriteLimits(request_records=5, request_bytes=100, record_bytes=100)
+REFUSED_CONNECTION = TransportError("connection refused", maybe_done=False)
+FAILED = ServerError("System error.", code="DIS.5000", status=500)
+TOO_MUCH = ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
+
+
+def write_all(sender, keys):
+    """Write record n with the n-th key, and wait; what was settled."""
+    batcher, settled = Batcher(lambda _: LIMITS), []
+    for number, key in enumerate(keys):
+        for batch in batcher.add("s", lane_of(key, sender.lanes), OutgoingRecord(b"%d" % number, key), number):
+            settled += sender.send(batch)
+    for batch in batcher.rest():
+        settled += sender.send(batch)
+    return settled + sender.finish()
+
+
+def last_copies(log):
+    """The numbers in a log by key, in the order of their last copies."""
+    last = {int(record.data): (place, record.partition_key) for place, record in enumerate(log)}
+    numbers = sorted(last, key=last.get)
+    return {key: [n for n in numbers if last[n][1] == key] for _, key in last.values()}
+
+
+def faults(memory):
+    refusals = st.sampled_from([memory.THROTTLED, memory.BROKEN])
+    return st.one_of(
+        st.none(),
+        st.builds(memory.Partly, st.integers(0, 31), refusals),
+        st.just(memory.Lost()),
+        st.sampled_from([REFUSED_CONNECTION, FAILED, TOO_MUCH]),
+    )
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_whatever_fails_for_a_while_every_record_is_written_at_least_once(memory, ordered, data):
+    keys = data.draw(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=40))
+    service = memory.Service(data.draw(st.lists(faults(memory), max_size=30)), limits=LIMITS)
+    sender = memory.sender(service, ordered=ordered, deadline=1e6)
+    settled = write_all(sender, keys)
+    sender.close()
+    assert set(range(len(keys))) == {int(record.data) for record in service.logs["s"]}
+    assert sorted(origin for each in settled for origin in each.batch.origins) == list(range(len(keys)))
+    for each in settled:  # every answer is the place of a copy of that very record
+        for record, answer in zip(each.batch.records, each.answers, strict=True):
+            assert service.logs["s"][answer.sequence_number] is record
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_with_ordering_the_last_copies_of_a_key_stand_in_the_bundle_s_order(memory, data):
+    keys = data.draw(st.lists(st.sampled_from("abc"), max_size=40))
+    service = memory.Service(data.draw(st.lists(faults(memory), max_size=30)), limits=LIMITS)
+    sender = memory.sender(service, ordered=True, deadline=1e6)
+    write_all(sender, keys)
+    sender.close()
+    assert {key: [n for n, k in enumerate(keys) if k == key] for key in set(keys)} == last_copies(service.logs["s"])
+
+
+def test_without_ordering_only_what_failed_is_sent_again(memory):
+    service = memory.Service([memory.Partly(0b10100)])
+    settled = write_all(memory.sender(service), "aaaaa")
+    assert [[0, 1, 2, 3, 4], [2, 4]] == [[int(r.data) for r in records] for _, records in service.requests]
+    assert [(2, 2)] == [(each.requests, each.retries) for each in settled]
+
+
+def test_a_lost_answer_is_asked_for_again_at_the_price_of_copies(memory):
+    service = memory.Service([memory.Lost()])
+    write_all(memory.sender(service), "ab")
+    assert [0, 1, 0, 1] == [int(record.data) for record in service.logs["s"]]
+
+
+def test_a_record_refused_for_good_is_settled_as_such_and_not_sent_again(memory):
+    service = memory.Service(reject=lambda record: record.data == b"1")
+    (settled,) = write_all(memory.sender(service), "aaa")
+    assert [Written, Refused, Written] == [type(answer) for answer in settled.answers]
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("error", [InvalidRequestError, PartitionNotFoundError])
+def test_a_request_refused_for_one_record_is_divided_until_that_one_stands_alone(memory, error):
+    service = memory.Service()
+    write = service.write
+
+    def refusing(stream, records):
+        if any(record.data == b"3" for record in records):
+            raise error("Invalid request.", code="DIS.4200", status=400)
+        return write(stream, records)
+
+    service.write = refusing
+    (settled,) = write_all(memory.sender(service), "aaaaa")
+    assert [0, 1, 2, 4] == [int(record.data) for record in service.logs["s"]]
+    assert Refused("DIS.4200", "Invalid request.", retriable=False) == settled.answers[3]
+
+
+@pytest.mark.parametrize("error", [AuthenticationError, StreamNotFoundError])
+def test_what_is_no_record_s_fault_is_raised_as_it_is(memory, error):
+    service = memory.Service([error("no", status=400)])
+    with pytest.raises(error, match="no"):
+        write_all(memory.sender(service), "a")
+
+
+def test_retries_end_at_the_deadline_and_say_what_was_answered(memory):
+    time = memory.Time()
+    service = memory.Service([memory.Partly(0b01)] * 1000)
+    with pytest.raises(WriteError, match=r"1 of 2 records were not written within 120 s .*: DIS.4303 Exceeded traffic"):
+        write_all(memory.sender(service, time=time), "ab")
+    assert 100 < time.now <= 120
+
+
+def test_waiting_grows_until_there_is_progress(memory):
+    time = memory.Time()
+    sender = memory.sender(memory.Service([REFUSED_CONNECTION] * 12), time=time)
+    write_all(sender, "a")
+    assert len(time.slept) == 12
+    assert max(time.slept[:3]) <= 0.2 < max(time.slept[3:]) <= 5.0
+
+
+def test_throttling_is_counted_and_other_failures_are_not(memory):
+    throttled = memory.sender(memory.Service([TOO_MUCH] * 12))
+    failing = memory.sender(memory.Service([FAILED] * 12))
+    for sender in (throttled, failing):
+        write_all(sender, "a")
+    assert throttled.pace.take_throttled_seconds() > 0
+    assert failing.pace.take_throttled_seconds() == 0
+
+
+def test_several_requests_are_in_flight_at_once(memory):
+    service = memory.Service()
+    write, meet = service.write, threading.Barrier(4, timeout=10)
+
+    def together(stream, records):
+        meet.wait()
+        return write(stream, records)
+
+    service.write = together
+    write_all(memory.sender(service), "a" * 20)
+    assert len(service.logs["s"]) == 20
+
+
+def test_with_ordering_one_request_of_a_lane_is_in_flight(memory):
+    service = memory.Service()
+    write, busy = service.write, {}
+
+    def alone(stream, records):
+        (key,) = {record.partition_key for record in records}
+        assert busy.setdefault(key, threading.Lock()).acquire(blocking=False)
+        try:
+            return write(stream, records)
+        finally:
+            busy[key].release()
+
+    service.write = alone
+    write_all(memory.sender(service, ordered=True), "a" * 100)
+    assert list(range(100)) == [int(record.data) for record in service.logs["s"]]
+
+
+def test_an_error_is_raised_only_when_nothing_is_in_flight_any_more(memory):
+    service, started, release, caught = memory.Service(), threading.Event(), threading.Event(), []
+    write = service.write
+
+    def straggling(stream, records):
+        if records[0].data == b"0":
+            assert started.wait(10)
+            raise AuthenticationError("no", status=441)
+        started.set()
+        assert release.wait(10)
+        return write(stream, records)
+
+    def send_all():
+        with pytest.raises(AuthenticationError):
+            write_all(sender, "a" * 10)
+        caught.append(len(service.logs["s"]))
+
+    service.write = straggling
+    sender = memory.sender(service)
+    bundle = threading.Thread(target=send_all)
+    bundle.start()
+    bundle.join(0.05)
+    assert caught == []
+    release.set()
+    bundle.join(10)
+    assert caught == [5]
+
+
+def test_the_first_failure_stops_what_has_not_been_sent(memory):
+    service = memory.Service([AuthenticationError("no", status=441)])
+    with pytest.raises(AuthenticationError):
+        write_all(memory.sender(service, in_flight=1, ordered=True), "a" * 100)
+    assert len(service.requests) == 1
+
+
+def test_a_sender_that_failed_serves_the_next_bundle(memory):
+    service = memory.Service([AuthenticationError("no", status=441)])
+    sender = memory.sender(service)
+    with pytest.raises(AuthenticationError):
+        write_all(sender, "ab")
+    write_all(sender, "ab")
+    assert [0, 1] == [int(record.data) for record in service.logs["s"]]
