@@ -94,12 +94,12 @@ def test_a_map_that_leaves_a_partition_out_is_an_error() -> None:
 
 
 def test_a_stop_in_the_future_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="lies 2.5 s in the future of the service's clock"):
+    with pytest.raises(ConfigurationError, match=r"lies 2\.5 s in the future of the service's clock"):
         ends(EARLIEST, StoppingPosition.at_timestamp(at(12_500)))
 
 
 def test_a_number_that_was_never_written_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="is 101 in .* but the next record there will be 100"):
+    with pytest.raises(ConfigurationError, match=r"is 101 in .* but the next record there will be 100"):
         ends(EARLIEST, StoppingPosition.at_sequence_number({0: 101, 1: 0}))
     with pytest.raises(ConfigurationError, match="the app's checkpoint is 400"):
         ends(StartingPosition.checkpoint(), STOP_LATEST, committed=400)

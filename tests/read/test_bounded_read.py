@@ -1,0 +1,240 @@
+"""Bounded reads against the local DIS, the same on each runner."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.testing.util import assert_that, equal_to
+
+from beam_dis import CSVCoder, DISClient, DISRecord, ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis.errors import ConfigurationError, StreamNotFoundError
+from beam_dis.read import read_partition, reader
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+pytestmark = pytest.mark.integration
+
+LATEST = StoppingPosition.latest()
+RUNNERS = [
+    pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
+    pytest.param("PrismRunner", marks=pytest.mark.prism),
+]
+WORD = (
+    '{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}, {"name": "n", "type": "int"}]}'
+)
+
+
+@pytest.fixture(params=RUNNERS)
+def options(request: pytest.FixtureRequest) -> PipelineOptions:
+    flags = [f"--runner={request.param}"]
+    if request.param == "PrismRunner":
+        flags.append(f"--prism_location={request.getfixturevalue('prism_location')}")
+    return PipelineOptions(flags)
+
+
+@pytest.fixture
+def fnapi() -> PipelineOptions:
+    return PipelineOptions(["--runner=FnApiRunner"])
+
+
+@pytest.fixture
+def client(local_dis: Any) -> Iterator[DISClient]:
+    with DISClient(local_dis.connection) as client:
+        yield client
+
+
+@pytest.fixture
+def filled(client: DISClient, make_stream: Callable[..., str]) -> Callable[..., str]:
+    """Makes a stream and puts ``count`` records under keys that spread; returns its name."""
+
+    def fill(count: int, *, partitions: int = 4, first: int = 0, stream: str | None = None) -> str:
+        name = stream or make_stream(partitions=partitions)
+        for start in range(first, first + count, 500):
+            numbers = range(start, min(start + 500, first + count))
+            client.put_records(name, [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers])
+        return name
+
+    return fill
+
+
+def source(stream: str, local_dis: Any, **options: Any) -> ReadFromDIS:
+    return ReadFromDIS(stream, **{"stop": LATEST, "connection": local_dis.connection, **options})
+
+
+def place(record: DISRecord) -> tuple[str, int]:
+    return record.partition_id, record.sequence_number
+
+
+def test_every_record_is_read_once(options: PipelineOptions, local_dis: Any, filled: Callable[..., str]) -> None:
+    stream = filled(3000)
+    with beam.Pipeline(options=options) as pipeline:
+        data = pipeline | source(stream, local_dis, decode="bytes")
+        assert_that(data, equal_to([b"%d" % n for n in range(3000)]))
+
+
+def test_a_record_says_where_it_was_and_when_it_came(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
+    stream, before = filled(6, partitions=1), datetime.now(timezone.utc) - timedelta(minutes=1)
+
+    def check(record: DISRecord, timestamp: Any = beam.DoFn.TimestampParam) -> tuple[Any, ...]:
+        assert timestamp.micros == record.timestamp * 1000
+        assert before < record.event_time < before + timedelta(minutes=2)
+        return record.stream, place(record), record.partition_key, record.data
+
+    with beam.Pipeline(options=options) as pipeline:
+        seen = pipeline | source(stream, local_dis) | beam.Map(check)
+        expected = [(stream, ("shardId-0000000000", n), str(n), b"%d" % n) for n in range(6)]
+        assert_that(seen, equal_to(expected))
+
+
+def test_a_bounded_read_may_be_grouped_in_the_global_window(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
+    stream = filled(1000)
+    with beam.Pipeline(options=options) as pipeline:
+        numbers = pipeline | source(stream, local_dis, decode=lambda record: int(record.data))
+        sums = numbers | beam.Map(lambda n: (n % 2, n)) | beam.CombinePerKey(sum)
+        assert_that(sums, equal_to([(0, sum(range(0, 1000, 2))), (1, sum(range(1, 1000, 2)))]))
+
+
+def test_initial_and_dynamic_splits_lose_and_repeat_nothing(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ranges of 2,000 numbers in pages of about 100 bytes: runners cut them as they like."""
+    monkeypatch.setattr(read_partition, "INITIAL_SPLIT", 700)
+    monkeypatch.setattr(reader, "PAGE_BYTES", 100)
+    stream = filled(2000, partitions=1)
+    with beam.Pipeline(options=options) as pipeline:
+        assert_that(pipeline | source(stream, local_dis) | beam.Map(place), equal_to(_places(2000)))
+
+
+@pytest.mark.fnapi
+def test_a_split_while_a_range_is_read_gives_away_what_is_left(
+    fnapi: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PAGE_BYTES", 100)
+    stream, reached, go_on, residuals = filled(1000, partitions=1), threading.Event(), threading.Event(), []
+
+    def pause(record: DISRecord) -> tuple[str, int]:
+        if record.sequence_number == 50:
+            reached.set()
+            assert go_on.wait(30)
+        return place(record)
+
+    def split(elements: int) -> Iterator[float | None]:
+        if elements and not residuals:
+            yield None
+            assert reached.wait(30)
+            residuals.extend((yield 0.5).residual_roots)
+            go_on.set()
+
+    with fn_runner.split_manager("Read/ReadPartition", split), beam.Pipeline(options=fnapi) as pipeline:
+        places = pipeline | "Read" >> source(stream, local_dis) | beam.Map(pause)
+        assert_that(places, equal_to(_places(1000)))
+    assert len(residuals) == 1
+
+
+def _places(count: int) -> list[tuple[str, int]]:
+    return [("shardId-0000000000", n) for n in range(count)]
+
+
+def test_every_start_and_stop_is_kept(options: PipelineOptions, local_dis: Any, filled: Callable[..., str]) -> None:
+    stream = filled(100, partitions=1)
+    positions = [
+        (StartingPosition.earliest(), LATEST, range(100)),
+        (StartingPosition.latest(), LATEST, range(0)),
+        (StartingPosition.at_sequence_number({0: 20}), StoppingPosition.at_sequence_number({0: 30}), range(20, 30)),
+        (StartingPosition.at_timestamp(datetime(2020, 1, 1, tzinfo=timezone.utc)), LATEST, range(100)),
+        (None, StoppingPosition.at_timestamp(datetime.now(timezone.utc)), range(100)),
+        (StartingPosition.at_timestamp(datetime.now(timezone.utc)), LATEST, range(0)),
+    ]
+    with beam.Pipeline(options=options) as pipeline:
+        for index, (start, stop, expected) in enumerate(positions):
+            numbers = pipeline | f"Read{index}" >> source(stream, local_dis, start=start, stop=stop, decode="bytes")
+            assert_that(numbers, equal_to([b"%d" % n for n in expected]), label=f"Check{index}")
+
+
+def test_only_the_partitions_asked_for_are_read(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
+    stream = filled(400, partitions=4)
+    with beam.Pipeline(options=options) as pipeline:
+        partitions = pipeline | source(stream, local_dis, partitions=[1, "shardId-0000000003"]) | beam.Map(place)
+        assert_that(partitions | beam.Keys() | beam.Distinct(), equal_to(["shardId-0000000001", "shardId-0000000003"]))
+
+
+def test_an_app_goes_on_where_it_stopped(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str], client: DISClient
+) -> None:
+    stream, reads = filled(50, partitions=1), []
+    for first in (0, 50):
+        with beam.Pipeline(options=options) as pipeline:
+            data = pipeline | source(stream, local_dis, app="delays", decode="bytes")
+            assert_that(data, equal_to([b"%d" % n for n in range(first, 50 + first)]))
+        partition = {"stream_name": stream, "partition_id": "shardId-0000000000"}
+        reads.append(client.get_checkpoint("delays", **partition).sequence_number)
+        filled(50, first=50, stream=stream)
+    assert reads == ["50", "100"]
+
+
+def test_event_time_is_the_users_function_of_the_decoded_value(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
+    stream = filled(300, partitions=2)
+    with beam.Pipeline(options=options) as pipeline:
+        numbers = pipeline | source(
+            stream, local_dis, decode=lambda record: int(record.data), timestamp_fn=lambda n: n * 60
+        )
+        hours = (
+            numbers
+            | beam.WindowInto(beam.window.FixedWindows(3600))
+            | beam.combiners.Count.Globally().without_defaults()
+        )
+        assert_that(hours, equal_to([60] * 5))
+
+
+def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    stream = make_stream(data_type="CSV", data_schema=WORD)
+    client.put_records(stream, [PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x", b"c,3")])
+    with beam.Pipeline(options=options) as pipeline:
+        result = pipeline | source(stream, local_dis, decode="stream", dead_letters=True)
+        assert_that(result.records | beam.Map(lambda row: (row.word, row.n)), equal_to([("a", 1), ("c", 3)]))
+        dead = result.dead_letters | beam.Map(
+            lambda letter: (letter.sequence_number, letter.data, "'n'" in letter.error)
+        )
+        assert_that(dead, equal_to([(1, b"b,x", True)]), label="Dead")
+
+
+def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    stream = make_stream()
+    client.put_records(stream, [PutRecordsRequestEntry(data=b"b,x")])
+    with pytest.raises(
+        Exception, match=f"stream '{stream}', partition shardId-0000000000, sequence number 0: field 'n'"
+    ), beam.Pipeline(options=options) as pipeline:
+        _ = pipeline | source(stream, local_dis, decode=CSVCoder(WORD))
+
+
+def test_a_stream_that_does_not_exist_is_named(options: PipelineOptions, local_dis: Any) -> None:
+    with pytest.raises(Exception, match="nowhere"), beam.Pipeline(options=options) as pipeline:
+        _ = pipeline | source("nowhere", local_dis)
+    with pytest.raises(StreamNotFoundError, match="nowhere"):
+        _ = beam.Pipeline(options=options) | source("nowhere", local_dis, decode="stream")
+
+
+def test_a_connection_without_a_project_is_refused_when_the_pipeline_is_built(local_dis: Any) -> None:
+    from beam_dis import DISConnection
+
+    connection = DISConnection(endpoint=local_dis.endpoint)
+    with pytest.raises(ConfigurationError, match="no project id"):
+        _ = beam.Pipeline() | ReadFromDIS("flights", stop=LATEST, connection=connection)
