@@ -12,7 +12,7 @@ from random import random as _random
 
 def full_jitter(first: float = 0.05, ceiling: float = 5.0, *, random: Callable[[], float] = _random) -> Iterator[float]:
     """Delays in seconds, without end."""
-    bound = first
+    bound = min(ceiling, first)
     while True:
         yield random() * bound
         bound = min(ceiling, bound * 2)

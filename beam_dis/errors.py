@@ -21,7 +21,7 @@
     │   ├── OutOfRangeError           DIS.4224: ``earliest`` and ``next`` say what the partition holds
     │   ├── PartitionExpiredError     DIS.4319
     │   ├── ThrottledError            DIS.4303, 4305, 4309, HTTP 429
-    │   └── ServerError               DIS.5000, HTTP 5xx
+    │   └── ServerError               DIS.5000, 5250, HTTP 5xx
     ├── EncodeError               an element can't be made a record; names the field
     ├── DecodeError               a record can't be read; names stream, partition, sequence number and field
     └── WriteError                records were refused for good, or retries ran out

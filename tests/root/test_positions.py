@@ -1,0 +1,104 @@
+"""Positions are values: they compare, travel, and refuse what can't be meant."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from apache_beam.utils.timestamp import Timestamp
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.positions import (
+    AtCheckpoint,
+    AtSequenceNumber,
+    AtTimestamp,
+    Latest,
+    StartingPosition,
+    StoppingPosition,
+    canonical_partition_id,
+)
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+POSITIONS = [
+    StartingPosition.earliest(),
+    StartingPosition.latest(),
+    StartingPosition.at_timestamp(NOON),
+    StartingPosition.at_sequence_number({0: 1}),
+    StartingPosition.checkpoint(),
+    StoppingPosition.latest(),
+    StoppingPosition.at_timestamp(NOON),
+    StoppingPosition.at_sequence_number({0: 1}),
+]
+
+
+@pytest.mark.parametrize("position", POSITIONS, ids=repr)
+def test_a_position_travels(position):
+    copy = pickle.loads(pickle.dumps(position))
+    assert (copy, hash(copy)) == (position, hash(position))
+
+
+@pytest.mark.parametrize(
+    "time",
+    [NOON, NOON.astimezone(timezone(timedelta(hours=8))), Timestamp(1767268800), Timestamp(micros=1767268800000999)],
+)
+def test_a_time_is_milliseconds_whoever_says_it(time):
+    assert StartingPosition.at_timestamp(time).at == AtTimestamp(1767268800000)
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        (datetime(2026, 1, 1), "has no time zone: give an aware datetime"),  # noqa: DTZ001 - the wrong value
+        (1767268800, "1767268800 is neither an aware datetime nor a Beam Timestamp"),
+        ("2026-01-01", "'2026-01-01' is neither"),
+        (None, "None is neither"),
+    ],
+)
+@pytest.mark.parametrize("position", [StartingPosition, StoppingPosition])
+def test_a_time_that_is_none_is_refused(position, time, message):
+    with pytest.raises(ConfigurationError, match=message):
+        position.at_timestamp(time)
+
+
+def test_partitions_may_be_numbers_or_ids():
+    numbers = StoppingPosition.at_sequence_number({"shardId-0000000001": 4, 0: 9, "2": 0}).at
+    assert numbers == AtSequenceNumber(
+        (("shardId-0000000000", 9), ("shardId-0000000001", 4), ("shardId-0000000002", 0)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({}, r"\{\} is not a map of partition to sequence number"),
+        (17, "17 is not a map"),
+        ({0: -1}, "sequence number -1 of partition 0 is not an int"),
+        ({0: 2**63}, "sequence number 9223372036854775808 of partition 0"),
+        ({0: "1"}, "sequence number '1' of partition 0"),
+        ({0: True}, "sequence number True of partition 0"),
+        ({0: 1, "shardId-0000000000": 2}, "names a partition twice"),
+        ({"zero": 1}, "partition 'zero' is neither a number nor a partition id"),
+    ],
+)
+@pytest.mark.parametrize("position", [StartingPosition, StoppingPosition])
+def test_a_map_of_numbers_that_is_none_is_refused(position, numbers, message):
+    with pytest.raises(ConfigurationError, match=message):
+        position.at_sequence_number(numbers)
+
+
+@pytest.mark.parametrize("partition", [-1, True, 1.0, None, "", "shard-1", 10**10])
+def test_what_is_no_partition_is_refused(partition):
+    with pytest.raises(ConfigurationError, match="is neither a number nor a partition id such as"):
+        canonical_partition_id(partition)
+
+
+def test_a_checkpoint_falls_back_to_the_earliest():
+    assert StartingPosition.checkpoint().at == AtCheckpoint(StartingPosition.earliest())
+    assert StartingPosition.checkpoint(or_else=StartingPosition.latest()).at.or_else.at == Latest()
+
+
+@pytest.mark.parametrize("fallback", ["latest", StartingPosition.checkpoint(), StoppingPosition.latest()])
+def test_a_checkpoint_falls_back_to_a_start_and_no_other_checkpoint(fallback):
+    with pytest.raises(ConfigurationError, match="or_else is another StartingPosition"):
+        StartingPosition.checkpoint(or_else=fallback)

@@ -1,0 +1,33 @@
+"""A record is a plain value with an exact time."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beam_dis.record import DISRecord
+
+
+def record(timestamp: int) -> DISRecord:
+    return DISRecord("flights", "shardId-0000000000", 17, "UA", b"\x00\xff", timestamp)
+
+
+def test_fields_stand_in_the_public_order():
+    assert DISRecord._fields == ("stream", "partition_id", "sequence_number", "partition_key", "data", "timestamp")
+
+
+def test_the_event_time_is_aware_and_exact():
+    assert record(1767268800001).event_time == datetime(2026, 1, 1, 12, 0, 0, 1000, tzinfo=timezone.utc)
+
+
+@given(st.integers(0, 4102444800000))
+def test_no_millisecond_is_lost(timestamp):
+    time = record(timestamp).event_time
+    assert int(time.timestamp()) * 1000 + time.microsecond // 1000 == timestamp
+
+
+def test_a_record_travels():
+    assert pickle.loads(pickle.dumps(record(1))) == record(1)
