@@ -8,6 +8,7 @@ written. A row may end with one line break; it is written without.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from beam_dis.formats.schema import Enumeration, Field, Nullable, Scalar, Schema
 from beam_dis.formats.shapes import checked, value_shape
 
 _UNREADABLE = (ValueError, OverflowError)
+_SPECIAL = re.compile('["\\r\\n\\0]').search
 
 
 class _Column(NamedTuple):
@@ -44,6 +46,7 @@ class CSVFormat:
         self._columns = [_column(field, null) for field in self.schema.record.fields]
         self._names = [column.name for column in self._columns]
         self._readers = [column.read for column in self._columns]
+        self._writers = [column.write for column in self._columns]
         self._shape = value_shape(self.schema.record)
 
     def decode(self, data: bytes) -> dict[str, Any]:
@@ -62,9 +65,7 @@ class CSVFormat:
         """The row of a value. Raises EncodeError."""
         try:
             values = msgspec.structs.astuple(checked(value, self._shape))
-            cells = [self._cell(column, item) for column, item in zip(self._columns, values, strict=True)]
-            row = self.delimiter.join(cells)
-            return b'""' if cells == [""] else row.encode()
+            return self._row(self._texts(values)).encode()
         except Misfit as misfit:
             raise misfit.encode_error() from misfit
         except UnicodeEncodeError as error:
@@ -88,25 +89,44 @@ class CSVFormat:
         except csv.Error as error:
             raise DecodeError(f"not a row of CSV, {error}: {shown(text)}") from error
 
-    def _cell(self, column: _Column, value: Any) -> str:
+    def _texts(self, values: tuple[Any, ...]) -> list[str]:
         try:
-            return self._quoted(column.write(value))
+            return [write(value) for write, value in zip(self._writers, values, strict=True)]
         except _UNREADABLE as error:
-            raise Misfit(f"{shown(value)} can't be written: {error}", f".{column.name}") from error
+            raise self._unwritable(values) from error
 
-    def _quoted(self, text: str) -> str:
-        if self.delimiter not in text and '"' not in text and "\n" not in text and "\r" not in text:
+    def _row(self, texts: list[str]) -> str:
+        row = self.delimiter.join(texts)
+        if row and not _SPECIAL(row) and row.count(self.delimiter) == len(texts) - 1:
+            return row
+        quoted = [self._quoted(column.name, text) for column, text in zip(self._columns, texts, strict=True)]
+        return '""' if quoted == [""] else self.delimiter.join(quoted)
+
+    def _quoted(self, name: str, text: str) -> str:
+        if self.delimiter not in text and not _SPECIAL(text):
             return text
+        if "\0" in text:
+            raise Misfit(f"{shown(text)} holds a NUL character, which readers of CSV refuse", f".{name}")
         if len(text) > csv.field_size_limit():
-            raise ValueError(f"quoted text is limited to {csv.field_size_limit()} characters by csv.field_size_limit")
+            raise Misfit(
+                f"{len(text)} characters in quotes are more than csv.field_size_limit() allows to read", f".{name}"
+            )
         return '"' + text.replace('"', '""') + '"'
+
+    def _unwritable(self, values: tuple[Any, ...]) -> Misfit:
+        for column, value in zip(self._columns, values, strict=True):
+            try:
+                column.write(value)
+            except _UNREADABLE as error:  # noqa: PERF203 - only where a value has failed already
+                return Misfit(f"{shown(value)} can't be written: {error}", f".{column.name}")
+        raise AssertionError(values)
 
     def _unreadable(self, cells: list[str]) -> DecodeError:
         for column, cell in zip(self._columns, cells, strict=True):
             try:
                 column.read(cell)
             except _UNREADABLE as error:  # noqa: PERF203 - only where a row has failed already
-                return DecodeError(f"{shown(cell)} is not a {column.kind}: {error}", field=column.name)
+                return DecodeError(f"{shown(cell)} can't be read as {column.kind}: {error}", field=column.name)
         raise AssertionError(cells)
 
 

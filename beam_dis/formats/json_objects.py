@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from beam_dis.errors import DecodeError
-from beam_dis.formats.misfit import Misfit, misfit_of
+from beam_dis.formats.misfit import Misfit, misfit_of, shown
 from beam_dis.formats.scalars import SCALARS
 from beam_dis.formats.schema import Schema, read_schema
 from beam_dis.formats.shapes import checked, json_shape, plain, value_shape
@@ -39,8 +39,8 @@ class JSONFormat:
             return value if self._from_json is None else self._from_json(value)
         except msgspec.MsgspecError as error:
             raise _misfit(error, data).decode_error() from error
-        except UnicodeDecodeError as error:
-            raise DecodeError(f"not UTF-8: {error}") from error
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise DecodeError(f"not a JSON object, {error}: {shown(data)}") from error
         except Misfit as misfit:
             raise misfit.decode_error() from misfit
 
@@ -65,5 +65,5 @@ def _misfit(error: msgspec.MsgspecError, data: bytes) -> Misfit:
         return misfit_of(error)
     try:
         return misfit_of(error, msgspec.json.decode(data))
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return misfit_of(error)

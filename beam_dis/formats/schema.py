@@ -47,6 +47,9 @@ _REFUSED_LOGICAL = frozenset(
     }
 )
 
+_NO_SCHEMA = (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What parsing raises on text that isn't JSON, or JSON that isn't a schema."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
@@ -124,21 +127,18 @@ def read_schema(schema: str | Mapping[str, Any]) -> Schema:
     text = schema if isinstance(schema, str) else json.dumps(schema)
     try:
         avro: Any = fastavro.parse_schema(json.loads(text))
-        named = dict(avro["__named_schemas"])
-    except (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigurationError(f"data_schema {shown(schema)} is not an Avro record schema: {error!r}") from error
-    if avro["type"] != "record":
-        raise ConfigurationError(
-            f"data_schema {shown(schema)} is of type {avro['type']!r}: rows need a record with fields"
-        )
-    return Schema(text, _record(avro, named, "", ()), avro)
+    except _NO_SCHEMA as error:
+        raise ConfigurationError(f"data_schema {shown(schema)} is not an Avro schema: {error!r}") from error
+    if not isinstance(avro, dict) or avro["type"] != "record":
+        raise ConfigurationError(f"data_schema {shown(schema)} is not a record with fields, as rows need it")
+    return Schema(text, _record(avro, dict(avro["__named_schemas"]), "", ()), avro)
 
 
 def is_avro(text: str) -> bool:
     """Whether a text is an Avro schema of any kind, also of one that rows can't be read by."""
     try:
         fastavro.parse_schema(json.loads(text))
-    except (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+    except _NO_SCHEMA:
         return False
     return True
 

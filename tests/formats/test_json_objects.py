@@ -1,0 +1,130 @@
+import json
+from datetime import date, datetime, timezone
+
+import pytest
+
+from beam_dis.errors import DecodeError, EncodeError
+from beam_dis.formats import JSONFormat
+
+VENDOR_EXAMPLE = """{"type":"record","name":"RecordName","fields":[{"name":"id","type":"string",
+"doc":"Type inferred from '\\"2017/10/11 11:11:11\\"'"},{"name":"info","type":{"type":"array","items":{"type":"record",
+"name":"info","fields":[{"name":"date","type":"string","doc":"Type inferred from '\\"2018/10/11 11:11:11\\"'"}]}},
+"doc":"Type inferred from '[{\\"date\\":\\"2018/10/11 11:11:11\\"}]'"}]}"""
+
+EVERYTHING = {
+    "type": "record",
+    "name": "Everything",
+    "fields": [
+        {"name": "t", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "d", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "y", "type": "bytes"},
+        {"name": "x", "type": ["null", "double"]},
+        {"name": "m", "type": {"type": "map", "values": "long"}},
+    ],
+}
+VALUE = {
+    "t": datetime(2013, 1, 1, 10, 0, 0, 5, tzinfo=timezone.utc),
+    "d": date(1970, 1, 3),
+    "y": b"\x00\xff",
+    "x": None,
+    "m": {"b": 1, "a": 2},
+}
+
+
+def one(type_, **more):
+    return JSONFormat({"type": "record", "name": "R", "fields": [{"name": "a", "type": type_, **more}]})
+
+
+def test_the_vendors_example_is_read_where_a_field_and_a_record_share_a_name():
+    value = {"id": "2017/10/11 11:11:11", "info": [{"date": "2018/10/11 11:11:11"}]}
+    assert JSONFormat(VENDOR_EXAMPLE).decode(json.dumps(value).encode()) == value
+
+
+def test_what_is_wrong_deep_inside_is_named_by_its_path():
+    with pytest.raises(DecodeError) as caught:
+        JSONFormat(VENDOR_EXAMPLE).decode(b'{"id": "", "info": [{"date": ""}, {"date": 5}]}')
+    assert caught.value.field == "info[1].date"
+    assert str(caught.value) == "field 'info[1].date': Expected `str`, got `int`: 5"
+
+
+def test_times_are_written_as_the_schemas_numbers_bytes_as_base64_maps_by_key():
+    text = b'{"t":1357034400000005,"d":2,"y":"AP8=","x":null,"m":{"a":2,"b":1}}'
+    assert JSONFormat(EVERYTHING).encode(VALUE) == text
+
+
+def test_times_are_read_as_iso_text_too():
+    text = b'{"t": "2013-01-01T12:00:00.000005+02:00", "d": "1970-01-03", "y": "AP8=", "m": {"b": 1, "a": 2}}'
+    assert JSONFormat(EVERYTHING).decode(text) == VALUE
+
+
+def test_unknown_fields_are_ignored_and_absent_nullable_ones_are_null():
+    assert one(["null", "string"]).decode(b'{"b": [1, {"c": 2}]}') == {"a": None}
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "value"),
+    [
+        ("int", 7, 7),
+        (["null", "int"], None, None),
+        (["int", "null"], 7, 7),
+        ("bytes", "\u00ff", b"\xff"),
+        ({"type": "int", "logicalType": "date"}, 2, date(1970, 1, 3)),
+        ({"type": "long", "logicalType": "timestamp-millis"}, 1000, datetime(1970, 1, 1, 0, 0, 1, tzinfo=timezone.utc)),
+        ({"type": "array", "items": "int"}, [1], [1]),
+        ({"type": "map", "values": "bytes"}, {"k": "\u0001"}, {"k": b"\x01"}),
+        ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "B", "B"),
+        ({"type": "record", "name": "I", "fields": [{"name": "x", "type": "int", "default": 3}]}, {}, {"x": 3}),
+    ],
+)
+def test_an_absent_field_takes_its_default(type_, default, value):
+    format_ = one(type_, default=default)
+    assert format_.decode(b"{}") == {"a": value}
+    assert format_.decode(format_.encode({})) == {"a": value}
+
+
+def test_a_default_is_not_shared_between_records():
+    format_ = one({"type": "array", "items": "int"}, default=[])
+    format_.decode(b"{}")["a"].append(1)
+    assert format_.decode(b"{}") == {"a": []}
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "message"),
+    [
+        ("int", b'{"a": 1.5}', "field 'a': Expected `int`, got `float`: 1.5"),
+        ("int", b'{"a": true}', "field 'a': Expected `int`, got `bool`: True"),
+        ("int", b'{"a": 2147483648}', "field 'a': Expected `int` <= 2147483647: 2147483648"),
+        ("string", b"{}", "missing required field `a`"),
+        ("bytes", b'{"a": "*"}', "field 'a': Invalid base64 encoded string: '\\*'"),
+        ("double", b'{"a": NaN}', "malformed"),
+        ("double", b'{"a": 1e400}', "field 'a': Number out of range"),
+        ({"type": "map", "values": "int"}, b'{"a": {"k": "v"}}', "field 'a\\[...\\]': Expected `int`, got `str`"),
+        ({"type": "enum", "name": "E", "symbols": ["A"]}, b'{"a": "C"}', "field 'a': Invalid enum value 'C'"),
+        ({"type": "int", "logicalType": "date"}, b'{"a": 99999999}', "field 'a': 99999999 is out of range"),
+        ({"type": "long", "logicalType": "timestamp-millis"}, b'{"a": 1e3}', "field 'a': Expected"),
+        ("int", b"", "truncated"),
+        ("int", b"[1]", "Expected `object`, got `array`"),
+        ("int", b'{"a": 1} {"a": 2}', "trailing characters"),
+        ("int", b'{"b":' + b"[" * 100_000, "not a JSON object, .*recursion"),
+        ("string", b'{"a": "\xff"}', "not a JSON object|malformed"),
+    ],
+)
+def test_a_record_that_does_not_fit_says_where_and_why(type_, text, message):
+    with pytest.raises(DecodeError, match=message):
+        one(type_).decode(text)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "message"),
+    [
+        ("double", float("nan"), "field 'a': Expected `float` .*: nan"),
+        ("double", float("inf"), "field 'a': Expected `float` .*: inf"),
+        ("bytes", "AP8=", "field 'a': Expected `bytes`, got `str`"),
+        ("boolean", 1, "field 'a': Expected `bool`, got `int`: 1"),
+        ("string", "\ud800", "not Unicode"),
+        ({"type": "array", "items": ["null", "int"]}, [1, None, "x"], r"field 'a\[2\]': Expected `int \| null`"),
+    ],
+)
+def test_a_value_that_does_not_fit_says_where_and_why(type_, value, message):
+    with pytest.raises(EncodeError, match=message):
+        one(type_).encode({"a": value})

@@ -1,0 +1,107 @@
+import json
+import pickle
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.formats import AvroFormat, CSVFormat, JSONFormat, format_of, read_schema
+from beam_dis.formats.schema import ArrayOf, Field, Nullable, Record, Scalar, is_avro
+
+
+def record(*fields):
+    return {"type": "record", "name": "R", "fields": [{"name": name, "type": type_} for name, type_ in fields]}
+
+
+def test_a_schema_is_a_tree_of_types_with_names_resolved():
+    inner = {"type": "record", "name": "I", "namespace": "n.s", "fields": [{"name": "x", "type": "int"}]}
+    tree = read_schema(record(("a", ["null", inner]), ("b", {"type": "array", "items": "n.s.I"}))).record
+    expected = Record("n.s.I", (Field("x", Scalar("int")),))
+    assert tree == Record("R", (Field("a", Nullable(expected)), Field("b", ArrayOf(expected))))
+
+
+def test_a_schema_survives_pickling_with_the_absence_of_defaults():
+    schema = read_schema(
+        {**record(), "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 1}]}
+    )
+    restored = pickle.loads(pickle.dumps(schema))
+    assert [field.default for field in restored.record.fields] == [field.default for field in schema.record.fields]
+    assert restored.record.fields[0].default is schema.record.fields[0].default
+
+
+@pytest.mark.parametrize(
+    ("type_", "message"),
+    [
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 4},
+            "field 'a' is of type 'decimal', .* use 'bytes' alone",
+        ),
+        ({"type": "int", "logicalType": "time-millis"}, "field 'a' is of type 'time-millis'"),
+        ({"type": "string", "logicalType": "uuid"}, "field 'a' is of type 'uuid'"),
+        ({"type": "fixed", "name": "F", "size": 4}, "field 'a' is of type 'fixed'"),
+        ("null", "field 'a' is of type 'null'"),
+        (["int", "string"], r"field 'a' is a union of \['int', 'string'\]"),
+        (["null", "int", "string"], "field 'a' is a union"),
+        ({"type": "array", "items": ["null", "R"]}, r"field 'a\[\]' holds the record 'R' in itself"),
+        ({"type": "record", "name": "E", "fields": []}, "record 'E' at 'a' has no fields"),
+        ({"type": "record", "name": "I", "fields": [{"name": "b", "type": "null"}]}, "field 'a.b' is of type 'null'"),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_the_name_of_the_field(type_, message):
+    with pytest.raises(ConfigurationError, match=message):
+        read_schema(record(("a", type_)))
+
+
+def test_a_logical_type_that_avro_does_not_know_is_its_plain_type_as_avro_says():
+    type_ = {"type": "string", "logicalType": "varchar", "maxLength": 5}
+    assert read_schema(record(("a", type_))).record.fields == (Field("a", Scalar("string")),)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "5", "{}", '"int"', '"nonsense"', '{"type": "record"}', '["null", "int"]']
+)
+def test_a_text_that_is_no_schema_of_rows_is_refused_and_shown(text):
+    with pytest.raises(ConfigurationError, match="data_schema "):
+        read_schema(text)
+
+
+@pytest.mark.parametrize("default", ["x", 2**31, None, [], True])
+def test_a_default_that_does_not_fit_its_field_is_refused(default):
+    schema = {**record(), "fields": [{"name": "a", "type": "int", "default": default}]}
+    with pytest.raises(ConfigurationError, match=r"a default that doesn't fit|Default value"):
+        JSONFormat(schema)
+
+
+@pytest.mark.parametrize(("data_type", "kind"), [("BLOB", AvroFormat), ("JSON", JSONFormat), ("CSV", CSVFormat)])
+def test_the_data_type_of_a_stream_says_its_format(data_type, kind):
+    assert type(format_of(data_type, json.dumps(record(("a", "int"))))) is kind
+
+
+@pytest.mark.parametrize("data_type", ["BLOB", "JSON", "CSV"])
+@pytest.mark.parametrize("data_schema", [None, ""])
+def test_a_stream_without_a_schema_holds_no_rows_and_the_error_says_what_to_do(data_type, data_schema):
+    with pytest.raises(ConfigurationError, match=f"data_type {data_type} without a data_schema .* AvroCoder"):
+        format_of(data_type, data_schema)
+
+
+def test_a_data_type_that_does_not_exist_is_named():
+    with pytest.raises(ConfigurationError, match="data_type 'BLOG' is not one of BLOB, JSON, CSV"):
+        format_of("BLOG", None)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["record", "int", "array", "R", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "name", "fields", "items", "default", "symbols"]), inner, max_size=4)
+    ),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(JSON_VALUES)
+def test_json_from_anywhere_is_a_schema_or_a_configuration_error(value):
+    with suppress(ConfigurationError):
+        assert is_avro(read_schema(json.dumps(value)).text)
