@@ -3,7 +3,8 @@
 Law: page → trim to the stop → claim the last number → hand out the records. Nothing is handed out unclaimed, nothing
 claimed is kept back. A refused claim on a range with an end may be a split that came in between: the new stop is read,
 the page trimmed again and what is left claimed. Numbers without a record (expired, or skipped by the service) are
-claimed too. A page that stays empty although the range says otherwise is an error, after patience, never a spin.
+claimed too. Throttling slows the reader down. A page that stays empty although the range says otherwise is an error, after
+patience, never a spin.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from beam_dis.backoff import full_jitter
-from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError
+from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.read.expiry import resume_at
 from beam_dis.read.poller import Place
 from beam_dis.read.sequence_range import SequenceRange
@@ -76,15 +77,21 @@ class RangeReader:
             yield records
 
     def _nonempty(self, place: Place, stop: int) -> Page:
-        """A page with records; an empty one is asked for again until patience ends."""
+        """A page with records; where it is empty or the service throttles, asked for again until patience ends."""
         give_up = self._clock() + PATIENCE_SECONDS
         for delay in full_jitter():
-            page = self._page(place, stop)
-            if page.records:
-                return page
-            self._count("empty_polls", 1)
-            if self._clock() > give_up:
-                break
+            try:
+                page = self._page(place, stop)
+            except ThrottledError:
+                self._count("throttled_polls", 1)
+                if self._clock() > give_up:
+                    raise
+            else:
+                if page.records:
+                    return page
+                self._count("empty_polls", 1)
+                if self._clock() > give_up:
+                    break
             self._sleep(delay)
         raise DISError(
             f"stream {place.stream!r}, partition {place.partition_id} says it holds records up to {stop - 1}, but has "

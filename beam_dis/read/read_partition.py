@@ -37,7 +37,7 @@ from beam_dis.read.tracker import SequenceRangeTracker
 from beam_dis.record import DISRecord
 
 INITIAL_SPLIT = 100_000
-COUNTERS = ("records_read", "bytes_read", "empty_polls", "expired_records")
+COUNTERS = ("records_read", "bytes_read", "empty_polls", "throttled_polls", "expired_records")
 
 _log = logging.getLogger(__name__)
 

@@ -219,9 +219,12 @@ def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
 ) -> None:
     stream = make_stream()
     client.put_records(stream, [PutRecordsRequestEntry(data=b"b,x")])
-    with pytest.raises(
-        Exception, match=f"stream '{stream}', partition shardId-0000000000, sequence number 0: field 'n'"
-    ), beam.Pipeline(options=options) as pipeline:
+    with (
+        pytest.raises(
+            Exception, match=f"stream '{stream}', partition shardId-0000000000, sequence number 0: field 'n'"
+        ),
+        beam.Pipeline(options=options) as pipeline,
+    ):
         _ = pipeline | source(stream, local_dis, decode=CSVCoder(WORD))
 
 

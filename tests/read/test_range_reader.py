@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError
+from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.read.poller import Place, Poller
 from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.sequence_range import SequenceRange
@@ -136,6 +136,32 @@ def test_a_page_that_stays_empty_is_an_error_after_patience_and_never_a_spin(fak
     with pytest.raises(DISError, match="holds records up to 24, but has returned none at 20 for 60 s"):
         reading.numbers(SequenceRangeTracker(SequenceRange(10, 25)))
     assert reading.counts["empty_polls"] < 200
+
+
+def test_throttling_slows_the_reader_down_and_is_counted(fake_service: Any) -> None:
+    service, tracker = fake_service(), SequenceRangeTracker(SequenceRange(0, 100))
+    read, calls = service.read, iter(range(1000))
+
+    def throttled(cursor: Any, *, max_bytes: int | None = None) -> Page:
+        if next(calls) % 3:
+            raise ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
+        return read(cursor, max_bytes=max_bytes)
+
+    service.read, reading = throttled, Reading(service)
+    assert reading.numbers(tracker) == list(range(100))
+    assert reading.counts["throttled_polls"] == 18
+    assert reading.now > 0
+
+
+def test_throttling_that_does_not_end_is_raised_for_the_runner_to_repeat(fake_service: Any) -> None:
+    service = fake_service()
+
+    def throttled(*_: Any, **__: Any) -> Page:
+        raise ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
+
+    service.read = throttled
+    with pytest.raises(ThrottledError):
+        Reading(service).numbers(SequenceRangeTracker(SequenceRange(0, 10)))
 
 
 def test_numbers_without_a_record_before_the_stop_are_claimed(fake_service: Any) -> None:
