@@ -1,0 +1,281 @@
+"""DIS as the service that pipelines read and write: the adapter of ``beam_dis.service.StreamService``.
+
+Law: everything HTTP ends here. Streams go by name, or by the id of one shared by another project, which is looked up once.
+Cursors are private. Throttling is raised, not waited out: the source and the sink pace themselves. A put whose answer was
+lost is raised too, since only the sink knows whether a record may be there twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from beam_dis.client.answers import Answer, as_of, expired_timestamp
+from beam_dis.client.dis_client import DISClient
+from beam_dis.client.pages import PutEntry, ReadPage
+from beam_dis.client.records import put, read_page
+from beam_dis.client.streams import describe_pages
+from beam_dis.connection import DISConnection
+from beam_dis.errors import (
+    AlreadyExistsError,
+    AppNotFoundError,
+    CheckpointNotFoundError,
+    DISError,
+    InvalidRequestError,
+    StreamNotFoundError,
+    TransportError,
+    service_error,
+)
+from beam_dis.record import DISRecord
+from beam_dis.service import (
+    OutgoingRecord,
+    Page,
+    PartitionDescription,
+    Refused,
+    StreamDescription,
+    WriteLimits,
+    Written,
+)
+from beam_dis.wire import streams as wire
+from beam_dis.wire.cursors import decode_cursor
+from beam_dis.wire.error_codes import ERROR_CODES, Refusal, Remedy, record_remedy
+from beam_dis.wire.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS
+from beam_dis.wire.ranges import Range, parse_range, partition_number
+from beam_dis.wire.ranges import partition_id as id_of
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+_STREAM_ID = re.compile(r"[A-Za-z0-9]{19,20}")
+_NAMES_SHOWN = 20
+
+
+class _Target(NamedTuple):
+    """A stream as requests name it; the id only where it is another project's."""
+
+    name: str
+    stream_id: str | None
+
+
+class _Cursor(NamedTuple):
+    """A cursor with what its records need to know."""
+
+    stream: str
+    partition_id: str
+    text: str
+
+
+class DISService:
+    """A StreamService over one connection; thread-safe."""
+
+    def __init__(self, connection: DISConnection, *, client: DISClient | None = None) -> None:
+        self._client = client or DISClient(connection)
+        self._targets: dict[str, _Target] = {}
+
+    def describe(self, stream: str) -> StreamDescription:
+        """The stream of this name or id, with every partition. Raises StreamNotFoundError, which names what there is."""
+        try:
+            target = self._target(stream)
+            found, answer = describe_pages(self._client, target.name, stream_id=target.stream_id)
+        except StreamNotFoundError as error:
+            raise self._with_names(error) from error
+        return _description(found, as_of(answer, self._client.clock()))
+
+    def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
+        """The number of the first record at or after ``timestamp`` (ms); what is written next where there is none yet.
+
+        The service resolves a timestamp when it issues a cursor, and official clients read the number out of it [SDK].
+        """
+        target = self._target(stream)
+        try:
+            text = self._client.get_cursor(
+                target.name,
+                stream_id=target.stream_id,
+                partition_id=partition_id,
+                cursor_type="AT_TIMESTAMP",
+                timestamp=timestamp,
+            )
+        except InvalidRequestError as error:
+            if not expired_timestamp(error):
+                raise
+            return self._partition(target, partition_id).earliest
+        return _number_in(text)
+
+    def open(self, stream: str, partition_id: str, sequence_number: int) -> _Cursor:
+        """A cursor at ``sequence_number``. Raises OutOfRangeError, PartitionExpiredError."""
+        target = self._target(stream)
+        text = self._client.get_cursor(
+            target.name, stream_id=target.stream_id, partition_id=partition_id, starting_sequence_number=sequence_number
+        )
+        return _Cursor(target.name, partition_id, text)
+
+    def read(self, cursor: Any, *, max_bytes: int | None = None) -> Page:
+        """The next records at a cursor, perhaps none. Raises CursorRefusedError, PartitionExpiredError, ThrottledError.
+
+        The service never returns a record larger than ``max_bytes``, so an empty page is asked for again with room for any.
+        """
+        page, answer = self._page(cursor, max_bytes)
+        if not page.records and max_bytes is not None and max_bytes < MAX_RECORD_BYTES:
+            page, answer = self._page(cursor, MAX_RECORD_BYTES)
+        return Page(
+            _records(cursor, page),
+            cursor._replace(text=page.next_partition_cursor),
+            as_of(answer, self._client.clock()),
+        )
+
+    def write(self, stream: str, records: Sequence[OutgoingRecord]) -> list[Written | Refused]:
+        """Write records; what became of each, in order. Raises where the request as a whole was refused or lost.
+
+        Records without data are refused unsent: the service would refuse them with the same code.
+        """
+        full = [record for record in records if record.data]
+        entries = [PutRecordsRequestEntry(r.data, r.partition_key, r.explicit_hash_key, r.partition_id) for r in full]
+        if not entries:
+            return [_EMPTY for _ in records]
+        target = self._target(stream)
+        answer = put(self._client, target.name, entries, stream_id=target.stream_id, patient=False)
+        results = [_result(entry) for entry in answer.records]
+        if len(results) == len(records):
+            return results
+        remaining = iter(results)
+        return [next(remaining) if record.data else _EMPTY for record in records]
+
+    def ensure_app(self, app: str) -> None:
+        """Make the app if it is missing."""
+        try:
+            self._client.describe_app(app)
+        except AppNotFoundError:
+            try:
+                self._client.create_app(app, retry_lost=True)
+            except AlreadyExistsError:
+                return  # another worker was faster, or our own lost attempt made it
+
+    def committed(self, app: str, stream: str, partition_id: str) -> int | None:
+        """The next sequence number the app committed, None if none."""
+        target = self._target(stream)
+        try:
+            found = self._client.get_checkpoint(
+                app, stream_name=target.name, partition_id=partition_id, stream_id=target.stream_id
+            )
+        except CheckpointNotFoundError:
+            return None
+        number = int(found.sequence_number or -1)
+        return number if number >= 0 else None
+
+    def commit(self, app: str, stream: str, partition_id: str, next_sequence_number: int) -> None:
+        """Commit the number that the app will read next."""
+        target = self._target(stream)
+        self._client.commit_checkpoint(
+            app,
+            stream_name=target.name,
+            partition_id=partition_id,
+            sequence_number=next_sequence_number,
+            stream_id=target.stream_id,
+        )
+
+    def close(self) -> None:
+        """Let go of connections; using the service afterwards is an error."""
+        self._client.close()
+
+    def _target(self, stream: str) -> _Target:
+        """How requests name a stream. Only what looks like an id costs a request, the first time."""
+        if not _STREAM_ID.fullmatch(stream):
+            return _Target(stream, None)
+        target = self._targets.get(stream)
+        if target is None:
+            target = self._targets[stream] = self._looked_up(stream)
+        return target
+
+    def _looked_up(self, stream: str) -> _Target:
+        try:
+            self._client.describe_stream(stream, limit_partitions=1)
+        except StreamNotFoundError:
+            found = self._client.describe_stream(stream, stream_id=stream, limit_partitions=1)
+            return _Target(found.stream_name, stream)
+        return _Target(stream, None)
+
+    def _with_names(self, error: StreamNotFoundError) -> DISError:
+        """The same error with the names of the streams there are, where those may be listed."""
+        try:
+            page = self._client.list_streams(limit=_NAMES_SHOWN)
+        except DISError:
+            return error
+        names = ", ".join(page.stream_names) or "none"
+        more = ", …" if page.has_more_streams else ""
+        return service_error(
+            f"{error}; streams in project {self._client.project_id}: {names}{more}",
+            code=error.code,
+            status=error.status,
+            service_message=error.service_message,
+        )
+
+    def _partition(self, target: _Target, partition_id: str) -> PartitionDescription:
+        number = partition_number(partition_id)
+        answer = self._client.describe_stream(
+            target.name,
+            stream_id=target.stream_id,
+            start_partition_id=id_of(number - 1) if number else None,
+            limit_partitions=1,
+        )
+        return _partition(answer.partitions[0])
+
+    def _page(self, cursor: _Cursor, max_bytes: int | None) -> tuple[ReadPage, Answer]:
+        about = f"stream {cursor.stream!r}, partition {cursor.partition_id}"
+        return read_page(self._client, cursor.text, max_fetch_bytes=max_bytes, about=about, patient=False)
+
+
+_EMPTY = Refused("DIS.4200", "the record is empty: DIS takes no record without data", retriable=False)
+_EMPTY_RANGE = Range(0, 0)
+
+
+def _description(answer: wire.StreamDescription, asked_at: int) -> StreamDescription:
+    partitions = sorted(answer.partitions, key=lambda partition: partition_number(partition.partition_id))
+    delimiter = answer.csv_properties.delimiter if answer.csv_properties else None
+    request_bytes = MAX_REQUEST_BYTES.get(answer.stream_type, MAX_REQUEST_BYTES["COMMON"])
+    return StreamDescription(
+        name=answer.stream_name,
+        stream_id=answer.stream_id,
+        data_type=answer.data_type,
+        data_schema=answer.data_schema or None,
+        delimiter=delimiter or ",",
+        partitions=tuple(_partition(partition) for partition in partitions),
+        limits=WriteLimits(MAX_REQUEST_RECORDS, request_bytes, MAX_RECORD_BYTES),
+        as_of=asked_at,
+    )
+
+
+def _partition(answer: wire.PartitionResult) -> PartitionDescription:
+    held = parse_range(answer.sequence_number_range) or _EMPTY_RANGE
+    return PartitionDescription(
+        partition_id=answer.partition_id,
+        earliest=held.start,
+        next=held.end,
+        writable=answer.status == wire.ACTIVE,
+        readable=answer.status != wire.EXPIRED,
+    )
+
+
+def _records(cursor: _Cursor, page: ReadPage) -> list[DISRecord]:
+    """The page's records; built as plain tuples, at half the price of calling the class, since fields can't be wrong here."""
+    new, stream, partition = tuple.__new__, cursor.stream, cursor.partition_id
+    return [
+        new(DISRecord, (stream, partition, r.sequence_number, r.partition_key, r.data, r.timestamp))
+        for r in page.records
+    ]
+
+
+def _result(entry: PutEntry) -> Written | Refused:
+    if entry.sequence_number is not None and entry.partition_id is not None:
+        return Written(entry.partition_id, entry.sequence_number)
+    code = entry.error_code or ""
+    remedy = record_remedy(code)
+    text = entry.error_message or (ERROR_CODES[code].text if code in ERROR_CODES else "no reason given")
+    return Refused(
+        code, text, retriable=remedy in (Remedy.RETRY, Remedy.SLOW_DOWN), throttled=remedy is Remedy.SLOW_DOWN
+    )
+
+
+def _number_in(text: str) -> int:
+    try:
+        return int(decode_cursor(text).get_iterator_param.starting_sequence_number)
+    except Refusal as error:
+        raise TransportError("the service's cursor doesn't say where it stands: its shape has changed") from error

@@ -1,0 +1,188 @@
+"""One request to DIS, from names and a message to an answer: addressed, signed, sent, tried again.
+
+Law: each attempt is signed afresh, with credentials looked up at most a minute ago. The path and query that are signed
+are those that are sent. A client that has never had an answer gives up within seconds, so that a wrong endpoint shows.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from beam_dis.client.answers import Answer, Asked, refusal
+from beam_dis.client.retry import Retry
+from beam_dis.client.transport import Request, Response, Transport, host_of
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials, found_credentials
+from beam_dis.errors import (
+    AppNotFoundError,
+    AuthenticationError,
+    CheckpointNotFoundError,
+    ConfigurationError,
+    StreamNotFoundError,
+)
+from beam_dis.version import __version__
+from beam_dis.wire.messages import Query, encode, query_fields
+from beam_dis.wire.routes import ROUTES, path_of
+from beam_dis.wire.signing import SigningRequest, sign
+from beam_dis.wire.timestamps import sdk_date
+
+FIRST_ANSWER_SECONDS = 8.0
+CREDENTIALS_SECONDS = 60.0
+
+_NOT_FOUND = (StreamNotFoundError, AppNotFoundError, CheckpointNotFoundError)
+_SUBJECTS = {
+    "stream_name": "stream",
+    "stream_id": "stream id",
+    "partition_id": "partition",
+    "app_name": "app",
+}
+
+
+class Session:
+    """Asks one endpoint, on behalf of one project; thread-safe."""
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None],
+        random: Callable[[], float],
+    ) -> None:
+        if connection.endpoint is None or connection.project_id is None:
+            raise ConfigurationError(f"{connection!r} is not resolved: use connection.resolved()")
+        self.connection = connection
+        self.endpoint = connection.endpoint
+        self.project_id = connection.project_id
+        self.clock = clock
+        self._transport = transport
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._random = random
+        self._host = host_of(connection.endpoint)
+        self._answered = False
+        self._keys = _Keys(connection, monotonic)
+
+    def ask(
+        self,
+        operation: str,
+        *,
+        message: Any = None,
+        about: str = "",
+        retry_lost: bool = False,
+        patient: bool = True,
+        **names: str,
+    ) -> Answer:
+        """The good answer to an operation of the routes' table.
+
+        ``names`` fill its path and ``message`` is its body or query; ``about`` says in errors what it is about, where
+        those don't. ``retry_lost``: repeat it although an attempt without an answer may have been carried out.
+        ``patient``: wait and try again where the service is throttling. Raises the tree of ``beam_dis.errors``.
+        """
+        route = ROUTES[operation]
+        asked = Asked(self.endpoint, operation, about or _subject(message, names))
+        draft = self._draft(operation, message, names)
+        retry = Retry(
+            deadline=self.connection.deadline
+            if self._answered
+            else min(FIRST_ANSWER_SECONDS, self.connection.deadline),
+            repeatable=route.harmless or retry_lost,
+            patient=patient,
+            clock=self._monotonic,
+            sleep=self._sleep,
+            random=self._random,
+        )
+        try:
+            return Answer(asked, retry.run(lambda seconds: self._attempt(asked, draft, seconds)))
+        except _NOT_FOUND:
+            if route.method == "DELETE" and retry.lost:
+                return Answer(asked, Response(204))  # the attempt whose answer was lost has done it
+            raise
+
+    def close(self) -> None:
+        """Close the connections; asking afterwards is an error."""
+        self._transport.close()
+
+    def _draft(self, operation: str, message: Any, names: dict[str, str]) -> SigningRequest:
+        for name, value in names.items():
+            if not isinstance(value, str) or value in {"", ".", ".."}:
+                raise ConfigurationError(f"{operation}: {name}={value!r} is no name")
+        path = path_of(operation, project_id=self.project_id, **names)
+        if isinstance(message, Query):
+            return SigningRequest(ROUTES[operation].method, path, _query(message), {})
+        return SigningRequest(ROUTES[operation].method, path, "", {}, b"" if message is None else encode(message))
+
+    def _attempt(self, asked: Asked, draft: SigningRequest, seconds: float) -> Response:
+        response = self._transport.send(
+            Request(
+                method=draft.method,
+                target=f"{draft.path}?{draft.query}" if draft.query else draft.path,
+                headers=self._signed(draft),
+                body=bytes(draft.body),
+                timeout=min(self.connection.timeout, seconds),
+            )
+        )
+        if 200 <= response.status < 300:
+            self._answered = True
+            return response
+        error = refusal(asked, response)
+        self._answered = self._answered or bool(error.code)
+        if isinstance(error, AuthenticationError):
+            self._keys.forget()
+        raise error
+
+    def _signed(self, draft: SigningRequest) -> dict[str, str]:
+        """The headers of one attempt; without Authorization where requests to the endpoint may go unsigned."""
+        headers = {
+            "host": self._host,
+            "content-type": "application/json",
+            "x-project-id": self.project_id,
+            "x-sdk-date": sdk_date(self.clock()),
+        }
+        keys = self._keys.current()
+        if keys is not None:
+            if keys.security_token is not None:
+                headers["x-security-token"] = keys.security_token
+            signed = draft._replace(headers=headers)
+            headers["authorization"] = sign(
+                signed, access_key=keys.ak, secret_key=keys.sk, signed_headers=tuple(headers)
+            )
+        return {**headers, "user-agent": f"beam-dis/{__version__}", "accept-encoding": "identity"}
+
+
+class _Keys:
+    """The credentials of a connection, asked for anew after a minute and after they were refused."""
+
+    def __init__(self, connection: DISConnection, monotonic: Callable[[], float]) -> None:
+        self._connection = connection
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._found: Credentials | None = None
+        self._until = float("-inf")
+
+    def current(self) -> Credentials | None:
+        with self._lock:
+            if self._monotonic() >= self._until:
+                self._found = found_credentials(self._connection.credentials, self._connection.endpoint or "")
+                self._until = self._monotonic() + CREDENTIALS_SECONDS
+            return self._found
+
+    def forget(self) -> None:
+        with self._lock:
+            self._until = float("-inf")
+
+
+def _subject(message: Any, names: dict[str, str]) -> str:
+    """What a request is about, in words for messages."""
+    said = {**{name: getattr(message, name, None) for name in _SUBJECTS}, **names}
+    return ", ".join(f"{word} {said[name]!r}" for name, word in _SUBJECTS.items() if said.get(name))
+
+
+def _query(message: Query) -> str:
+    return "&".join(f"{name}={quote(value, safe='-._~')}" for name, value in query_fields(message).items())

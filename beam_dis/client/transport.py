@@ -1,0 +1,145 @@
+"""Bytes out, bytes in: the one file that knows httpx.
+
+Law: ``send`` is the whole interface, and a fake of it is a small class. What is sent is what was signed: a target that the
+HTTP library would write in another way is refused, not sent. Certificates are always verified. Redirects are not
+followed and a loopback endpoint is never reached through a proxy, so that nothing goes where it wasn't meant to. Answers
+are asked for uncompressed, as the service sends them. Failures are TransportError; ``maybe_done`` is False only where no
+connection was made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from beam_dis.credentials import is_loopback
+from beam_dis.errors import ConfigurationError, TransportError
+
+KEEPALIVE_SECONDS = 50.0
+"""Below the local DIS's 75 s, so that an idle connection ends at our end first; how long the real service waits is unknown."""
+
+CONNECT_SECONDS = 5.0
+_MAX_CONNECTIONS = 256
+_NEVER_CONNECTED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One attempt: ``target`` is the raw path and query, ``timeout`` in seconds bounds it as a whole."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False, default=b"")
+    timeout: float = 30.0
+
+
+class Response(NamedTuple):
+    """An answer: header names in lower case; ``seconds`` is how long it took."""
+
+    status: int
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes = b""
+    seconds: float = 0.0
+
+
+class Transport(Protocol):
+    """What carries requests to one endpoint. Thread-safe."""
+
+    def send(self, request: Request) -> Response:
+        """The answer, whatever its status. Raises TransportError where there is none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class HTTPTransport:
+    """Carries requests over pooled connections, any number of threads at once.
+
+    Proxies and certificate bundles of the environment (HTTPS_PROXY, SSL_CERT_FILE …) count, but for loopback endpoints.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._client = httpx.Client(
+            verify=True,
+            trust_env=not is_loopback(endpoint),
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
+        )
+
+    def send(self, request: Request) -> Response:
+        """The answer, whatever its status. Raises TransportError where there is none within the timeout."""
+        outgoing = self._outgoing(request)
+        started = time.monotonic()
+        try:
+            answer = self._client.send(outgoing, stream=True)
+            try:
+                body = _body(answer, started + request.timeout)
+            finally:
+                answer.close()
+        except httpx.TransportError as error:
+            raise self._failure(error) from error
+        except httpx.DecodingError as error:
+            raise TransportError(
+                f"{self._endpoint} sent a compressed answer that can't be unpacked: {error}"
+            ) from error
+        return Response(answer.status_code, _lower(answer.headers), body, time.monotonic() - started)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _outgoing(self, request: Request) -> httpx.Request:
+        seconds = max(request.timeout, 0.001)
+        outgoing = httpx.Request(
+            request.method,
+            self._endpoint + request.target,
+            headers=dict(request.headers),
+            content=request.body or None,
+            extensions={"timeout": httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)).as_dict()},
+        )
+        if outgoing.url.raw_path != request.target.encode("ascii"):
+            raise ConfigurationError(f"{request.target!r} can't be sent as it is: use names without path characters")
+        return outgoing
+
+    def _failure(self, error: httpx.TransportError) -> TransportError:
+        what = str(error) or type(error).__name__
+        if isinstance(error, _NEVER_CONNECTED):
+            return TransportError(f"can't connect to {self._endpoint}: {what}; is it up?", maybe_done=False)
+        return TransportError(f"no answer from {self._endpoint}: {what}; is it a DIS?")
+
+
+def host_of(endpoint: str) -> str:
+    """The Host header for an endpoint: with the port, unless it is the scheme's own."""
+    url = urlsplit(endpoint)
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
+    return host if url.port in (None, {"http": 80, "https": 443}[url.scheme]) else f"{host}:{url.port}"
+
+
+def _body(answer: httpx.Response, end: float) -> bytes:
+    """The whole body; a server that drips it doesn't outlive the timeout."""
+    chunks = []
+    for chunk in answer.iter_bytes():
+        chunks.append(chunk)
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout("the answer didn't end in time")
+    return b"".join(chunks)
+
+
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
