@@ -43,14 +43,14 @@ class PutRecordsFn(beam.DoFn):
         self._held.clear()
         self._writer.begin()
 
-    def process(self, element: Any, windowed: Any = beam.DoFn.WindowedValueParam) -> Iterable[Any] | None:
+    def process(self, element: Any, windowed: Any = beam.DoFn.WindowedValueParam) -> Iterable[Any]:
         """Take one element; yields what is known of earlier ones."""
         results = self._writer.add(windowed)
         if not results:
-            return None
+            return ()
         self._held.extend(_outputs(results))
         if len(windowed.windows) > 1:  # Beam would repeat what is yielded here for each of them
-            return None
+            return ()
         outputs, self._held = self._held, []
         return outputs
 

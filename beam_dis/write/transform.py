@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import apache_beam as beam
 from apache_beam import coders, pvalue
 from apache_beam.transforms.error_handling import ErrorHandler
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.typehints import typehints
 
 from beam_dis.coders.resolve import encoder_for
 from beam_dis.connection import DISConnection
@@ -115,12 +117,12 @@ class WriteToDIS(beam.PTransform[Any, Any]):
     def expand(self, elements: PCollection) -> WriteToDISResult | PCollection:
         """Resolve what the user left out, then put."""
         connection = (self._connection or DISConnection()).resolved(elements.pipeline.options.view_as(DISOptions))
-        self._require_fields(elements.element_type)
-        outputs = elements | "PutRecords" >> _put_records(self._plan(connection), connection)
+        encode, takes = encoder_for(self._encode, lambda: self._describe(connection))
+        self._require(elements.element_type, takes)
+        outputs = elements | "PutRecords" >> _put_records(self._plan(encode), connection)
         return self._hand_out(outputs[WRITTEN], outputs[DEAD_LETTERS])
 
-    def _plan(self, connection: DISConnection) -> WritePlan:
-        encode = encoder_for(self._encode, lambda: self._describe(connection))[0]
+    def _plan(self, encode: Callable[[Any], bytes]) -> WritePlan:
         return WritePlan(
             stream=self._stream,
             record_of=record_of(encode, **self._rules),
@@ -134,7 +136,13 @@ class WriteToDIS(beam.PTransform[Any, Any]):
             raise ConfigurationError(_ONE_STREAM)
         return shared_service(connection).describe(self._stream)
 
-    def _require_fields(self, element_type: Any) -> None:
+    def _require(self, element_type: Any, takes: Any) -> None:
+        named = element_type is not TimestampedValue  # what Create infers of elements that come with a timestamp
+        if named and not typehints.is_consistent_with(element_type, takes):
+            raise ConfigurationError(
+                f"encode={self._encode!r} takes {takes.__name__}, and the elements are {element_type}:"
+                " say with encode= how they are written, such as encode=lambda element: element.encode()"
+            )
         fields = fields_of(element_type)
         if fields is not None:
             require_fields(fields, **self._rules)

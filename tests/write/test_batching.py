@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,7 +47,7 @@ def test_every_record_is_in_one_batch_of_its_stream_and_lane_in_order(triples):
 @settings(deadline=None)
 def test_a_batch_is_cut_only_when_the_next_record_would_not_fit(triples):
     batches = cut([("a", 0, size) for _, _, size in triples])
-    for batch, after in zip(batches, batches[1:], strict=False):
+    for batch, after in itertools.pairwise(batches):
         full = len(batch.records) == LIMITS.request_records
         assert full or batch.bytes + len(after.records[0].data) > LIMITS.request_bytes
 

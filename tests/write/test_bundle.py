@@ -81,8 +81,8 @@ def test_with_dead_letters_it_is_set_apart_and_the_others_are_written(memory):
     results, tally, _ = run(memory, service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
     errors = ["7 is not bytes", "the record has 11 bytes; stream 's' takes 10 at most", "the record for stream 's'"]
     assert all(result.value.error.startswith(error) for result, error in zip(results, errors, strict=True))
-    assert [7, b"a" * 11, b""] == [result.value.element for result in results]
-    assert [b"a"] == [record.data for record in service.logs["s"]]
+    assert [result.value.element for result in results] == [7, b"a" * 11, b""]
+    assert [record.data for record in service.logs["s"]] == [b"a"]
     assert Tally(records=1, bytes=1, requests=1, refused=3) == tally
 
 
@@ -118,18 +118,20 @@ def test_throttling_counts_whole_seconds(memory):
 def test_the_stream_may_be_the_element_s(memory):
     service = memory.Service(limits=LIMITS, streams=("a", "b"))
     run(memory, service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamOf(first_letter))
-    assert {"a": [b"a1", b"a2"], "b": [b"b1", b"b2"]} == {
-        stream: [record.data for record in log] for stream, log in service.logs.items()
+    assert {stream: [record.data for record in log] for stream, log in service.logs.items()} == {
+        "a": [b"a1", b"a2"],
+        "b": [b"b1", b"b2"],
     }
 
 
 def test_an_element_s_stream_that_is_not_there_is_a_dead_letter_and_asked_for_once(memory):
     service = memory.Service(limits=LIMITS, streams=("a",))
     results, _, _ = run(memory, service, [b"x1", b"a1", b"x2"], stream=StreamOf(first_letter), dead_letters=True)
-    assert [("DIS.4301", "x", b"x1"), ("DIS.4301", "x", b"x2")] == [
-        (result.value.code, result.value.stream, result.value.data) for result in results
+    assert [(result.value.code, result.value.stream, result.value.data) for result in results] == [
+        ("DIS.4301", "x", b"x1"),
+        ("DIS.4301", "x", b"x2"),
     ]
-    assert ["x", "a"] == service.described
+    assert service.described == ["x", "a"]
 
 
 def test_a_sink_s_one_stream_that_is_not_there_fails_also_with_dead_letters(memory):
@@ -148,7 +150,7 @@ def test_a_repeated_bundle_writes_everything_again(memory):
             with pytest.raises(WriteError):
                 writer.finish()
     writer.finish()
-    assert [b"1", b"2", b"3"] + [b"1", b"2", b"3", b"4"] == sorted_by_attempt(service.logs["s"])
+    assert sorted_by_attempt(service.logs["s"]) == [b"1", b"2", b"3", b"1", b"2", b"3", b"4"]
 
 
 def sorted_by_attempt(log):

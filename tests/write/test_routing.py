@@ -56,7 +56,7 @@ def test_an_explicit_hash_key_is_a_number_or_its_decimal_text(number):
 
 @pytest.mark.parametrize("key", [-1, 2**63, "0x1", "", " 1", 1.5, b"1", [1]])
 def test_a_bad_explicit_hash_key_is_refused_unsent(key):
-    with pytest.raises(EncodeError, match="explicit_hash_key gave .* which is not a number of 0 to"):
+    with pytest.raises(EncodeError, match=r"explicit_hash_key gave .* which is not a number of 0 to"):
         record_of(data, explicit_hash_key=lambda _: key)(None)
 
 
@@ -73,7 +73,7 @@ def test_a_bad_partition_id_is_refused_unsent(partition):
 
 @pytest.mark.parametrize("key", [7, b"AA", ["AA"]])
 def test_a_partition_key_is_text(key):
-    with pytest.raises(EncodeError, match="partition_key gave .*, which is not a str"):
+    with pytest.raises(EncodeError, match=r"partition_key gave .*, which is not a str"):
         record_of(data, partition_key=lambda _: key)(None)
 
 
@@ -90,7 +90,7 @@ def test_a_rule_that_is_neither_field_nor_function_is_refused_at_construction(ar
 
 
 def test_a_field_no_element_has_is_refused_with_those_there_are():
-    with pytest.raises(ConfigurationError, match="partition_key='tail': .*they have carrier, number"):
+    with pytest.raises(ConfigurationError, match=r"partition_key='tail': .*they have carrier, number"):
         require_fields(Flight._fields, partition_key="tail")
 
 

@@ -82,14 +82,14 @@ def test_with_ordering_the_last_copies_of_a_key_stand_in_the_bundle_s_order(memo
 def test_without_ordering_only_what_failed_is_sent_again(memory):
     service = memory.Service([memory.Partly(0b10100)])
     settled = write_all(memory.sender(service), "aaaaa")
-    assert [[0, 1, 2, 3, 4], [2, 4]] == [[int(r.data) for r in records] for _, records in service.requests]
-    assert [(2, 2)] == [(each.requests, each.retries) for each in settled]
+    assert [[int(r.data) for r in records] for _, records in service.requests] == [[0, 1, 2, 3, 4], [2, 4]]
+    assert [(each.requests, each.retries) for each in settled] == [(2, 2)]
 
 
 def test_a_lost_answer_is_asked_for_again_at_the_price_of_copies(memory):
     service = memory.Service([memory.Lost()])
     write_all(memory.sender(service), "ab")
-    assert [0, 1, 0, 1] == [int(record.data) for record in service.logs["s"]]
+    assert [int(record.data) for record in service.logs["s"]] == [0, 1, 0, 1]
 
 
 def test_a_record_refused_for_good_is_settled_as_such_and_not_sent_again(memory):
@@ -111,7 +111,7 @@ def test_a_request_refused_for_one_record_is_divided_until_that_one_stands_alone
 
     service.write = refusing
     (settled,) = write_all(memory.sender(service), "aaaaa")
-    assert [0, 1, 2, 4] == [int(record.data) for record in service.logs["s"]]
+    assert [int(record.data) for record in service.logs["s"]] == [0, 1, 2, 4]
     assert Refused("DIS.4200", "Invalid request.", retriable=False) == settled.answers[3]
 
 
@@ -218,4 +218,4 @@ def test_a_sender_that_failed_serves_the_next_bundle(memory):
     with pytest.raises(AuthenticationError):
         write_all(sender, "ab")
     write_all(sender, "ab")
-    assert [0, 1] == [int(record.data) for record in service.logs["s"]]
+    assert [int(record.data) for record in service.logs["s"]] == [0, 1]
