@@ -59,9 +59,13 @@ def page_of(answer: Answer) -> ReadPage:
 def put_of(answer: Answer, count: int) -> PutAnswer:
     """What became of ``count`` records; TransportError where the answer doesn't say so for each."""
     put = _decoded(_PUTS, answer)
-    if len(put.records) != count or any(e.sequence_number is None and not e.error_code for e in put.records):
+    if len(put.records) != count or not all(_told(entry) for entry in put.records):
         raise not_understood(answer)
     return put
+
+
+def _told(entry: PutEntry) -> bool:
+    return bool(entry.error_code) or (entry.partition_id is not None and entry.sequence_number is not None)
 
 
 def _decoded(decoder: msgspec.json.Decoder[M], answer: Answer) -> M:

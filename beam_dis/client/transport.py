@@ -92,13 +92,11 @@ class HTTPTransport:
                 body = _body(answer, started + request.timeout)
             finally:
                 answer.close()
-        except httpx.TransportError as error:
-            raise self._failure(error) from error
-        except httpx.DecodingError as error:
-            raise TransportError(
-                f"{self._endpoint} sent a compressed answer that can't be unpacked: {error}"
-            ) from error
-        return Response(answer.status_code, _lower(answer.headers), body, time.monotonic() - started)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            failure = self._failure(error)
+        else:
+            return Response(answer.status_code, _lower(answer.headers), body, time.monotonic() - started)
+        raise failure  # out here, since httpx's error holds the request, and with it the signature and the token
 
     def close(self) -> None:
         """Close all connections."""
@@ -117,7 +115,7 @@ class HTTPTransport:
             raise ConfigurationError(f"{request.target!r} can't be sent as it is: use names without path characters")
         return outgoing
 
-    def _failure(self, error: httpx.TransportError) -> TransportError:
+    def _failure(self, error: httpx.RequestError) -> TransportError:
         what = str(error) or type(error).__name__
         if isinstance(error, _NEVER_CONNECTED):
             return TransportError(f"can't connect to {self._endpoint}: {what}; is it up?", maybe_done=False)
