@@ -61,7 +61,9 @@ class Catalogue:
             found = [app for app in self._apps.values() if app.project == project]
         return sorted(found, key=lambda app: app.name)
 
-    def checkpoints(self, project: str, app: str, stream_id: str | None = None) -> dict[tuple[str, int], StoredCheckpoint]:
+    def checkpoints(
+        self, project: str, app: str, stream_id: str | None = None
+    ) -> dict[tuple[str, int], StoredCheckpoint]:
         """An app's checkpoints by stream id and partition, in one stream or in all."""
         with self._lock:
             held = self._checkpoints.get((project, app), {}).items()
@@ -90,8 +92,8 @@ class Catalogue:
     def replace(self, other: Catalogue) -> None:
         """Take over what another holds: what was read afresh from disk."""
         with self._lock:
-            self._streams, self._names = other._streams, other._names  # noqa: SLF001 - the same class
-            self._apps, self._checkpoints = other._apps, other._checkpoints  # noqa: SLF001
+            self._streams, self._names = other._streams, other._names
+            self._apps, self._checkpoints = other._apps, other._checkpoints
 
     def _publish_stream(self, stream_id: str, stream: Stream | None) -> None:
         before = self._streams.get(stream_id)

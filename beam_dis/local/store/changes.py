@@ -67,7 +67,8 @@ def add_policy(draft: Draft, now_ms: int, stream_id: str, rule: PolicyRule) -> N
 
 def scale(draft: Draft, now_ms: int, stream_id: str, target: int) -> tuple[int, int]:
     """``target`` ACTIVE partitions: DELETED ones come back first, then EXPIRED ones, then new ones are made;
-    downwards the highest-numbered become DELETED. The counts before and after; refused with DIS.4200 or 4308."""
+    downwards the highest-numbered become DELETED. The counts before and after; refused with DIS.4200 or 4308.
+    """
     if target < 1:
         raise Refusal(4200, f"target_partition_count {target} is not above 0")
     stream = _existing(draft, stream_id)

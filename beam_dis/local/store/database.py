@@ -11,9 +11,12 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from beam_dis.local.store.failures import StoreError
+
+T = TypeVar("T")
 
 FILE_NAME = "log.db"
 APPLICATION_ID = 0x44495331
@@ -61,23 +64,23 @@ _ASSERTED = {"page_size": 32768, "auto_vacuum": 2, "journal_mode": "wal", "synch
 
 def prepare(path: Path) -> None:
     """Lay the file out or migrate it; StoreError where it is damaged, foreign, newer or can't be written."""
-    with_reasons(path, lambda: _prepare(path))
+    _reasoned(path, lambda: _prepare(path))
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
     """The connection that changes the file; there is one."""
-    return with_reasons(path, lambda: _connect(path, "rw", _WRITER_SETTINGS))
+    return _reasoned(path, lambda: _connect(path, "rw", _WRITER_SETTINGS))
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that reads; it may be used by one thread at a time, whichever."""
-    return with_reasons(path, lambda: _connect(path, "rw", _READER_SETTINGS))
+    return _reasoned(path, lambda: _connect(path, "rw", _READER_SETTINGS))
 
 
-def with_reasons(path: Path, work: Callable[[], sqlite3.Connection | None]) -> sqlite3.Connection:
-    """Run ``work``, its errors as one StoreError that says what to do."""
+def _reasoned(path: Path, work: Callable[[], T]) -> T:
+    """What ``work`` returns; the database's errors as one StoreError that says what to do."""
     try:
-        return work()  # type: ignore[return-value]
+        return work()
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path} can't be opened: {error}; check the folder's permissions and free space") from error
     except sqlite3.DatabaseError as error:

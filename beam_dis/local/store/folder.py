@@ -25,7 +25,9 @@ class Folder:
             _make(path)
             self._lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreError(f"{path} can't hold a store: {error.strerror}; give a folder that can be written") from error
+            raise StoreError(
+                f"{path} can't hold a store: {error.strerror}; give a folder that can be written"
+            ) from error
         self._hold()
 
     def release(self) -> None:
@@ -45,7 +47,9 @@ class Folder:
             ) from error
         except OSError as error:
             os.close(self._lock)
-            raise StoreError(f"{self.path} can't be locked: {error.strerror}; free some space, or give another") from error
+            raise StoreError(
+                f"{self.path} can't be locked: {error.strerror}; free some space, or give another"
+            ) from error
 
 
 def _make(path: Path) -> None:

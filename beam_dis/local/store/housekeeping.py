@@ -60,7 +60,9 @@ class Round:
 
 def _each_partition(committed: Catalogue, step: Callable[[str, int, Transaction], bool]) -> list[Step]:
     return [
-        partial(step, stream.stream_id, partition.number) for stream in committed.streams() for partition in stream.partitions
+        partial(step, stream.stream_id, partition.number)
+        for stream in committed.streams()
+        for partition in stream.partitions
     ]
 
 
@@ -117,7 +119,9 @@ def _delete(transaction: Transaction, places: list[tuple[int, int, int, int]]) -
     """Delete batches and their places; whether there may be more."""
     connection = transaction.connection
     connection.executemany("DELETE FROM batch WHERE id = ?", [place[3:] for place in places])
-    connection.executemany("DELETE FROM place WHERE stream = ? AND partition = ? AND first = ?", [p[:3] for p in places])
+    connection.executemany(
+        "DELETE FROM place WHERE stream = ? AND partition = ? AND first = ?", [p[:3] for p in places]
+    )
     transaction.dirtied += 2 * len(places) * PAGE_BYTES
     return len(places) == _BATCHES_A_STEP
 

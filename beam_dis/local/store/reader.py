@@ -187,9 +187,7 @@ class Reader:
         )
 
 
-def _first_at(
-    connection: sqlite3.Connection, row: int, partition: Partition, timestamp_ms: int
-) -> tuple[int, int]:
+def _first_at(connection: sqlite3.Connection, row: int, partition: Partition, timestamp_ms: int) -> tuple[int, int]:
     """The first number at or after a time, and the time of the oldest record held (0 where none is).
 
     Times don't fall within a partition, so halving finds the batch; a batch has one time.

@@ -93,7 +93,9 @@ class Session:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up()
-            raise StoreUnavailable(f"{self._path}: nothing was stored: {error}; free some space, then try again") from error
+            raise StoreUnavailable(
+                f"{self._path}: nothing was stored: {error}; free some space, then try again"
+            ) from error
         except BaseException:
             self._give_up()
             raise
@@ -123,7 +125,9 @@ class Session:
         except StoreError as error:
             raise StoreUnavailable(str(error)) from error
         if self._wal_size() > REFUSE_BYTES and not self._checkpoint("TRUNCATE"):
-            raise StoreUnavailable(f"{self._wal} can't be copied into {self._path.name}: free some space, then try again")
+            raise StoreUnavailable(
+                f"{self._wal} can't be copied into {self._path.name}: free some space, then try again"
+            )
         return connection
 
     def _checkpoint(self, mode: str) -> bool:

@@ -38,9 +38,7 @@ _ID_LENGTH = 20
 _RECORD_OVERHEAD = 64
 
 
-def open_store(
-    data_dir: Path, *, clock: Callable[[], float], housekeeping_interval: float | None = 1.0
-) -> Store:
+def open_store(data_dir: Path, *, clock: Callable[[], float], housekeeping_interval: float | None = 1.0) -> Store:
     """Open the store in a folder, or make one there.
 
     ``clock`` gives epoch seconds; housekeeping runs every ``housekeeping_interval`` seconds of real time, only when asked
@@ -111,7 +109,12 @@ class Store:
 
         def apply(transaction: Transaction) -> Stream:
             return changes.create_stream(
-                transaction.draft, transaction.now_ms, project, definition, stream_id=_new_id(), row=transaction.new_row()
+                transaction.draft,
+                transaction.now_ms,
+                project,
+                definition,
+                stream_id=_new_id(),
+                row=transaction.new_row(),
             )
 
         return self._writer.submit(Request(apply=apply))

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     row: int
     partition: int
     first: int
-    count: int
+    records: int
     time_ms: int
     blob: bytes
 

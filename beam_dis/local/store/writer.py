@@ -84,7 +84,7 @@ class Writer:
         except StoreUnavailable as error:
             _log.warning("%s", error)
             outcomes = [(request.future, None, error) for request in group]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged; the thread outlives a fault of the program
             _log.exception("a group of %d changes failed", len(group))
             failure = StoreUnavailable(f"nothing was stored: {error!r}")
             outcomes = [(request.future, None, failure) for request in group]
@@ -112,7 +112,7 @@ class Writer:
         except StoreUnavailable as error:
             _log.warning("housekeeping: %s", error)
             self._end_round(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             _log.exception("housekeeping failed")
             self._end_round(error)
 
