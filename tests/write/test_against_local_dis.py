@@ -1,0 +1,192 @@
+"""The sink against a real server, read back with the client."""
+
+import apache_beam as beam
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that, equal_to
+
+from beam_dis.connection import DISConnection
+from beam_dis.errors import EncodeError, StreamNotFoundError, TransportError, WriteError
+from beam_dis.service import Refused, shared_service
+from beam_dis.write import WriteToDIS, put_records
+
+pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
+
+
+def run(build):
+    pipeline = beam.Pipeline(runner=FnApiRunner())
+    build(pipeline)
+    pipeline.run().wait_until_finish()
+
+
+def everything(connection, stream):
+    """All records of a stream, each partition's in order."""
+    service, records = shared_service(connection), []
+    for partition in service.describe(stream).partitions:
+        cursor = service.open(stream, partition.partition_id, 0)
+        while (page := service.read(cursor)).records:
+            records += page.records
+            cursor = page.cursor
+    return records
+
+
+def record_at(place, connection):
+    """The key and the data of the record at a WrittenRecord's place."""
+    service = shared_service(connection)
+    record = service.read(service.open(place.stream, place.partition_id, place.sequence_number)).records[0]
+    return place.partition_key, record.partition_key, record.data
+
+
+class Failing:
+    """The real service, of which requests fail until the faults are used up."""
+
+    def __init__(self, service, faults):
+        self._service = service
+        self._faults = iter(faults)
+        self.describe = service.describe
+
+    def write(self, stream, records):
+        """Refuse every n-th record where the fault is n; write and lose the answer where it is an exception."""
+        fault = next(self._faults, None)
+        if fault is None or isinstance(fault, Exception):
+            answers = self._service.write(stream, records)
+            if fault is not None:
+                raise fault
+            return answers
+        return self._write_partly(stream, records, range(0, len(records), fault))
+
+    def _write_partly(self, stream, records, refused):
+        kept = [record for place, record in enumerate(records) if place not in refused]
+        answers = iter(self._service.write(stream, kept) if kept else ())
+        no = Refused("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
+        return [no if place in refused else next(answers) for place in range(len(records))]
+
+
+@pytest.fixture
+def fail(monkeypatch, local_dis):
+    """Make requests fail: ``fail(3, 2)`` refuses every third record of the first and every second of the next."""
+
+    def fail(*faults):
+        service = Failing(shared_service(local_dis.connection), faults)
+        monkeypatch.setattr(put_records, "shared_service", lambda connection: service)
+
+    return fail
+
+
+@pytest.fixture
+def sink(local_dis):
+    return lambda stream, **arguments: WriteToDIS(stream, connection=local_dis.connection, **arguments)
+
+
+def numbers(count):
+    return beam.Create(range(count), reshuffle=False) | "Bytes" >> beam.Map(lambda n: b"%d" % n).with_output_types(
+        bytes
+    )
+
+
+def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, make_stream, sink):
+    stream = make_stream(partitions=4)
+    run(lambda p: p | numbers(10_000) | sink(stream, partition_key=bytes.decode))
+    records = everything(local_dis.connection, stream)
+    assert sorted(int(record.data) for record in records) == list(range(10_000))
+    assert all(record.partition_key == record.data.decode() for record in records)
+    assert len({record.partition_id for record in records}) == 4
+
+
+def test_results_are_the_places_where_the_records_are(local_dis, make_stream, sink):
+    stream = make_stream(partitions=2)
+
+    def build(p):
+        result = p | beam.Create([b"a", b"b", b"c"]) | sink(stream, partition_key=bytes.decode, written="records")
+        found = result.written | beam.Map(record_at, local_dis.connection)
+        assert_that(found, equal_to([("a", "a", b"a"), ("b", "b", b"b"), ("c", "c", b"c")]))
+
+    run(build)
+
+
+@pytest.mark.parametrize("ordering", [None, "partition_key"])
+def test_through_partial_failures_and_lost_answers_every_element_arrives(local_dis, make_stream, sink, fail, ordering):
+    stream = make_stream(partitions=2)
+    fail(3, TransportError("the connection was cut"), 2, 1)
+    key = {"partition_key": lambda data: data[-1:].decode(), "ordering": ordering}
+    run(lambda p: p | numbers(5_000) | sink(stream, **key))
+    assert {int(record.data) for record in everything(local_dis.connection, stream)} == set(range(5_000))
+
+
+def test_with_ordering_the_last_copies_of_a_key_are_in_order(local_dis, make_stream, sink, fail):
+    stream = make_stream(partitions=2)
+    fail(3, TransportError("the connection was cut"), 2, 1)
+    key = {"partition_key": lambda data: data[-1:].decode(), "ordering": "partition_key"}
+    run(lambda p: p | numbers(5_000) | sink(stream, **key))
+    last = {int(r.data): (r.partition_id, r.sequence_number) for r in everything(local_dis.connection, stream)}
+    for digit in range(10):
+        places = [last[number] for number in range(digit, 5_000, 10)]
+        assert places == sorted(places)
+
+
+def test_a_bundle_that_is_repeated_writes_again_what_it_had_written(local_dis, make_stream, sink, fail):
+    stream = make_stream()
+    fail(StreamNotFoundError("gone", code="DIS.4301", status=400))
+    with pytest.raises(StreamNotFoundError, match="gone"):
+        run(lambda p: p | numbers(10) | sink(stream))
+    run(lambda p: p | numbers(10) | sink(stream))
+    written = [int(record.data) for record in everything(local_dis.connection, stream)]
+    assert written == [*range(10), *range(10)]
+
+
+def test_what_the_service_refuses_is_a_dead_letter_and_the_rest_is_written(local_dis, make_stream, sink):
+    stream = make_stream(partitions=2)
+
+    def build(p):
+        partition = {"partition_id": lambda data: 7 if data == b"b" else 0}
+        result = p | beam.Create([b"a", b"b", b"c"]) | sink(stream, **partition, dead_letters=True)
+        letters = result.dead_letters | beam.Map(
+            lambda letter: (letter.code, letter.stream, letter.data, letter.element)
+        )
+        assert_that(letters, equal_to([("DIS.4302", stream, b"b", b"b")]))
+
+    run(build)
+    assert sorted(record.data for record in everything(local_dis.connection, stream)) == [b"a", b"c"]
+
+
+def test_what_the_service_refuses_fails_the_pipeline_in_words(make_stream, sink):
+    stream = make_stream()
+    with pytest.raises(WriteError, match=rf"1 of 1 records .* refused for good.*'{stream}'.*1 bytes.*DIS.4302"):
+        run(lambda p: p | beam.Create([b"a"]) | sink(stream, partition_id=lambda _: 7))
+
+
+def test_a_record_of_a_mebibyte_is_written_and_one_byte_more_is_refused(local_dis, make_stream, sink):
+    stream = make_stream()
+    run(lambda p: p | beam.Create([b"x" * 2**20]) | sink(stream))
+    assert [len(record.data) for record in everything(local_dis.connection, stream)] == [2**20]
+    with pytest.raises(EncodeError, match=r"the record has 1,048,577 bytes; stream .* takes 1,048,576 at most"):
+        run(lambda p: p | beam.Create([b"x" * (2**20 + 1)]) | sink(stream))
+
+
+def test_large_records_are_spread_over_as_many_requests_as_they_need(local_dis, make_stream, sink):
+    stream = make_stream(partitions=2)
+    run(lambda p: p | beam.Create([b"%d" % n + b"x" * 400_000 for n in range(9)]) | sink(stream))
+    assert len(everything(local_dis.connection, stream)) == 9
+
+
+def test_an_unknown_stream_fails_and_names_what_there_is(make_stream, sink):
+    there = make_stream()
+    with pytest.raises(StreamNotFoundError, match=there):
+        run(lambda p: p | beam.Create([b"a"]) | sink("elsewhere"))
+
+
+def test_a_service_that_is_not_there_fails_within_ten_seconds_and_is_named():
+    nowhere = DISConnection(endpoint="http://127.0.0.1:9", project_id="p", deadline=1.0)
+    with pytest.raises(TransportError, match=r"127\.0\.0\.1:9"):
+        run(lambda p: p | beam.Create([b"a"]) | WriteToDIS("s", connection=nowhere))
+
+
+def test_rows_are_written_by_the_stream_s_schema(local_dis, make_stream, sink):
+    schema = '{"type":"record","name":"f","fields":[{"name":"carrier","type":"string"},{"name":"n","type":"int"}]}'
+    stream = make_stream(data_type="CSV", data_schema=schema)
+    run(
+        lambda p: (
+            p | beam.Create([beam.Row(carrier="AA", n=7)]) | sink(stream, encode="stream", partition_key="carrier")
+        )
+    )
+    assert [(r.partition_key, r.data) for r in everything(local_dis.connection, stream)] == [("AA", b"AA,7")]
