@@ -32,6 +32,9 @@ M = TypeVar("M")
 
 _ENCODER = msgspec.json.Encoder()
 
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises on what isn't JSON, or is nested too deep to be any of ours."""
+
 
 def encode(message: Any) -> bytes:
     """A message as JSON bytes; record data becomes base64."""
@@ -44,7 +47,7 @@ def decode(kind: type[M], body: bytes | bytearray | memoryview) -> M:
         raise Refusal(4202)
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _NOT_JSON as error:
         fields = _parsed_object(body, error)
         return _convert(kind, fields, strict=True, malformed=4300)
 
@@ -72,7 +75,7 @@ def _text(value: Any) -> str:
 def _parsed_object(body: bytes | bytearray | memoryview, error: Exception) -> dict[str, Any]:
     try:
         fields = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _NOT_JSON:
         raise Refusal(4300, f"the body is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise Refusal(4300, "the body is not a JSON object") from error

@@ -1,0 +1,127 @@
+"""Two ways to ask a local DIS: over plain HTTP, as any client would, and in this process, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from beam_dis.local.app import LocalApp
+from beam_dis.local.auth import Gate, Keys
+from beam_dis.local.body_budget import BodyBudget
+from beam_dis.local.call import House
+from beam_dis.local.store import open_store
+
+
+class Asked(NamedTuple):
+    """An answer: its status, its code where it is an error, and its JSON."""
+
+    status: int
+    code: str
+    body: Any
+
+
+class Api:
+    """One project, asked by method and path behind ``/v2/{project_id}``."""
+
+    def __init__(self, endpoint: str, project_id: str) -> None:
+        self.root = f"{endpoint}/v2/{project_id}"
+        self.http = httpx.Client(timeout=30)
+
+    def __call__(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **query: Any) -> Asked:
+        url = self.root + path if path.startswith("/") else path
+        content = {"content": raw} if raw is not None else {} if body is None else {"json": body}
+        answer = self.http.request(method, url, params=query or None, **content)
+        parsed = answer.json() if answer.content else None
+        return Asked(answer.status_code, (parsed or {}).get("errorCode", ""), parsed)
+
+    def stream(self, name: str = "s", partitions: int = 1, **fields: Any) -> str:
+        assert self("POST", "/streams", {"stream_name": name, "partition_count": partitions, **fields}).status == 201
+        return name
+
+    def put(self, *records: dict[str, Any], stream: str = "s") -> Asked:
+        return self("POST", "/records", {"stream_name": stream, "records": list(records)})
+
+    def cursor(self, partition: int | str = 0, kind: str = "TRIM_HORIZON", stream: str = "s", **more: Any) -> str:
+        query = {"stream-name": stream, "partition-id": partition, "cursor-type": kind, **more}
+        answer = self("GET", "/cursors", **query)
+        assert answer.status == 200, answer
+        return str(answer.body["partition_cursor"])
+
+    def page(self, cursor: str, **query: Any) -> Asked:
+        return self("GET", "/records", **{"partition-cursor": cursor, **query})
+
+
+@pytest.fixture
+def api(local_dis) -> Iterator[Api]:
+    """A fresh project of the session's local DIS."""
+    asked = Api(local_dis.endpoint, local_dis.project_id)
+    yield asked
+    asked.http.close()
+
+
+class Spoken(NamedTuple):
+    """An answer of the application itself."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class InProcess:
+    """The application without a server: requests go in exactly as given."""
+
+    def __init__(self, app: LocalApp) -> None:
+        self._app = app
+
+    def __call__(self, method: str, target: str, headers: Sequence[Sequence[str]] = (), body: bytes = b"") -> Spoken:
+        return asyncio.run(self._ask(method, target, headers, [body]))
+
+    async def _ask(self, method: str, target: str, headers: Sequence[Sequence[str]], chunks: list[bytes]) -> Spoken:
+        path, _, query = target.partition("?")
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+        }
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self._app(scope, receive, send)
+        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        raw = b"".join(message.get("body", b"") for message in sent[1:])
+        return Spoken(sent[0]["status"], answered, json.loads(raw) if raw else None)
+
+
+@pytest.fixture
+def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
+    """Makes the application over a store of its own: ``in_process(clock=…, keys=…, project=…)``."""
+    with ExitStack() as stack:
+
+        def make(
+            clock: Callable[[], float] = time.time, keys: Keys | None = None, project: str | None = None
+        ) -> InProcess:
+            store = open_store(tmp_path / "data", clock=clock)
+            stack.callback(store.close)
+            readers = stack.enter_context(ThreadPoolExecutor(1))
+            house = House(store, clock, itertools.count().__next__, readers)
+            return InProcess(LocalApp(house, Gate(keys, project, clock), BodyBudget()))
+
+        yield make

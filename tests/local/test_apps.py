@@ -1,0 +1,107 @@
+"""Apps and their checkpoints over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+LAST_READ = {"checkpoint_type": "LAST_READ"}
+
+
+@pytest.fixture
+def app(api):
+    """A project with a stream ``s`` of three partitions and an app ``a``."""
+    api.stream(partitions=3)
+    api("POST", "/apps", {"app_name": "a"})
+    return api
+
+
+def _commit(api, partition: str, number: int, **more):
+    body = {"app_name": "a", "stream_name": "s", "partition_id": partition, "sequence_number": str(number)}
+    return api("POST", "/checkpoints", {**body, **LAST_READ, **more})
+
+
+def _held(api, partition: str):
+    query = {"app_name": "a", "stream_name": "s", "partition_id": partition, **LAST_READ}
+    return api("GET", "/checkpoints", **query)
+
+
+def test_an_app_is_made_with_an_empty_201(api):
+    answer = api.http.post(f"{api.root}/apps/", json={"app_name": "a"})
+    assert (answer.status_code, answer.content) == (201, b"")
+
+
+def test_apps_are_listed_by_name_behind_the_given_one(api):
+    for name in ("c", "a", "b"):
+        api("POST", "/apps", {"app_name": name})
+    page = api("GET", "/apps", limit=1, start_app_name="a").body
+    names = [app["app_name"] for app in page["apps"]]
+    assert (names, page["has_more_app"], page["total_number"]) == (["b"], True, 3)
+
+
+def test_an_app_names_the_streams_in_which_it_has_committed(app):
+    _commit(app, "0", 5)
+    assert app("GET", "/apps/a").body["commit_checkpoint_stream_names"] == ["s"]
+
+
+def test_apps_can_be_listed_by_a_stream_they_have_committed_in(app):
+    app("POST", "/apps", {"app_name": "b"})
+    _commit(app, "0", 5)
+    assert [found["app_name"] for found in app("GET", "/apps", stream_name="s").body["apps"]] == ["a"]
+
+
+def test_a_deleted_app_takes_its_checkpoints_with_it(app):
+    _commit(app, "0", 5)
+    assert app("DELETE", "/apps/a/") == (204, "", None)
+    app("POST", "/apps", {"app_name": "a"})
+    assert _held(app, "0").body == {}
+
+
+def test_a_checkpoint_comes_back_as_it_was_committed(app):
+    assert _commit(app, "shardId-0000000001", 2**63 - 1, metadata="seen", client_id="x") == (201, "", None)
+    assert _held(app, "1") == (200, "", {"sequence_number": str(2**63 - 1), "metadata": "seen"})
+
+
+def test_a_later_commit_replaces_an_earlier_one_also_backwards(app):
+    _commit(app, "0", 9)
+    _commit(app, "0", 4)
+    assert _held(app, "0").body == {"sequence_number": "4"}
+
+
+def test_a_partition_without_a_checkpoint_answers_an_empty_object(app):
+    assert _held(app, "2") == (200, "", {})
+
+
+def test_one_partitions_checkpoint_is_forgotten_by_itself(app):
+    _commit(app, "0", 1)
+    _commit(app, "1", 2)
+    assert app("DELETE", "/checkpoints", app_name="a", stream_name="s", partition_id="0").status == 204
+    assert (_held(app, "0").body, _held(app, "1").body) == ({}, {"sequence_number": "2"})
+
+
+def test_forgetting_a_partition_that_has_no_checkpoint_is_fine_while_another_has(app):
+    _commit(app, "0", 1)
+    assert app("DELETE", "/checkpoints", app_name="a", stream_name="s", partition_id="2").status == 204
+
+
+def test_all_checkpoints_in_a_stream_are_forgotten_where_no_partition_is_named(app):
+    _commit(app, "0", 1)
+    _commit(app, "1", 2)
+    app("DELETE", "/checkpoints", app_name="a", stream_name="s", **LAST_READ)
+    assert app("GET", "/apps/a/streams/s", **LAST_READ).code == "DIS.4375"
+
+
+def test_the_state_of_a_consumer_shows_each_partition_beside_what_it_holds(app):
+    app.put({"data": "aGk=", "partition_id": "0"}, {"data": "aGk=", "partition_id": "0"})
+    _commit(app, "0", 1, metadata="m")
+    first, second, _ = app("GET", "/apps/a/streams/s", **LAST_READ).body["partition_consuming_states"]
+    names = ("partition_id", "sequence_number", "latest_offset", "earliest_offset", "metadata", "status")
+    assert [first[name] for name in names] == ["0", "1", 2, 0, "m", "ACTIVE"]
+    assert [second[name] for name in names] == ["1", "-1", 0, 0, None, "ACTIVE"]
+
+
+def test_the_state_of_a_consumer_is_paged_behind_the_given_partition(app):
+    _commit(app, "0", 1)
+    body = app("GET", "/apps/a/streams/s", start_partition_id="0", limit=1, **LAST_READ).body
+    assert ([state["partition_id"] for state in body["partition_consuming_states"]], body["has_more"]) == (["1"], True)

@@ -1,0 +1,74 @@
+"""Who is let in: with keys, only what is signed with them; the code says what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from beam_dis.local.auth import Keys
+from beam_dis.wire.signing import SigningRequest, sign
+from beam_dis.wire.timestamps import sdk_date
+
+NOW = 1_800_000_000.0
+KEYS = Keys(access_key="AK", secret_key="SK")
+PATH, QUERY = "/v2/p/streams", "limit=10"
+
+
+def _signed(now: float = NOW, secret: str = "SK", access_key: str = "AK", **changes: str | None):
+    headers = {"host": "127.0.0.1:7700", "x-sdk-date": sdk_date(now)}
+    request = SigningRequest("GET", PATH, QUERY, headers)
+    headers["authorization"] = sign(
+        request, access_key=access_key, secret_key=secret, signed_headers=["host", "x-sdk-date"]
+    )
+    return [(name, value) for name, value in {**headers, **changes}.items() if value is not None]
+
+
+@pytest.fixture
+def app(in_process):
+    return in_process(clock=lambda: NOW, keys=KEYS)
+
+
+def test_a_signed_request_is_let_in(app):
+    assert app("GET", f"{PATH}?{QUERY}", _signed()).status == 200
+
+
+def test_a_signature_holds_for_one_query_alone(app):
+    assert app("GET", f"{PATH}?limit=11", _signed()).body["errorCode"] == "DIS.4100"
+
+
+REFUSED = {
+    "nothing signed": (_signed(authorization=None), "DIS.4101"),
+    "a token alone": ([("x-auth-token", "t")], "DIS.4112"),
+    "an unknown scheme": (_signed(authorization="Basic QUs6U0s="), "DIS.4102"),
+    "no date": (_signed(**{"x-sdk-date": None}), "DIS.4103"),
+    "an unreadable date": (_signed(**{"x-sdk-date": "today"}), "DIS.4104"),
+    "a date too early": (_signed(NOW - 901), "DIS.4105"),
+    "a date too late": (_signed(NOW + 901), "DIS.4105"),
+    "an unknown access key": (_signed(access_key="OTHER"), "DIS.4107"),
+    "another secret": (_signed(secret="OTHER"), "DIS.4100"),
+    "a part missing": (_signed(authorization="SDK-HMAC-SHA256 Access=AK, SignedHeaders=host"), "DIS.4109"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_wrong_with_a_signature_is_told_by_its_code(app, name):
+    headers, code = REFUSED[name]
+    answer = app("GET", f"{PATH}?{QUERY}", headers)
+    assert (answer.status, answer.body["errorCode"]) == (441, code)
+
+
+def test_a_secret_is_never_shown(app):
+    answers = [app("GET", f"{PATH}?{QUERY}", headers).body for headers, _ in REFUSED.values()]
+    assert "SK" not in repr(KEYS).replace("'AK'", "")
+    assert not any("'SK'" in str(answer) for answer in answers)
+
+
+def test_without_keys_everybody_is_let_in_signed_or_not(in_process):
+    app = in_process(clock=lambda: NOW)
+    assert [app("GET", f"{PATH}?{QUERY}", headers).status for headers, _ in REFUSED.values()] == [200] * len(REFUSED)
+
+
+def test_a_service_for_one_project_refuses_another_after_its_signature(in_process):
+    app = in_process(clock=lambda: NOW, keys=KEYS, project="mine")
+    unsigned = app("GET", f"{PATH}?{QUERY}")
+    foreign = app("GET", f"{PATH}?{QUERY}", _signed())
+    assert (unsigned.body["errorCode"], foreign.body["errorCode"]) == ("DIS.4101", "DIS.4117")

@@ -1,0 +1,140 @@
+"""Streams over HTTP: what each operation answers, and what is there afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_stream_is_made_with_an_empty_201_and_described_with_its_defaults(api):
+    answer = api.http.post(f"{api.root}/streams", json={"stream_name": "s", "partition_count": 2})
+    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (201, b"", "0")
+    described = api("GET", "/streams/s").body
+    held = {name: described[name] for name in ("stream_name", "status", "stream_type", "data_type", "retention_period")}
+    assert held == {
+        "stream_name": "s",
+        "status": "RUNNING",
+        "stream_type": "COMMON",
+        "data_type": "BLOB",
+        "retention_period": 24,
+    }
+
+
+def test_partitions_share_the_hashes_and_start_empty(api):
+    api.stream(partitions=2)
+    partitions = api("GET", "/streams/s").body["partitions"]
+    assert [(p["partition_id"], p["status"], p["hash_range"], p["sequence_number_range"]) for p in partitions] == [
+        ("shardId-0000000000", "ACTIVE", "[0 : 4611686018427387902]", "[0 : 0]"),
+        ("shardId-0000000001", "ACTIVE", "[4611686018427387903 : 9223372036854775807]", "[0 : 0]"),
+    ]
+
+
+def test_a_stream_keeps_everything_it_was_made_with(api):
+    made = {
+        "stream_type": "ADVANCED",
+        "data_type": "CSV",
+        "data_duration": 72,
+        "data_schema": '{"type":"record","name":"r","fields":[{"name":"a","type":"string"}]}',
+        "csv_properties": {"delimiter": ";"},
+        "compression_format": "gzip",
+        "auto_scale_enabled": True,
+        "auto_scale_min_partition_count": 1,
+        "auto_scale_max_partition_count": 4,
+        "tags": [{"key": "team", "value": "ops"}],
+    }
+    api.stream("s", **made)
+    described = api("GET", "/streams/s").body
+    described["data_duration"] = described["retention_period"]
+    assert {name: described[name] for name in made} == made
+
+
+def test_streams_are_listed_by_name_behind_the_given_one(api):
+    for name in ("c", "a", "b"):
+        api.stream(name)
+    page = api("GET", "/streams", limit=2).body
+    rest = api("GET", "/streams/", limit=2, start_stream_name="b").body
+    assert (page["stream_names"], page["has_more_streams"], page["total_number"]) == (["a", "b"], True, 3)
+    assert (rest["stream_names"], rest["has_more_streams"], rest["total_number"]) == (["c"], False, 3)
+    assert [info["stream_name"] for info in page["stream_info_list"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["start_partitionId", "start_partition_id"])
+def test_partitions_are_described_behind_the_given_one(api, name):
+    api.stream(partitions=4)
+    page = api("GET", "/streams/s", **{name: "shardId-0000000000", "limit_partitions": 2}).body
+    ids = [partition["partition_id"] for partition in page["partitions"]]
+    assert (ids, page["has_more_partitions"]) == (["shardId-0000000001", "shardId-0000000002"], True)
+
+
+def test_an_empty_start_describes_from_the_first_partition(api):
+    api.stream()
+    assert len(api("GET", f"{api.root}/streams/s/?start_partitionId=&limit_partitions=1&").body["partitions"]) == 1
+
+
+def test_a_stream_is_described_by_its_id_where_no_name_fits(api):
+    api.stream("s")
+    stream_id = api("GET", "/streams/s").body["stream_id"]
+    assert api("GET", "/streams/other", stream_id=stream_id).body["stream_name"] == "s"
+
+
+def test_a_deleted_stream_is_gone_without_a_body_and_takes_no_cursor_along(api):
+    api.stream()
+    cursor = api.cursor()
+    assert api("DELETE", "/streams/s/") == (204, "", None)
+    api.stream()
+    assert api.page(cursor)[:2] == (400, "DIS.4301")
+
+
+def test_scaling_down_leaves_partitions_to_be_read_and_scaling_up_restores_them(api):
+    api.stream(partitions=3)
+    answer = api("PUT", "/streams/s", {"stream_name": "s", "target_partition_count": 1})
+    assert answer == (200, "", {"stream_name": "s", "current_partition_count": 3, "target_partition_count": 1})
+    assert _statuses(api) == ["ACTIVE", "DELETED", "DELETED"]
+    api("PUT", "/streams/s", {"target_partition_count": 4})
+    assert _statuses(api) == ["ACTIVE"] * 4
+
+
+def test_scaling_counts_writable_and_readable_partitions_and_keeps_a_log(api):
+    api.stream(partitions=2)
+    api("PUT", "/streams/s", {"target_partition_count": 1})
+    body = api("GET", "/streams/s").body
+    log = [
+        (u["src_partition_count"], u["target_partition_count"], u["result_code"])
+        for u in body["update_partition_counts"]
+    ]
+    assert (body["writable_partition_count"], body["readable_partition_count"], log) == (1, 2, [(2, 1, 1)])
+
+
+def test_scaling_to_the_count_there_is_changes_nothing(api):
+    api.stream(partitions=2)
+    assert api("PUT", "/streams/s", {"target_partition_count": 2}).body["current_partition_count"] == 2
+    assert api("GET", "/streams/s").body["update_partition_counts"] == []
+
+
+def test_an_update_changes_what_it_names_and_nothing_else(api):
+    api.stream(data_type="JSON", data_duration=48)
+    v3 = api.root.replace("/v2/", "/v3/")
+    assert api("PUT", f"{v3}/streams/s", {"stream_name": "s", "data_duration": 72}) == (204, "", None)
+    body = api("GET", "/streams/s").body
+    assert (body["retention_period"], body["data_type"]) == (72, "JSON")
+
+
+def test_policies_are_listed_with_the_streams_id_in_both_spellings(api):
+    api.stream()
+    stream_id = api("GET", "/streams/s").body["stream_id"]
+    rule = {"stream_id": stream_id, "principal_name": "d.*", "action_type": "putRecords", "effect": "accept"}
+    assert api("POST", "/streams/s/policies", rule).status == 201
+    kept = {"principal": "d.*", "principal_name": "d.*", "action_type": "putRecords", "effect": "accept"}
+    body = api("GET", "/streams/s/policies").body
+    assert body == {"stream_id": stream_id, "streamId": stream_id, "rules": [kept]}
+
+
+def test_projects_do_not_see_each_others_streams(api):
+    api.stream()
+    other = api.root + "x"
+    assert api("GET", f"{other}/streams").body["stream_names"] == []
+
+
+def _statuses(api) -> list[str]:
+    return [partition["status"] for partition in api("GET", "/streams/s").body["partitions"]]
