@@ -109,8 +109,8 @@ class StoppingPosition:
 def canonical_partition_id(partition: int | str) -> str:
     """``3`` or ``"3"`` or ``"shardId-0000000003"`` → ``"shardId-0000000003"``; ConfigurationError otherwise."""
     try:
-        return partition_id(partition_number(f"{partition:d}" if type(partition) is int else partition))
-    except (Refusal, TypeError) as error:
+        return partition_id(partition_number(str(partition)))
+    except Refusal as error:
         raise ConfigurationError(
             f"partition {partition!r} is neither a number nor a partition id such as 'shardId-0000000000'"
         ) from error

@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from graphlib import TopologicalSorter
 
-ROOT_FILES = {"record", "positions", "connection", "credentials", "errors", "service", "backoff", "dead_letter"}
+ROOT_FILES = {
+    "backoff",
+    "connection",
+    "credentials",
+    "dead_letter",
+    "errors",
+    "positions",
+    "record",
+    "service",
+    "version",
+}
 """Plain Python that every room but ``wire`` may know."""
 
 ROOMS = {
@@ -16,7 +26,7 @@ ROOMS = {
     "coders": {"formats", *ROOT_FILES},
     "read": {"wire", "coders", "options", *ROOT_FILES},
     "write": {"wire", "coders", "options", *ROOT_FILES},
-    "cli": {"wire", "client", "local", "version", *ROOT_FILES},
+    "cli": {"wire", "client", "local", *ROOT_FILES},
     "__main__": {"cli"},
     "__init__": {"version"},
 }
@@ -49,7 +59,7 @@ BEAM_SHELLS = {
         "tracker.py",
         "transform.py",
     },
-    "write": {"__init__.py", "put_records.py", "transform.py"},
+    "write": {"__init__.py", "element_fields.py", "put_records.py", "transform.py"},
 }
 """The files of the source and the sink that are Beam's shell; the rest is the thinking, in plain Python."""
 

@@ -1,0 +1,73 @@
+"""Uses of the public names, for mypy to check: as a user's own typed code would be."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from typing_extensions import assert_type
+
+from beam_dis import (
+    AvroCoder,
+    Credentials,
+    CSVCoder,
+    DeadLetter,
+    DISClient,
+    DISConnection,
+    DISError,
+    DISRecord,
+    JSONCoder,
+    ReadFromDIS,
+    StartingPosition,
+    StoppingPosition,
+    WriteToDIS,
+    errors,
+)
+from beam_dis.local import LocalDIS
+
+SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}'
+
+
+def credentials() -> Credentials:
+    return Credentials(ak="ak", sk="sk")
+
+
+def positions() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+    assert_type(StartingPosition.earliest(), StartingPosition)
+    assert_type(StartingPosition.at_timestamp(noon), StartingPosition)
+    assert_type(StartingPosition.at_sequence_number({0: 1, "shardId-0000000001": 2}), StartingPosition)
+    assert_type(StoppingPosition.latest(), StoppingPosition)
+    StoppingPosition.earliest()  # type: ignore[attr-defined]
+
+
+def transforms(connection: DISConnection) -> None:
+    ReadFromDIS("s", stop=StoppingPosition.latest(), app="a", decode=CSVCoder(SCHEMA, null="NA"), connection=connection)
+    ReadFromDIS("s", StartingPosition.earliest())  # type: ignore[call-arg]
+    ReadFromDIS("s", start=StoppingPosition.latest())  # type: ignore[arg-type]
+    WriteToDIS(lambda row: str(row.stream), encode=JSONCoder(SCHEMA), partition_key="a", connection=connection)
+    WriteToDIS("s", encode=AvroCoder(SCHEMA), written="records", dead_letters=True)
+    WriteToDIS("s", connection="http://127.0.0.1:7700")  # type: ignore[arg-type]
+
+
+def records(record: DISRecord, letter: DeadLetter) -> None:
+    assert_type(record.sequence_number, int)
+    assert_type(record.partition_key, str | None)
+    assert_type(record.data, bytes)
+    assert_type(record.event_time, datetime)
+    assert_type(letter.error, str)
+
+
+def clients() -> None:
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        assert_type(dis.endpoint, str)
+        assert_type(dis.connection, DISConnection)
+        assert_type(client, DISClient)
+        assert_type(client.get_cursor("s", partition_id="0", cursor_type="LATEST"), str)
+        assert_type(client.list_streams().stream_names, list[str])
+    DISClient(DISConnection(region="eu-de", project_id="p", credentials=credentials))
+
+
+def failures(error: DISError) -> None:
+    if isinstance(error, errors.OutOfRangeError):
+        assert_type(error.earliest, int | None)
+        assert_type(error.code, str)
