@@ -1,12 +1,11 @@
 """The record as a pipeline sees it.
 
-Law: plain values only, no Beam and no HTTP. The Beam coder for it is registered in ``beam_dis.coders``.
+Law: plain values only, no Beam and no HTTP. The Beam coder for it is registered in ``beam_dis.coders``. Beam reads the
+annotations as they are, so they are types and not text: no ``from __future__ import annotations`` here, no ``|``.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -23,7 +22,7 @@ class DISRecord(NamedTuple):
     stream: str
     partition_id: str
     sequence_number: int
-    partition_key: str | None
+    partition_key: Optional[str]  # noqa: UP045 - Beam makes an untyped field of ``str | None``
     data: bytes
     timestamp: int
 

@@ -1,0 +1,145 @@
+import json
+
+import apache_beam as beam
+import pytest
+from apache_beam.internal import pickler
+
+from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
+from beam_dis.coders.resolve import decoder_for, encoder_for
+from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
+from beam_dis.record import DISRecord
+from beam_dis.service import StreamDescription, WriteLimits
+
+SCHEMA = json.dumps(
+    {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "string"}]}
+)
+RECORD = DISRecord("flights", "shardId-0000000002", 17, "UA", b"1;x", 0)
+PLACE = "stream 'flights', partition shardId-0000000002, sequence number 17: "
+
+
+def stream(data_type, schema=SCHEMA):
+    return StreamDescription("flights", "id", data_type, schema, ";", (), WriteLimits(1, 1, 1), 0)
+
+
+def undescribed():
+    raise AssertionError("described without need")
+
+
+def parsed(record) -> int:
+    return int(record.data)
+
+
+def unannotated(record):
+    return len(record.data)
+
+
+def test_record_and_bytes_are_the_record_and_its_data():
+    for decode, element, type_ in (("record", RECORD, DISRecord), ("bytes", b"1;x", bytes)):
+        function, hint = decoder_for(decode, undescribed)
+        assert (function(RECORD), hint) == (element, type_)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "coder"),
+    [("BLOB", AvroCoder(SCHEMA)), ("JSON", JSONCoder(SCHEMA)), ("CSV", CSVCoder(SCHEMA, delimiter=";"))],
+)
+def test_stream_is_rows_by_the_streams_description_both_ways(data_type, coder):
+    row = coder.row_type(1, "x")
+    decode, hint = decoder_for("stream", lambda: stream(data_type))
+    encode, _ = encoder_for("stream", lambda: stream(data_type))
+    assert (decode(RECORD._replace(data=coder.encode(row))), hint) == (row, coder.row_type)
+    assert encode(row) == coder.encode(row)
+
+
+def test_stream_describes_once_and_when_it_is_built():
+    calls = []
+    function, _ = decoder_for("stream", lambda: calls.append(1) or stream("CSV"))
+    function(RECORD)
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("choose", [decoder_for, encoder_for])
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        (stream("BLOB", None), "'stream' of stream 'flights': a stream of data_type BLOB without a data_schema"),
+        (stream("JSON", ""), "'stream' of stream 'flights': a stream of data_type JSON without a data_schema"),
+        (stream("CSV", "{"), "'stream' of stream 'flights': data_schema '{' is not an Avro schema"),
+    ],
+)
+def test_a_stream_without_a_schema_of_use_is_refused_by_name(choose, description, message):
+    with pytest.raises(ConfigurationError, match=message):
+        choose("stream", lambda: description)
+
+
+def test_a_beam_coder_works_on_the_bytes():
+    decode, hint = decoder_for(beam.coders.StrUtf8Coder(), undescribed)
+    encode, _ = encoder_for(beam.coders.StrUtf8Coder(), undescribed)
+    assert (decode(RECORD), hint, encode("1;x")) == ("1;x", str, b"1;x")
+
+
+@pytest.mark.parametrize(
+    ("function", "element", "hint"),
+    [(parsed, 5, int), (unannotated, 1, int)],
+)
+def test_a_function_takes_the_record_and_says_or_shows_its_type(function, element, hint):
+    decode, type_ = decoder_for(function, undescribed)
+    assert (decode(RECORD._replace(data=b"5")), type_) == (element, hint)
+
+
+@pytest.mark.parametrize("choose", [decoder_for, encoder_for])
+@pytest.mark.parametrize("wrong", ["avro", None, 5, b"bytes", AvroCoder])
+def test_anything_else_is_refused_and_shown(choose, wrong):
+    with pytest.raises(
+        ConfigurationError, match=r"code=.*(avro|None|5|bytes|AvroCoder).* is neither 'record', 'bytes' nor"
+    ):
+        choose(wrong, undescribed)
+
+
+@pytest.mark.parametrize(
+    ("decode", "message"),
+    [
+        (CSVCoder(SCHEMA), "1 columns where the schema has 2 fields"),
+        (CSVCoder(SCHEMA.replace('"string"', '"int"'), delimiter=";"), "field 'b': 'x' can't be read as int"),
+        (beam.coders.FloatCoder(), "[Ee]rror of .*Float.*"),
+        (parsed, "ValueError of <function parsed.*: invalid literal for int"),
+    ],
+)
+def test_whatever_goes_wrong_with_a_record_names_its_place(decode, message):
+    function, _ = decoder_for(decode, undescribed)
+    with pytest.raises(DecodeError, match=f"^{PLACE}.*({message})"):
+        function(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("encode", "element", "message"),
+    [
+        ("bytes", "text", "'text' is of type str, not bytes"),
+        ("record", b"data", "b'data' is of type bytes, not a DISRecord"),
+        (JSONCoder(SCHEMA), {"a": 1}, "missing required field `b`"),
+        (beam.coders.StrUtf8Coder(), 5, "AttributeError of .* on 5"),
+        (lambda _: "text", 5, "'text' is of type str, not bytes"),
+        (lambda element: element / 0, 5, "ZeroDivisionError of .* on 5: division by zero"),
+    ],
+)
+def test_whatever_goes_wrong_with_an_element_is_an_encode_error(encode, element, message):
+    function, _ = encoder_for(encode, undescribed)
+    with pytest.raises(EncodeError, match=message):
+        function(element)
+
+
+@pytest.mark.parametrize(
+    ("encode", "element"),
+    [("bytes", b"1;x"), ("bytes", bytearray(b"1;x")), ("record", RECORD), (lambda element: element.data, RECORD)],
+)
+def test_what_is_written_is_bytes(encode, element):
+    function, _ = encoder_for(encode, undescribed)
+    assert function(element) == b"1;x"
+    assert type(function(element)) is bytes
+
+
+@pytest.mark.parametrize("way", ["record", "bytes", "stream", parsed, beam.coders.BytesCoder()])
+def test_what_travels_to_the_worker_can_be_pickled(way):
+    for choose in (decoder_for, encoder_for):
+        function, _ = choose(way, lambda: stream("CSV"))
+        assert type(pickler.loads(pickler.dumps(function))) is type(function)
