@@ -1,0 +1,110 @@
+"""A client whose network is a function and whose time is a number."""
+
+import json
+from email.utils import formatdate
+from typing import NamedTuple
+
+import pytest
+
+from beam_dis.client import DISClient
+from beam_dis.client.service import DISService
+from beam_dis.client.transport import Response
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials
+
+NOW = 1_767_225_600.0
+KEYS = Credentials(ak="TESTAK0000000000AKID", sk="TestSecretKey/0123456789abcdefghijklmnop")
+
+
+class FakeTime:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.slept = []
+
+    def now(self):
+        return NOW + sum(self.slept)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+
+
+class FakeTransport:
+    """Answers as a function of the request says; an exception is raised."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.sent = []
+        self.closed = False
+
+    def send(self, request):
+        self.sent.append(request)
+        answer = self.answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self):
+        self.closed = True
+
+
+class Rig(NamedTuple):
+    client: DISClient
+    transport: FakeTransport
+    time: FakeTime
+
+    @property
+    def service(self):
+        return DISService(self.client.connection, client=self.client)
+
+    @property
+    def sent(self):
+        """The last request: method, target, body as JSON."""
+        request = self.transport.sent[-1]
+        return request.method, request.target, json.loads(request.body) if request.body else None
+
+
+@pytest.fixture
+def connect():
+    """Makes a Rig: ``answer`` is a function of the request, or a list of answers, one after the other."""
+
+    def rig(answer, *, transport=None, random=lambda: 0.5, **fields):
+        answers = iter(answer) if isinstance(answer, list) else None
+        transport = transport or FakeTransport(answer if answers is None else lambda _: next(answers))
+        fields = {"endpoint": "https://dis.example", "project_id": "p1", "credentials": KEYS, **fields}
+        time = FakeTime()
+        client = DISClient(
+            DISConnection(**fields),
+            transport=transport,
+            clock=time.now,
+            monotonic=time.now,
+            sleep=time.sleep,
+            random=random,
+        )
+        return Rig(client, transport, time)
+
+    return rig
+
+
+@pytest.fixture
+def ok():
+    """A good answer: a JSON body, a status, how long it took."""
+
+    def answer(body=None, *, status=200, seconds=0.0, date=NOW):
+        text = b"" if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"} | (
+            {} if date is None else {"date": formatdate(date, usegmt=True)}
+        )
+        return Response(status, headers, text, seconds)
+
+    return answer
+
+
+@pytest.fixture
+def refused():
+    """An error of DIS."""
+
+    def answer(code, message="", *, status=400):
+        return Response(status, {}, json.dumps({"errorCode": f"DIS.{code}", "message": message}).encode())
+
+    return answer

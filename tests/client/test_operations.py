@@ -1,0 +1,171 @@
+"""Every operation: what is sent, what comes back, and what the errors say."""
+
+import pytest
+
+from beam_dis.client import DISClient
+from beam_dis.errors import ServiceError, TransportError
+from beam_dis.wire import apps, checkpoints, records, streams
+from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.wire.routes import ROUTES
+
+ENTRIES = [PutRecordsRequestEntry(b"\x00\xff", partition_key="k")]
+POLICY = {"stream_id": "i", "principal_names": ["d.*", "e.u"], "action_type": "putRecords"}
+COMMIT = {"stream_name": "s", "partition_id": "0", "sequence_number": 7}
+NUMBERED = {"records": [{"sequence_number": "3", "data": "AP8=", "timestamp": 5}], "next_partition_cursor": "n"}
+PLACED = {"failed_record_count": 0, "records": [{"partition_id": "shardId-0000000000", "sequence_number": "3"}]}
+
+CALLS = {
+    "create_stream": (
+        lambda c: c.create_stream("s", partition_count=2, csv_delimiter=";", tags={"k": "v"}),
+        ("POST", "/v2/p1/streams"),
+        {
+            "stream_name": "s",
+            "partition_count": 2,
+            "csv_properties": {"delimiter": ";"},
+            "tags": [{"key": "k", "value": "v"}],
+        },
+        (201, None, None),
+    ),
+    "list_streams": (
+        lambda c: c.list_streams(limit=1, start_stream_name="a"),
+        ("GET", "/v2/p1/streams?limit=1&start_stream_name=a"),
+        None,
+        (200, {"total_number": 1, "stream_names": ["b"]}, streams.ListStreamsResult(1, ["b"])),
+    ),
+    "delete_stream": (lambda c: c.delete_stream("s"), ("DELETE", "/v2/p1/streams/s"), None, (204, None, None)),
+    "describe_stream": (
+        lambda c: c.describe_stream("s", start_partition_id="shardId-0000000000", limit_partitions=1),
+        ("GET", "/v2/p1/streams/s?start_partitionId=shardId-0000000000&limit_partitions=1"),
+        None,
+        (200, {"stream_name": "s", "data_schema": None}, streams.StreamDescription(stream_name="s")),
+    ),
+    "update_partition_count": (
+        lambda c: c.update_partition_count("s", target_partition_count=3),
+        ("PUT", "/v2/p1/streams/s"),
+        {"stream_name": "s", "target_partition_count": 3},
+        (200, {"current_partition_count": 1}, streams.UpdatePartitionCountResult("", 1)),
+    ),
+    "update_stream": (
+        lambda c: c.update_stream("s", data_duration=48),
+        ("PUT", "/v3/p1/streams/s"),
+        {"stream_name": "s", "data_duration": 48},
+        (204, None, None),
+    ),
+    "add_policy": (
+        lambda c: c.add_policy("s", **POLICY),
+        ("POST", "/v2/p1/streams/s/policies"),
+        {"stream_id": "i", "principal_name": "d.*,e.u", "action_type": "putRecords", "effect": "accept"},
+        (201, None, None),
+    ),
+    "list_policies": (
+        lambda c: c.list_policies("s"),
+        ("GET", "/v2/p1/streams/s/policies"),
+        None,
+        (200, {"stream_id": "i"}, streams.ListPoliciesResult("i")),
+    ),
+    "create_app": (lambda c: c.create_app("a"), ("POST", "/v2/p1/apps"), {"app_name": "a"}, (201, None, None)),
+    "list_apps": (
+        lambda c: c.list_apps(stream_name="s"),
+        ("GET", "/v2/p1/apps?stream_name=s"),
+        None,
+        (200, {"apps": [{"app_name": "a"}]}, apps.ListAppsResult(apps=[apps.App(app_name="a")])),
+    ),
+    "delete_app": (lambda c: c.delete_app("a"), ("DELETE", "/v2/p1/apps/a"), None, (204, None, None)),
+    "describe_app": (
+        lambda c: c.describe_app("a"),
+        ("GET", "/v2/p1/apps/a"),
+        None,
+        (200, {"app_name": "a"}, apps.App(app_name="a")),
+    ),
+    "consumer_state": (
+        lambda c: c.consumer_state("a", stream_name="s", limit=5),
+        ("GET", "/v2/p1/apps/a/streams/s?checkpoint_type=LAST_READ&limit=5"),
+        None,
+        (200, {"app_name": "a"}, apps.ConsumerStateResult(app_name="a")),
+    ),
+    "commit_checkpoint": (
+        lambda c: c.commit_checkpoint("a", **COMMIT),
+        ("POST", "/v2/p1/checkpoints"),
+        {"app_name": "a", "checkpoint_type": "LAST_READ", **COMMIT, "sequence_number": "7"},
+        (201, None, None),
+    ),
+    "get_checkpoint": (
+        lambda c: c.get_checkpoint("a", stream_name="s", partition_id="0"),
+        ("GET", "/v2/p1/checkpoints?stream_name=s&partition_id=0&app_name=a&checkpoint_type=LAST_READ"),
+        None,
+        (200, {}, checkpoints.Checkpoint()),
+    ),
+    "delete_checkpoint": (
+        lambda c: c.delete_checkpoint("a", stream_name="s"),
+        ("DELETE", "/v2/p1/checkpoints?stream_name=s&app_name=a&checkpoint_type=LAST_READ"),
+        None,
+        (204, None, None),
+    ),
+    "put_records": (
+        lambda c: c.put_records("s", records=ENTRIES),
+        ("POST", "/v2/p1/records"),
+        {"stream_name": "s", "records": [{"data": "AP8=", "partition_key": "k"}]},
+        (200, PLACED, records.PutRecordsResult(0, [records.PutRecordsResultEntry("shardId-0000000000", "3")])),
+    ),
+    "get_records": (
+        lambda c: c.get_records("abc==", max_fetch_bytes=9),
+        ("GET", "/v2/p1/records?partition-cursor=abc%3D%3D&max_fetch_bytes=9"),
+        None,
+        (200, NUMBERED, records.GetRecordsResult([records.Record(None, "3", b"\x00\xff", 5)], "n")),
+    ),
+    "get_cursor": (
+        lambda c: c.get_cursor("s", partition_id="0", starting_sequence_number=4),
+        (
+            "GET",
+            "/v2/p1/cursors?stream-name=s&partition-id=0&cursor-type=AT_SEQUENCE_NUMBER&starting-sequence-number=4",
+        ),
+        None,
+        (200, {"partition_cursor": "c"}, "c"),
+    ),
+}
+each_operation = pytest.mark.parametrize("operation", CALLS)
+
+
+def test_every_operation_of_the_protocol_is_a_method_with_a_full_text():
+    assert set(ROUTES) == set(CALLS)
+    assert all(len(getattr(DISClient, name).__doc__) > 60 for name in ROUTES)
+
+
+@each_operation
+def test_sends_what_the_protocol_says_and_returns_what_it_answers(operation, connect, ok):
+    call, (method, target), body, (status, answer, expected) = CALLS[operation]
+    rig = connect(lambda _: ok(answer, status=status))
+    assert call(rig.client) == expected
+    assert rig.sent == (method, target, body)
+
+
+@each_operation
+def test_tolerates_fields_it_does_not_know_and_nulls(operation, connect, ok):
+    call, _, _, (status, answer, expected) = CALLS[operation]
+    body = None if answer is None else {**answer, "unknown": {"x": [1]}, "tags": None, "sys_tags": None}
+    assert call(connect(lambda _: ok(body, status=status)).client) == expected
+
+
+@each_operation
+def test_an_error_names_the_operation_and_the_code(operation, connect, refused):
+    rig = connect(lambda _: refused(4301, "Stream does not exist. [s][p1]"))
+    with pytest.raises(
+        ServiceError, match=rf"^{operation}.*DIS\.4301 Stream does not exist\. \[s\]\[p1\] - create"
+    ) as error:
+        CALLS[operation][0](rig.client)
+    assert (error.value.code, error.value.status) == ("DIS.4301", 400)
+    assert len(rig.transport.sent) == 1
+
+
+EMPTY_IS_FINE = {"get_checkpoint", "update_partition_count"}
+
+
+@pytest.mark.parametrize("operation", [name for name in CALLS if ROUTES[name].answer])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'"ok"', b'{"status":"ok"}', b"\xff\xfe"])
+def test_a_good_status_without_the_answer_is_an_error_that_names_the_endpoint(operation, body, connect, ok):
+    rig = connect(lambda _: ok()._replace(body=body))
+    if operation in EMPTY_IS_FINE and body in (b"", b'{"status":"ok"}'):
+        assert CALLS[operation][0](rig.client) == ROUTES[operation].answer()
+        return
+    with pytest.raises(TransportError, match=rf"{operation}.*https://dis.example answered 200 .*check the endpoint"):
+        CALLS[operation][0](rig.client)
