@@ -1,0 +1,150 @@
+"""What is tried again, how soon, and until when: the rules of ``beam_dis.client.retry``, as tables and as laws."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_dis.client.retry import Retry
+from beam_dis.errors import DISError, ServiceError, TransportError, service_error
+
+LOST = TransportError("cut", maybe_done=True)
+DOWN = TransportError("refused", maybe_done=False)
+
+
+def answered(code, status):
+    return service_error("no", code=code, status=status)
+
+
+FAILED, BUSY, GATEWAY = answered("DIS.5000", 500), answered("DIS.4303", 400), answered("", 502)
+UNAVAILABLE, TOO_MANY, WRONG = answered("", 503), answered("", 429), answered("DIS.4200", 400)
+
+
+class World:
+    """Outcomes, one after the other, and a clock that sleeping and attempts move."""
+
+    def __init__(self, *outcomes, attempt_seconds=0.0):
+        self.outcomes = list(outcomes)
+        self.now = 0.0
+        self.left = []
+        self.waits = []
+        self.attempt_seconds = attempt_seconds
+
+    def attempt(self, left):
+        self.left.append(left)
+        self.now += self.attempt_seconds
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def sleep(self, seconds):
+        self.waits.append(seconds)
+        self.now += seconds
+
+    def run(self, *, repeatable=False, patient=True, deadline=60.0, random=lambda: 1.0):
+        clock = lambda: self.now  # noqa: E731
+        retry = Retry(
+            deadline=deadline, repeatable=repeatable, patient=patient, clock=clock, sleep=self.sleep, random=random
+        )
+        return retry.run(self.attempt)
+
+
+@pytest.mark.parametrize(
+    ("failure", "harmless_again", "put_again"),
+    [
+        (DOWN, True, True),
+        (LOST, True, False),
+        (FAILED, True, True),
+        (answered("DIS.4701", 400), True, True),
+        (GATEWAY, True, False),
+        (answered("", 500), True, False),
+        (answered("", 504), True, False),
+        (UNAVAILABLE, True, True),
+        (BUSY, True, True),
+        (TOO_MANY, True, True),
+        (WRONG, False, False),
+        (answered("DIS.4225", 400), False, False),
+        (answered("DIS.4100", 441), False, False),
+        (answered("", 404), False, False),
+    ],
+)
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_what_is_tried_again(failure, harmless_again, put_again, repeatable):
+    world = World(failure, "done")
+    if harmless_again if repeatable else put_again:
+        assert world.run(repeatable=repeatable) == "done"
+    else:
+        with pytest.raises(type(failure)):
+            world.run(repeatable=repeatable)
+        assert world.outcomes == ["done"]
+
+
+@pytest.mark.parametrize("failure", [BUSY, TOO_MANY])
+def test_a_caller_that_paces_itself_is_told_of_throttling_at_once(failure):
+    with pytest.raises(ServiceError):
+        World(failure, "done").run(patient=False)
+
+
+def test_waits_double_up_to_a_ceiling():
+    world = World(*[DOWN] * 9, "done")
+    world.run()
+    assert world.waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_throttling_is_waited_out_ten_times_as_long():
+    world = World(BUSY, BUSY, "done")
+    world.run()
+    assert world.waits == [0.5, 1.0]
+
+
+def test_an_attempt_is_told_what_is_left_of_the_deadline():
+    world = World(DOWN, DOWN, "done", attempt_seconds=2.0)
+    world.run(deadline=10.0)
+    assert world.left == pytest.approx([10.0, 7.95, 5.85])
+
+
+def test_no_wait_reaches_over_the_deadline():
+    world = World(*[DOWN] * 99)
+    with pytest.raises(TransportError, match=r"^refused \(7 attempts in 3.2 s\)$"):
+        world.run(deadline=5.0)
+    assert world.now < 5.0
+
+
+def test_an_error_says_maybe_done_when_any_attempt_may_have_been():
+    world = World(LOST, *[DOWN] * 99)
+    with pytest.raises(TransportError) as error:
+        world.run(repeatable=True, deadline=1.0)
+    assert error.value.maybe_done is True
+
+
+def outcome_of(call):
+    try:
+        return call()
+    except DISError as error:
+        return error
+
+
+OUTCOMES = st.sampled_from([DOWN, LOST, FAILED, BUSY, GATEWAY, UNAVAILABLE, WRONG])
+
+
+@settings(deadline=None)
+@given(
+    faults=st.lists(OUTCOMES, max_size=30),
+    repeatable=st.booleans(),
+    deadline=st.floats(0.1, 100),
+    jitter=st.randoms(use_true_random=False),
+    attempt_seconds=st.floats(0, 3),
+)
+def test_any_schedule_of_faults_that_ends_gives_the_outcome_or_the_true_error(
+    faults, repeatable, deadline, jitter, attempt_seconds
+):
+    """Done exactly once where it may not be repeated; never an error that isn't one of the schedule's; in time."""
+    world = World(*faults, "done", attempt_seconds=attempt_seconds)
+    outcome = outcome_of(lambda: world.run(repeatable=repeatable, deadline=deadline, random=jitter.random))
+    met = faults[: len(world.left)]
+    if outcome != "done":
+        assert type(outcome) is type(met[-1])
+        assert getattr(outcome, "maybe_done", None) in (None, bool({LOST, GATEWAY} & set(met)))
+    if not repeatable:
+        assert not {LOST, GATEWAY} & set(faults[: len(world.left) - 1])
+    assert world.now <= deadline + attempt_seconds

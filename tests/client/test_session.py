@@ -1,0 +1,219 @@
+"""One request: what is signed is what is sent, afresh each time, and never unsigned beyond this machine."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_dis.client import DISClient
+from beam_dis.client.transport import HTTPTransport, Request, Response
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials
+from beam_dis.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    CredentialsError,
+    StreamNotFoundError,
+    TransportError,
+)
+from beam_dis.wire.signing import SigningRequest, verify
+from beam_dis.wire.timestamps import parse_sdk_date
+
+KEYS = Credentials(ak="AK1", sk="secret", security_token="token")
+GONE = TransportError("cut", maybe_done=True)
+
+
+def signing_request(request):
+    path, _, query = request.target.partition("?")
+    return SigningRequest(request.method, path, query, request.headers, request.body)
+
+
+def accepted(request, secret="secret"):
+    now = parse_sdk_date(request.headers["x-sdk-date"])
+    return verify(signing_request(request), request.headers["authorization"], lambda _: secret, now) is None
+
+
+class Captured:
+    """Keeps what is sent, as HTTP would carry it."""
+
+    def __init__(self, endpoint):
+        self.http = HTTPTransport(endpoint)
+        self.requests = []
+
+    def send(self, request):
+        self.requests.append((request, self.http._outgoing(request)))
+        return Response(204)
+
+    def close(self):
+        self.http.close()
+
+
+@pytest.fixture(scope="module")
+def captured():
+    transport = Captured("https://dis.example")
+    connection = DISConnection(endpoint="https://dis.example", project_id="p", credentials=KEYS)
+    with DISClient(connection, transport=transport) as client:
+        yield client, transport
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(
+    lambda n: n not in {".", ".."}
+)
+
+
+@settings(deadline=None)
+@given(name=NAMES, app=NAMES)
+def test_the_path_and_query_that_are_signed_are_those_that_are_sent(captured, name, app):
+    """Whatever characters a name has: odd ones, slashes, percent signs, cursors that end in =."""
+    client, transport = captured
+    client.delete_stream(name)
+    client.delete_checkpoint(app, stream_name=name, partition_id="abc==")
+    for request, http in transport.requests[-2:]:
+        assert http.url.raw_path.decode() == request.target
+        assert http.headers["host"] == request.headers["host"]
+        assert accepted(request)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", None, 7])
+def test_a_name_that_would_change_the_path_is_refused_unsent(name, connect, ok):
+    rig = connect(lambda _: ok(status=204))
+    with pytest.raises(ConfigurationError, match="is no name"):
+        rig.client.delete_stream(name)
+    assert rig.transport.sent == []
+
+
+def test_a_target_that_http_would_rewrite_is_refused_unsent():
+    transport = HTTPTransport("https://dis.example")
+    with pytest.raises(ConfigurationError, match="can't be sent as it is"):
+        transport.send(Request(method="GET", target="/v2/p/streams/../apps", headers={}))
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("https://dis.example", "dis.example"),
+        ("https://dis.example:443", "dis.example"),
+        ("https://dis.example:8443", "dis.example:8443"),
+        ("http://127.0.0.1:7700", "127.0.0.1:7700"),
+        ("http://[::1]:7700", "[::1]:7700"),
+        ("http://localhost:80", "localhost"),
+    ],
+)
+def test_the_host_that_is_signed_has_the_port_unless_it_is_the_schemes_own(endpoint, host, connect, ok):
+    rig = connect(lambda _: ok(status=204), endpoint=endpoint)
+    rig.client.delete_stream("s")
+    assert rig.transport.sent[0].headers["host"] == host
+    http = HTTPTransport(endpoint)
+    assert str(http._outgoing(rig.transport.sent[0]).url.netloc, "ascii") == host
+    http.close()
+
+
+def test_each_attempt_is_signed_afresh(connect, ok, refused):
+    rig = connect(
+        [refused(5000, status=500), refused(5000, status=500), ok(status=201)], random=lambda: 20.0, credentials=KEYS
+    )
+    rig.client.create_app("a")
+    assert len({request.headers["x-sdk-date"] for request in rig.transport.sent}) == 3
+    assert all(accepted(request) for request in rig.transport.sent)
+
+
+def test_the_project_and_the_token_are_signed(connect, ok):
+    rig = connect(lambda _: ok(status=204), credentials=KEYS)
+    rig.client.delete_stream("s")
+    headers = rig.transport.sent[0].headers
+    assert "SignedHeaders=content-type;host;x-project-id;x-sdk-date;x-security-token," in headers["authorization"]
+    assert (headers["x-project-id"], headers["x-security-token"]) == ("p1", "token")
+    assert headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:7700", "http://localhost:7700", "http://[::1]:1", "http://127.9.9.9"]
+)
+def test_without_credentials_requests_to_this_machine_go_unsigned(endpoint, connect, ok, no_keys):
+    rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=None)
+    rig.client.delete_stream("s")
+    assert "authorization" not in rig.transport.sent[0].headers
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://127.0.0.1", "http://10.0.0.1", "https://dis.example", "http://localhost.example"]
+)
+def test_without_credentials_nothing_leaves_this_machine(endpoint, connect, ok, no_keys):
+    rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=None)
+    with pytest.raises(CredentialsError, match=r"HUAWEICLOUD_SDK_AK.*\.huaweicloud.*this machine go unsigned"):
+        rig.client.delete_stream("s")
+    assert rig.transport.sent == []
+
+
+def counted():
+    """Credentials that differ each time; a function that a worker can import."""
+    counted.calls += 1
+    return Credentials(ak=f"AK{counted.calls}", sk="secret")
+
+
+@pytest.fixture
+def calls():
+    counted.calls = 0
+
+
+def test_credentials_are_asked_for_once_a_minute(connect, ok, calls):
+    rig = connect(lambda _: ok(status=204), credentials=counted)
+    for seconds in (0, 59, 2):
+        rig.time.sleep(seconds)
+        rig.client.delete_stream("s")
+    assert [r.headers["authorization"].split("=")[1].split(",")[0] for r in rig.transport.sent] == ["AK1", "AK1", "AK2"]
+
+
+def test_credentials_that_were_refused_are_asked_for_anew(connect, ok, refused, calls):
+    rig = connect([refused(4107, status=441), ok(status=204)], credentials=counted)
+    with pytest.raises(AuthenticationError, match=r"DIS\.4107.*check the access key"):
+        rig.client.delete_stream("s")
+    rig.client.delete_stream("s")
+    assert counted.calls == 2
+
+
+def test_a_delete_that_is_found_done_after_a_lost_answer_is_done(connect, refused):
+    rig = connect([GONE, refused(4301)])
+    assert rig.client.delete_stream("s") is None
+
+
+def test_a_delete_of_what_never_was_is_an_error(connect, refused):
+    rig = connect([refused(5000, status=500), refused(4301)])
+    with pytest.raises(StreamNotFoundError):
+        rig.client.delete_stream("s")
+
+
+def test_a_post_without_an_answer_is_not_repeated(connect, ok):
+    rig = connect([GONE, ok(status=201)])
+    with pytest.raises(TransportError) as error:
+        rig.client.create_app("a")
+    assert (error.value.maybe_done, len(rig.transport.sent)) == (True, 1)
+
+
+def test_a_post_without_an_answer_is_repeated_where_the_caller_said_so(connect, ok):
+    rig = connect([GONE, ok(status=201)])
+    rig.client.create_app("a", retry_lost=True)
+    assert len(rig.transport.sent) == 2
+
+
+def test_an_endpoint_that_never_answered_is_given_up_within_ten_seconds(connect):
+    rig = connect(lambda _: TransportError("can't connect", maybe_done=False))
+    with pytest.raises(TransportError):
+        rig.client.list_streams()
+    assert 3.0 < sum(rig.time.slept) < 8.0
+
+
+def test_an_endpoint_that_has_answered_gets_the_whole_deadline(connect, ok):
+    answers = [ok(status=204)]
+    rig = connect(lambda _: answers.pop() if answers else TransportError("can't connect", maybe_done=False))
+    rig.client.delete_stream("s")
+    with pytest.raises(TransportError):
+        rig.client.list_streams()
+    assert 50.0 < sum(rig.time.slept) < 60.0
+
+
+def test_closing_the_client_closes_the_transport(connect, ok):
+    rig = connect(lambda _: ok(status=204))
+    with rig.client:
+        assert rig.transport.closed is False
+    assert rig.transport.closed is True
