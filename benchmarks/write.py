@@ -1,0 +1,158 @@
+"""Write: elements on the FnApiRunner → local DIS, beside a bare loop and beside a DoFn on the official client.
+
+Run: ``python benchmarks/write.py [records]`` (1,000,000 by default, 200 bytes each, keys that never repeat, 8 partitions).
+The three writers take turns in one run, so that the ratios hold while the machine's speed drifts; the official client
+writes a tenth of the records. What is asked: at least 0.5 of the bare loop (httpx and msgspec, no Beam, one connection)
+and at least 8 times the DoFn written by hand on ``huaweicloudsdkdis``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import statistics
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import httpx
+import msgspec
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_dis import DISClient, DISConnection, WriteToDIS
+from beam_dis.local import LocalDIS
+from beam_dis.wire.records import PutRecordsRequest, PutRecordsRequestEntry, PutRecordsResult
+
+PARTITIONS = 8
+REQUEST_RECORDS = 1000
+PADDING = b"x" * 192
+CHUNK = 20_000
+ROUNDS = 3
+
+_streams = itertools.count()
+
+
+def elements(first: int, count: int) -> Iterator[bytes]:
+    """Records of 200 bytes that begin with a number of their own."""
+    return (b"%08d" % number + PADDING for number in range(first, first + count))
+
+
+def key_of(data: bytes) -> str:
+    return data[:8].decode()
+
+
+def bare_loop(connection: DISConnection, stream: str, count: int) -> None:
+    """Httpx and msgspec, one request after the other: what writing costs without a pipeline."""
+    url = f"{connection.endpoint}/v2/{connection.project_id}/records"
+    headers = {"content-type": "application/json"}
+    decoder = msgspec.json.Decoder(PutRecordsResult)
+    with httpx.Client() as http:
+        for first in range(0, count, REQUEST_RECORDS):
+            data = elements(first, min(REQUEST_RECORDS, count - first))
+            entries = [PutRecordsRequestEntry(data=each, partition_key=key_of(each)) for each in data]
+            body = msgspec.json.encode(PutRecordsRequest(stream_name=stream, records=entries))
+            answer = decoder.decode(http.post(url, content=body, headers=headers).content)
+            if answer.failed_record_count:
+                sys.exit(f"the bare loop had {answer.failed_record_count} records refused")
+
+
+class OfficialClientFn(beam.DoFn):
+    """What one writes without a connector: batches in the bundle, one request after the other."""
+
+    def __init__(self, connection: DISConnection, stream: str) -> None:
+        self._endpoint, self._project_id, self._stream = connection.endpoint, connection.project_id, stream
+
+    def setup(self) -> None:
+        """A client on the worker."""
+        from huaweicloudsdkcore.auth.credentials import BasicCredentials
+        from huaweicloudsdkdis.v2 import DisClient
+
+        builder = DisClient.new_builder().with_credentials(BasicCredentials("ak", "sk", self._project_id))
+        self._client = builder.with_endpoint(self._endpoint).build()
+
+    def start_bundle(self) -> None:
+        """Nothing yet."""
+        self._entries: list[Any] = []
+
+    def process(self, element: bytes) -> None:
+        """Gather, and put when there is enough."""
+        from huaweicloudsdkdis.v2 import PutRecordsRequestEntry as Entry
+
+        self._entries.append(Entry(data=b64encode(element).decode(), partition_key=key_of(element)))
+        if len(self._entries) == REQUEST_RECORDS:
+            self._put()
+
+    def finish_bundle(self) -> None:
+        """Put the rest."""
+        if self._entries:
+            self._put()
+
+    def _put(self) -> None:
+        from huaweicloudsdkdis.v2 import PutRecordsRequest as Body
+        from huaweicloudsdkdis.v2 import SendRecordsRequest
+
+        answer = self._client.send_records(SendRecordsRequest(Body(stream_name=self._stream, records=self._entries)))
+        self._entries = []
+        if answer.failed_record_count:
+            raise RuntimeError(f"{answer.failed_record_count} records were refused")
+
+
+def piped(sink: beam.PTransform[Any, Any], count: int) -> None:
+    """Make the elements on the FnApiRunner, fused with the sink, and write them."""
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
+    chunks = pipeline | beam.Create([(first, min(CHUNK, count - first)) for first in range(0, count, CHUNK)])
+    _ = chunks | "Elements" >> beam.FlatMapTuple(elements).with_output_types(bytes) | "Write" >> sink
+    pipeline.run().wait_until_finish()
+
+
+def rate(dis: DISClient, write: Callable[[str], None], count: int) -> float:
+    """Records/s of one writer into a stream of its own; what has arrived is counted."""
+    stream = f"bench-{next(_streams)}"
+    dis.create_stream(stream, partition_count=PARTITIONS)
+    started = time.perf_counter()
+    write(stream)
+    seconds = time.perf_counter() - started
+    partitions = dis.describe_stream(stream).partitions
+    arrived = sum(int(partition.sequence_number_range.strip("[]").split(":")[1]) for partition in partitions)
+    if arrived != count:
+        sys.exit(f"{arrived} of {count} records have arrived in {stream}")
+    dis.delete_stream(stream)
+    return count / seconds
+
+
+def writers(connection: DISConnection, count: int) -> dict[str, tuple[Callable[[str], None], int]]:
+    """The three, by name, each with how many records it writes."""
+    few = count // 10
+    return {
+        "bare loop": (lambda stream: bare_loop(connection, stream, count), count),
+        "WriteToDIS": (
+            lambda stream: piped(WriteToDIS(stream, partition_key=key_of, connection=connection), count),
+            count,
+        ),
+        "official client": (lambda stream: piped(beam.ParDo(OfficialClientFn(connection, stream)), few), few),
+    }
+
+
+def main() -> None:
+    """Print records/s and the ratios."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, Beam {beam.__version__}")
+    with LocalDIS() as local, DISClient(local.connection) as dis:
+        rates: dict[str, list[float]] = {}
+        for _ in range(ROUNDS):
+            for name, (write, records) in writers(local.connection, count).items():
+                rates.setdefault(name, []).append(rate(dis, write, records))
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    for name, median in medians.items():
+        print(f"{name:16} {median:10,.0f} records/s   ({min(rates[name]):,.0f} to {max(rates[name]):,.0f})")
+    ours = medians["WriteToDIS"]
+    print(f"WriteToDIS / bare loop        {ours / medians['bare loop']:6.2f}   (asked: at least 0.5)")
+    print(f"WriteToDIS / official client  {ours / medians['official client']:6.2f}   (asked: at least 8)")
+
+
+if __name__ == "__main__":
+    main()
