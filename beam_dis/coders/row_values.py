@@ -48,7 +48,7 @@ def _make_mapping(_record: Record, fields: Change | None) -> Change:
 
 
 def _mapping(row: Any) -> Any:
-    if isinstance(row, Mapping):
+    if isinstance(row, (dict, Mapping)):
         return row
     if hasattr(row, "_asdict"):
         return row._asdict()

@@ -20,7 +20,7 @@ from beam_dis.formats.scalars import SCALARS, Spelling
 from beam_dis.formats.schema import Enumeration, Field, Nullable, Scalar, Schema, read_schema
 from beam_dis.formats.shapes import checked, value_shape
 
-_UNREADABLE = (ValueError, OverflowError)
+_UNREADABLE = (ValueError, OverflowError, msgspec.ValidationError)
 _SPECIAL = re.compile('["\\r\\n\\0]').search
 
 

@@ -40,12 +40,13 @@ def time_to_micros(time: datetime) -> int:
 
 def whole_millis(time: datetime) -> datetime:
     """An aware datetime in UTC, cut to milliseconds."""
-    return whole_micros(time).replace(microsecond=time.microsecond // 1000 * 1000)
+    finer = time.microsecond % 1000
+    return whole_micros(time.replace(microsecond=time.microsecond - finer) if finer else time)
 
 
 def whole_micros(time: datetime) -> datetime:
     """An aware datetime in UTC."""
-    return time.astimezone(timezone.utc)
+    return time if time.tzinfo is timezone.utc else time.astimezone(timezone.utc)
 
 
 def text_to_millis_time(text: str) -> datetime:

@@ -45,7 +45,7 @@ def _fields(record: Record, scalar: Callable[[str], Change | None], wrap: Any) -
 
 def _in_fields(pending: list[tuple[str, Change]]) -> Change:
     def change_fields(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):
             return value
         changed = dict(value)
         for name, change in pending:
@@ -90,7 +90,7 @@ def _in_items(change: Change) -> Change:
 
 def _in_values(change: Change) -> Change:
     def change_values(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):
             return value
         changed = {}
         for key, item in value.items():
