@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from beam_dis.local.store import Entry, Stream
+from beam_dis.local.store import Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import MAX_RECORD_BYTES
 from beam_dis.wire.ranges import explicit_hash, hash_of, partition_id, partition_number
@@ -18,9 +18,11 @@ from beam_dis.wire.streams import EXPIRED
 
 
 class Routed(NamedTuple):
-    """The records that were placed, in order, and why the others weren't, by their position in the request."""
+    """The records that were placed, in columns and in order, and why the others weren't, by position in the request."""
 
-    entries: list[Entry]
+    partitions: list[int]
+    keys: list[str | None]
+    datas: list[bytes]
     refusals: dict[int, Refusal]
 
 
@@ -36,26 +38,26 @@ class Routes:
 
     def route(self, records: Sequence[PutRecordsRequestEntry]) -> Routed:
         """Place every record that can be stored."""
-        entries: list[Entry] = []
-        refusals: dict[int, Refusal] = {}
+        partitions, keys, datas, refusals = routed = Routed([], [], [], {})
         starts, numbers = self._starts, self._numbers
         for position, record in enumerate(records):
-            data, key = record.data or b"", record.partition_key
+            data, key = record.data or b"", record.partition_key or None
             try:
                 if (
                     key
                     and data
-                    and not record.partition_id
-                    and not record.explicit_hash_key
-                    and len(data) <= MAX_RECORD_BYTES
+                    and not (record.partition_id or record.explicit_hash_key or len(data) > MAX_RECORD_BYTES)
                 ):
                     number = numbers[bisect_right(starts, hash_of(key)) - 1]
                 else:
                     number = self._place(record, len(data))
-                entries.append(Entry(number, key or None, data))
             except Refusal as refusal:
                 refusals[position] = refusal
-        return Routed(entries, refusals)
+                continue
+            partitions.append(number)
+            keys.append(key)
+            datas.append(data)
+        return routed
 
     def _place(self, record: PutRecordsRequestEntry, size: int) -> int:
         if not 0 < size <= MAX_RECORD_BYTES:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from beam_dis.local.call import Call, durable, readable_partition
 from beam_dis.local.cursor_positions import fresh_cursor, resolve, standing
 from beam_dis.local.routing import Routed, Routes, closed
-from beam_dis.local.store import Placed, Store, StoredRecord, Stream
+from beam_dis.local.store import Store, Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DEFAULT_FETCH_BYTES, MAX_REQUEST_BYTES, MIB
 from beam_dis.wire.messages import encode
@@ -46,8 +46,10 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
         limit = MAX_REQUEST_BYTES[stream.stream_type]
         raise Refusal(4200, f"the records hold {size} bytes, more than the {limit} of a request", status=413)
     routed = Routes(stream, call.house.spread).route(records)
-    placed = await durable(call.store.append(stream, routed.entries)) if routed.entries else []
-    return _put_result(stream, routed, placed)
+    if not routed.datas:
+        return _put_result(stream, routed, [])
+    numbers = await durable(call.store.append_columns(stream, routed.partitions, routed.keys, routed.datas))
+    return _put_result(stream, routed, numbers)
 
 
 async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
@@ -89,18 +91,15 @@ def _size(records: Sequence[PutRecordsRequestEntry]) -> int:
         raise Refusal(4200, f"records[{position}] has no data") from None
 
 
-def _put_result(stream: Stream, routed: Routed, placed: Sequence[Placed | None]) -> PutRecordsResult:
+def _put_result(stream: Stream, routed: Routed, numbers: Sequence[int | None]) -> PutRecordsResult:
     names = {partition.number: partition_id(partition.number) for partition in stream.partitions}
     results = [
-        _refused(closed(stream, entry.partition))
-        if place is None
-        else PutRecordsResultEntry(names[place.partition], str(place.sequence_number))
-        for entry, place in zip(routed.entries, placed, strict=True)
+        _refused(closed(stream, partition)) if number is None else PutRecordsResultEntry(names[partition], str(number))
+        for partition, number in zip(routed.partitions, numbers, strict=True)
     ]
     for position, refusal in sorted(routed.refusals.items()):
         results.insert(position, _refused(refusal))
-    failed = len(routed.refusals) + sum(place is None for place in placed)
-    return PutRecordsResult(failed, results)
+    return PutRecordsResult(len(routed.refusals) + numbers.count(None), results)
 
 
 def _refused(refusal: Refusal) -> PutRecordsResultEntry:
@@ -108,8 +107,12 @@ def _refused(refusal: Refusal) -> PutRecordsResultEntry:
 
 
 def _page(store: Store, stream: Stream, number: int, start: int, max_bytes: int, now: int) -> bytes:
-    stored: list[StoredRecord] = store.read(stream, number, start, max_bytes)
-    if stored and stored[0].sequence_number != start:
+    runs = store.read_runs(stream, number, start, max_bytes)
+    if runs and runs[0].first != start:
         raise Refusal(4226)
-    records = [Record(key, str(sequence), data, timestamp) for sequence, key, data, timestamp in stored]
-    return encode(GetRecordsResult(records, fresh_cursor(stream, number, start + len(stored), now)))
+    records = [
+        Record(key, str(sequence), data, run.timestamp_ms)
+        for run in runs
+        for sequence, key, data in zip(range(run.first, run.first + len(run.datas)), run.keys, run.datas, strict=True)
+    ]
+    return encode(GetRecordsResult(records, fresh_cursor(stream, number, start + len(records), now)))
