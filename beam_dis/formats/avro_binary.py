@@ -15,7 +15,7 @@ from typing import Any
 import fastavro
 
 from beam_dis.errors import DecodeError
-from beam_dis.formats.misfit import Misfit
+from beam_dis.formats.encoding import encoded
 from beam_dis.formats.schema import Schema, read_schema
 from beam_dis.formats.shapes import checked, plain, value_shape
 from beam_dis.formats.walk import Change, change_of
@@ -48,14 +48,12 @@ class AvroFormat:
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The bytes of a value. Raises EncodeError."""
+        return encoded(self._write, value)
+
+    def _write(self, value: Mapping[str, Any]) -> bytes:
+        whole = plain(checked(value, self._shape))
         stream = BytesIO()
-        try:
-            whole = plain(checked(value, self._shape))
-            fastavro.schemaless_writer(stream, self._avro, whole if self._in_single is None else self._in_single(whole))
-        except Misfit as misfit:
-            raise misfit.encode_error() from misfit
-        except UnicodeEncodeError as error:
-            raise Misfit(f"text that is not Unicode: {error}").encode_error() from error
+        fastavro.schemaless_writer(stream, self._avro, whole if self._in_single is None else self._in_single(whole))
         return stream.getvalue()
 
     def _unreadable(self, data: bytes, error: Exception) -> DecodeError:

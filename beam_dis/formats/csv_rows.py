@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.formats.encoding import encoded
 from beam_dis.formats.misfit import Misfit, shown
 from beam_dis.formats.scalars import SCALARS, Spelling
 from beam_dis.formats.schema import Enumeration, Field, Nullable, Scalar, Schema, read_schema
@@ -63,13 +64,11 @@ class CSVFormat:
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The row of a value. Raises EncodeError."""
-        try:
-            values = msgspec.structs.astuple(checked(value, self._shape))
-            return self._row(self._texts(values)).encode()
-        except Misfit as misfit:
-            raise misfit.encode_error() from misfit
-        except UnicodeEncodeError as error:
-            raise Misfit(f"text that is not Unicode: {error}").encode_error() from error
+        return encoded(self._write, value)
+
+    def _write(self, value: Mapping[str, Any]) -> bytes:
+        values = msgspec.structs.astuple(checked(value, self._shape))
+        return self._row(self._texts(values)).encode()
 
     def _cells(self, data: bytes) -> list[str]:
         try:

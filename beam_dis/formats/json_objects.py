@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from beam_dis.errors import DecodeError
+from beam_dis.formats.encoding import encoded
 from beam_dis.formats.misfit import Misfit, misfit_of, shown
 from beam_dis.formats.scalars import SCALARS
 from beam_dis.formats.schema import Schema, read_schema
@@ -46,17 +47,13 @@ class JSONFormat:
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The bytes of a value. Raises EncodeError."""
-        try:
-            struct = checked(value, self._shape)
-            return (
-                self._encode_struct(struct)
-                if self._to_json is None
-                else self._encode_plain(self._to_json(plain(struct)))
-            )
-        except Misfit as misfit:
-            raise misfit.encode_error() from misfit
-        except UnicodeEncodeError as error:
-            raise Misfit(f"text that is not Unicode: {error}").encode_error() from error
+        return encoded(self._write, value)
+
+    def _write(self, value: Mapping[str, Any]) -> bytes:
+        struct = checked(value, self._shape)
+        return (
+            self._encode_struct(struct) if self._to_json is None else self._encode_plain(self._to_json(plain(struct)))
+        )
 
 
 def _misfit(error: msgspec.MsgspecError, data: bytes) -> Misfit:

@@ -187,8 +187,11 @@ def _record(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]
         raise ConfigurationError(
             f"field {path!r} holds the record {name!r} in itself: recursive schemas are not supported"
         )
-    if not avro["fields"]:
+    names = [member["name"] for member in avro["fields"]]
+    if not names:
         raise ConfigurationError(f"record {name!r} at {path!r} has no fields: give it at least one")
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"record {name!r} at {path!r} has two fields of one name: {', '.join(names)}")
     return Record(name, tuple(_field(member, named, path, (*inside, name)) for member in avro["fields"]))
 
 

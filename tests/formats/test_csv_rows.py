@@ -143,7 +143,7 @@ def test_a_row_that_does_not_fit_says_where_and_why(type_, text, message):
         (MILLIS, datetime(2013, 1, 1), "field 'a': Expected `datetime` with a timezone"),  # noqa: DTZ001 - what is refused
         (MILLIS, "2013-01-01T10:00:00Z", "field 'a': Expected `datetime`, got `str`"),
         ("string", '"\0', "field 'a': .* NUL"),
-        ("string", "\ud800", "not Unicode"),
+        ("string", "\ud800", "surrogates not allowed"),
         ("string", '"' * 131073, "field 'a': 131073 characters in quotes"),
     ],
 )

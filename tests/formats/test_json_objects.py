@@ -121,7 +121,7 @@ def test_a_record_that_does_not_fit_says_where_and_why(type_, text, message):
         ("double", float("inf"), "field 'a': Expected `float` .*: inf"),
         ("bytes", "AP8=", "field 'a': Expected `bytes`, got `str`"),
         ("boolean", 1, "field 'a': Expected `bool`, got `int`: 1"),
-        ("string", "\ud800", "not Unicode"),
+        ("string", "\ud800", "surrogates not allowed"),
         ({"type": "array", "items": ["null", "int"]}, [1, None, "x"], r"field 'a\[2\]': Expected `int \| null`"),
     ],
 )

@@ -45,6 +45,7 @@ def test_a_schema_survives_pickling_with_the_absence_of_defaults():
         (["int", "string"], r"field 'a' is a union of \['int', 'string'\]"),
         (["null", "int", "string"], "field 'a' is a union"),
         ({"type": "array", "items": ["null", "R"]}, r"field 'a\[\]' holds the record 'R' in itself"),
+        (record(("x", "int"), ("x", "int")) | {"name": "D"}, "record 'D' at 'a' has two fields of one name: x, x"),
         ({"type": "record", "name": "E", "fields": []}, "record 'E' at 'a' has no fields"),
         ({"type": "record", "name": "I", "fields": [{"name": "b", "type": "null"}]}, "field 'a.b' is of type 'null'"),
     ],
