@@ -172,13 +172,9 @@ class DecodeError(DISError, ValueError):
         self.stream = stream
         self.partition_id = partition_id
         self.sequence_number = sequence_number
-        super().__init__(reason)
-
-    def __str__(self) -> str:
-        where = f"field {self.field!r}: {self.reason}" if self.field else self.reason
-        if self.stream is None:
-            return where
-        return f"stream {self.stream!r}, partition {self.partition_id}, sequence number {self.sequence_number}: {where}"
+        what = f"field {field!r}: {reason}" if field else reason
+        place = f"stream {stream!r}, partition {partition_id}, sequence number {sequence_number}: "
+        super().__init__(what if stream is None else place + what)  # whole: Beam rebuilds errors from their arguments
 
     def at(self, stream: str, partition_id: str, sequence_number: int) -> DecodeError:
         """The same error with the place of the record in it."""

@@ -12,6 +12,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
 from beam_dis import CSVCoder, DISClient, DISRecord, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
@@ -39,11 +40,6 @@ def options(request: pytest.FixtureRequest) -> PipelineOptions:
 
 
 @pytest.fixture
-def fnapi() -> PipelineOptions:
-    return PipelineOptions(["--runner=FnApiRunner"])
-
-
-@pytest.fixture
 def client(local_dis: Any) -> Iterator[DISClient]:
     with DISClient(local_dis.connection) as client:
         yield client
@@ -57,7 +53,9 @@ def filled(client: DISClient, make_stream: Callable[..., str]) -> Callable[..., 
         name = stream or make_stream(partitions=partitions)
         for start in range(first, first + count, 500):
             numbers = range(start, min(start + 500, first + count))
-            client.put_records(name, [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers])
+            client.put_records(
+                name, records=[PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers]
+            )
         return name
 
     return fill
@@ -115,28 +113,34 @@ def test_initial_and_dynamic_splits_lose_and_repeat_nothing(
         assert_that(pipeline | source(stream, local_dis) | beam.Map(place), equal_to(_places(2000)))
 
 
+REACHED, GO_ON = threading.Event(), threading.Event()
+
+
+def _pause_at_50(record: DISRecord) -> tuple[str, int]:
+    """Of the module, as its events are, since what a pipeline pickles by value is a copy."""
+    if record.sequence_number == 50:
+        REACHED.set()
+        assert GO_ON.wait(30)
+    return place(record)
+
+
 @pytest.mark.fnapi
 def test_a_split_while_a_range_is_read_gives_away_what_is_left(
-    fnapi: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "PAGE_BYTES", 100)
-    stream, reached, go_on, residuals = filled(1000, partitions=1), threading.Event(), threading.Event(), []
-
-    def pause(record: DISRecord) -> tuple[str, int]:
-        if record.sequence_number == 50:
-            reached.set()
-            assert go_on.wait(30)
-        return place(record)
+    concurrent = fn_runner.FnApiRunner(EmbeddedPythonGrpcEnvironment.default())  # reads and splits at once
+    stream, residuals = filled(1000, partitions=1), []
 
     def split(elements: int) -> Iterator[float | None]:
         if elements and not residuals:
             yield None
-            assert reached.wait(30)
+            assert REACHED.wait(30)
             residuals.extend((yield 0.5).residual_roots)
-            go_on.set()
+            GO_ON.set()
 
-    with fn_runner.split_manager("Read/ReadPartition", split), beam.Pipeline(options=fnapi) as pipeline:
-        places = pipeline | "Read" >> source(stream, local_dis) | beam.Map(pause)
+    with fn_runner.split_manager("Read/ReadPartition", split), beam.Pipeline(concurrent) as pipeline:
+        places = pipeline | "Read" >> source(stream, local_dis) | beam.Map(_pause_at_50)
         assert_that(places, equal_to(_places(1000)))
     assert len(residuals) == 1
 
@@ -204,7 +208,7 @@ def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
     options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream(data_type="CSV", data_schema=WORD)
-    client.put_records(stream, [PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x", b"c,3")])
+    client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x", b"c,3")])
     with beam.Pipeline(options=options) as pipeline:
         result = pipeline | source(stream, local_dis, decode="stream", dead_letters=True)
         assert_that(result.records | beam.Map(lambda row: (row.word, row.n)), equal_to([("a", 1), ("c", 3)]))
@@ -218,7 +222,7 @@ def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
     options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream()
-    client.put_records(stream, [PutRecordsRequestEntry(data=b"b,x")])
+    client.put_records(stream, records=[PutRecordsRequestEntry(data=b"b,x")])
     with (
         pytest.raises(
             Exception, match=f"stream '{stream}', partition shardId-0000000000, sequence number 0: field 'n'"
