@@ -19,7 +19,7 @@ setup: $(READY)  ## make .venv with everything in it (the commands below do this
 $(READY): pyproject.toml setup.py
 	@test -x $(PY) || { python=$$(.ci/find-python) && echo "making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV); }
 	@echo "installing beam-dis and its tools into $(VENV)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 test: $(READY)  ## all tests but the long ones

@@ -1,0 +1,117 @@
+"""The demo: a local DIS, a month of flights in, their delays out, shown in the terminal and as files.
+
+    make demo
+
+Leaves ``demo-out/delays.jsonl``, the records as they were read back, and ``demo-out/delays.png``. Everything else, the
+local DIS and its data, is gone at the end, and after Ctrl-C too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from beam_dis import DISClient
+from beam_dis.local import LocalDIS
+
+HERE = Path(__file__).parent
+FLIGHTS, DELAYS = "flights", "delays"
+
+
+@contextmanager
+def step(console: Console, what: str) -> Iterator[None]:
+    """Say what is going on, and how long it took."""
+    started = time.monotonic()
+    console.print(f"[bold]▸ {what}[/]")
+    yield
+    console.print(f"  [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+def make_streams(client: DISClient) -> None:
+    """A CSV stream for the flights, a JSON stream for the delays, each with its schema."""
+    for name, partitions, data_type in ((FLIGHTS, 4, "CSV"), (DELAYS, 2, "JSON")):
+        schema = (HERE / f"{name}.avsc").read_text(encoding="utf-8")
+        client.create_stream(name, partition_count=partitions, data_type=data_type, data_schema=schema)
+
+
+def run_pipeline(endpoint: str, project_id: str) -> None:
+    """Run flight_delays.py as its command line would."""
+    import flight_delays
+
+    where = [f"--dis_endpoint={endpoint}", f"--dis_project_id={project_id}"]
+    flight_delays.main(["--runner=FnApiRunner", *where, f"--input_stream={FLIGHTS}", f"--output_stream={DELAYS}"])
+
+
+def read_back(client: DISClient, stream: str) -> list[dict[str, Any]]:
+    """Every record of a JSON stream, by day and carrier."""
+    partitions = client.describe_stream(stream).partitions
+    rows = [json.loads(data) for partition in partitions for data in records_of(client, stream, partition.partition_id)]
+    return sorted(rows, key=lambda row: (row["day"], row["carrier"]))
+
+
+def records_of(client: DISClient, stream: str, partition_id: str) -> Iterator[bytes]:
+    """The data of a partition from its oldest record to its newest."""
+    cursor = client.get_cursor(stream, partition_id=partition_id, cursor_type="TRIM_HORIZON")
+    while (page := client.get_records(cursor)).records:
+        yield from (record.data for record in page.records)
+        cursor = page.next_partition_cursor
+
+
+def keep(delays: list[dict[str, Any]], folder: Path) -> None:
+    """Write the files."""
+    from delay_pictures import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{json.dumps(row)}\n" for row in delays)
+    (folder / "delays.jsonl").write_text(lines, encoding="utf-8")
+    draw(delays, folder / "delays.png")
+
+
+def demonstrate(dis: LocalDIS, console: Console, folder: Path) -> None:
+    """Streams, flights in, pipeline, delays out."""
+    from delay_pictures import show
+    from load_flights import load
+
+    with DISClient(dis.connection) as client:
+        make_streams(client)
+        with step(console, f"flights into the stream {FLIGHTS} of a local DIS at {dis.endpoint}"):
+            load(client, FLIGHTS, console=console)
+        with step(console, f"Beam reads {FLIGHTS}, computes delays, writes {DELAYS}"):
+            run_pipeline(dis.endpoint, dis.connection.project_id or "")
+        with step(console, f"{DELAYS} read back, into {folder}/"):
+            delays = read_back(client, DELAYS)
+            keep(delays, folder)
+    console.print()
+    show(delays, console)
+    console.print(
+        f"\n{len(delays)} records from {DELAYS} are in {folder}/delays.jsonl, a picture is {folder}/delays.png"
+    )
+
+
+def main() -> int:
+    """Run the demo; 130 where Ctrl-C ended it."""
+    parser = ArgumentParser(description="A month of flights through a local DIS and a Beam pipeline.")
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="folder for the files (demo-out)")
+    options = parser.parse_args()
+    logging.getLogger().setLevel(logging.ERROR)
+    console = Console()
+    try:
+        with LocalDIS() as dis:
+            demonstrate(dis, console, options.out)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

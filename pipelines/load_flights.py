@@ -1,0 +1,90 @@
+"""Loads a file of flights into a DIS stream: a CSV record for each row, routed by its carrier.
+
+    python pipelines/load_flights.py --dis_region=eu-de --dis_project_id=… --stream=flights [--file=flights.csv.gz]
+
+Records that the service refuses for now are sent again; order is kept within a request only.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from beam_dis import DISClient, DISConnection, DISError
+from beam_dis.backoff import full_jitter
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+JANUARY = Path(__file__).parent / "data" / "flights-2013-01.csv.gz"
+AT_ONCE = 500
+PATIENCE = 120.0
+
+
+def rows_of(file: Path) -> list[str]:
+    """The rows of a gzipped CSV file as they stand there, without the header."""
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+        return lines.read().splitlines()[1:]
+
+
+def entries_of(rows: list[str], carrier: int = 9) -> Iterator[PutRecordsRequestEntry]:
+    """A record for each row; the column ``carrier`` is its partition key."""
+    for row, columns in zip(rows, csv.reader(rows), strict=True):
+        yield PutRecordsRequestEntry(data=row.encode(), partition_key=columns[carrier])
+
+
+def put_all(client: DISClient, stream: str, entries: list[PutRecordsRequestEntry]) -> None:
+    """Put records, and those that were refused again, for two minutes at most; DISError where some remain."""
+    deadline = time.monotonic() + PATIENCE
+    for delay in full_jitter():
+        results = client.put_records(stream, records=entries).records
+        refused = [(entry, result) for entry, result in zip(entries, results, strict=True) if result.error_code]
+        if not refused:
+            return
+        entries = [entry for entry, _ in refused]
+        if time.monotonic() > deadline:
+            result = refused[0][1]
+            raise DISError(f"{stream} refused {len(refused)} records: {result.error_code} {result.error_message}")
+        time.sleep(delay)
+
+
+def load(client: DISClient, stream: str, file: Path = JANUARY, *, console: Console | None = None) -> int:
+    """Put every row of a file into a stream, showing how far it is; how many there were."""
+    rows = rows_of(file)
+    entries = entries_of(rows)
+    with Progress(console=console) as progress:
+        task = progress.add_task(f"loading {file.name}", total=len(rows))
+        while batch := list(islice(entries, AT_ONCE)):
+            put_all(client, stream, batch)
+            progress.advance(task, len(batch))
+    return len(rows)
+
+
+def main() -> int:
+    """Load the file that the command line names."""
+    parser = ArgumentParser(description="Load flights into a DIS stream.")
+    parser.add_argument("--stream", default="flights", help="the stream (flights)")
+    parser.add_argument("--file", type=Path, default=JANUARY, help="a gzipped CSV file (January 2013)")
+    parser.add_argument("--dis_endpoint", help="URL of the service")
+    parser.add_argument("--dis_region", help="or its region")
+    parser.add_argument("--dis_project_id", help="the project")
+    options = parser.parse_args()
+    try:
+        with DISClient(DISConnection().resolved(options)) as client:
+            count = load(client, options.stream, options.file)
+    except (DISError, OSError) as error:
+        print(f"load_flights: {error}", file=sys.stderr)
+        return 1
+    print(f"{count:,} flights are in {options.stream}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The demo tells the truth, can be run again, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def start(pipelines, folder, **options):
+    command = [sys.executable, pipelines / "demo.py", "--out", folder]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, **options)
+
+
+def session_of(pid):
+    """The processes of a session that are alive."""
+    stats = [stat_of(path) for path in Path("/proc").glob("[0-9]*/stat")]
+    return [fields for fields in stats if fields[3] == str(pid) and fields[0] != "Z"]
+
+
+def stat_of(path):
+    """State, parent, group and session of a process; of none, where it ended meanwhile."""
+    try:
+        return path.read_text().rsplit(")", 1)[1].split()[:4]
+    except OSError:
+        return ["Z", "", "", ""]
+
+
+@pytest.fixture(scope="module")
+def demo(pipelines, tmp_path_factory):
+    """The folder of a demo that ran twice, and what the second one printed."""
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    for _ in range(2):
+        process = start(pipelines, folder)
+        printed, _ = process.communicate(timeout=90)
+        assert (process.returncode, session_of(process.pid)) == (0, [])
+    return folder, printed
+
+
+def test_the_delays_are_those_of_the_file(demo, expected_delays):
+    folder, _ = demo
+    assert [json.loads(line) for line in (folder / "delays.jsonl").read_text("utf-8").splitlines()] == expected_delays
+
+
+def test_the_picture_is_one(demo):
+    picture = (demo[0] / "delays.png").read_bytes()
+    assert picture[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(picture) > 20_000
+
+
+def test_the_terminal_shows_a_table_and_a_chart(demo, january):
+    _, printed = demo
+    assert {row["carrier"] for row in january} - {
+        line.split()[1] for line in printed.splitlines() if "│" in line
+    } == set()
+    assert "2013-01-31   27.4 ██" in printed
+
+
+@pytest.mark.parametrize("moment", ["▸ flights into", "▸ Beam reads", "▸ delays read back"])
+def test_ctrl_c_leaves_nothing_running(pipelines, tmp_path, moment):
+    process = start(pipelines, tmp_path, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    while moment not in process.stdout.readline():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=30)
+    assert (process.returncode, printed.splitlines()[-1]) == (130, "stopped")
+    assert gone(process.pid)
+
+
+def gone(session, patience=10.0):
+    """Whether all of a session ends within some seconds."""
+    deadline = time.monotonic() + patience
+    while session_of(session):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
