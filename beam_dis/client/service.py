@@ -216,7 +216,10 @@ class DISService:
             start_partition_id=id_of(number - 1) if number else None,
             limit_partitions=1,
         )
-        return _partition(answer.partitions[0])
+        for partition in answer.partitions:
+            if partition.partition_id == partition_id:
+                return _partition(partition)
+        raise service_error(f"stream {target.name!r} has no partition {partition_id}", code="DIS.4302", status=400)
 
     def _page(self, cursor: _Cursor, max_bytes: int | None) -> tuple[ReadPage, Answer]:
         about = f"stream {cursor.stream!r}, partition {cursor.partition_id}"

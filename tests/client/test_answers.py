@@ -1,0 +1,98 @@
+"""What an answer says."""
+
+import pytest
+
+from beam_dis import errors
+from beam_dis.client.answers import Answer, Asked, as_of, error_body, expired_timestamp, refusal
+from beam_dis.client.transport import Response
+from beam_dis.wire.error_codes import ERROR_CODES
+
+ASKED = Asked("https://dis.example", "get_cursor", "stream 's', partition '0'")
+
+
+def refused(body, status=400):
+    return refusal(ASKED, Response(status, {}, body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"errorCode":"DIS.4301","message":"gone"}',
+        b'{"errorCode":"DIS.4301","errorMsg":"gone"}',
+        b'{"error_code":"DIS.4301","error_msg":"gone"}',
+        b'{"code":"DIS.4301","message":"gone"}',
+        b'{"errorCode":"DIS.4301","message":"gone","error_code":"DIS.4301","error_msg":"gone","request_id":null}',
+    ],
+)
+def test_an_error_is_read_in_each_of_its_spellings(body):
+    assert error_body(body) == ("DIS.4301", "gone")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[]", b"null", b'{"errorCode":null}', b"\xff", b"{"])
+def test_anything_else_is_no_error_body(body):
+    assert error_body(body) == ("", "")
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_every_code_becomes_the_class_of_the_tree_and_keeps_its_text(code):
+    row = ERROR_CODES[code]
+    error = refused(f'{{"errorCode":"{code}","message":"{row.text}"}}'.encode(), row.status)
+    assert type(error) is errors.class_of(code, row.status)
+    assert (error.code, error.status, error.service_message) == (code, row.status, row.text)
+
+
+def test_an_error_says_what_was_asked_what_was_said_and_what_to_do():
+    error = refused(b'{"errorCode":"DIS.4319","message":"Partition is expired. [s][p][shardId-0000000000]"}')
+    assert str(error) == (
+        "get_cursor (stream 's', partition '0'): DIS.4319 Partition is expired. [s][p][shardId-0000000000]"
+        " - leave the partition out: its retention has passed"
+    )
+
+
+def test_an_error_without_a_code_names_the_endpoint():
+    error = refused(b"<html>", 404)
+    assert str(error) == (
+        "get_cursor (stream 's', partition '0'): HTTP 404 - check that https://dis.example is a DIS and reachable"
+        " without detours"
+    )
+
+
+def test_a_number_out_of_range_comes_with_the_range():
+    error = refused(
+        b'{"errorCode":"DIS.4224","message":"Sequence_number out of range. [5280][ should be within ][3][ ][617]"}'
+    )
+    assert (type(error), error.earliest, error.next) == (errors.OutOfRangeError, 3, 617)
+
+
+def test_a_range_that_is_not_said_is_none():
+    error = refused(b'{"errorCode":"DIS.4224","message":"Sequence_number out of range."}')
+    assert (error.earliest, error.next) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expired"),
+    [
+        ("DIS.4300", "Request error. [timestamp is expired, timestamp should be larger than 1545728813434]", True),
+        ("DIS.4300", "Request error.", False),
+        ("DIS.4200", "timestamp should be larger than 1", False),
+    ],
+)
+def test_an_expired_timestamp_is_known_by_code_and_text(code, text, expired):
+    assert expired_timestamp(refused(f'{{"errorCode":"{code}","message":"{text}"}}'.encode())) is expired
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds", "expected"),
+    [
+        ({"date": "Thu, 01 Jan 2026 00:00:00 GMT"}, 0.25, 1_767_225_599_750),
+        ({}, 0.25, 1_799_999_999_750),
+        ({"date": "yesterday"}, 0.0, 1_800_000_000_000),
+    ],
+)
+def test_as_of_is_the_services_clock_when_it_was_asked(headers, seconds, expected):
+    answer = Answer(ASKED, Response(200, headers, b"", seconds))
+    assert as_of(answer, now=1_800_000_000.0) == expected
+
+
+def test_a_long_text_is_cut():
+    assert len(error_body(b'{"code":"X","message":"' + b"x" * 10_000 + b'"}')[1]) == 500

@@ -1,0 +1,138 @@
+"""Which DIS: connection before options before environment, field by field, and errors that say what to set."""
+
+import pickle
+from types import SimpleNamespace
+
+import pytest
+
+from beam_dis.client import DISClient
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials
+from beam_dis.errors import ConfigurationError, CredentialsError
+
+
+def given_keys():
+    return Credentials(ak="AK", sk="SK")
+
+
+def options(**fields):
+    return SimpleNamespace(**{"dis_endpoint": None, "dis_region": None, "dis_project_id": None, **fields})
+
+
+def environ(tmp_path, **fields):
+    names = {f"HUAWEICLOUD_SDK_{name}": value for name, value in fields.items()}
+    return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path / "profile"), **names}
+
+
+@pytest.mark.parametrize(
+    ("connection", "opts", "env", "expected"),
+    [
+        ({"project_id": "c"}, {"dis_project_id": "o"}, {"PROJECT_ID": "e"}, "c"),
+        ({}, {"dis_project_id": "o"}, {"PROJECT_ID": "e"}, "o"),
+        ({}, {}, {"PROJECT_ID": "e"}, "e"),
+        ({}, {}, {}, "from-profile"),
+    ],
+)
+def test_the_project_is_the_connections_the_options_the_environments_or_the_profiles(
+    connection, opts, env, expected, tmp_path
+):
+    (tmp_path / "profile").write_text("[basic]\nproject_id = from-profile\n")
+    resolved = DISConnection(region="eu-de", **connection).resolved(options(**opts), environ(tmp_path, **env))
+    assert resolved.project_id == expected
+
+
+@pytest.mark.parametrize(
+    ("connection", "opts", "env", "expected"),
+    [
+        ({"endpoint": "http://c"}, {"dis_endpoint": "http://o"}, {"REGION": "r"}, "http://c"),
+        ({"region": "cr"}, {"dis_endpoint": "http://o"}, {}, "http://o"),
+        ({"region": "cr"}, {"dis_region": "or"}, {"REGION": "er"}, "https://dis.cr.myhuaweicloud.com"),
+        ({}, {"dis_region": "or"}, {"REGION": "er"}, "https://dis.or.myhuaweicloud.com"),
+        ({}, {}, {"REGION": "er"}, "https://dis.er.myhuaweicloud.com"),
+        ({"region": "cn-north-4"}, {}, {"REGION_DIS_CN_NORTH_4": "https://own.example"}, "https://own.example"),
+        (
+            {"region": "eu-de"},
+            {},
+            {"REGION_DIS_CN_NORTH_4": "https://own.example"},
+            "https://dis.eu-de.otc.t-systems.com",
+        ),
+        ({"region": "eu-nl"}, {}, {}, "https://dis.eu-nl.otc.t-systems.com"),
+        ({"region": "eu-west-101"}, {}, {}, "https://dis.eu-west-101.myhuaweicloud.eu"),
+    ],
+)
+def test_the_endpoint_is_given_or_follows_from_the_region(connection, opts, env, expected, tmp_path):
+    resolved = DISConnection(project_id="p", **connection).resolved(options(**opts), environ(tmp_path, **env))
+    assert resolved.endpoint == expected
+
+
+def test_resolving_twice_changes_nothing(tmp_path):
+    resolved = DISConnection(region="eu-de", project_id="p").resolved(None, environ(tmp_path))
+    assert resolved.resolved(options(dis_endpoint="http://o", dis_project_id="o"), environ(tmp_path)) == resolved
+
+
+def test_neither_endpoint_nor_region_says_what_to_set(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"DISConnection\(region=…\), --dis_region or HUAWEICLOUD_SDK_REGION.*--dis_endpoint"
+    ):
+        DISConnection(project_id="p").resolved(None, environ(tmp_path))
+
+
+def test_no_project_says_what_to_set(tmp_path):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"no project id for http://127.0.0.1:7700: .*--dis_project_id or HUAWEICLOUD_SDK_PROJECT_ID",
+    ):
+        DISConnection(endpoint="http://127.0.0.1:7700").resolved(None, environ(tmp_path))
+
+
+def test_a_client_resolves_its_connection(no_keys, monkeypatch):
+    monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "p")
+    with DISClient(DISConnection(endpoint="http://127.0.0.1:1/")) as client:
+        assert (client.endpoint, client.project_id) == ("http://127.0.0.1:1", "p")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "", "dis.example", "ftp://dis.example", "https://", "https://dis.example/v2", "https://dis.example?x=1",
+        "https://dis.example#x", "https://dis example", "https://dis.exämple", "http://h:0", "http://h:99999", "http://h:x",
+        7, b"http://h",
+    ],
+)  # fmt: skip
+def test_an_endpoint_that_is_no_plain_url_is_refused_at_construction(endpoint):
+    with pytest.raises(ConfigurationError, match="is not a URL of http or https with a host and nothing behind it"):
+        DISConnection(endpoint=endpoint)
+
+
+def test_an_endpoint_with_a_password_is_refused_without_showing_it():
+    with pytest.raises(ConfigurationError) as error:
+        DISConnection(endpoint="https://user:hunter2@dis.example")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"region": ""}, {"region": "eu/de"}, {"project_id": "a b"}, {"project_id": 7}, {"timeout": 0}, {"timeout": "5"},
+     {"deadline": -1}, {"deadline": float("inf")}, {"deadline": float("nan")}],
+)  # fmt: skip
+def test_a_wrong_field_is_refused_at_construction_and_named(fields):
+    with pytest.raises(ConfigurationError, match=rf"DISConnection\({next(iter(fields))}="):
+        DISConnection(**fields)
+
+
+def test_a_connection_is_a_value_that_travels():
+    connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=given_keys)
+    copy = pickle.loads(pickle.dumps(connection))
+    assert (copy, hash(copy)) == (connection, hash(connection))
+    assert copy.credentials is given_keys
+
+
+def test_a_connection_with_credentials_inside_refuses_to_travel_and_says_what_to_do():
+    connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=given_keys())
+    with pytest.raises(CredentialsError, match=r"can't be pickled.*importable function without arguments"):
+        pickle.dumps(connection)
+    assert hash(connection) == hash(connection)
+
+
+def test_a_trailing_slash_of_the_endpoint_does_not_count():
+    assert DISConnection(endpoint="http://h:1/") == DISConnection(endpoint="http://h:1")

@@ -1,0 +1,178 @@
+"""Where secrets come from, and that they stay there."""
+
+import copy
+import functools
+import pickle
+
+import pytest
+
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials, found_credentials, is_loopback, may_go_unsigned
+from beam_dis.errors import ConfigurationError, CredentialsError
+
+REMOTE = "https://dis.example"
+KEYS = Credentials(ak="given", sk="SK")
+
+
+def from_function():
+    return Credentials(ak="function", sk="SK")
+
+
+def of_the_wrong_kind():
+    return ("AK", "SK")
+
+
+def failing():
+    raise OSError("the vault said hunter2")
+
+
+def needing(argument):
+    return argument
+
+
+class Vault:
+    def keys(self):
+        return KEYS
+
+    @staticmethod
+    def static_keys():
+        return Credentials(ak="static", sk="SK")
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """Makes an environment with a profile file and variables."""
+
+    def make(profile=None, **fields):
+        path = tmp_path / "profile"
+        if profile is not None:
+            path.write_text(profile)
+        names = {f"HUAWEICLOUD_SDK_{name}": value for name, value in fields.items()}
+        return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(path), **names}
+
+    return make
+
+
+PROFILE = "[basic]\nak = profile\nsk = SK%x\nsecurity_token = T\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "profile", "variables", "ak"),
+    [
+        (KEYS, PROFILE, {"AK": "env", "SK": "SK"}, "given"),
+        (from_function, PROFILE, {"AK": "env", "SK": "SK"}, "function"),
+        (Vault.static_keys, None, {}, "static"),
+        (None, PROFILE, {"AK": "env", "SK": "SK"}, "env"),
+        (None, PROFILE, {"AK": "", "SK": ""}, "profile"),
+        (None, PROFILE, {}, "profile"),
+    ],
+)
+def test_the_first_place_that_has_credentials_wins(source, profile, variables, ak, environ):
+    assert found_credentials(source, REMOTE, environ(profile, **variables)).ak == ak
+
+
+def test_each_place_has_a_security_token(environ):
+    assert found_credentials(None, REMOTE, environ(PROFILE)) == Credentials(ak="profile", sk="SK%x", security_token="T")
+    variables = environ(AK="a", SK="s", SECURITY_TOKEN="t")
+    assert found_credentials(None, REMOTE, variables) == Credentials(ak="a", sk="s", security_token="t")
+
+
+@pytest.mark.parametrize(
+    ("profile", "variables", "named"),
+    [
+        (None, {"AK": "a"}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
+        (None, {"SK": "s"}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
+        ("[basic]\nak = a\n", {}, "ak and sk in .*profile"),
+        ("no section\nsk = hunter2\n", {}, "profile can't be read as a profile file"),
+    ],
+)
+def test_half_or_unreadable_credentials_are_an_error_that_names_the_place(profile, variables, named, environ):
+    with pytest.raises(CredentialsError, match=named) as error:
+        found_credentials(None, REMOTE, environ(profile, **variables))
+    assert "hunter2" not in repr(error.value)
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize("profile", [None, "", "[other]\nak = a\nsk = s\n"])
+def test_no_credentials_are_an_error_that_names_the_places_looked_at(profile, environ):
+    with pytest.raises(
+        CredentialsError, match=r"https://dis.example: looked at credentials=, .*HUAWEICLOUD_SDK_AK.*profile"
+    ):
+        found_credentials(None, REMOTE, environ(profile))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "here", "unsigned"),
+    [
+        ("http://127.0.0.1:7700", True, True),
+        ("http://127.1.2.3", True, True),
+        ("http://localhost:7700", True, True),
+        ("http://[::1]:7700", True, True),
+        ("https://127.0.0.1", True, False),
+        ("http://127.0.0.1.example", False, False),
+        ("http://localhost.example", False, False),
+        ("http://0.0.0.0:7700", False, False),
+        ("http://192.168.0.1", False, False),
+        ("https://dis.example", False, False),
+    ],
+)
+def test_only_plain_http_on_this_machine_may_go_unsigned(endpoint, here, unsigned, environ):
+    assert (is_loopback(endpoint), may_go_unsigned(endpoint)) == (here, unsigned)
+    if unsigned:
+        assert found_credentials(None, endpoint, environ()) is None
+
+
+@pytest.mark.parametrize("source", [from_function, Vault.static_keys, KEYS, None])
+def test_a_function_that_a_worker_can_import_is_a_source(source):
+    assert DISConnection(credentials=source).credentials is source
+
+
+def nested():
+    def inner():
+        return KEYS
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (lambda: KEYS, "can't be imported by a worker"),
+        (nested(), "can't be imported by a worker"),
+        (Vault().keys, "can't be imported by a worker"),
+        (functools.partial(from_function), "can't be imported by a worker"),
+        (needing, "needing needs arguments"),
+        (("AK", "hunter2"), "credentials=tuple: pass credentials= an importable function"),
+    ],
+)
+def test_any_other_source_is_refused_at_construction(source, message):
+    with pytest.raises(ConfigurationError, match=message) as error:
+        DISConnection(credentials=source)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [(of_the_wrong_kind, r"of_the_wrong_kind returned tuple, not Credentials"), (failing, r"failing raised OSError$")],
+)
+def test_a_function_that_gives_no_credentials_is_named(source, message):
+    with pytest.raises(CredentialsError, match=message):
+        found_credentials(source, REMOTE, {})
+
+
+@pytest.mark.parametrize("fields", [{"ak": "", "sk": "s"}, {"ak": "a", "sk": None}, {"ak": "a", "sk": "hunter2\n"},
+                                    {"ak": "a", "sk": "s", "security_token": ""}])  # fmt: skip
+def test_credentials_that_can_not_be_sent_are_refused_without_showing_them(fields):
+    with pytest.raises(CredentialsError) as error:
+        Credentials(**fields)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_credentials_refuse_pickling_in_every_protocol(protocol):
+    with pytest.raises(CredentialsError, match="importable function"):
+        pickle.dumps(KEYS, protocol)
+
+
+def test_copies_of_credentials_are_the_credentials():
+    assert copy.copy(KEYS) is copy.deepcopy(KEYS) is KEYS

@@ -1,0 +1,121 @@
+"""The one file that knows httpx: what it sends, refuses to send, and makes of failures."""
+
+import socket
+import ssl
+import threading
+
+import pytest
+
+from beam_dis.client.transport import CONNECT_SECONDS, KEEPALIVE_SECONDS, HTTPTransport, Request
+from beam_dis.errors import TransportError
+
+
+@pytest.fixture
+def served():
+    """A loopback server that answers each connection with given bytes; yields its URL and what it was sent."""
+    listeners = []
+
+    def serve(answer):
+        listener = socket.create_server(("127.0.0.1", 0))
+        heard = []
+
+        def run():
+            connection, _ = listener.accept()
+            with connection:
+                heard.append(connection.recv(65536))
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        listeners.append((listener, thread))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+
+    yield serve
+    for listener, thread in listeners:
+        thread.join(5)
+        listener.close()
+
+
+@pytest.fixture
+def transport_to():
+    made = []
+
+    def make(endpoint):
+        made.append(HTTPTransport(endpoint))
+        return made[-1]
+
+    yield make
+    for transport in made:
+        transport.close()
+
+
+GET = Request(
+    method="GET", target="/v2/p/streams?limit=1", headers={"host": "h", "accept-encoding": "identity"}, timeout=2.0
+)
+
+
+def test_sends_the_request_as_it_is_and_nothing_else(served, transport_to):
+    url, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: today\r\n\r\n{}")
+    response = transport_to(url).send(GET)
+    assert (response.status, response.headers["date"], response.body) == (200, "today", b"{}")
+    assert heard == [b"GET /v2/p/streams?limit=1 HTTP/1.1\r\nhost: h\r\naccept-encoding: identity\r\n\r\n"]
+    assert response.seconds > 0
+
+
+def test_a_redirect_is_not_followed(served, transport_to):
+    url, _ = served(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+    assert transport_to(url).send(GET).status == 302
+
+
+def test_no_connection_is_surely_not_done_and_the_error_names_the_endpoint(transport_to):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(TransportError, match=f"can't connect to {url}.*is it up") as error:
+        transport_to(url).send(GET)
+    assert error.value.maybe_done is False
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.7\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_a_cut_or_garbled_answer_may_have_been_carried_out(answer, served, transport_to):
+    url, _ = served(answer)
+    with pytest.raises(TransportError, match=f"no answer from {url}.*is it a DIS") as error:
+        transport_to(url).send(GET)
+    assert error.value.maybe_done is True
+
+
+def test_an_error_of_the_network_holds_no_request(served, transport_to):
+    """httpx's own errors hold the request with its signature: ours must not lead to them."""
+    url, _ = served(b"")
+    with pytest.raises(TransportError) as error:
+        transport_to(url).send(GET)
+    assert (error.value.__cause__, error.value.__context__) == (None, None)
+
+
+def test_certificates_are_verified(transport_to):
+    context = transport_to("https://dis.example")._client._transport._pool._ssl_context
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, transport_to):
+    url, heard = served(b"")
+    with pytest.raises(TransportError) as error:
+        transport_to(url.replace("http:", "https:")).send(GET)
+    assert error.value.maybe_done is False
+    assert not any(b"/v2/p" in sent for sent in heard)
+
+
+@pytest.mark.parametrize(("endpoint", "proxied"), [("http://127.0.0.1:7700", False), ("http://dis.example", True)])
+def test_this_machine_is_never_reached_through_a_proxy(endpoint, proxied, transport_to, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert any(transport_to(endpoint)._client._mounts.values()) is proxied
+
+
+def test_idle_connections_end_here_before_they_end_at_the_server(transport_to):
+    assert transport_to("http://127.0.0.1:1")._client._transport._pool._keepalive_expiry == KEEPALIVE_SECONDS < 75
+
+
+def test_a_timeout_bounds_each_phase_and_connecting_most(transport_to):
+    timeouts = transport_to("http://127.0.0.1:1")._outgoing(GET).extensions["timeout"]
+    assert timeouts == {"connect": 2.0, "read": 2.0, "write": 2.0, "pool": 2.0}
+    assert CONNECT_SECONDS < 8
