@@ -19,7 +19,7 @@ from beam_dis.local.app import LocalApp
 from beam_dis.local.auth import Gate, Keys
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import House
-from beam_dis.local.store import open_store
+from beam_dis.local.store import Store, open_store
 
 
 class Asked(NamedTuple):
@@ -80,11 +80,16 @@ class Spoken(NamedTuple):
 class InProcess:
     """The application without a server: requests go in exactly as given."""
 
-    def __init__(self, app: LocalApp) -> None:
+    def __init__(self, app: LocalApp, store: Store) -> None:
         self._app = app
+        self.store = store
 
     def __call__(self, method: str, target: str, headers: Sequence[Sequence[str]] = (), body: bytes = b"") -> Spoken:
         return asyncio.run(self._ask(method, target, headers, [body]))
+
+    def json(self, method: str, target: str, body: Any = None) -> Spoken:
+        """A request with a JSON body."""
+        return self(method, target, body=b"" if body is None else json.dumps(body).encode())
 
     async def _ask(self, method: str, target: str, headers: Sequence[Sequence[str]], chunks: list[bytes]) -> Spoken:
         path, _, query = target.partition("?")
@@ -112,16 +117,16 @@ class InProcess:
 
 @pytest.fixture
 def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
-    """Makes the application over a store of its own: ``in_process(clock=…, keys=…, project=…)``."""
-    with ExitStack() as stack:
+    """Makes the application over the test's store: ``in_process(clock=…, keys=…, project=…)``; once more is a restart."""
+    stores = ExitStack()
 
-        def make(
-            clock: Callable[[], float] = time.time, keys: Keys | None = None, project: str | None = None
-        ) -> InProcess:
-            store = open_store(tmp_path / "data", clock=clock)
-            stack.callback(store.close)
-            readers = stack.enter_context(ThreadPoolExecutor(1))
-            house = House(store, clock, itertools.count().__next__, readers)
-            return InProcess(LocalApp(house, Gate(keys, project, clock), BodyBudget()))
+    def make(clock: Callable[[], float] = time.time, keys: Keys | None = None, project: str | None = None) -> InProcess:
+        stores.close()
+        store = open_store(tmp_path / "data", clock=clock)
+        stores.callback(store.close)
+        readers = stores.enter_context(ThreadPoolExecutor(1))
+        house = House(store, clock, itertools.count().__next__, readers)
+        return InProcess(LocalApp(house, Gate(keys, project, clock), BodyBudget()), store)
 
+    with stores:
         yield make

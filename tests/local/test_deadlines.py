@@ -1,0 +1,156 @@
+"""Connections that can't be held open: what is late or too large is answered and closed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from beam_dis.local.deadlines import (
+    BODY_SECONDS,
+    HEADER_SECONDS,
+    IDLE_SECONDS,
+    MAX_HEADER_BYTES,
+    DeadlineProtocol,
+)
+
+
+class Timer:
+    def __init__(self, seconds: float, call: Any) -> None:
+        self.seconds, self.call, self.cancelled = seconds, call, False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Loop:
+    """Remembers what it was to do."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+        self.tasks: list[Any] = []
+
+    def call_later(self, seconds: float, call: Any) -> Timer:
+        self.timers.append(Timer(seconds, call))
+        return self.timers[-1]
+
+    def create_task(self, work: Any, **_: Any) -> Any:
+        work.close()
+        self.tasks.append(self)
+        return self
+
+    def add_done_callback(self, _: Any) -> None:
+        pass
+
+    @property
+    def armed(self) -> list[float]:
+        return [timer.seconds for timer in self.timers if not timer.cancelled]
+
+    def fire(self) -> None:
+        [timer] = [timer for timer in self.timers if not timer.cancelled]
+        timer.cancel()
+        timer.call()
+
+
+class Transport:
+    """Remembers what was written."""
+
+    def __init__(self) -> None:
+        self.written, self.closed, self.reading = b"", False, True
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, _: str) -> None:
+        return None
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+@pytest.fixture
+def connection():
+    async def app(scope, receive, send) -> None:
+        pass
+
+    loop, transport = Loop(), Transport()
+    config = uvicorn.Config(app, http="httptools", lifespan="off", log_config=None)
+    protocol = DeadlineProtocol(config, ServerState(), {}, _loop=loop)
+    protocol.connection_made(transport)
+    return protocol, loop, transport
+
+
+HEADERS = b"POST /v2/p/records HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n"
+
+
+def test_a_connection_that_says_nothing_is_closed_like_an_idle_one(connection):
+    _, loop, transport = connection
+    assert loop.armed == [IDLE_SECONDS]
+    loop.fire()
+    assert (transport.written, transport.closed) == (b"", True)
+
+
+def test_headers_that_do_not_come_are_answered_408(connection):
+    protocol, loop, transport = connection
+    protocol.data_received(HEADERS[:30])
+    assert loop.armed == [HEADER_SECONDS]
+    loop.fire()
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert (head.split(b"\r\n")[0], transport.closed) == (b"HTTP/1.1 408 Request Timeout", True)
+    assert json.loads(body)["errorCode"] == "DIS.4200"
+
+
+def test_a_body_that_does_not_come_is_answered_408(connection):
+    protocol, loop, transport = connection
+    protocol.data_received(HEADERS + b"12345")
+    assert loop.armed == [BODY_SECONDS]
+    loop.fire()
+    assert (transport.written[9:12], transport.closed) == (b"408", True)
+
+
+def test_while_we_hold_a_body_back_its_sender_is_not_late(connection):
+    protocol, loop, transport = connection
+    protocol.data_received(HEADERS)
+    protocol.flow.pause_reading()
+    loop.fire()
+    assert (transport.closed, loop.armed) == (False, [BODY_SECONDS])
+
+
+def test_a_whole_request_is_waited_for_no_longer(connection):
+    protocol, loop, _ = connection
+    protocol.data_received(HEADERS + b"1234567890")
+    assert loop.armed == []
+
+
+def test_the_first_byte_of_the_next_request_starts_its_time(connection):
+    protocol, loop, _ = connection
+    protocol.data_received(HEADERS + b"1234567890")
+    protocol.data_received(b"G")
+    assert loop.armed == [HEADER_SECONDS]
+
+
+def test_endless_headers_are_cut_off_at_their_limit(connection):
+    protocol, _, transport = connection
+    protocol.data_received(HEADERS[:-2] + b"x: ")
+    for _ in range(MAX_HEADER_BYTES // 1024):
+        protocol.data_received(b"y" * 1024)
+    assert (transport.written[9:12], transport.closed) == (b"431", True)
+
+
+def test_a_lost_connection_waits_for_nothing(connection):
+    protocol, loop, _ = connection
+    protocol.data_received(HEADERS)
+    protocol.connection_lost(None)
+    assert loop.armed == []
