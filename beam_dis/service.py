@@ -4,13 +4,17 @@ Law: ``read/`` and ``write/`` know this protocol and nothing of HTTP, codes or c
 service that opened them, and are never stored in a restriction. Sequence numbers are ints, partitions are named as the
 service names them, times are epoch milliseconds of the service's clock. Failures are the tree of ``beam_dis.errors``.
 An implementation is thread-safe, retries what its own rules allow, and holds no state that a caller could lose.
+What passes once a record is a struct that the garbage collector needn't visit: tuples cost the sink 2 of 7 µs a record.
 """
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
 
 from beam_dis.record import DISRecord
 
@@ -64,7 +68,7 @@ class Page(NamedTuple):
     as_of: int
 
 
-class OutgoingRecord(NamedTuple):
+class OutgoingRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to write: ``partition_id`` wins over ``explicit_hash_key`` over ``partition_key``."""
 
     data: bytes
@@ -73,14 +77,14 @@ class OutgoingRecord(NamedTuple):
     partition_id: str | None = None
 
 
-class Written(NamedTuple):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """Where a record is now."""
 
     partition_id: str
     sequence_number: int
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """Why a record was not written. ``retriable``: sending it again may help; ``throttled``: after slowing down."""
 
     code: str
@@ -138,6 +142,12 @@ def open_service(connection: DISConnection) -> StreamService:
 
 _shared: dict[DISConnection, StreamService] = {}
 _shared_lock = threading.Lock()
+
+
+@atexit.register
+def _close_shared() -> None:
+    while _shared:
+        _shared.popitem()[1].close()
 
 
 def shared_service(connection: DISConnection) -> StreamService:

@@ -16,13 +16,14 @@ OPEN_BYTES = 64 * 1024 * 1024
 
 
 class Batch:
-    """Records of one request, in the order they came; ``origins`` are the elements they were made of, one each."""
+    """Records of one request, in the order they came; ``origins`` say for each what it was made of."""
 
-    __slots__ = ("bytes", "lane", "origins", "records", "stream")
+    __slots__ = ("bytes", "lane", "limits", "origins", "records", "stream")
 
-    def __init__(self, stream: str, lane: int = 0) -> None:
+    def __init__(self, stream: str, lane: int, limits: WriteLimits) -> None:
         self.stream = stream
         self.lane = lane
+        self.limits = limits
         self.records: list[OutgoingRecord] = []
         self.origins: list[Any] = []
         self.bytes = 0
@@ -38,37 +39,39 @@ class Batcher:
         self._limits_of = limits_of
         self._open_bytes = open_bytes
         self._bytes = 0
-        self._open: dict[tuple[str, int], tuple[Batch, WriteLimits]] = {}
+        self._open: dict[tuple[str, int], Batch] = {}
 
     def add(self, stream: str, lane: int, record: OutgoingRecord, origin: Any) -> Sequence[Batch]:
         """Take a record; the batches that are full because of it. EncodeError for one no request may hold."""
         size = len(record.data)
-        batch, limits = self._open.get((stream, lane)) or (None, self._limits_of(stream))
-        if not 0 < size <= min(limits.record_bytes, limits.request_bytes):
+        batch = self._open.get((stream, lane)) or self._begin(stream, lane)
+        limits = batch.limits
+        if not 0 < size <= limits.record_bytes or size > limits.request_bytes:
             raise EncodeError(_wrong_size(stream, size, limits))
-        full: list[Batch] = []
-        if batch is not None and batch.bytes + size > limits.request_bytes:
-            full.append(self._close(batch))
-            batch = None
-        if batch is None:
-            batch = Batch(stream, lane)
-            self._open[stream, lane] = batch, limits
+        full: Sequence[Batch] = ()
+        if batch.bytes + size > limits.request_bytes:
+            full = (self._close(batch),)
+            batch = self._begin(stream, lane)
         batch.records.append(record)
         batch.origins.append(origin)
         batch.bytes += size
         self._bytes += size
         if len(batch.records) >= limits.request_records:
-            full.append(self._close(batch))
+            return (*full, self._close(batch))
         if self._bytes > self._open_bytes:
-            full.append(self._close(max((open_ for open_, _ in self._open.values()), key=_size)))
+            return (*full, self._close(max(self._open.values(), key=_size)))
         return full
 
     def rest(self) -> list[Batch]:
         """What is left, at the end of the bundle."""
-        rest = [batch for batch, _ in self._open.values()]
+        rest = [batch for batch in self._open.values() if batch.records]
         self._open.clear()
         self._bytes = 0
         return rest
+
+    def _begin(self, stream: str, lane: int) -> Batch:
+        batch = self._open[stream, lane] = Batch(stream, lane, self._limits_of(stream))
+        return batch
 
     def _close(self, batch: Batch) -> Batch:
         del self._open[batch.stream, batch.lane]
@@ -83,4 +86,5 @@ def _size(batch: Batch) -> int:
 def _wrong_size(stream: str, size: int, limits: WriteLimits) -> str:
     if size == 0:
         return f"the record for stream {stream!r} is empty: the service takes records of at least one byte"
-    return f"the record has {size:,} bytes; stream {stream!r} takes {limits.record_bytes:,} at most"
+    most = min(limits.record_bytes, limits.request_bytes)
+    return f"the record has {size:,} bytes; stream {stream!r} takes {most:,} at most"

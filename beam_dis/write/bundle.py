@@ -53,6 +53,7 @@ class BundleWriter:
         self._limits = StreamLimits(service.describe)
         self._tally = Tally()
         self._lanes = self._sender.lanes
+        self._carries_results = plan.written or plan.dead_letters  # else elements go as soon as they are encoded
         self._batcher = Batcher(self._limits)
 
     def begin(self) -> None:
@@ -70,8 +71,8 @@ class BundleWriter:
         try:
             stream = plan.stream if isinstance(plan.stream, str) else plan.stream(origin.value)
             record = plan.record_of(origin.value)
-            lane = lane_of(record.partition_key, self._lanes)
-            full = self._batcher.add(stream, lane, record, origin)
+            lane = lane_of(record.partition_key, self._lanes) if plan.ordered else 0
+            full = self._batcher.add(stream, lane, record, origin if self._carries_results else None)
             return [result for batch in full for result in self._results(self._sender.send(batch))] if full else ()
         except (EncodeError, StreamNotFoundError) as error:
             if not self._may_leave_out(error):

@@ -45,6 +45,7 @@ LIBRARIES = {
     "write": {"apache_beam"},
     "cli": {"rich"},
     "options": {"apache_beam"},
+    "service": {"msgspec"},
     "testing": {"apache_beam"},
 }
 """Room → the libraries it may import. A room that isn't named imports the standard library alone."""
