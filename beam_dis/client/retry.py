@@ -77,11 +77,12 @@ class Retry:
 def was_lost(error: TransportError | ServiceError) -> bool:
     """Whether the request may have been carried out although no answer of the service's says so.
 
-    A DIS code is the service's word that it refused; 503 says so for HTTP; any other 5xx may come from a gateway.
+    A DIS code is the service's word that it refused; 503 says so for HTTP; any other 5xx may come from a gateway, which
+    has codes of its own (``APIG.0201`` is a backend that timed out).
     """
     if isinstance(error, TransportError):
         return error.maybe_done
-    return not error.code and error.status >= 500 and error.status != 503
+    return not error.code.startswith("DIS.") and error.status >= 500 and error.status != 503
 
 
 def _is_throttling(error: TransportError | ServiceError) -> bool:

@@ -59,6 +59,7 @@ class World:
         (GATEWAY, True, False),
         (answered("", 500), True, False),
         (answered("", 504), True, False),
+        (answered("APIG.0201", 504), True, False),
         (UNAVAILABLE, True, True),
         (BUSY, True, True),
         (TOO_MANY, True, True),

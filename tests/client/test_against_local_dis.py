@@ -1,0 +1,253 @@
+"""Every operation against the local DIS, over real sockets: once unsigned, once with signatures that it checks."""
+
+import dataclasses
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from beam_dis import errors
+from beam_dis.client import DISClient
+from beam_dis.client.service import DISService
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials
+from beam_dis.local import LocalDIS
+from beam_dis.service import OutgoingRecord, Written
+from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.wire.routes import ROUTES
+
+pytestmark = pytest.mark.integration
+
+AK, SK = "AKLOCAL", "sk-of-the-tests"
+P0, P1 = "shardId-0000000000", "shardId-0000000001"
+
+
+@pytest.fixture(scope="module")
+def keyed():
+    """A server that wants signatures."""
+    with LocalDIS(access_key=AK, secret_key=SK) as dis:
+        yield dis
+
+
+@pytest.fixture(params=["unsigned", "signed"])
+def connection(request, local_dis, no_keys):
+    """A connection to a project of its own."""
+    if request.param == "unsigned":
+        return local_dis.connection
+    dis = request.getfixturevalue("keyed")
+    return dataclasses.replace(dis.connection, project_id=uuid.uuid4().hex)
+
+
+@pytest.fixture
+def client(connection):
+    with DISClient(connection) as client:
+        yield client
+
+
+@pytest.fixture
+def service(connection):
+    service = DISService(connection)
+    yield service
+    service.close()
+
+
+def put(client, *data, stream="s"):
+    entries = [PutRecordsRequestEntry(datum, partition_id=P0) for datum in data]
+    return client.put_records(stream, records=entries)
+
+
+def test_streams(client):
+    client.create_stream("s", partition_count=2, data_type="CSV", csv_delimiter=";", data_duration=48, tags={"k": "v"})
+    client.create_stream("t")
+    described = client.describe_stream("s", limit_partitions=1)
+    assert (described.retention_period, described.csv_properties.delimiter, described.has_more_partitions) == (
+        48,
+        ";",
+        True,
+    )
+    assert [p.partition_id for p in client.describe_whole_stream("s").partitions] == [P0, P1]
+    assert (list(client.iter_streams()), client.list_streams(limit=1).has_more_streams) == (["s", "t"], True)
+    client.delete_stream("t")
+    assert client.list_streams().stream_names == ["s"]
+
+
+def test_changing_streams(client):
+    client.create_stream("s")
+    assert client.update_partition_count("s", target_partition_count=2).target_partition_count == 2
+    client.update_stream("s", data_duration=72)
+    client.add_policy(
+        "s", stream_id=client.describe_stream("s").stream_id, principal_names=["d.*"], action_type="getRecords"
+    )
+    described = client.describe_stream("s")
+    assert (described.writable_partition_count, described.retention_period) == (2, 72)
+    assert [rule.principal_name for rule in client.list_policies("s").rules] == ["d.*"]
+
+
+def test_apps_and_checkpoints(client):
+    client.create_stream("s")
+    client.create_app("a")
+    put(client, b"x", b"y")
+    client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=1, metadata="m")
+    found = client.get_checkpoint("a", stream_name="s", partition_id=P0)
+    assert (found.sequence_number, found.metadata) == ("1", "m")
+    state = next(client.iter_consumer_states("a", stream_name="s"))
+    assert (state.sequence_number, state.earliest_offset, state.latest_offset) == ("1", 0, 2)
+    assert client.describe_app("a").commit_checkpoint_stream_names == ["s"]
+    client.delete_checkpoint("a", stream_name="s")
+    assert client.get_checkpoint("a", stream_name="s", partition_id=P0).sequence_number is None
+    assert [app.app_name for app in client.iter_apps()] == ["a"]
+    client.delete_app("a")
+    assert client.list_apps().apps == []
+
+
+def test_records(client):
+    client.create_stream("s")
+    result = put(client, b"\x00\xff", b"y")
+    assert [(entry.partition_id, entry.sequence_number) for entry in result.records] == [(P0, "0"), (P0, "1")]
+    cursor = client.get_cursor("s", partition_id=P0, cursor_type="TRIM_HORIZON")
+    page = client.get_records(cursor)
+    assert [(r.sequence_number, r.data, r.partition_key) for r in page.records] == [
+        ("0", b"\x00\xff", None),
+        ("1", b"y", None),
+    ]
+    assert client.get_records(page.next_partition_cursor).records == []
+
+
+def test_records_that_are_refused_are_told_one_by_one(client):
+    client.create_stream("s")
+    entries = [PutRecordsRequestEntry(b"x", explicit_hash_key="none"), PutRecordsRequestEntry(b"y")]
+    result = client.put_records("s", records=entries)
+    assert (result.failed_record_count, [entry.error_code for entry in result.records]) == (1, ["DIS.4200", None])
+
+
+def refusals(client):
+    """A call for each operation that names something, of what isn't there."""
+    nowhere = {"stream_name": "no", "partition_id": P0}
+    return {
+        "delete_stream": lambda: client.delete_stream("no"),
+        "describe_stream": lambda: client.describe_stream("no"),
+        "update_partition_count": lambda: client.update_partition_count("no", target_partition_count=1),
+        "update_stream": lambda: client.update_stream("no", data_duration=24),
+        "add_policy": lambda: client.add_policy("no", stream_id="i", principal_names=["d.*"], action_type="getRecords"),
+        "list_policies": lambda: client.list_policies("no"),
+        "delete_app": lambda: client.delete_app("no"),
+        "describe_app": lambda: client.describe_app("no"),
+        "consumer_state": lambda: client.consumer_state("no", stream_name="no"),
+        "commit_checkpoint": lambda: client.commit_checkpoint("no", **nowhere, sequence_number=1),
+        "get_checkpoint": lambda: client.get_checkpoint("no", **nowhere),
+        "delete_checkpoint": lambda: client.delete_checkpoint("no", stream_name="no"),
+        "put_records": lambda: put(client, b"x", stream="no"),
+        "get_cursor": lambda: client.get_cursor("no", partition_id=P0, cursor_type="LATEST"),
+        "get_records": lambda: client.get_records("garbage+/="),
+    }
+
+
+def test_what_is_not_there_is_an_error_of_its_class_that_names_the_operation(client):
+    kinds = (errors.StreamNotFoundError, errors.AppNotFoundError, errors.CursorRefusedError)
+    calls = refusals(client)
+    assert set(ROUTES) - set(calls) == {"create_stream", "list_streams", "create_app", "list_apps"}
+    for operation, call in calls.items():
+        with pytest.raises(kinds, match=f"^{operation}"):
+            call()
+
+
+def test_what_is_there_already_is_an_error(client):
+    client.create_stream("s")
+    client.create_app("a")
+    with pytest.raises(errors.AlreadyExistsError, match="'s'"):
+        client.create_stream("s")
+    with pytest.raises(errors.AlreadyExistsError, match="'a'"):
+        client.create_app("a")
+
+
+def test_the_service_writes_and_reads_back(service, client):
+    client.create_stream("s", partition_count=2)
+    outgoing = [OutgoingRecord(b"a", "k", None, P1), OutgoingRecord(b""), OutgoingRecord(b"b", None, None, P1)]
+    written = service.write("s", outgoing)
+    assert [type(w) for w in written] == [Written, type(written[1]), Written]
+    assert written[1].code == "DIS.4200"
+    page = service.read(service.open("s", P1, 0))
+    assert [(r.sequence_number, r.partition_key, r.data) for r in page.records] == [(0, "k", b"a"), (1, None, b"b")]
+    assert abs(page.as_of - page.records[0].timestamp) < 60_000
+    assert [(p.earliest, p.next) for p in service.describe("s").partitions] == [(0, 0), (0, 2)]
+
+
+def test_the_service_finds_positions(service, client):
+    client.create_stream("s")
+    assert service.locate("s", P0, 0) == 0
+    service.write("s", [OutgoingRecord(b"a"), OutgoingRecord(b"b")])
+    arrived = service.read(service.open("s", P0, 0)).records[0].timestamp
+    places = [service.locate("s", P0, arrived + shift) for shift in (-60_000, 0, 60_000)]
+    assert places == [0, 0, 2]
+    with pytest.raises(errors.OutOfRangeError) as error:
+        service.open("s", P0, 3)
+    assert (error.value.earliest, error.value.next) == (0, 2)
+
+
+def test_the_service_keeps_checkpoints(service, client):
+    client.create_stream("s")
+    service.ensure_app("a")
+    service.ensure_app("a")
+    assert service.committed("a", "s", P0) is None
+    service.commit("a", "s", P0, 5)
+    assert service.committed("a", "s", P0) == 5
+
+
+def test_a_stream_goes_by_its_id_too(service, client):
+    client.create_stream("s")
+    stream_id = client.describe_stream("s").stream_id
+    service.write(stream_id, [OutgoingRecord(b"a")])
+    assert service.describe(stream_id).name == "s"
+    assert service.read(service.open(stream_id, P0, 0)).records[0].stream == "s"
+
+
+def test_an_unknown_stream_is_an_error_that_names_what_exists(service, client):
+    client.create_stream("flights")
+    with pytest.raises(errors.StreamNotFoundError, match=r"'fligths'.*DIS\.4301.*streams in project .*: flights$"):
+        service.describe("fligths")
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [(None, "DIS.4101"), (Credentials(ak=AK, sk="wrong"), "DIS.4100"), (Credentials(ak="WRONG", sk=SK), "DIS.4107")],
+    ids=["none", "wrong secret", "unknown key"],
+)
+def test_wrong_credentials_are_an_error_that_says_what_is_wrong(keys, code, keyed, no_keys):
+    with (
+        DISClient(dataclasses.replace(keyed.connection, credentials=keys)) as client,
+        pytest.raises(errors.AuthenticationError, match=f"^list_streams: {code}") as error,
+    ):
+        client.list_streams()
+    assert SK not in str(error.value)
+
+
+def test_a_client_gets_over_a_restart(tmp_path, no_keys):
+    with LocalDIS(tmp_path) as dis, DISClient(dis.connection) as client:
+        client.create_stream("s")
+        put(client, b"before")
+        dis.restart()
+        put(client, b"after")
+        page = client.get_records(client.get_cursor("s", partition_id=P0, cursor_type="TRIM_HORIZON"))
+        assert [record.data for record in page.records] == [b"before", b"after"]
+
+
+@pytest.fixture
+def web_server():
+    """An HTTP server that is no DIS; yields its URL."""
+    handler = type("Handler", (BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_web_server_that_is_no_dis_is_named(web_server, no_keys):
+    connection = DISConnection(endpoint=web_server, project_id="p", deadline=1)
+    with (
+        DISClient(connection) as client,
+        pytest.raises(errors.ServiceError, match=f"^list_streams: HTTP 501 - check that {web_server} is a DIS"),
+    ):
+        client.list_streams()
