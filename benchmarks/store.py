@@ -30,7 +30,9 @@ def main() -> None:
     arguments.add_argument("--records", type=int, default=1_000_000)
     arguments.add_argument("--data", type=Path, default=None, help="a folder on the disk to measure")
     given = arguments.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    )
     print(f"{'under way':>10} {'shape':>8} {'put/s':>10} {'p50 ms':>7} {'p99 ms':>7} {'get/s':>10}")
     for workers, (shape, send, receive) in itertools.product((1, 4, 16), SHAPES):
         with tempfile.TemporaryDirectory(dir=given.data) as folder:
@@ -69,7 +71,9 @@ SHAPES: list[tuple[str, Callable[..., Future[list[object]]], Callable[[Store, St
 ]
 
 
-def _puts(store: Store, stream: Stream, records: int, workers: int, send: Callable[..., Future[list[object]]]) -> tuple[float, list[float]]:
+def _puts(
+    store: Store, stream: Stream, records: int, workers: int, send: Callable[..., Future[list[object]]]
+) -> tuple[float, list[float]]:
     """Records a second, and how long each request took: one thread keeps ``workers`` requests under way, as a loop does."""
     latencies: list[float] = []
     room = threading.Semaphore(workers)

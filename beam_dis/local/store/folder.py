@@ -56,7 +56,8 @@ def _make(path: Path) -> None:
     """Make the folder and put its name on disk, so that what is acknowledged in it outlives a power cut."""
     if path.is_dir():
         return
-    _make(path.parent)
+    if not path.parent.exists():
+        _make(path.parent)
     path.mkdir(exist_ok=True)
     parent = os.open(path.parent, os.O_RDONLY)
     try:

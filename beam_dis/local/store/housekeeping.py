@@ -34,7 +34,7 @@ class Round:
 
     def __init__(self, committed: Catalogue) -> None:
         self._steps: deque[Step] = deque([_retire])
-        self._later = self._stages(committed)
+        self._stages = _stages(committed)
 
     def slice(self, transaction: Transaction) -> bool:
         """Take steps for a slice's time; whether there is more to do."""
@@ -48,14 +48,15 @@ class Round:
 
     def _advance(self) -> bool:
         """On to the next stage, in another transaction: what it clears must be known to be gone by then."""
-        self._steps.extend(next(self._later, ()))
-        return bool(self._steps)
+        stage = next(self._stages, None)
+        self._steps.extend(stage or ())
+        return stage is not None
 
-    @staticmethod
-    def _stages(committed: Catalogue) -> Iterator[list[Step]]:
-        yield _each_partition(committed, _expire)
-        yield [*_each_partition(committed, _discard), _clear_tombstones]
-        yield [_shrink]
+
+def _stages(committed: Catalogue) -> Iterator[list[Step]]:
+    yield _each_partition(committed, _expire)
+    yield [*_each_partition(committed, _discard), _clear_tombstones]
+    yield [_shrink]
 
 
 def _each_partition(committed: Catalogue, step: Callable[[str, int, Transaction], bool]) -> list[Step]:

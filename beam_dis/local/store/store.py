@@ -16,6 +16,7 @@ from typing import Any
 
 from beam_dis.local.store import changes, database, inspection
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
+from beam_dis.local.store.failures import StoreError
 from beam_dis.local.store.folder import Folder
 from beam_dis.local.store.inbox import Request
 from beam_dis.local.store.reader import Reader
@@ -181,11 +182,15 @@ class Store:
 
     def check(self) -> list[str]:
         """Everything that is wrong with what is stored, one line each; empty where all is well. Reads all of it."""
-        with self._reader.connections() as connection:
-            problems = list(inspection.structure_problems(connection))
-            for stream in self._catalogue.streams():
-                for partition in stream.partitions:
-                    problems += inspection.partition_problems(connection, stream, partition)
+        problems: list[str] = []
+        try:
+            with self._reader.connections() as connection:
+                problems += inspection.structure_problems(connection)
+                for stream in self._catalogue.streams():
+                    for partition in stream.partitions:
+                        problems += inspection.partition_problems(connection, stream, partition)
+        except StoreError as error:
+            problems.append(str(error))
         return problems
 
     # The store itself.

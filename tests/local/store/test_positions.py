@@ -1,0 +1,54 @@
+"""Where a time falls. Batches at t = 0 s, 10 s, 20 s of three records each::
+
+number   0 1 2 | 3 4 5 | 6 7 8 |
+time     0     | 10    | 20    |
+"""
+
+import pytest
+
+from beam_dis.wire.error_codes import Refusal
+
+T0 = 1_767_225_600_000
+
+
+@pytest.fixture
+def stream(shelf):
+    made = shelf.stream()
+    for _ in range(3):
+        shelf.put(made, b"a", b"b", b"c")
+        shelf.clock.advance(10)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "number"),
+    [(-99_999, 0), (0, 0), (1, 3), (9_999, 3), (10_000, 3), (10_001, 6), (20_000, 6), (20_001, 9), (99_999, 9)],
+)
+def test_a_time_is_the_first_record_at_or_after_it(shelf, stream, after_ms, number):
+    assert shelf.store.locate(stream, 0, T0 + after_ms) == number
+
+
+def test_in_an_empty_partition_every_time_is_the_next_record(shelf):
+    assert shelf.store.locate(shelf.stream(name="empty"), 0, 0) == 0
+
+
+@pytest.fixture
+def half_expired(shelf, stream):
+    shelf.clock.advance(24 * 3600 - 30)
+    shelf.store.housekeep()
+    return stream
+
+
+def test_a_time_before_the_oldest_record_is_refused_once_others_expired(shelf, half_expired):
+    with pytest.raises(Refusal, match=f"timestamp is expired, timestamp should be larger than {T0 + 10_000}"):
+        shelf.store.locate(half_expired, 0, T0 + 9_999)
+
+
+def test_the_time_that_the_refusal_names_is_accepted(shelf, half_expired):
+    assert shelf.store.locate(half_expired, 0, T0 + 10_000) == 3
+
+
+def test_a_partition_that_expired_empty_answers_its_next_record(shelf, stream):
+    shelf.clock.advance(48 * 3600)
+    shelf.store.housekeep()
+    assert shelf.store.locate(stream, 0, T0) == 9
