@@ -8,6 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+BENCHMARKS := $(filter-out benchmarks/dis_load.py,$(wildcard benchmarks/*.py))
 
 help:  ## print this
 	@echo "beam_dis: Apache Beam and DIS, and a DIS of your own"
@@ -47,7 +48,8 @@ check-long: $(READY)  ## soaks, fuzz, crashes by the dozen
 	$(PY) -m pytest -m long
 
 bench: $(READY)  ## ratios measured side by side, with the machine they ran on
-	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@for script in $(BENCHMARKS); do echo "== $$script"; $(PY) $$script; echo; done
 
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
