@@ -21,10 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except ModuleNotFoundError as missing:
-        extra = _EXTRAS.get((missing.name or "").partition(".")[0])
-        if extra is None:
+        library = (missing.name or "").partition(".")[0]
+        if library not in _EXTRAS:
             raise
-        return fail(f"{options.command} needs {missing.name}: pip install 'beam-dis[{extra}]'")
+        return fail(f"{options.command} needs {library}: pip install 'beam-dis[{_EXTRAS[library]}]'")
     except KeyboardInterrupt:
         return 130
     return status

@@ -1,0 +1,142 @@
+"""``beam-dis serve``: one line when it is ready, one line when it can't start, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from beam_dis.local import LocalDIS
+
+pytestmark = pytest.mark.integration
+
+SERVE = [sys.executable, "-m", "beam_dis", "serve", "--port", "0", "--data"]
+
+
+def refused(*arguments: object, shell: str = "", **environment: str) -> list[str]:
+    """What a server that can't start says, line by line."""
+    command = [*SERVE, *map(str, arguments)]
+    line = ["sh", "-c", f'{shell} exec "$@"', "sh", *command] if shell else command
+    ended = subprocess.run(
+        line, check=False, capture_output=True, text=True, timeout=60, env={**os.environ, **environment}
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    return ended.stderr.splitlines()
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server and the line it printed."""
+    with subprocess.Popen([*SERVE, *map(str, arguments)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, process.stdout.readline()
+        finally:
+            process.kill()
+
+
+def test_it_says_where_it_serves_and_where_its_data_are(tmp_path):
+    with serving(tmp_path) as (_, line):
+        endpoint = line.split()[2]
+        assert line == f"beam-dis: serving {endpoint} (data in {tmp_path})\n"
+        assert endpoint.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_well(tmp_path, number):
+    with serving(tmp_path) as (process, _):
+        process.send_signal(number)
+        assert process.wait(15) == 0
+
+
+def test_a_port_in_use_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        [line] = refused(tmp_path, "--port", port)
+    assert line == (
+        f"beam-dis: error: port {port} of 127.0.0.1 is in use: stop who has it, or give another --port (0 takes any free one)"
+    )
+
+
+def test_a_second_server_on_the_same_data_is_told(tmp_path):
+    with LocalDIS(tmp_path):
+        [line] = refused(tmp_path)
+    assert str(tmp_path) in line
+
+
+@pytest.mark.parametrize("where", ["/proc/beam-dis", "a-file/data"])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, where):
+    (tmp_path / "a-file").touch()
+    [line] = refused(tmp_path / where)
+    assert str(tmp_path / where) in line
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    with LocalDIS(tmp_path):
+        pass
+    [file] = tmp_path.glob("*.db")
+    file.write_bytes(b"no database at all" * 5000)
+    [line] = refused(tmp_path)
+    assert str(file) in line or str(tmp_path) in line
+
+
+def test_a_full_disk_is_told(tmp_path):
+    [line] = refused(tmp_path / "data", shell="ulimit -f 32;")
+    assert str(tmp_path) in line
+
+
+def test_a_host_that_is_not_ours_is_told(tmp_path):
+    [line] = refused(tmp_path, "--host", "192.0.2.1")
+    assert line.startswith("beam-dis: error: can't listen on port 0 of 192.0.2.1: ")
+
+
+@pytest.mark.parametrize("text", ["", "[basic]\nak = A\n", "ak = A\nsk = SECRET\n", "[basic]\nak = A\nsk =\n"])
+def test_a_key_file_without_both_keys_is_told_without_showing_them(tmp_path, text):
+    keys = tmp_path / "keys"
+    keys.write_text(text)
+    [line] = refused(tmp_path / "data", "--access-key-file", keys)
+    assert (str(keys) in line, "SECRET" in line) == (True, False)
+
+
+def test_half_a_key_in_the_environment_is_told(tmp_path):
+    [line] = refused(tmp_path, BEAM_DIS_ACCESS_KEY="A", BEAM_DIS_SECRET_KEY="")
+    assert line.startswith("beam-dis: error: BEAM_DIS_ACCESS_KEY and BEAM_DIS_SECRET_KEY: give both")
+
+
+def test_a_key_file_is_read(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("[basic]\nak = A\nsk = S\n")
+    with serving(tmp_path / "data", "--access-key-file", keys) as (_, line), pytest.raises(OSError, match="441"):
+        _open(f"{line.split()[2]}/v2/p/streams")
+
+
+def test_one_project_alone_can_be_served(tmp_path):
+    with serving(tmp_path, "--project", "mine") as (_, line):
+        endpoint = line.split()[2]
+        assert _open(f"{endpoint}/v2/mine/streams").startswith(b'{"total_number":0')
+        with pytest.raises(OSError, match="400"):
+            _open(f"{endpoint}/v2/other/streams")
+
+
+def _open(url: str) -> bytes:
+    from urllib.request import urlopen
+
+    with urlopen(url, timeout=30) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_check_finds_sound_data_sound_and_names_what_is_damaged(tmp_path):
+    with LocalDIS(tmp_path):
+        pass
+    check = [sys.executable, "-m", "beam_dis", "check", "--data", tmp_path]
+    sound = subprocess.run(check, check=False, capture_output=True, text=True)
+    missing = subprocess.run([*check[:-1], Path("/nowhere")], check=False, capture_output=True, text=True)
+    assert (sound.returncode, sound.stdout) == (0, f"beam-dis: {tmp_path} is sound\n")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)

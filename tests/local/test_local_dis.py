@@ -1,0 +1,136 @@
+"""LocalDIS: a process that is there within its block, and never outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from beam_dis.errors import ConfigurationError, CredentialsError, DISError
+from beam_dis.local import LocalDIS
+
+pytestmark = pytest.mark.integration
+
+PARENT = """
+import sys, time
+from beam_dis.local import LocalDIS
+with LocalDIS(sys.argv[1]) as dis:
+    print(dis.pid, flush=True)
+    time.sleep(600)
+"""
+FORKING_PARENT = PARENT.replace(
+    "    print(", "    import os\n    if os.fork() == 0: time.sleep(6); os._exit(0)\n    print("
+)
+
+
+def streams(endpoint: str) -> list[str]:
+    found: list[str] = httpx.get(f"{endpoint}/v2/p/streams", timeout=30).json()["stream_names"]
+    return found
+
+
+def make_stream(endpoint: str, name: str) -> None:
+    assert httpx.post(f"{endpoint}/v2/p/streams", json={"stream_name": name, "partition_count": 1}).status_code == 201
+
+
+def gone(pid: int, seconds: float = 5) -> bool:
+    """Whether a process ends within some time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not Path(f"/proc/{pid}").exists():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_it_serves_within_its_block_and_is_gone_behind_it():
+    with LocalDIS() as dis:
+        pid = dis.pid
+        assert streams(dis.endpoint) == []
+    assert gone(pid)
+
+
+def test_a_temporary_folder_goes_with_it_and_a_given_one_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with LocalDIS(tmp_path / "kept"), LocalDIS():
+        assert len(list(tmp_path.iterdir())) > 1
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_restart_keeps_port_and_data(kill):
+    with LocalDIS() as dis:
+        make_stream(dis.endpoint, "s")
+        before, pid = dis.endpoint, dis.pid
+        dis.restart(kill=kill)
+        assert (dis.endpoint, dis.pid != pid, streams(dis.endpoint)) == (before, True, ["s"])
+
+
+def test_data_in_a_given_folder_is_there_the_next_time(tmp_path):
+    with LocalDIS(tmp_path) as dis:
+        make_stream(dis.endpoint, "s")
+    with LocalDIS(tmp_path) as dis:
+        assert streams(dis.endpoint) == ["s"]
+
+
+def test_its_connection_travels_unless_it_has_keys():
+    with LocalDIS() as dis:
+        assert pickle.loads(pickle.dumps(dis.connection)) == dis.connection
+    with LocalDIS(access_key="AK", secret_key="SK") as dis, pytest.raises(CredentialsError):
+        pickle.dumps(dis.connection)
+
+
+def test_with_keys_it_refuses_what_is_not_signed():
+    with LocalDIS(access_key="AK", secret_key="SK") as dis:
+        answer = httpx.get(f"{dis.endpoint}/v2/p/streams")
+    assert (answer.status_code, answer.json()["errorCode"]) == (441, "DIS.4101")
+
+
+def test_its_keys_are_not_among_its_arguments():
+    with LocalDIS(access_key="AK-visible", secret_key="SK-visible") as dis:
+        assert b"visible" not in Path(f"/proc/{dis.pid}/cmdline").read_bytes()
+
+
+def test_half_a_key_is_refused():
+    with pytest.raises(ConfigurationError, match="together, or neither"):
+        LocalDIS(access_key="AK")
+
+
+def test_outside_its_block_it_says_how_to_use_it():
+    with pytest.raises(DISError, match="with LocalDIS"):
+        _ = LocalDIS().endpoint
+
+
+def test_what_keeps_it_from_starting_is_told(tmp_path):
+    told = f"the local DIS did not start: beam-dis: error: .*{tmp_path}"
+    with LocalDIS(tmp_path), pytest.raises(ConfigurationError, match=told):
+        LocalDIS(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("program", [PARENT, FORKING_PARENT], ids=["alone", "with a child that holds its pipes"])
+def test_it_dies_with_a_parent_that_is_killed(tmp_path, program):
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        assert gone(pid)
+
+
+def test_it_lives_on_when_the_thread_that_started_it_ends():
+    program = """
+import threading, time, urllib.request
+from beam_dis.local import LocalDIS
+dis = LocalDIS()
+starter = threading.Thread(target=dis.__enter__)
+starter.start(); starter.join(); time.sleep(0.5)
+print(urllib.request.urlopen(dis.endpoint + "/v2/p/streams").status)
+dis.__exit__(None, None, None)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "200\n"
