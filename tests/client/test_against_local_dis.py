@@ -199,7 +199,7 @@ def test_a_stream_goes_by_its_id_too(service, client):
     stream_id = client.describe_stream("s").stream_id
     service.write(stream_id, [OutgoingRecord(b"a")])
     assert service.describe(stream_id).name == "s"
-    assert service.read(service.open(stream_id, P0, 0)).records[0].stream == "s"
+    assert service.read(service.open(stream_id, P0, 0)).records[0].data == b"a"
 
 
 def test_an_unknown_stream_is_an_error_that_names_what_exists(service, client):

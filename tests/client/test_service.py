@@ -3,8 +3,7 @@
 import pytest
 
 from beam_dis import errors
-from beam_dis.record import DISRecord
-from beam_dis.service import OutgoingRecord, PartitionDescription, Refused, WriteLimits, Written
+from beam_dis.service import OutgoingRecord, PageRecord, PartitionDescription, Refused, WriteLimits, Written
 from beam_dis.wire.cursors import CursorToken, IteratorParam, encode_cursor
 
 P0, P1 = "shardId-0000000000", "shardId-0000000001"
@@ -87,8 +86,7 @@ def test_a_name_that_looks_like_an_id_is_a_name_where_there_is_such_a_stream(con
 def test_read_yields_records_with_ints_and_the_cursor_behind_them(connect, ok):
     rig = connect([ok({"partition_cursor": "c"}), ok(page(3, 4), seconds=0.5), ok(page(cursor="last"))])
     first = rig.service.read(rig.service.open("s", P0, 3))
-    assert first.records == [DISRecord("s", P0, n, None, b"\x00\xff", NOW_MS + n) for n in (3, 4)]
-    assert type(first.records[0]) is DISRecord
+    assert first.records == [PageRecord(n, b"\x00\xff", NOW_MS + n) for n in (3, 4)]
     assert first.as_of == NOW_MS - 500
     assert rig.service.read(first.cursor).records == []
     assert rig.sent[1] == "/v2/p1/records?partition-cursor=next"

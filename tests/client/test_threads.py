@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from beam_dis.record import DISRecord
+from beam_dis.service import PageRecord
 
 
 def test_many_threads_share_one_client(connect, ok):
@@ -28,4 +28,4 @@ def test_many_threads_read_one_service(connect, ok):
     service = connect(echo).service
     with ThreadPoolExecutor(16) as pool:
         pages = list(pool.map(lambda n: service.read(service.open("s", "0", n)).records, range(400)))
-    assert pages == [[DISRecord("s", "0", n, None, b"x", 1)] for n in range(400)]
+    assert pages == [[PageRecord(n, b"x", 1)] for n in range(400)]
