@@ -2,38 +2,48 @@
 
 import apache_beam as beam
 import pytest
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import SlidingWindows, TimestampedValue
 
+from beam_dis.client.dis_client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.errors import EncodeError, StreamNotFoundError, TransportError, WriteError
+from beam_dis.record import DISRecord
 from beam_dis.service import Refused, shared_service
 from beam_dis.write import WriteToDIS, put_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
 
 
-def run(build):
-    pipeline = beam.Pipeline(runner=FnApiRunner())
+def run(build, *flags):
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", *flags]))
     build(pipeline)
     pipeline.run().wait_until_finish()
 
 
 def everything(connection, stream):
     """All records of a stream, each partition's in order."""
-    service, records = shared_service(connection), []
-    for partition in service.describe(stream).partitions:
-        cursor = service.open(stream, partition.partition_id, 0)
-        while (page := service.read(cursor)).records:
-            records += page.records
-            cursor = page.cursor
+    records = []
+    with DISClient(connection) as client:
+        for partition in client.describe_stream(stream).partitions:
+            cursor = client.get_cursor(stream, partition_id=partition.partition_id, cursor_type="TRIM_HORIZON")
+            while (page := client.get_records(cursor)).records:
+                records += [record_of(stream, partition.partition_id, record) for record in page.records]
+                cursor = page.next_partition_cursor
     return records
 
 
+def record_of(stream, partition_id, record):
+    number = int(record.sequence_number)
+    return DISRecord(stream, partition_id, number, record.partition_key, record.data, record.timestamp)
+
+
 def record_at(place, connection):
-    """The key and the data of the record at a WrittenRecord's place."""
-    service = shared_service(connection)
-    record = service.read(service.open(place.stream, place.partition_id, place.sequence_number)).records[0]
+    """The key of a WrittenRecord, and key and data of the record at its place."""
+    with DISClient(connection) as client:
+        start = {"partition_id": place.partition_id, "starting_sequence_number": place.sequence_number}
+        record = client.get_records(client.get_cursor(place.stream, **start)).records[0]
     return place.partition_key, record.partition_key, record.data
 
 
@@ -74,6 +84,13 @@ def fail(monkeypatch, local_dis):
 
 
 @pytest.fixture
+def flags(request, runner):
+    """The pipeline's options for a runner."""
+    found = [f"--prism_location={request.getfixturevalue('prism_location')}"] if runner == "PrismRunner" else []
+    return [f"--runner={runner}", *found]
+
+
+@pytest.fixture
 def sink(local_dis):
     return lambda stream, **arguments: WriteToDIS(stream, connection=local_dis.connection, **arguments)
 
@@ -84,9 +101,10 @@ def numbers(count):
     )
 
 
-def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, make_stream, sink):
+@pytest.mark.parametrize("runner", ["FnApiRunner", pytest.param("PrismRunner", marks=pytest.mark.prism)])
+def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, make_stream, sink, flags):
     stream = make_stream(partitions=4)
-    run(lambda p: p | numbers(10_000) | sink(stream, partition_key=bytes.decode))
+    run(lambda p: p | numbers(10_000) | sink(stream, partition_key=bytes.decode), *flags)
     records = everything(local_dis.connection, stream)
     assert sorted(int(record.data) for record in records) == list(range(10_000))
     assert all(record.partition_key == record.data.decode() for record in records)
@@ -147,6 +165,20 @@ def test_what_the_service_refuses_is_a_dead_letter_and_the_rest_is_written(local
 
     run(build)
     assert sorted(record.data for record in everything(local_dis.connection, stream)) == [b"a", b"c"]
+
+
+@pytest.mark.parametrize("runner", ["FnApiRunner", pytest.param("PrismRunner", marks=pytest.mark.prism)])
+def test_an_element_in_three_windows_is_one_record_with_a_result_in_each(local_dis, make_stream, sink, flags):
+    stream = make_stream()
+
+    def build(p):
+        elements = p | beam.Create([TimestampedValue(b"a", 25)]) | beam.WindowInto(SlidingWindows(30, 10))
+        result = elements | sink(stream, written="records")
+        found = result.written | beam.Map(lambda place, window=beam.DoFn.WindowParam: (place[2], int(window.start)))
+        assert_that(found, equal_to([(0, 0), (0, 10), (0, 20)]))
+
+    run(build, *flags)
+    assert len(everything(local_dis.connection, stream)) == 1
 
 
 def test_what_the_service_refuses_fails_the_pipeline_in_words(make_stream, sink):
