@@ -12,21 +12,13 @@ from typing import TypeVar
 import msgspec
 
 from beam_dis.client.answers import Answer, message_of, not_understood
-
-
-class ReadRecord(msgspec.Struct, gc=False):
-    """A record of a page."""
-
-    sequence_number: int
-    data: bytes
-    timestamp: int
-    partition_key: str | None = None
+from beam_dis.service import PageRecord
 
 
 class ReadPage(msgspec.Struct):
     """Records in sequence order, and the cursor behind them."""
 
-    records: list[ReadRecord]
+    records: list[PageRecord]
     next_partition_cursor: str
 
 

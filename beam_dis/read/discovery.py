@@ -36,6 +36,7 @@ class Discovery:
         if app is not None:
             service.ensure_app(app)
         resolver = Resolver(
+            stream=stream,
             listing=listing,
             locate=lambda partition_id, milliseconds: service.locate(stream, partition_id, milliseconds),
             committed=lambda partition_id: None if app is None else service.committed(app, stream, partition_id),

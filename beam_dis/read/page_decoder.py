@@ -1,12 +1,13 @@
-"""From a page of records to what the user asked for.
+"""From records to what the user asked for.
 
-Law: one value per record, in order. A record that doesn't decode raises, or becomes a dead letter in its place where the
-user asked for those; it is never dropped. Plain Python, so that decoding can run beside the read as well as behind it.
+Law: one value per record, in order, made as it is asked for. A record that doesn't decode raises, or becomes a dead letter
+in its place where the user asked for those; it is never dropped. Plain Python, so that decoding can run beside the read as
+well as behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -21,21 +22,17 @@ MICROSECONDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class PageDecoder:
-    """``decode`` makes a value of a record, None leaves records as they are."""
+    """``decode`` makes a value of a record."""
 
-    decode: Callable[[DISRecord], Any] | None
+    decode: Callable[[DISRecord], Any]
     dead_letters: bool
 
-    def values(self, records: list[DISRecord]) -> list[Any]:
-        """The values of a page."""
-        if self.decode is None:
-            return records
-        if self.dead_letters:
-            return [self._value(record) for record in records]
-        return list(map(self.decode, records))
+    def values(self, records: Iterable[DISRecord]) -> Iterator[Any]:
+        """The values of records, dead letters among them."""
+        return map(self._value if self.dead_letters else self.decode, records)
 
     def runs_of_event_time(
-        self, records: list[DISRecord], event_micros: Callable[[Any], int]
+        self, records: Iterable[DISRecord], event_micros: Callable[[Any], int]
     ) -> Iterator[tuple[int, list[Any]]]:
         """``(event time in µs, values)``, neighbours of equal time together; a dead letter keeps its arrival time."""
         timed = (self._timed(record, event_micros) for record in records)
@@ -43,16 +40,13 @@ class PageDecoder:
             yield micros, [value for _, value in run]
 
     def _value(self, record: DISRecord) -> Any:
-        decode = self.decode or _itself
-        if not self.dead_letters:
-            return decode(record)
         try:
-            return decode(record)
+            return self.decode(record)
         except DecodeError as error:
             return letter(record, error)
 
     def _timed(self, record: DISRecord, event_micros: Callable[[Any], int]) -> tuple[int, Any]:
-        value = self._value(record)
+        value = self._value(record) if self.dead_letters else self.decode(record)
         if isinstance(value, DeadLetter):
             return record.timestamp * MICROSECONDS, value
         try:
@@ -76,7 +70,3 @@ def letter(record: DISRecord, error: DecodeError) -> DeadLetter:
         partition_key=record.partition_key,
         data=record.data,
     )
-
-
-def _itself(record: DISRecord) -> DISRecord:
-    return record

@@ -18,8 +18,7 @@ from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, Th
 from beam_dis.read.expiry import resume_at
 from beam_dis.read.poller import Place
 from beam_dis.read.sequence_range import SequenceRange
-from beam_dis.record import DISRecord
-from beam_dis.service import Page, PartitionDescription
+from beam_dis.service import Page, PageRecord, PartitionDescription
 
 PATIENCE_SECONDS = 60.0
 
@@ -39,7 +38,8 @@ class Claims(Protocol):
 class RangeReader:
     """Reads ranges of partitions to their ends.
 
-    ``page(place, stop)`` reads; ``partition(place)`` lists what a partition holds; ``count(name, n)`` counts.
+    ``page(place, stop)`` reads; ``partition(place)`` lists what a partition holds; ``count(name, n)`` counts what is worth
+    a metric, records and bytes as ``records_read`` and ``bytes_read``.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RangeReader:
         self._clock = clock
         self._sleep = sleep
 
-    def read(self, place: Place, claims: Claims) -> Iterator[list[DISRecord]]:
+    def read(self, place: Place, claims: Claims) -> Iterator[list[PageRecord]]:
         """The records of what is left of the range behind ``place``, page by page, each claimed."""
         while (stop := claims.current_restriction().stop) is not None and place.sequence_number < stop:
             try:
@@ -114,7 +114,7 @@ class RangeReader:
         return place._replace(sequence_number=stop) if claims.try_claim(stop - 1) else place
 
 
-def claimed(records: list[DISRecord], claims: Claims) -> list[DISRecord]:
+def claimed(records: list[PageRecord], claims: Claims) -> list[PageRecord]:
     """The records of a page that could be claimed: those before the stop, which a split may move meanwhile."""
     records = trimmed(records, claims.current_restriction().stop)
     while records and not claims.try_claim(records[-1].sequence_number):
@@ -122,7 +122,7 @@ def claimed(records: list[DISRecord], claims: Claims) -> list[DISRecord]:
     return records
 
 
-def trimmed(records: list[DISRecord], stop: int | None) -> list[DISRecord]:
+def trimmed(records: list[PageRecord], stop: int | None) -> list[PageRecord]:
     """The records before ``stop``; they are in sequence order."""
     if stop is None or not records or records[-1].sequence_number < stop:
         return records

@@ -3,8 +3,8 @@
 *Element*: a :class:`StreamPartition`. *Restriction*: its :class:`SequenceRange`, known from the element alone.
 *Splitting*: a range is cut beforehand into parts of 100,000 numbers, and anywhere while it is read; with an app it stays
 whole, since a checkpoint says that everything before it was read. *Progress and size*: numbers read and left; bytes left
-by the mean of what this process has read. *Output*: lists of records, one per run of equal timestamps, which the step
-behind, fused to this one, takes apart. *Timestamps*: arrival, or the user's function of the decoded value.
+by the mean of what this process has read. *Output*: runs of records of equal timestamps, which the step behind, fused to
+this one, takes apart. *Timestamps*: arrival, or the user's function of the decoded value.
 
 Law: a thin shell. The loop is :class:`~beam_dis.read.range_reader.RangeReader`, the claims are the tracker's. It never
 defers: the end is known, so its output is bounded and it ends on every runner.
@@ -29,12 +29,11 @@ from beam_dis.read.page_decoder import MICROSECONDS, PageDecoder
 from beam_dis.read.poller import Place
 from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.reader import reader_of
-from beam_dis.read.runs import runs_of_equal_time
+from beam_dis.read.record_run import RecordRun, runs_of_equal_time
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.state_coders import SequenceRangeCoder
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.tracker import SequenceRangeTracker
-from beam_dis.record import DISRecord
 
 INITIAL_SPLIT = 100_000
 COUNTERS = ("records_read", "bytes_read", "empty_polls", "throttled_polls", "expired_records")
@@ -52,12 +51,12 @@ class _PartitionReading(beam.DoFn, RestrictionProvider):
         connection: DISConnection,
         *,
         on_expired: str = "fail",
-        decoder: PageDecoder | None = None,
+        decoder: PageDecoder,
         timestamp_fn: Callable[[Any], Any] | None = None,
     ) -> None:
         self._connection = connection
         self._on_expired = on_expired
-        self._decoder = decoder or PageDecoder(None, dead_letters=False)
+        self._decoder = decoder
         self._timestamp_fn = timestamp_fn
         self._counters = {name: Metrics.counter("beam_dis.read", name) for name in COUNTERS}
 
@@ -75,30 +74,31 @@ class _PartitionReading(beam.DoFn, RestrictionProvider):
 
     def restriction_size(self, element: StreamPartition, restriction: SequenceRange) -> float:
         """Bytes left, estimated."""
-        return Backlog.of(element.stream).bytes(restriction.size or 0)
+        return Backlog.bytes(restriction.size or 0)
 
     def restriction_coder(self) -> SequenceRangeCoder:
         """Our own, versioned."""
         return SequenceRangeCoder()
 
-    def _pages(self, element: StreamPartition, tracker: Any) -> Iterator[list[DISRecord]]:
+    def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any]]:
+        """What is left of the range, in runs of equal time."""
         reader = reader_of(self._connection)
-        place = Place(element.stream, element.stream_id, element.partition_id, tracker.current_restriction().start)
         loop = RangeReader(reader.page, reader.partition, on_expired=self._on_expired, count=self._count)
-        backlog = Backlog.of(element.stream)
+        start = tracker.current_restriction().start
+        place = Place(element.stream, element.stream_id, element.partition_id, start)
         for records in loop.read(place, tracker):
-            backlog.note(records)
-            yield records
+            yield from self._stamped(RecordRun(element.stream, element.partition_id, records))
 
     def _count(self, name: str, n: int) -> None:
         self._counters[name].inc(n)
+        Backlog.note(name, n)
 
-    def _stamped(self, records: list[DISRecord]) -> Iterator[TimestampedValue[Any]]:
+    def _stamped(self, page: RecordRun) -> Iterator[TimestampedValue[Any]]:
         if self._timestamp_fn is None:
-            for milliseconds, run in runs_of_equal_time(records):
+            for milliseconds, run in runs_of_equal_time(page):
                 yield TimestampedValue(run, Timestamp(micros=milliseconds * MICROSECONDS))
             return
-        for micros, values in self._decoder.runs_of_event_time(records, self._event_micros):
+        for micros, values in self._decoder.runs_of_event_time(page, self._event_micros):
             yield TimestampedValue(values, Timestamp(micros=micros))
 
     def _event_micros(self, value: Any) -> int:
@@ -119,8 +119,7 @@ class ReadPartitionFn(_PartitionReading):
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
     ) -> Iterator[TimestampedValue[Any]]:
         """The records of what is left of the range."""
-        for records in self._pages(element, tracker):
-            yield from self._stamped(records)
+        yield from self._read(element, tracker)
 
 
 class ReadPartitionForAppFn(_PartitionReading):
@@ -145,8 +144,7 @@ class ReadPartitionForAppFn(_PartitionReading):
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
     ) -> Iterator[TimestampedValue[Any]]:
         """The records of what is left of the range; then its end is registered to be committed."""
-        for records in self._pages(element, tracker):
-            yield from self._stamped(records)
+        yield from self._read(element, tracker)
         stop = tracker.current_restriction().stop
         if self._committer is not None and stop is not None:
             finalizer.register(self._committer.register(element.stream, element.partition_id, stop))

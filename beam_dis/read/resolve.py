@@ -25,12 +25,13 @@ from beam_dis.service import PartitionDescription, StreamDescription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """Resolves the partitions of one listing.
+    """Resolves the partitions of one listing of ``stream``, which is called as the user does, by name or id.
 
     ``locate(partition_id, milliseconds)`` finds the first record at or after a time; ``committed(partition_id)`` is the
     app's next number or None. Both ask the service.
     """
 
+    stream: str
     listing: StreamDescription
     locate: Callable[[str, int], int]
     committed: Callable[[str], int | None]
@@ -42,7 +43,7 @@ class Resolver:
         for partition in self._chosen(only):
             first = self._start(partition, start.at)
             last = None if stop is None else max(first, self._stop(partition, stop.at))
-            yield StreamPartition(self.listing.name, self.listing.stream_id, partition.partition_id, 0, first, last)
+            yield StreamPartition(self.stream, self.listing.stream_id, partition.partition_id, 0, first, last)
 
     def _chosen(self, only: Iterable[str] | None) -> list[PartitionDescription]:
         readable = {p.partition_id: p for p in self.listing.partitions if p.readable}

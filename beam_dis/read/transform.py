@@ -18,7 +18,7 @@ from beam_dis.dead_letter import DeadLetter
 from beam_dis.options import DISOptions
 from beam_dis.positions import StartingPosition, StoppingPosition
 from beam_dis.read import state_coders
-from beam_dis.read.decode_page import DEAD_LETTERS, DecodePageFn
+from beam_dis.read.decode_page import DEAD_LETTERS, DecodePageFn, HandOutFn
 from beam_dis.read.discover_partitions import DiscoverPartitionsFn
 from beam_dis.read.discovery import Discovery
 from beam_dis.read.page_decoder import PageDecoder
@@ -116,7 +116,7 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
             | "Reshuffle" >> beam.Reshuffle()
             | "ReadPartition" >> beam.ParDo(self._read_partition(connection, decoder))
         )
-        behind = PageDecoder(None, settings.dead_letters) if settings.timestamp_fn else decoder
+        behind = DecodePageFn(decoder) if settings.timestamp_fn is None else HandOutFn(decoder)
         return self._outputs(pages | "DecodePage" >> _decode_page(behind, element_type))
 
     def _discovery(self, connection: DISConnection) -> Any:
@@ -144,9 +144,8 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
         return ReadFromDISResult(records, dead) if self._settings.dead_letters else records
 
 
-def _decode_page(decoder: PageDecoder, element_type: Any) -> Any:
-    step = beam.ParDo(DecodePageFn(decoder)).with_output_types(element_type)
-    return step.with_outputs(DEAD_LETTERS, main=RECORDS)
+def _decode_page(step: DecodePageFn, element_type: Any) -> Any:
+    return beam.ParDo(step).with_output_types(element_type).with_outputs(DEAD_LETTERS, main=RECORDS)
 
 
 def _described(connection: DISConnection, stream: str) -> StreamDescription:

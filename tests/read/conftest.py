@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from beam_dis.errors import CursorRefusedError, OutOfRangeError, PartitionExpiredError
-from beam_dis.record import DISRecord
 from beam_dis.service import (
     OutgoingRecord,
     Page,
+    PageRecord,
     PartitionDescription,
     Refused,
     StreamDescription,
@@ -37,8 +37,8 @@ class FakeService:
         self.checkpoints: dict[str, int] = {}
         self.generation = 0
 
-    def record(self, number: int) -> DISRecord:
-        return DISRecord("flights", ZERO, number, None, b"%d" % number, 1000 + number // 3)
+    def record(self, number: int) -> PageRecord:
+        return PageRecord(number, b"%d" % number, 1000 + number // 3)
 
     def forget_cursors(self) -> None:
         self.generation += 1

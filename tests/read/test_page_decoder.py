@@ -7,8 +7,9 @@ import pytest
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DecodeError
 from beam_dis.read.page_decoder import PageDecoder
-from beam_dis.read.runs import runs_of_equal_time
+from beam_dis.read.record_run import RecordRun, runs_of_equal_time
 from beam_dis.record import DISRecord
+from beam_dis.service import PageRecord
 
 
 def record(number: int, data: bytes, timestamp: int = 0) -> DISRecord:
@@ -24,13 +25,9 @@ def number(r: DISRecord) -> int:
 PAGE = [record(0, b"1", 10), record(1, b"x", 20), record(2, b"3", 20)]
 
 
-def test_without_a_decoder_the_page_itself_is_handed_on() -> None:
-    assert PageDecoder(None, dead_letters=False).values(PAGE) is PAGE
-
-
 def test_a_record_that_does_not_decode_raises_and_names_its_place() -> None:
     with pytest.raises(DecodeError, match="stream 'flights', partition shardId-0000000000, sequence number 1: b'x'"):
-        PageDecoder(number, dead_letters=False).values(PAGE)
+        list(PageDecoder(number, dead_letters=False).values(PAGE))
 
 
 def test_a_record_that_does_not_decode_is_a_dead_letter_in_its_place() -> None:
@@ -50,6 +47,11 @@ def test_a_timestamp_function_that_fails_names_the_value_and_the_place() -> None
         list(PageDecoder(number, dead_letters=False).runs_of_event_time(PAGE, lambda value: value // 0))
 
 
-def test_neighbours_of_equal_arrival_time_are_one_run() -> None:
-    assert list(runs_of_equal_time(PAGE)) == [(10, PAGE[:1]), (20, PAGE[1:])]
-    assert list(runs_of_equal_time([])) == []
+def test_values_are_made_one_at_a_time() -> None:
+    assert next(PageDecoder(number, dead_letters=False).values(PAGE)) == 1
+
+
+def test_neighbours_of_equal_arrival_time_are_one_run_and_know_where_they_were() -> None:
+    records = [PageRecord(0, b"1", 10, "k"), PageRecord(1, b"x", 20, "k"), PageRecord(2, b"3", 20, "k")]
+    runs = list(runs_of_equal_time(RecordRun("flights", "shardId-0000000000", records)))
+    assert [(time, list(run)) for time, run in runs] == [(10, PAGE[:1]), (20, PAGE[1:])]

@@ -14,8 +14,7 @@ from beam_dis.read.poller import Place, Poller
 from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.tracker import SequenceRangeTracker
-from beam_dis.record import DISRecord
-from beam_dis.service import Page
+from beam_dis.service import Page, PageRecord
 
 ZERO = "shardId-0000000000"
 
@@ -167,6 +166,6 @@ def test_throttling_that_does_not_end_is_raised_for_the_runner_to_repeat(fake_se
 def test_numbers_without_a_record_before_the_stop_are_claimed(fake_service: Any) -> None:
     """The service skips from 9 to 50: a range that stops at 30 ends there."""
     service, tracker = fake_service(), SequenceRangeTracker(SequenceRange(0, 30))
-    service.record = lambda n: DISRecord("flights", ZERO, n if n < 10 else n + 40, None, b"", 0)
+    service.record = lambda n: PageRecord(n if n < 10 else n + 40, b"", 0)
     assert Reading(service).numbers(tracker) == list(range(10))
     assert tracker.check_done()

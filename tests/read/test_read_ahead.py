@@ -11,8 +11,7 @@ import pytest
 from beam_dis.errors import TransportError
 from beam_dis.read.poller import Place
 from beam_dis.read.read_ahead import ReadAhead
-from beam_dis.record import DISRecord
-from beam_dis.service import Page
+from beam_dis.service import Page, PageRecord
 
 START = Place("flights", "id", "shardId-0000000000", 0)
 
@@ -33,7 +32,7 @@ class Background:
             self.fails.remove(number)
             raise TransportError("cut")
         page = range(number, min(number + 10, self.end))
-        return Page([DISRecord("flights", place.partition_id, n, None, b"", 0) for n in page], None, 0)
+        return Page([PageRecord(n, b"", 0) for n in page], None, 0)
 
     def submit(self, fetch: Callable[[Place], Page], place: Place) -> Future[Page]:
         future: Future[Page] = Future()

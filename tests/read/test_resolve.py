@@ -37,6 +37,7 @@ def ends(
     committed: int | None = None,
 ) -> list[tuple[str, int, int | None]]:
     resolver = Resolver(
+        stream="flights",
         listing=LISTING,
         locate=lambda p, ms: ms // 100 if p == ZERO else 0,
         committed=lambda p: committed if p == ZERO else None,
