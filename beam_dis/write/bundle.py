@@ -7,13 +7,14 @@ those were asked for; what may succeed later is always raised, so that the runne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeGuard
 
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
 from beam_dis.service import OutgoingRecord, Refused, StreamService
-from beam_dis.write.batching import Batcher
+from beam_dis.write.batching import Batch, Batcher
 from beam_dis.write.limits import StreamLimits
 from beam_dis.write.ordering import lane_of
 from beam_dis.write.outcome import Settled
@@ -73,24 +74,17 @@ class BundleWriter:
             record = plan.record_of(origin.value)
             lane = lane_of(record.partition_key, self._lanes) if plan.ordered else 0
             full = self._batcher.add(stream, lane, record, origin if self._carries_results else None)
-            return [result for batch in full for result in self._results(self._sender.send(batch))] if full else ()
-        except (EncodeError, StreamNotFoundError) as error:
-            if not self._may_leave_out(error):
-                self._sender.abandon()
-                raise
-            return (self._left_out(error, origin, stream, record),)
-        except Exception:
+        except Exception as error:
+            if self._is_the_element_s(error):
+                return (self._left_out(error, origin, stream, record),)
             self._sender.abandon()
             raise
+        return self._send(full) if full else ()
 
     def finish(self) -> list[Result]:
         """Send the rest and wait for all; the results that ``add`` didn't give."""
-        try:
-            results = [result for batch in self._batcher.rest() for result in self._results(self._sender.send(batch))]
-            results.extend(self._results(self._sender.finish()))
-        except Exception:
-            self._sender.abandon()
-            raise
+        results = self._send(self._batcher.rest())
+        results.extend(self._results(self._sender.finish))
         return results
 
     def take_tally(self) -> Tally:
@@ -103,23 +97,39 @@ class BundleWriter:
         """Wait for what is in flight and let the threads go."""
         self._sender.close()
 
-    def _may_leave_out(self, error: DISError) -> bool:
-        """A stream that isn't there is an element's fault only where the element names it."""
-        return self._plan.dead_letters and (isinstance(error, EncodeError) or not isinstance(self._plan.stream, str))
+    def _is_the_element_s(self, error: Exception) -> TypeGuard[DISError]:
+        """Whether a dead letter may be made of it: a stream that isn't there only where the element names it."""
+        if not self._plan.dead_letters:
+            return False
+        named = isinstance(error, StreamNotFoundError) and not isinstance(self._plan.stream, str)
+        return named or isinstance(error, EncodeError)
 
     def _left_out(self, error: DISError, origin: Any, stream: str | None, record: OutgoingRecord | None) -> Result:
         self._tally = self._tally._replace(refused=self._tally.refused + 1)
         return refused_unsent(error, origin, stream, record)
 
-    def _results(self, settled: list[Settled]) -> Iterator[Result]:
-        for each in settled:
-            refusals = refused(each)
-            self._count(each, refusals)
-            if refusals and not self._plan.dead_letters:
-                raise WriteError(refused_in_words(each, refusals))
-            if self._plan.written:
-                yield from written(each)
-            yield from (refused_by_service(each, place, refusal) for place, refusal in refusals)
+    def _send(self, batches: Iterable[Batch]) -> list[Result]:
+        results: list[Result] = []
+        for batch in batches:
+            results.extend(self._results(partial(self._sender.send, batch)))
+        return results
+
+    def _results(self, settle: Callable[[], list[Settled]]) -> list[Result]:
+        """What ``settle`` settled; whatever is raised, nothing is in flight."""
+        try:
+            return [result for each in settle() for result in self._results_of(each)]
+        except Exception:
+            self._sender.abandon()
+            raise
+
+    def _results_of(self, settled: Settled) -> Iterator[Result]:
+        refusals = refused(settled)
+        self._count(settled, refusals)
+        if refusals and not self._plan.dead_letters:
+            raise WriteError(refused_in_words(settled, refusals))
+        if self._plan.written:
+            yield from written(settled)
+        yield from (refused_by_service(settled, place, refusal) for place, refusal in refusals)
 
     def _count(self, settled: Settled, refusals: list[tuple[int, Refused]]) -> None:
         tally, batch = self._tally, settled.batch

@@ -139,6 +139,16 @@ def test_a_sink_s_one_stream_that_is_not_there_fails_also_with_dead_letters(memo
         run(memory, memory.Service(streams=()), [b"a"], dead_letters=True)
 
 
+def test_a_stream_that_goes_while_it_is_written_to_fails_the_bundle_and_loses_nothing(memory):
+    """The failure is of records taken before: no dead letter of the element that is being taken may hide it."""
+    gone = StreamNotFoundError("gone", code="DIS.4301", status=400)
+    service = memory.Service([gone], limits=LIMITS, streams=("a",))
+    with pytest.raises(StreamNotFoundError, match="gone"):
+        run(
+            memory, service, [b"a%d" % number for number in range(50)], stream=StreamOf(first_letter), dead_letters=True
+        )
+
+
 def test_a_repeated_bundle_writes_everything_again(memory):
     service = memory.Service([None, memory.Partly(1, memory.REJECTED)], limits=LIMITS)
     writer = BundleWriter(plan_of(), service, memory.sender(service))
