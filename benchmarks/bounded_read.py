@@ -37,7 +37,9 @@ def load(connection: DISConnection, count: int) -> None:
         client.create_stream(STREAM, partition_count=PARTITIONS, stream_type="ADVANCED")
         for first in range(0, count, 1000):
             keys = range(first, min(first + 1000, count))
-            client.put_records(STREAM, records=[PutRecordsRequestEntry(data=DATA, partition_key=str(key)) for key in keys])
+            client.put_records(
+                STREAM, records=[PutRecordsRequestEntry(data=DATA, partition_key=str(key)) for key in keys]
+            )
 
 
 def bare_loop(connection: DISConnection) -> int:
