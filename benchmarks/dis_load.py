@@ -122,7 +122,12 @@ async def load(job: Job) -> dict[str, float]:
     await asyncio.gather(*(work(connection, number, tally) for number, connection in enumerate(connections)))
     rate = tally.records / (time.perf_counter() - begin)
     times = sorted(tally.times)
-    return {"rate": rate, "p50": 1000 * times[len(times) // 2], "p99": 1000 * times[len(times) * 99 // 100]}
+    return {
+        "rate": rate,
+        "records": tally.records,
+        "p50": 1000 * times[len(times) // 2],
+        "p99": 1000 * times[len(times) * 99 // 100],
+    }
 
 
 def _turns(rate: float, begin: float) -> Iterator[float]:
