@@ -31,8 +31,10 @@ class Folder:
         self._hold()
 
     def release(self) -> None:
-        """Let others in."""
-        os.close(self._lock)
+        """Let others in; doing it twice does nothing."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
 
     def _hold(self) -> None:
         try:

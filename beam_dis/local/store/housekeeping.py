@@ -20,11 +20,11 @@ from beam_dis.local.store.session import PAGE_BYTES, Transaction
 
 Step = Callable[[Transaction], bool]
 
-SLICE_SECONDS = 0.008
+SLICE_SECONDS = 0.005
 """How long steps are taken in one transaction; with its commit a slice stays below 20 ms."""
 
 SPARE_PAGES = 64 * 2**20 // PAGE_BYTES
-_BATCHES_A_STEP = 16
+_BATCHES_A_STEP = 8
 _PLACES_A_STEP = 500
 _PAGES_A_STEP = 16
 
@@ -123,7 +123,7 @@ def _delete(transaction: Transaction, places: list[tuple[int, int, int, int]]) -
     connection.executemany(
         "DELETE FROM place WHERE stream = ? AND partition = ? AND first = ?", [p[:3] for p in places]
     )
-    transaction.dirtied += 2 * len(places) * PAGE_BYTES
+    transaction.dirtied += (len(places) + 4) * PAGE_BYTES
     return len(places) == _BATCHES_A_STEP
 
 

@@ -54,15 +54,18 @@ def open_store(data_dir: Path, *, clock: Callable[[], float], housekeeping_inter
 
 
 class Store:
-    """The durable log of a local DIS; thread-safe. Make one with :func:`open_store`, and close it."""
+    """The durable log of a local DIS; thread-safe. Make one with :func:`open_store`, and close it.
+
+    ``path`` is its database file.
+    """
 
     def __init__(self, folder: Folder, clock: Callable[[], float], housekeeping_interval: float | None) -> None:
-        path = folder.path / database.FILE_NAME
-        database.prepare(path)
+        self.path = folder.path / database.FILE_NAME
+        database.prepare(self.path)
         self._folder = folder
         self._catalogue = Catalogue()
-        self._writer = Writer(Session(path, self._catalogue, clock), self._catalogue, housekeeping_interval)
-        self._reader = Reader(path, self._catalogue)
+        self._writer = Writer(Session(self.path, self._catalogue, clock), self._catalogue, housekeeping_interval)
+        self._reader = Reader(self.path, self._catalogue)
 
     # What is there: committed state, from memory.
 
