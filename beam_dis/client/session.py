@@ -88,16 +88,7 @@ class Session:
         route = ROUTES[operation]
         asked = Asked(self.endpoint, operation, about or _subject(message, names))
         draft = self._draft(operation, message, names)
-        retry = Retry(
-            deadline=self.connection.deadline
-            if self._answered
-            else min(FIRST_ANSWER_SECONDS, self.connection.deadline),
-            repeatable=route.harmless or retry_lost,
-            patient=patient,
-            clock=self._monotonic,
-            sleep=self._sleep,
-            random=self._random,
-        )
+        retry = self._retry(repeatable=route.harmless or retry_lost, patient=patient)
         try:
             return Answer(asked, retry.run(lambda seconds: self._attempt(asked, draft, seconds)))
         except _NOT_FOUND:
@@ -108,6 +99,17 @@ class Session:
     def close(self) -> None:
         """Close the connections; asking afterwards is an error."""
         self._transport.close()
+
+    def _retry(self, *, repeatable: bool, patient: bool) -> Retry:
+        deadline = self.connection.deadline
+        return Retry(
+            deadline=deadline if self._answered else min(FIRST_ANSWER_SECONDS, deadline),
+            repeatable=repeatable,
+            patient=patient,
+            clock=self._monotonic,
+            sleep=self._sleep,
+            random=self._random,
+        )
 
     def _draft(self, operation: str, message: Any, names: dict[str, str]) -> SigningRequest:
         for name, value in names.items():

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -37,7 +38,7 @@ _NEVER_CONNECTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One attempt: ``target`` is the raw path and query, ``timeout`` in seconds bounds it as a whole."""
+    """One attempt: ``target`` is the raw path and query; ``timeout`` (seconds) bounds sending and the whole answer."""
 
     method: str
     target: str
@@ -70,15 +71,17 @@ class Transport(Protocol):
 class HTTPTransport:
     """Carries requests over pooled connections, any number of threads at once.
 
-    Proxies and certificate bundles of the environment (HTTPS_PROXY, SSL_CERT_FILE …) count, but for loopback endpoints.
+    Proxies and certificate bundles of the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE …) count, but for loopback
+    endpoints. It is httpx's transport without its client, which follows redirects, keeps cookies, and logs a line of
+    INFO for each request into every worker's log.
     """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._client = httpx.Client(
+        self._http = httpx.HTTPTransport(
             verify=True,
             trust_env=not is_loopback(endpoint),
-            follow_redirects=False,
+            proxy=_proxy_of(endpoint),
             limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
         )
 
@@ -87,7 +90,7 @@ class HTTPTransport:
         outgoing = self._outgoing(request)
         started = time.monotonic()
         try:
-            answer = self._client.send(outgoing, stream=True)
+            answer = self._http.handle_request(outgoing)
             try:
                 body = _body(answer, started + request.timeout)
             finally:
@@ -95,12 +98,12 @@ class HTTPTransport:
         except (httpx.TransportError, httpx.DecodingError) as error:
             failure = self._failure(error)
         else:
-            return Response(answer.status_code, _lower(answer.headers), body, time.monotonic() - started)
-        raise failure  # out here, since httpx's error holds the request, and with it the signature and the token
+            return Response(answer.status_code, dict(answer.headers.items()), body, time.monotonic() - started)
+        raise failure  # out here, since the cause may hold the request, and with it the signature and the token
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._http.close()
 
     def _outgoing(self, request: Request) -> httpx.Request:
         seconds = max(request.timeout, 0.001)
@@ -139,5 +142,10 @@ def _body(answer: httpx.Response, end: float) -> bytes:
     return b"".join(chunks)
 
 
-def _lower(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _proxy_of(endpoint: str) -> str | None:
+    """The proxy that the environment names for an endpoint; None for this machine."""
+    url = urlsplit(endpoint)
+    if is_loopback(endpoint) or proxy_bypass(url.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")

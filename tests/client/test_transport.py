@@ -1,9 +1,11 @@
 """The one file that knows httpx: what it sends, refuses to send, and makes of failures."""
 
+import logging
 import socket
 import ssl
 import threading
 
+import httpcore
 import pytest
 
 from beam_dis.client.transport import CONNECT_SECONDS, KEEPALIVE_SECONDS, HTTPTransport, Request
@@ -62,6 +64,14 @@ def test_sends_the_request_as_it_is_and_nothing_else(served, transport_to):
     assert response.seconds > 0
 
 
+def test_a_request_leaves_no_line_in_a_workers_log(served, transport_to, caplog):
+    """Workers log from INFO up, and a pipeline sends thousands of requests."""
+    caplog.set_level(logging.INFO)
+    url, _ = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    transport_to(url).send(GET)
+    assert caplog.records == []
+
+
 def test_a_redirect_is_not_followed(served, transport_to):
     url, _ = served(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
     assert transport_to(url).send(GET).status == 302
@@ -92,7 +102,7 @@ def test_an_error_of_the_network_holds_no_request(served, transport_to):
 
 
 def test_certificates_are_verified(transport_to):
-    context = transport_to("https://dis.example")._client._transport._pool._ssl_context
+    context = transport_to("https://dis.example")._http._pool._ssl_context
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
@@ -104,15 +114,23 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, 
     assert not any(b"/v2/p" in sent for sent in heard)
 
 
-@pytest.mark.parametrize(("endpoint", "proxied"), [("http://127.0.0.1:7700", False), ("http://dis.example", True)])
-def test_this_machine_is_never_reached_through_a_proxy(endpoint, proxied, transport_to, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    assert any(transport_to(endpoint)._client._mounts.values()) is proxied
+@pytest.mark.parametrize(
+    ("endpoint", "pool"),
+    [
+        ("http://127.0.0.1:7700", httpcore.ConnectionPool),
+        ("http://localhost:7700", httpcore.ConnectionPool),
+        ("http://spared.example", httpcore.ConnectionPool),
+        ("http://dis.example", httpcore.HTTPProxy),
+    ],
+)
+def test_the_environments_proxy_counts_but_never_for_this_machine(endpoint, pool, transport_to, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "spared.example")
+    assert type(transport_to(endpoint)._http._pool) is pool
 
 
 def test_idle_connections_end_here_before_they_end_at_the_server(transport_to):
-    assert transport_to("http://127.0.0.1:1")._client._transport._pool._keepalive_expiry == KEEPALIVE_SECONDS < 75
+    assert transport_to("http://127.0.0.1:1")._http._pool._keepalive_expiry == KEEPALIVE_SECONDS < 75
 
 
 def test_a_timeout_bounds_each_phase_and_connecting_most(transport_to):
