@@ -11,10 +11,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import apache_beam as beam
 from apache_beam import coders, pvalue
+from apache_beam.transforms.error_handling import ErrorHandler
 
 from beam_dis.coders.resolve import decoder_for
 from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
+from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
 from beam_dis.positions import StartingPosition, StoppingPosition
 from beam_dis.read import state_coders
@@ -101,13 +103,21 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
             discovery_interval=discovery_interval,
             connection=connection,
         )
+        self._error_handler: ErrorHandler | None = None
+
+    def with_error_handler(self, error_handler: ErrorHandler | None) -> ReadFromDIS:
+        """Hand dead letters to a Beam error handler; the transform then returns the records alone."""
+        if error_handler is not None and self._settings.dead_letters:
+            raise ConfigurationError("dead_letters=True and with_error_handler: both take the dead letters; use one")
+        self._error_handler = error_handler
+        return self
 
     def expand(self, pbegin: pvalue.PBegin) -> PCollection | ReadFromDISResult:
         """Stream | DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
         settings = self._settings
         connection = (settings.connection or DISConnection()).resolved(pbegin.pipeline.options.view_as(DISOptions))
         decode, element_type = decoder_for(settings.decode, lambda: _described(connection, settings.stream))
-        decoder = PageDecoder(decode, settings.dead_letters)
+        decoder = PageDecoder(decode, settings.dead_letters or self._error_handler is not None)
         state_coders.register()
         pages = (
             pbegin
@@ -141,6 +151,8 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
         records, dead = outputs[RECORDS], outputs[DEAD_LETTERS]
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         dead.element_type = DeadLetter
+        if self._error_handler is not None:
+            self._error_handler.add_error_pcollection(dead)
         return ReadFromDISResult(records, dead) if self._settings.dead_letters else records
 
 

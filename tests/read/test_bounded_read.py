@@ -12,6 +12,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms import error_handling
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
 from beam_dis import CSVCoder, DISClient, DISRecord, ReadFromDIS, StartingPosition, StoppingPosition
@@ -216,6 +217,21 @@ def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
             lambda letter: (letter.sequence_number, letter.data, "'n'" in letter.error)
         )
         assert_that(dead, equal_to([(1, b"b,x", True)]), label="Dead")
+
+
+@pytest.mark.fnapi
+def test_an_error_handler_takes_the_dead_letters(
+    local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    stream = make_stream()
+    client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x")])
+    check = beam.combiners.Count.Globally() | beam.Map(lambda n: n == 1 or pytest.fail(f"{n} dead letters"))
+    with (
+        beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline,
+        error_handling.ErrorHandler(check) as handler,
+    ):
+        rows = pipeline | source(stream, local_dis, decode=CSVCoder(WORD)).with_error_handler(handler)
+        assert_that(rows | beam.Map(lambda row: row.word), equal_to(["a"]))
 
 
 def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
