@@ -158,13 +158,18 @@ class WriteToDIS(beam.PTransform[Any, Any]):
             raise ConfigurationError(_ONE_STREAM)
         if self._ordered and self._rules["partition_key"] is None:
             raise ConfigurationError('ordering="partition_key" keeps the order of each key: give partition_key= too')
+        record_of(_nothing_to_encode, **self._rules)
         if self._encode != "stream":
-            record_of(encoder_for(self._encode, _nothing_to_describe)[0], **self._rules)
+            encoder_for(self._encode, _nothing_to_describe)
 
 
 def _put_records(plan: WritePlan, connection: DISConnection) -> Any:
     step = beam.ParDo(PutRecordsFn(plan, connection)).with_output_types(WrittenRecord, dead_letters=DeadLetter)
     return step.with_outputs(DEAD_LETTERS, main=WRITTEN)
+
+
+def _nothing_to_encode(element: Any) -> bytes:
+    raise AssertionError("the rules are only checked")
 
 
 def _nothing_to_describe() -> StreamDescription:

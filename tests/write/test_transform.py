@@ -189,6 +189,7 @@ def test_a_result_holds_what_was_asked_for(write):
         ({"dead_letters": 1}, "dead_letters=1: give True or False"),
         ({"encode": "text"}, "encode='text' is neither"),
         ({"encode": None}, "encode=None is neither"),
+        ({"encode": "stream", "partition_id": 7}, "partition_id=7 is neither a field's name nor a function"),
         ({"partition_key": 7}, "partition_key=7 is neither a field's name nor a function"),
         ({"connection": "http://x"}, "connection='http://x': give a DISConnection"),
     ],
