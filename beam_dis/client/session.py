@@ -22,6 +22,7 @@ from beam_dis.errors import (
     AuthenticationError,
     CheckpointNotFoundError,
     ConfigurationError,
+    EncodeError,
     StreamNotFoundError,
 )
 from beam_dis.version import __version__
@@ -87,7 +88,10 @@ class Session:
         """
         route = ROUTES[operation]
         asked = Asked(self.endpoint, operation, about or _subject(message, names))
-        draft = self._draft(operation, message, names)
+        try:
+            draft = self._draft(operation, message, names)
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"{asked}: {error.object!r} is no text that UTF-8 can hold") from error
         retry = self._retry(repeatable=route.harmless or retry_lost, patient=patient)
         try:
             return Answer(asked, retry.run(lambda seconds: self._attempt(asked, draft, seconds)))

@@ -12,6 +12,7 @@ from beam_dis.errors import (
     AuthenticationError,
     ConfigurationError,
     CredentialsError,
+    EncodeError,
     StreamNotFoundError,
     TransportError,
 )
@@ -78,6 +79,14 @@ def test_a_name_that_would_change_the_path_is_refused_unsent(name, connect, ok):
     rig = connect(lambda _: ok(status=204))
     with pytest.raises(ConfigurationError, match="is no name"):
         rig.client.delete_stream(name)
+    assert rig.transport.sent == []
+
+
+@pytest.mark.parametrize("broken", ["delete_stream", "create_app"])
+def test_a_text_that_utf8_can_not_hold_is_refused_unsent(broken, connect, ok):
+    rig = connect(lambda _: ok(status=204))
+    with pytest.raises(EncodeError, match=rf"^{broken} .*'x\\ud800' is no text"):
+        getattr(rig.client, broken)("x\ud800")
     assert rig.transport.sent == []
 
 
