@@ -23,7 +23,9 @@ APPLICATION_ID = 0x44495331
 """``DIS1``, at byte 68 of the file."""
 
 VERSION = 1
-_BUSY_SECONDS = 5.0
+_BUSY_SECONDS = 1.0
+"""How long a checkpoint waits for reads to end; they take milliseconds."""
+
 _WRITER_CACHE_KIB = 32 * 1024
 _READER_CACHE_KIB = 4 * 1024
 

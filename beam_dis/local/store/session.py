@@ -144,7 +144,10 @@ class Session:
         return not busy
 
     def _wal_size(self) -> int:
-        return self._wal.stat().st_size if self._wal.exists() else 0
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _give_up(self) -> None:
         connection, self._connection = self._connection, None

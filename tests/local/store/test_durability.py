@@ -75,7 +75,7 @@ def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path, rounds):
     for _ in range(rounds):
         for claimed, more in zip(claims, killed_under_load(tmp_path), strict=True):
             assert not claimed.keys() & more.keys()
-            claimed |= more
+            claimed.update(more)
         check_every_acknowledged_record(tmp_path, claims)
 
 

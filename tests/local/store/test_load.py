@@ -36,7 +36,7 @@ def fill(store, stream, megabytes):
     return largest
 
 
-@pytest.mark.parametrize("megabytes", [200, pytest.param(4000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("megabytes", [200, pytest.param(1500, marks=pytest.mark.long)])
 def test_the_wal_stays_short_while_others_read(store, megabytes):
     stream, done = new_stream(store, "s"), threading.Event()
 
