@@ -53,6 +53,7 @@ class LocalDIS:
         self._keys = None if access_key is None or secret_key is None else Credentials(ak=access_key, sk=secret_key)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
+        self._complaints: IO[str] | None = None
         self._endpoint = ""
 
     @property
@@ -79,6 +80,7 @@ class LocalDIS:
         try:
             self._start(self._port)
         except BaseException:
+            self._stop(kill=True)
             self._clean_up()
             raise
         return self
@@ -102,43 +104,46 @@ class LocalDIS:
     def _start(self, port: int) -> None:
         folder = self._data_dir if self._folder is None else Path(self._folder.name)
         command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
-        with tempfile.TemporaryFile("w+") as complaints:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [*command, "--stop-with-parent"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env={**os.environ, **_key_variables(self._keys)},
-                text=True,
-            )
-            line = _output(self._process).readline()
-            if not line.startswith(_READY):
-                self._stop(kill=True)
-                complaints.seek(0)
-                raise ConfigurationError(f"the local DIS did not start: {complaints.read().strip() or line.strip()}")
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _end
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            [*command, "--stop-with-parent"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env={**os.environ, **_key_variables(self._keys)},
+            text=True,
+        )
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line.startswith(_READY):
+            said = self._end(kill=True)
+            raise ConfigurationError(f"the local DIS did not start: {said or line.strip()}")
         self._endpoint = line.removeprefix(_READY).split(" ", 1)[0].strip()
 
     def _stop(self, *, kill: bool) -> None:
+        """What it complained of while it ran is passed on, so that no fault goes unseen."""
+        said = self._end(kill=kill)
+        if said:
+            print(said, file=sys.stderr)  # noqa: T201 - it is the server's standard error
+
+    def _end(self, *, kill: bool) -> str:
         process, self._process = self._process, None
-        if process is None:
-            return
-        with process:
+        complaints, self._complaints = self._complaints, None
+        if process is None or complaints is None:
+            return ""
+        with complaints, process:
             (process.kill if kill else process.terminate)()
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
+            complaints.seek(0)
+            return complaints.read().strip()
 
     def _clean_up(self) -> None:
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()
-
-
-def _output(process: subprocess.Popen[str]) -> IO[str]:
-    if process.stdout is None:
-        raise DISError("the local DIS was started without an output to read")
-    return process.stdout
 
 
 def _key_variables(keys: Credentials | None) -> dict[str, str]:

@@ -23,7 +23,7 @@ from beam_dis.local.auth import Gate, Keys
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import House
 from beam_dis.local.clock import Clock
-from beam_dis.local.deadlines import IDLE_SECONDS, MAX_HEADER_BYTES, DeadlineProtocol
+from beam_dis.local.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.store import open_store
 
 DRAIN_SECONDS = 10
@@ -83,7 +83,6 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 timeout_keep_alive=int(IDLE_SECONDS),
                 timeout_graceful_shutdown=DRAIN_SECONDS,
-                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             )
         )
         self._ready = ready

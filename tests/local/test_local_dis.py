@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -112,6 +113,15 @@ def test_what_keeps_it_from_starting_is_told(tmp_path):
     told = f"the local DIS did not start: beam-dis: error: .*{tmp_path}"
     with LocalDIS(tmp_path), pytest.raises(ConfigurationError, match=told):
         LocalDIS(tmp_path).__enter__()
+
+
+def test_what_it_complained_of_is_passed_on_when_it_stops(capsys):
+    """A disk that is full, say: here no file may grow."""
+    with LocalDIS() as dis:
+        resource.prlimit(dis.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        answer = httpx.post(f"{dis.endpoint}/v2/p/streams", json={"stream_name": "s", "partition_count": 1})
+    assert (answer.status_code, answer.json()["errorCode"]) == (500, "DIS.5000")
+    assert "nothing was stored" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("program", [PARENT, FORKING_PARENT], ids=["alone", "with a child that holds its pipes"])
