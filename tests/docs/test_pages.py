@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -48,8 +50,11 @@ WITH_CODE = [page for page in PAGES if blocks_of(page.read_text("utf-8"))]
 
 @pytest.mark.integration
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
-def test_code_on_a_page_runs_and_prints_what_the_page_says(page, local_dis):
-    namespace = {"__name__": "__main__", "dis": local_dis}
+def test_code_on_a_page_runs_and_prints_what_the_page_says(page, local_dis, monkeypatch):
+    module = ModuleType("page")  # a real one, so that classes of the page can be pickled as those of a script can
+    monkeypatch.setitem(sys.modules, "page", module)
+    namespace = vars(module)
+    namespace["dis"] = local_dis
     for block in blocks_of(page.read_text("utf-8")):
         printed = run(page, block, namespace)
         if block.printed is not None:
@@ -64,6 +69,12 @@ def test_a_block_is_found_with_its_line_and_its_output():
 def test_the_readme_has_an_example_of_eight_lines():
     (example,) = blocks_of((ROOT / "README.md").read_text("utf-8"))
     assert len([line for line in example.code.splitlines() if line]) == 8
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_pipeline_on_a_page_names_its_runner(page):
+    """DirectRunner would look for Prism, download it, and keep what it found for every pipeline of the process."""
+    assert [block.line for block in blocks_of(page.read_text("utf-8")) if "beam.Pipeline()" in block.code] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
