@@ -48,6 +48,7 @@ class Transaction:
         self.dirtied = 0
         self._clock = clock
         self._rows_made = 0
+        self._changes_before = connection.total_changes
 
     @property
     def now_ms(self) -> int:
@@ -66,8 +67,10 @@ class Transaction:
         self.connection.executemany(_PUT_BATCH, [(number, batch.blob) for number, batch in batches])
         self.connection.executemany(_PUT_PLACE, [(*batch[:5], number) for number, batch in batches])
         save(self.connection, self.draft, self.committed)
-        pages = sum(2 + len(batch.blob) // PAGE_BYTES for _, batch in batches)
-        return self.dirtied + (4 + pages) * PAGE_BYTES
+        if self.connection.total_changes == self._changes_before:
+            return self.dirtied
+        pages = 4 + sum(2 + len(batch.blob) // PAGE_BYTES for _, batch in batches)
+        return self.dirtied + pages * PAGE_BYTES
 
 
 class Session:

@@ -117,3 +117,12 @@ def test_free_pages_are_given_back_but_for_a_reserve(shelf, monkeypatch):
     shelf.store.housekeep()
     shelf.reopen()
     assert (shelf.folder / "log.db").stat().st_size < 40 * 32768
+
+
+def test_housekeeping_with_nothing_to_do_writes_nothing(shelf, stream):
+    """However often: neither to the WAL nor, by a checkpoint, to the file."""
+    files = [shelf.folder / name for name in ("log.db", "log.db-wal")]
+    before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    for _ in range(200):
+        shelf.store.housekeep()
+    assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
