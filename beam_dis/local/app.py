@@ -93,11 +93,10 @@ class LocalApp:
             return refused(Refusal(5000))
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        text = f"There is no {request.method} {request.url.path} here."
-        reply = refuse(status, _NO_ROUTE, text)
+        found = error if isinstance(error, HTTPException) else HTTPException(500)
+        reply = refuse(found.status_code, _NO_ROUTE, f"There is no {request.method} {request.url.path} here.")
         headers = {name.decode(): value.decode() for name, value in reply.headers(self._date_header())}
-        return Response(reply.body, reply.status, headers)
+        return Response(reply.body, reply.status, {**headers, **(found.headers or {})})
 
     def _date_header(self) -> bytes:
         second = int(self._house.clock())

@@ -1,0 +1,62 @@
+"""Whatever is asked, the answer is one of the protocol's, and the service goes on."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from beam_dis.wire.error_codes import ERROR_CODES
+from beam_dis.wire.routes import ROUTES
+
+NAMES = st.sampled_from(["s", "a", "no", "x y", "%2F", "%C3%BC", "x" * 300])
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["s", "a", "0", "LAST_READ", "aGk="]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def _wire_names(route) -> list[str]:
+    return list(route.request.__struct_encode_fields__) if route.request else ["x"]
+
+
+@st.composite
+def requests(draw) -> tuple[str, str, bytes]:
+    """A method, a target and a body of some route; every field with any value."""
+    route = draw(st.sampled_from(list(ROUTES.values())))
+    names = {"project_id": "p", "stream_name": draw(NAMES), "app_name": draw(NAMES)}
+    path = route.path.format_map({name: value.replace(" ", "%20") for name, value in names.items()})
+    fields = draw(st.dictionaries(st.sampled_from(_wire_names(route)), VALUES, max_size=6))
+    query = urlencode({name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()})
+    body = draw(st.just(json.dumps(fields).encode()) | st.binary(max_size=50))
+    return route.method, f"{path}?{query}", body
+
+
+@pytest.fixture
+def app(in_process):
+    """A stream ``s`` and an app ``a``."""
+    app = in_process()
+    app.json("POST", "/v2/p/streams", {"stream_name": "s", "partition_count": 2})
+    app.json("POST", "/v2/p/apps", {"app_name": "a"})
+    return app
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=requests())
+def test_whatever_is_asked_is_answered_from_the_tables(app, asked):
+    answer = app(asked[0], asked[1], body=asked[2])
+    if answer.status < 300:
+        assert answer.status in {route.status for route in ROUTES.values()}
+        return
+    code = answer.body["errorCode"]
+    assert (answer.status, code) in {(row.status, row.code) for row in ERROR_CODES.values()} | {(404, "APIG.0101")}
+    assert answer.status != 500, answer.body
