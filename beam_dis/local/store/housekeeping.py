@@ -118,6 +118,8 @@ def _clear_tombstones(transaction: Transaction) -> bool:
 
 def _delete(transaction: Transaction, places: list[tuple[int, int, int, int]]) -> bool:
     """Delete batches and their places; whether there may be more."""
+    if not places:
+        return False
     connection = transaction.connection
     connection.executemany("DELETE FROM batch WHERE id = ?", [place[3:] for place in places])
     connection.executemany(
