@@ -34,7 +34,10 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
             raise Disconnected
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        chunks = [*chunks, chunk] if size <= limit else []
+        if size <= limit:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
         more = message.get("more_body", False)
     if size > limit:
         raise Refusal(4200, f"the body has {size} bytes, more than {limit}", status=413)
