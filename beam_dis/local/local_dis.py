@@ -112,6 +112,7 @@ class LocalDIS:
             stderr=self._complaints,
             env={**os.environ, **_key_variables(self._keys)},
             text=True,
+            start_new_session=True,  # Ctrl-C is its parent's to take, which may want to finish writing to it
         )
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line.startswith(_READY):

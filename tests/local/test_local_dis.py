@@ -133,6 +133,23 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path, program):
         assert gone(pid)
 
 
+def test_ctrl_c_is_its_parents_to_take():
+    program = """
+import os, signal, time, urllib.request
+from beam_dis.local import LocalDIS
+with LocalDIS() as dis:
+    try:
+        os.killpg(0, signal.SIGINT); time.sleep(5)
+    except KeyboardInterrupt:
+        time.sleep(0.5)
+        print(urllib.request.urlopen(dis.endpoint + "/v2/p/streams").status)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, start_new_session=True
+    )
+    assert ended.stdout == "200\n"
+
+
 def test_it_lives_on_when_the_thread_that_started_it_ends():
     program = """
 import threading, time, urllib.request
