@@ -18,7 +18,7 @@ help:  ## print this
 setup: $(READY)  ## make .venv with everything in it (the commands below do this by themselves)
 
 $(READY): pyproject.toml setup.py
-	@test -x $(PY) || { python=$$(.ci/find-python) && echo "making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV); }
+	@test -x $(PY) || { python=$$(.ci/find-python) && echo "making $(VENV) with $$($$python --version)" && { $$python -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }; }
 	@echo "installing beam-dis and its tools into $(VENV)"
 	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
@@ -32,14 +32,14 @@ unit: $(READY)  ## the tests that start no process: seconds
 test-all: $(READY)  ## the unit tests on the oldest and the newest Python that can be had
 	.ci/test-all 3.10 3.13
 
-lint: $(READY)
+lint: $(READY)  ## ruff: rules and format
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-types: $(READY)
+types: $(READY)  ## mypy, strict, on beam_dis
 	$(PY) -m mypy
 
-package: $(READY)
+package: $(READY)  ## build wheel and sdist, install the wheel into a fresh venv, use it
 	.ci/check-package $(PY)
 
 check: lint types test package  ## lint, types, make test, the docs' code blocks, the built wheel

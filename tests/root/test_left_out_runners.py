@@ -1,0 +1,68 @@
+"""Tests on a runner that isn't installed are left out loudly, and never where CI=true."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+TESTS = """
+import pytest
+
+@pytest.mark.prism
+def test_on_prism(prism_location):
+    assert prism_location == "/bin/sh"
+
+def test_anywhere():
+    pass
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs two tests, one of them on Prism, which is said to be at a place; the exit status and what was printed."""
+    (tmp_path / "test_two.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = prism\n")
+
+    def run(prism, ci):
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "conftest",
+            f"--rootdir={tmp_path}",
+            f"--prism_location={prism}",
+        ]
+        environment = {**os.environ, "CI": ci}
+        done = subprocess.run(
+            [*command, tmp_path], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_a_runner_that_is_installed_is_used(run, ci):
+    status, printed = run("/bin/sh", ci)
+    assert (status, "2 passed" in printed, "LEFT OUT" in printed) == (0, True, False)
+
+
+def test_a_missing_runner_is_reported_by_name(run):
+    status, printed = run("/nowhere", "")
+    assert (status, "1 passed, 1 deselected" in printed) == (0, True)
+    assert "LEFT OUT: 1 tests, prism is not installed (`make runners`)" in printed
+    assert "test_two.py::test_on_prism" in printed
+
+
+def test_a_missing_runner_fails_where_it_is_required(run):
+    status, printed = run("/nowhere", "true")
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert "CI=true, and no runner may be left out; run `make runners` first" in printed
