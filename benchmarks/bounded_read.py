@@ -12,6 +12,7 @@ import platform
 import statistics
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,7 +62,7 @@ def bare_loop(connection: DISConnection) -> int:
 
 
 class OfficialClientFn(beam.DoFn):
-    """What one writes without a connector: a partition in, its records out."""
+    """What one writes without a connector: a partition in, numbers, keys and bytes out."""
 
     def __init__(self, endpoint: str, project_id: str) -> None:
         self._endpoint, self._project_id = endpoint, project_id
@@ -76,7 +77,8 @@ class OfficialClientFn(beam.DoFn):
         question = ShowCursorRequest(stream_name=STREAM, partition_id=str(partition), cursor_type="TRIM_HORIZON")
         cursor = client.show_cursor(question).partition_cursor
         while (page := client.consume_records(ConsumeRecordsRequest(partition_cursor=cursor))).records:
-            yield from page.records
+            for record in page.records:
+                yield int(record.sequence_number), record.partition_key, b64decode(record.data)  # it hands out text
             cursor = page.next_partition_cursor
 
 
