@@ -1,12 +1,11 @@
 """What a pipeline couldn't read or write, and why.
 
 Law: plain values, no Beam; one shape for the source (records that don't decode) and the sink (elements that can't be
-written), so that one step behind the pipeline takes both. A RowCoder carries it; whoever yields it registers that.
+written), so that one step behind the pipeline takes both. A RowCoder carries it; whoever yields it registers that. Beam
+reads the annotations as they are, so they are types and not text: no ``from __future__ import annotations`` here, no ``|``.
 """
 
-from __future__ import annotations
-
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 
 class DeadLetter(NamedTuple):
@@ -21,9 +20,9 @@ class DeadLetter(NamedTuple):
 
     error: str
     code: str = ""
-    stream: str | None = None
-    partition_id: str | None = None
-    sequence_number: int | None = None
-    partition_key: str | None = None
-    data: bytes | None = None
+    stream: Optional[str] = None  # noqa: UP045 - Beam makes an untyped field of ``str | None``
+    partition_id: Optional[str] = None  # noqa: UP045
+    sequence_number: Optional[int] = None  # noqa: UP045
+    partition_key: Optional[str] = None  # noqa: UP045
+    data: Optional[bytes] = None  # noqa: UP045
     element: Any = None

@@ -1,12 +1,11 @@
 """What the sink says about each element: where it is now, or why it was left out.
 
-Law: pure, no Beam. ``origin`` is what carried the element (``.value``), and comes back beside the result.
+Law: pure, no Beam. ``origin`` is what carried the element (``.value``), and comes back beside the result. Beam reads the
+annotations as they are, so they are types and not text: no ``from __future__ import annotations`` here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DISError, ServiceError
@@ -23,7 +22,7 @@ class WrittenRecord(NamedTuple):
     stream: str
     partition_id: str
     sequence_number: int
-    partition_key: str | None
+    partition_key: Optional[str]  # noqa: UP045 - Beam makes an untyped field of ``str | None``
 
 
 class Result(NamedTuple):

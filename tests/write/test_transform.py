@@ -16,6 +16,7 @@ from apache_beam.transforms.window import (
     SlidingWindows,
     TimestampedValue,
 )
+from apache_beam.typehints import schemas
 
 from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
@@ -233,3 +234,9 @@ def test_the_global_window_is_kept(service, write):
         assert_that(result.written | beam.Map(placed) | beam.Map(lambda it: it[2]), equal_to([GlobalWindow()]))
 
     run(build)
+
+
+@pytest.mark.parametrize(("results", "untyped"), [(WrittenRecord, []), (DeadLetter, ["element"])])
+def test_results_have_types_in_beams_schema_and_are_not_pickled_field_by_field(results, untyped):
+    fields = schemas.named_tuple_to_schema(results).fields
+    assert [field.name for field in fields if field.type.WhichOneof("type_info") != "atomic_type"] == untyped
