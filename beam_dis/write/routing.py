@@ -51,9 +51,10 @@ class PartitionKey:
     def __call__(self, element: Any) -> str | None:
         """Compute and check it; EncodeError where it is something else."""
         key = self.value_of(element)
-        if key is None or isinstance(key, str):
+        if key is None or (isinstance(key, str) and (key.isascii() or _is_utf8(key))):
             return key
-        raise EncodeError(f"partition_key gave {key!r}, which is not a str: give a function that returns one, or None")
+        wrong = "UTF-8 can't hold" if isinstance(key, str) else "is not a str"
+        raise EncodeError(f"partition_key gave {key!r}, which {wrong}: give a function that returns text, or None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,15 @@ def require_fields(fields: Collection[str], **rules: Rule) -> None:
                 f"{argument}={given!r}: the elements have no such field; they have {', '.join(sorted(fields))}."
                 f" For a constant give {argument}=lambda _: {given!r}"
             )
+
+
+def _is_utf8(text: str) -> bool:
+    """Half of a surrogate pair is a str, but no text that can be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _encode_error(error: Exception) -> EncodeError:

@@ -77,6 +77,11 @@ def test_a_partition_key_is_text(key):
         record_of(data, partition_key=lambda _: key)(None)
 
 
+def test_a_partition_key_that_utf_8_cannot_hold_is_the_elements_fault_and_not_the_requests():
+    with pytest.raises(EncodeError, match=r"partition_key gave '\\ud800', which UTF-8 can't hold"):
+        record_of(data, partition_key=lambda _: "\ud800")(None)
+
+
 def test_whatever_a_user_s_function_raises_is_an_encode_error_that_says_so():
     with pytest.raises(EncodeError, match="ZeroDivisionError: division by zero"):
         record_of(data, partition_key=lambda element: 1 / element)(0)
