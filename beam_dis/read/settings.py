@@ -5,7 +5,7 @@ Law: plain values; everything that can be known to be wrong raises here, while t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from beam_dis.positions import (
     canonical_partition_id,
 )
 from beam_dis.read.expiry import POLICIES
-from beam_dis.wire.limits import APP_NAME
+from beam_dis.wire.limits import APP_NAME, STREAM_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class ReadSettings:
     watermark_lag: float
     dead_letters: bool
     on_expired: str
-    partitions: Iterable[int | str] | None
+    partitions: tuple[int | str, ...] | None
     poll_interval: float
     discovery_interval: float | None
     connection: DISConnection | None
@@ -58,8 +58,14 @@ class ReadSettings:
         return None if self.partitions is None else tuple(canonical_partition_id(p) for p in self.partitions)
 
     def _check_stream(self) -> None:
-        if not isinstance(self.stream, str) or not self.stream:
-            raise ConfigurationError(f"stream={self.stream!r} is not the name or the id of a stream")
+        if not isinstance(self.stream, str) or not STREAM_NAME.fullmatch(self.stream):
+            raise ConfigurationError(
+                f"stream={self.stream!r} is not the name or the id of a stream (1 to 64 of A-Z, a-z, 0-9, _ and -)"
+            )
+        if self.partitions is not None and not isinstance(self.partitions, tuple):
+            raise ConfigurationError(
+                f"partitions={self.partitions!r} is not a list: name one or more, such as partitions=[{self.partitions!r}]"
+            )
         if self.only == ():
             raise ConfigurationError("partitions=[] reads nothing: name some, or leave it out to read all")
 
@@ -107,6 +113,8 @@ class ReadSettings:
     def _check_rest(self) -> None:
         if self.on_expired not in POLICIES:
             raise ConfigurationError(f"on_expired={self.on_expired!r} is none of {', '.join(map(repr, POLICIES))}")
+        if not isinstance(self.dead_letters, bool):
+            raise ConfigurationError(f"dead_letters={self.dead_letters!r}: give True or False")
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):
             raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of what decode yields")
         if self.connection is not None and not isinstance(self.connection, DISConnection):

@@ -98,7 +98,7 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
             watermark_lag=watermark_lag,
             dead_letters=dead_letters,
             on_expired=on_expired,
-            partitions=None if partitions is None else tuple(partitions),
+            partitions=_listed(partitions),
             poll_interval=poll_interval,
             discovery_interval=discovery_interval,
             connection=connection,
@@ -114,6 +114,10 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
 
     def expand(self, pbegin: pvalue.PBegin) -> PCollection | ReadFromDISResult:
         """Stream | DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
+        if not isinstance(pbegin, pvalue.PBegin):
+            raise ConfigurationError(
+                f"{self.label} starts a pipeline and takes no input: write pipeline | ReadFromDIS(…), not behind {pbegin}"
+            )
         settings = self._settings
         connection = (settings.connection or DISConnection()).resolved(pbegin.pipeline.options.view_as(DISOptions))
         decode, element_type = decoder_for(settings.decode, lambda: _described(connection, settings.stream))
@@ -154,6 +158,12 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
         if self._error_handler is not None:
             self._error_handler.add_error_pcollection(dead)
         return ReadFromDISResult(records, dead) if self._settings.dead_letters else records
+
+
+def _listed(partitions: Any) -> Any:
+    """Any iterable once, as a tuple; what isn't one is left for the settings to name."""
+    is_list = isinstance(partitions, Iterable) and not isinstance(partitions, str)
+    return tuple(partitions) if is_list else partitions
 
 
 def _decode_page(step: DecodePageFn, element_type: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import apache_beam as beam
 import pytest
 
 from beam_dis import ReadFromDIS, StartingPosition, StoppingPosition
@@ -26,6 +27,9 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"timestamp_fn": "time_hour"}, "timestamp_fn='time_hour' is not a function"),
         ({"partitions": []}, "reads nothing"),
         ({"partitions": ["shard-1"]}, "partition 'shard-1' is neither a number"),
+        ({"partitions": 0}, r"partitions=0 is not a list.*\[0\]"),
+        ({"partitions": "shardId-0000000000"}, r"partitions='shardId-0000000000' is not a list"),
+        ({"dead_letters": "no"}, "dead_letters='no': give True or False"),
         ({"poll_interval": -1}, "poll_interval=-1"),
         ({"watermark_lag": "1s"}, "watermark_lag='1s'"),
         ({"discovery_interval": 0}, "discovery_interval=0"),
@@ -51,7 +55,7 @@ def test_a_wrong_argument_is_named(arguments: dict[str, Any], message: str) -> N
         ReadFromDIS("flights", **{"stop": STOP, **arguments})
 
 
-@pytest.mark.parametrize("stream", ["", None, 3])
+@pytest.mark.parametrize("stream", ["", None, 3, "my stream", "streams/flights"])
 def test_a_stream_is_a_name(stream: Any) -> None:
     with pytest.raises(ConfigurationError, match="is not the name or the id of a stream"):
         ReadFromDIS(stream, stop=STOP)
@@ -60,3 +64,9 @@ def test_a_stream_is_a_name(stream: Any) -> None:
 def test_everything_behind_the_stream_is_a_keyword() -> None:
     with pytest.raises(TypeError):
         ReadFromDIS("flights", StartingPosition.earliest())  # type: ignore[misc]
+
+
+def test_a_read_stands_at_the_beginning_of_a_pipeline() -> None:
+    elements = beam.Pipeline() | beam.Create(["flights"])
+    with pytest.raises(ConfigurationError, match="starts a pipeline"):
+        elements | ReadFromDIS("flights", stop=STOP)
