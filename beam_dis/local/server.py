@@ -22,7 +22,7 @@ from beam_dis.local.app import LocalApp
 from beam_dis.local.auth import Gate, Keys
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import House
-from beam_dis.local.clock import Clock
+from beam_dis.local.clock import Clock, resume
 from beam_dis.local.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.store import open_store
 from beam_dis.local.throughput import ThroughputLimits
@@ -59,6 +59,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
     clock = Clock()
     store = open_store(settings.data_dir, clock=clock)
     try:
+        resume(store, clock)
         listener = _listen(settings.host, settings.port)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
