@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SUMMARY = "run a durable local DIS"
 
 _VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
+_TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of one
 
 
 class KeysError(Exception):
@@ -39,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--access-key-file",
         type=Path,
         metavar="FILE",
-        help=f"a file with a section [basic] and in it ak and sk; else {' and '.join(_VARIABLES)} of the environment; "
-        "without either, requests need no signature",
+        help=f"a file with a section [basic] and in it ak and sk, auth_token, or all three; else "
+        f"{', '.join(_VARIABLES)}, {_TOKEN_VARIABLE} of the environment; without either, requests need no signature",
     )
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
@@ -72,27 +73,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_keys(file: Path | None, environ: Mapping[str, str]) -> Keys | None:
-    """The keys that requests are signed with; None where there are none. Raises KeysError."""
+    """What requests are signed with, or bear; None where there is nothing. Raises KeysError."""
     from beam_dis.local.auth import Keys
 
-    where, pair = _from_environment(environ) if file is None else _from_file(file)
-    if not any(pair):
-        return None
-    if not all(pair):
+    where, (access, secret, token) = _from_environment(environ) if file is None else _from_file(file)
+    if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
-    return Keys(access_key=pair[0], secret_key=pair[1])
+    return Keys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
 
 
-def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str]]:
-    access, secret = (environ.get(name, "") for name in _VARIABLES)
-    return " and ".join(_VARIABLES), (access, secret)
+def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str, str]]:
+    access, secret, token = (environ.get(name, "") for name in (*_VARIABLES, _TOKEN_VARIABLE))
+    return " and ".join(_VARIABLES), (access, secret, token)
 
 
-def _from_file(file: Path) -> tuple[str, tuple[str, str]]:
+def _from_file(file: Path) -> tuple[str, tuple[str, str, str]]:
     parser = ConfigParser(interpolation=None)
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
-        return str(file), (parser["basic"]["ak"], parser["basic"]["sk"])
+        basic = parser["basic"]
+        if "auth_token" in basic:
+            return str(file), (basic.get("ak", ""), basic.get("sk", ""), basic["auth_token"])
+        return str(file), (basic["ak"], basic["sk"], "")
     except (OSError, UnicodeDecodeError, Error, KeyError) as error:
         # the parser's own messages quote the line, which may hold a secret
         raise KeysError(f"{file}: needs a section [basic] and in it ak and sk ({type(error).__name__})") from None

@@ -129,12 +129,16 @@ def as_of(answer: Answer, now: float) -> int:
     It is the Date header, which knows whole seconds, less the time the answer took; ``now`` (seconds since 1970) stands
     in for a header that is missing.
     """
-    response = answer.response
+    answered = dated(answer.response)
+    return int(((now if answered is None else answered) - answer.response.seconds) * 1000)
+
+
+def dated(response: Response) -> float | None:
+    """The Date header in seconds since 1970; None where there is none that can be read."""
     try:
-        answered = parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        answered = now
-    return int((answered - response.seconds) * 1000)
+        return parsedate_to_datetime(response.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
 
 
 def _facts(code: str, text: str) -> Mapping[str, int]:
