@@ -22,8 +22,11 @@ _VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
 _TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of one
 
 
+_ADMIN_VARIABLE = "BEAM_DIS_ADMIN_TOKEN"
+
+
 class KeysError(Exception):
-    """The keys can't be read, or are half there."""
+    """The keys or the admin token can't be read, or are half there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"a file with a section [basic] and in it ak and sk, auth_token, or all three; else "
         f"{', '.join(_VARIABLES)}, {_TOKEN_VARIABLE} of the environment; without either, requests need no signature",
+    )
+    parser.add_argument(
+        "--admin",
+        action="store_true",
+        help=f"serve the routes under /admin, for faults and the like, to who bears the token in {_ADMIN_VARIABLE}",
+    )
+    parser.add_argument(
+        "--admin-token-file", type=Path, metavar="FILE", help=f"a file with the token; else {_ADMIN_VARIABLE}"
     )
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
@@ -64,7 +75,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         keys = read_keys(options.access_key_file, os.environ)
         settings = Settings(
-            data_dir=options.data, host=options.host, port=options.port, keys=keys, project=options.project
+            data_dir=options.data,
+            host=options.host,
+            port=options.port,
+            keys=keys,
+            project=options.project,
+            admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
         )
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
@@ -80,6 +96,18 @@ def read_keys(file: Path | None, environ: Mapping[str, str]) -> Keys | None:
     if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
     return Keys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
+
+
+def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
+    """The token of the admin routes. Raises KeysError where there is none, or none that a header can bear."""
+    try:
+        token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeysError(f"{file} can't be read ({type(error).__name__}): it should hold the admin token") from None
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        where = _ADMIN_VARIABLE if file is None else file
+        raise KeysError(f"--admin needs a token, printable characters without spaces: {where} has none")
+    return token
 
 
 def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str, str]]:

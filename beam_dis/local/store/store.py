@@ -73,8 +73,8 @@ class Store:
         """The stream of that name, else of that id, in a project."""
         return self._catalogue.stream(project, name, stream_id)
 
-    def streams(self, project: str) -> list[Stream]:
-        """The streams of a project, by name."""
+    def streams(self, project: str | None = None) -> list[Stream]:
+        """The streams of a project, by name; of all projects where none is named."""
         return self._catalogue.streams(project)
 
     def app(self, project: str, name: str) -> App | None:
