@@ -2,14 +2,16 @@
 
 Law: nulls and unknown fields are tolerated, numbers may come as text; all four spellings of an error body are read
 [§7; SDK: errorCode/message, errorCode/errorMsg, error_code/error_msg, code/message]. An error names the operation, what it
-was about and what to do. A 200 that isn't the JSON expected is an error that names the endpoint, never an empty result.
+was about and what to do. A 200 that isn't the JSON expected is an answer lost, whose error names the endpoint; it is never
+an empty result.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -96,6 +98,16 @@ def error_body(body: bytes) -> tuple[str, str]:
 def expired_timestamp(error: ServiceError) -> bool:
     """Whether a cursor was refused because its timestamp is older than the partition's oldest record (DIS.4300)."""
     return error.code == "DIS.4300" and _EXPIRED_TIMESTAMP.search(error.service_message) is not None
+
+
+def reading(kind: type[M], *, may_be_empty: bool = False) -> Callable[[Answer], M]:
+    """What makes a message of an answer."""
+    return partial(message_of, kind, may_be_empty=may_be_empty)
+
+
+def with_answer(read: Callable[[Answer], M]) -> Callable[[Answer], tuple[M, Answer]]:
+    """What makes a message of an answer, and hands on the answer too."""
+    return lambda answer: (read(answer), answer)
 
 
 def message_of(kind: type[M], answer: Answer, *, may_be_empty: bool = False) -> M:

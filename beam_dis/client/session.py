@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from beam_dis.client.answers import Answer, Asked, refusal
@@ -41,6 +41,9 @@ _SUBJECTS = {
 }
 
 
+T = TypeVar("T")
+
+
 class Session:
     """Asks one endpoint, on behalf of one project; thread-safe."""
 
@@ -69,19 +72,24 @@ class Session:
         keys = Keys(connection, metadata=metadata, monotonic=monotonic, sleep=sleep, random=random)
         self._signer = Signer(connection, keys, clock=clock)
 
+    def tell(self, operation: str, *, message: Any = None, retry_lost: bool = False, **names: str) -> None:
+        """Ask for an operation whose answer says no more than that it is done."""
+        self.ask(operation, lambda _: None, message=message, retry_lost=retry_lost, patient=True, **names)
+
     def ask(
         self,
         operation: str,
+        read: Callable[[Answer], T],
         *,
         message: Any = None,
         about: str = "",
         retry_lost: bool = False,
         patient: bool = True,
         **names: str,
-    ) -> Answer:
-        """The good answer to an operation of the routes' table.
+    ) -> T:
+        """What ``read`` makes of the good answer to an operation of the routes' table.
 
-        ``names`` fill its path and ``message`` is its body or query; ``about`` says in errors what it is about, where
+        An answer that it can't understand (TransportError) counts as lost. ``names`` fill its path and ``message`` is its body or query; ``about`` says in errors what it is about, where
         those don't. ``retry_lost``: repeat it although an attempt without an answer may have been carried out.
         ``patient``: wait and try again where the service is throttling. Raises the tree of ``beam_dis.errors``.
         """
@@ -93,10 +101,12 @@ class Session:
             raise EncodeError(f"{asked}: {error.object!r} is no text that UTF-8 can hold") from error
         retry = self._retry(repeatable=route.harmless or retry_lost, patient=patient)
         try:
-            return Answer(asked, retry.run(lambda seconds: self._attempt(asked, draft, seconds)))
+            return retry.run(
+                lambda seconds: self._understood(read(Answer(asked, self._attempt(asked, draft, seconds))))
+            )
         except _NOT_FOUND:
             if route.method == "DELETE" and retry.lost:
-                return Answer(asked, Response(204))  # the attempt whose answer was lost has done it
+                return read(Answer(asked, Response(204)))  # the attempt whose answer was lost has done it
             raise
 
     def close(self) -> None:
@@ -127,19 +137,19 @@ class Session:
         signed = self._signer.signed(draft)
         response = self._send(draft, signed.headers, seconds)
         if _good(response):
-            return self._heard(response)
+            return response
         error = refusal(asked, response)
         if isinstance(error, AuthenticationError) and self._signer.learns(signed, response):
             response = self._send(draft, self._signer.signed(draft).headers, seconds - response.seconds)
             if _good(response):
-                return self._heard(response)
+                return response
             error = refusal(asked, response)
         self._answered = self._answered or bool(error.code)
         raise error
 
-    def _heard(self, response: Response) -> Response:
+    def _understood(self, value: T) -> T:
         self._answered = True
-        return response
+        return value
 
     def _send(self, draft: SigningRequest, headers: dict[str, str], seconds: float) -> Response:
         return self._transport.send(
