@@ -163,6 +163,29 @@ def test_a_repeated_bundle_writes_everything_again(memory):
     assert sorted_by_attempt(service.logs["s"]) == [b"1", b"2", b"3", b"1", b"2", b"3", b"4"]
 
 
+def test_a_bundle_that_failed_elsewhere_leaves_no_results_to_the_next(memory):
+    service = memory.Service(limits=LIMITS)
+    writer = BundleWriter(plan_of(written=True), service, memory.sender(service))
+    writer.begin()
+    for element in [b"1", b"2", b"3"]:
+        list(writer.add(Carrier(element)))
+    writer.begin()
+    list(writer.add(Carrier(b"4")))
+    assert [result.origin for result in writer.finish()] == [Carrier(b"4")]
+
+
+def test_a_stream_that_was_missing_is_looked_for_again_in_the_next_bundle(memory):
+    service = memory.Service(limits=LIMITS)
+    plan = plan_of(stream=StreamOf(lambda _: "new"), dead_letters=True)
+    writer = BundleWriter(plan, service, memory.sender(service))
+    writer.begin()
+    assert [type(result.value) for result in writer.add(Carrier(b"1"))] == [DeadLetter]
+    service.logs["new"] = []
+    writer.begin()
+    assert [*writer.add(Carrier(b"2")), *writer.finish()] == []
+    assert [record.data for record in service.logs["new"]] == [b"2"]
+
+
 def sorted_by_attempt(log):
     data = [record.data for record in log]
     return sorted(data[:3]) + sorted(data[3:])
