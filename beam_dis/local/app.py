@@ -87,7 +87,7 @@ class LocalApp:
         except Refusal as refusal:
             return refused(refusal)
         except StoreUnavailable as unavailable:
-            _log.warning("%s: %s", route.operation, unavailable)
+            _log.debug("%s: %s", route.operation, unavailable)  # the store logs what ails it, once
             return refused(Refusal(5000, unavailable))
         except Disconnected:
             raise

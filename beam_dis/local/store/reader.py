@@ -7,6 +7,7 @@ reading, because the writer says so before it deletes. Blocking; called from any
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ from typing import NoReturn
 from beam_dis.local.store.blob import DamagedBlob, decode
 from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.database import open_reader
-from beam_dis.local.store.failures import StoreError, StoreUnavailable
+from beam_dis.local.store.failures import StoreError, StoreUnavailable, Trouble
 from beam_dis.local.store.values import Partition, Run, Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_id
 from beam_dis.wire.streams import EXPIRED
+
+_log = logging.getLogger(__name__)
 
 _PAGE = """
     SELECT place.first, place.count, batch.data FROM place LEFT JOIN batch ON batch.id = place.batch
@@ -40,6 +43,7 @@ class Readers:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._trouble = Trouble(_log, f"{path} is read again")
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -49,6 +53,7 @@ class Readers:
             yield connection
         except sqlite3.OperationalError as error:
             connection.close()
+            self._trouble.met(f"{self._path} can't be read: {error}")
             raise StoreUnavailable(f"{self._path} can't be read: {error}; try again") from error
         except sqlite3.DatabaseError as error:
             connection.close()
@@ -56,6 +61,7 @@ class Readers:
         except BaseException:
             connection.close()
             raise
+        self._trouble.over()
         self._give_back(connection)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from beam_dis.local.store.catalogue import Catalogue, Draft
 from beam_dis.local.store.database import open_writer
-from beam_dis.local.store.failures import StoreError, StoreUnavailable
+from beam_dis.local.store.failures import StoreError, StoreUnavailable, Trouble
 from beam_dis.local.store.rows import load, next_row, save
 from beam_dis.local.store.tails import Tails
 from beam_dis.wire.timestamps import milliseconds
@@ -83,6 +83,7 @@ class Session:
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._wal_bytes = 0
+        self._trouble = Trouble(_log, f"{path}: the WAL is copied into the file again")
         self._open()
 
     def run(self, work: Callable[[Transaction], T]) -> T:
@@ -97,7 +98,7 @@ class Session:
         except sqlite3.Error as error:
             self._give_up()
             raise StoreUnavailable(
-                f"{self._path}: nothing was stored: {error}; free some space, then try again"
+                f"{self._path}: nothing was stored: {error}; free some space or let it be written, then try again"
             ) from error
         except BaseException:
             self._give_up()
@@ -140,8 +141,9 @@ class Session:
                 return False
             busy, _, _ = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         except sqlite3.Error as error:
-            _log.warning("%s: the WAL was not copied into the file: %s", self._path, error)
+            self._trouble.met(f"{self._path}: the WAL was not copied into the file: {error}")
             return False
+        self._trouble.over()
         if not busy:
             self._wal_bytes = 0
         return not busy

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from beam_dis.local.store.catalogue import Catalogue
-from beam_dis.local.store.failures import StoreUnavailable
+from beam_dis.local.store.failures import StoreUnavailable, Trouble
 from beam_dis.local.store.housekeeping import Round
 from beam_dis.local.store.inbox import Inbox, Request
 from beam_dis.local.store.session import Session, Transaction
@@ -42,6 +42,7 @@ class Writer:
         self._next_round = time.monotonic() + (interval or 0)
         self._next_slice = 0.0
         self._pressed = False
+        self._trouble = Trouble(_log, "changes are stored again")
         self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
         self._thread.start()
 
@@ -86,8 +87,9 @@ class Writer:
     def _commit(self, group: list[Request]) -> None:
         try:
             outcomes = self._session.run(lambda transaction: [_attempt(request, transaction) for request in group])
+            self._trouble.over()
         except StoreUnavailable as error:
-            _log.warning("%s", error)
+            self._trouble.met(error)
             outcomes = [(request.future, None, error) for request in group]
         except Exception as error:  # noqa: BLE001 - logged; the thread outlives a fault of the program
             _log.exception("a group of %d changes failed", len(group))
@@ -115,7 +117,7 @@ class Writer:
             if not self._session.run(work.slice):
                 self._end_round(None)
         except StoreUnavailable as error:
-            _log.warning("housekeeping: %s", error)
+            self._trouble.met(error)
             self._end_round(error)
         except Exception as error:  # noqa: BLE001 - as above
             _log.exception("housekeeping failed")
