@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from beam_dis.local.answer_budget import AnswerBudget
 from beam_dis.local.store import App, Partition, Store, Stream
 from beam_dis.local.throughput import ThroughputLimits
 from beam_dis.wire.error_codes import Refusal
@@ -26,7 +27,7 @@ T = TypeVar("T")
 class House:
     """What all calls share. ``clock`` gives epoch seconds; ``spread`` counts on, for records that name no place.
 
-    ``limits`` are those of throughput; None where only sizes are limited.
+    ``limits`` are those of throughput; None where only sizes are limited. ``answers`` is the room for them.
     """
 
     store: Store
@@ -34,6 +35,7 @@ class House:
     spread: Callable[[], int]
     readers: Executor
     limits: ThroughputLimits | None = None
+    answers: AnswerBudget = field(default_factory=AnswerBudget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+MAX_DETAIL_CHARS = 1000
+
 
 class Remedy(Enum):
     """What a client does about an answer."""
@@ -140,7 +142,8 @@ def record_remedy(code: str) -> Remedy:
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the protocol, not a fault of the program
     """A request, or one record of it, that is refused with a code of the table.
 
-    ``details`` are shown in brackets behind the text, as the service does: ``Stream does not exist. [name][project]``.
+    ``details`` are shown in brackets behind the text, as the service does: ``Stream does not exist. [name][project]``; of
+    each no more than MAX_DETAIL_CHARS, for it may be what the client sent.
     ``status`` differs from the table's only for what HTTP itself refuses (413).
     """
 
@@ -148,6 +151,6 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the protocol
         row = ERROR_CODES[f"DIS.{number}"]
         self.code = row.code
         self.status = row.status if status is None else status
-        suffix = "".join(f"[{detail}]" for detail in details)
+        suffix = "".join(f"[{str(detail)[:MAX_DETAIL_CHARS]}]" for detail in details)
         self.message = f"{row.text} {suffix}" if suffix else row.text
         super().__init__(f"{self.code}: {self.message}")

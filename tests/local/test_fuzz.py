@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beam_dis.local import LocalDIS
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.routes import ROUTES
 
@@ -60,3 +63,36 @@ def test_whatever_is_asked_is_answered_from_the_tables(app, asked):
     code = answer.body["errorCode"]
     assert (answer.status, code) in {(row.status, row.code) for row in ERROR_CODES.values()} | {(404, "APIG.0101")}
     assert answer.status != 500, answer.body
+
+
+PHASES = "--phases=examples,coverage,fuzzing,stateful"
+UNTRUE = "--exclude-checks=positive_data_acceptance"
+"""Not a check for us: the service says 400, not 404, of a stream that isn't there."""
+
+
+def schemathesis(endpoint: str, folder, *options: str) -> tuple[int, str]:
+    """Every route by the document that the server shows: exit status, report."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{endpoint}/openapi.json", PHASES, UNTRUE, *options]
+    done = subprocess.run(
+        [*command, "--generation-database=none", "--continue-on-failure"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "options",
+    [["--max-examples=15", "--seed=1"], pytest.param(["--max-examples=300"], marks=pytest.mark.long)],
+    ids=["short", "long"],
+)
+@pytest.mark.timeout(1200)
+def test_every_route_answers_as_its_own_document_says(tmp_path, capsys, options):
+    """What the document allows and what it doesn't, at the edges and at random, alone and in a row."""
+    with LocalDIS() as dis:
+        status, report = schemathesis(dis.endpoint, tmp_path, *options)
+    assert status == 0, report
+    assert capsys.readouterr().err == ""

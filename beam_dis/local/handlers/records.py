@@ -32,12 +32,17 @@ from beam_dis.wire.records import (
 MAX_FETCH_BYTES = 10 * MIB
 """More than this isn't put into one page, however much is asked for (ours: no limit is documented)."""
 
+MAX_RECORDS = 10_000
+"""More than this aren't taken in one request (ours: no limit is documented, and no client sends more) [SDK Agent]."""
+
 
 async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResult:
     """Store records; what became of each, in order."""
     records = request.records
     if not records:
         raise Refusal(4202)
+    if len(records) > MAX_RECORDS:
+        raise Refusal(4200, f"{len(records)} records are more than the {MAX_RECORDS} of a request", status=413)
     size = _size(records)
     if not (request.stream_name or request.stream_id):
         raise Refusal(4200, "stream_name is missing")
@@ -67,7 +72,7 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
         call.house.limits.check_read(place.stream, place.partition.number)
     if place.start == place.partition.next:
         return encode(GetRecordsResult([], fresh_cursor(place.stream, place.partition.number, place.start, now)))
-    return await call.blocking(_page, call.house, place, min(limit, MAX_FETCH_BYTES), now)
+    return await call.blocking(_page, call.house, place, min(limit, MAX_FETCH_BYTES, call.house.answers.page_bytes()), now)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:

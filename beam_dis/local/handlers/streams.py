@@ -41,8 +41,8 @@ async def delete_stream(call: Call, _: None) -> None:
 async def describe_stream(call: Call, request: wire.DescribeStreamQuery) -> wire.StreamDescription:
     """A stream and a page of its partitions, by number."""
     limit = within(request.limit_partitions, range(1, 1001), 100, "limit_partitions")
-    behind = request.start_partitionId or request.start_partition_id
-    first = 0 if behind is None else partition_number(behind) + 1
+    behind = [partition_number(given) for given in (request.start_partitionId, request.start_partition_id) if given]
+    first = behind[0] + 1 if behind else 0
     stream = call.stream(call.names["stream_name"], request.stream_id)
     page = [partition_described(partition) for partition in stream.partitions[first : first + limit]]
     return described(stream, page, has_more=first + limit < len(stream.partitions))
