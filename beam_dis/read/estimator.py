@@ -1,0 +1,41 @@
+"""The watermark estimator of the source, with a coder of its own.
+
+Law: what is set never goes back; the state is a timestamp, written as version and microseconds, never pickled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apache_beam import coders
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.transforms.core import WatermarkEstimatorProvider
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
+
+from beam_dis.read.state_coders import WatermarkStateCoder
+
+
+class ForwardWatermark(ManualWatermarkEstimator):
+    """A watermark that is told, and ignores what would take it back."""
+
+    def set_watermark(self, timestamp: Timestamp) -> None:
+        """Move on to a time."""
+        current = self.current_watermark()
+        if current is None or timestamp > current:
+            super().set_watermark(timestamp)
+
+
+class ForwardWatermarkProvider(WatermarkEstimatorProvider):
+    """Starts at the beginning of time: a partition's first page says where it is."""
+
+    def initial_estimator_state(self, element: Any, restriction: Any) -> Timestamp:
+        """The beginning of time."""
+        return MIN_TIMESTAMP
+
+    def create_watermark_estimator(self, estimator_state: Timestamp) -> ForwardWatermark:
+        """One that goes on from a state."""
+        return ForwardWatermark(estimator_state)
+
+    def estimator_state_coder(self) -> coders.Coder:
+        """Our own, versioned."""
+        return WatermarkStateCoder()
