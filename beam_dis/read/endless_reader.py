@@ -72,7 +72,9 @@ class Turn:
         except (OutOfRangeError, PartitionExpiredError) as error:
             return self._expired(error)
         except (ThrottledError, TransportError, ServerError) as error:
-            return self._wait_out(error)
+            source.count("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
+            self.failed = error
+            return None
         if not page.records:
             source.count("empty_polls", 1)
             self.pause, self.idle_at = source.poll_interval, page.as_of
@@ -86,14 +88,11 @@ class Turn:
         self.place = self.place._replace(sequence_number=records[-1].sequence_number + 1)
         return records
 
-    def _wait_out(self, error: Exception) -> None:
-        self._source.count("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
-        self.failed = error
-
     def _expired(self, error: OutOfRangeError | PartitionExpiredError) -> Page | None:
         held = self._source.partition(self.place)
         if held is None or not held.readable:
-            return self._gone(held, error)
+            self._gone(held, error)
+            return None
         target = resume_at(self._source.on_expired, self.place, error, stop=None, partition=lambda: held)
         if self._claims.try_claim(target - 1):
             self._source.count("expired_records", target - self.place.sequence_number)

@@ -8,21 +8,33 @@ from __future__ import annotations
 from typing import Any
 
 from apache_beam import coders
-from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.io.iobase import WatermarkEstimator
 from apache_beam.transforms.core import WatermarkEstimatorProvider
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from beam_dis.read.state_coders import WatermarkStateCoder
 
 
-class ForwardWatermark(ManualWatermarkEstimator):
+class ForwardWatermark(WatermarkEstimator):
     """A watermark that is told, and ignores what would take it back."""
+
+    def __init__(self, watermark: Timestamp) -> None:
+        self._watermark = watermark
 
     def set_watermark(self, timestamp: Timestamp) -> None:
         """Move on to a time."""
-        current = self.current_watermark()
-        if current is None or timestamp > current:
-            super().set_watermark(timestamp)
+        self._watermark = max(self._watermark, timestamp)
+
+    def current_watermark(self) -> Timestamp:
+        """The time up to which everything was handed out."""
+        return self._watermark
+
+    def get_estimator_state(self) -> Timestamp:
+        """What the next call goes on from."""
+        return self._watermark
+
+    def observe_timestamp(self, timestamp: Timestamp) -> None:
+        """Elements say nothing; whoever reads them does."""
 
 
 class ForwardWatermarkProvider(WatermarkEstimatorProvider):

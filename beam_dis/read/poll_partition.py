@@ -101,7 +101,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         """A new budget."""
         self._bundle_ends = self._clock() + BUNDLE_SECONDS
 
-    @beam.DoFn.unbounded_per_element()
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
         self,
         element: StreamPartition,

@@ -56,7 +56,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
     def truncate(self, element: str, restriction: KnownPartitions) -> None:
         """A drain ends the watch."""
 
-    @beam.DoFn.unbounded_per_element()
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
         self,
         element: str,
