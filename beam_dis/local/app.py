@@ -24,6 +24,7 @@ from beam_dis.local.auth import Gate
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import Call, House
 from beam_dis.local.handlers import HANDLERS
+from beam_dis.local.openapi import document_json
 from beam_dis.local.reply import Reply, answer, refuse, refused
 from beam_dis.local.request_body import Disconnected, declared_length, read_body
 from beam_dis.local.store import StoreUnavailable
@@ -47,9 +48,12 @@ class LocalApp:
         self._second, self._date = -1, b""
         self._rest = Starlette(
             routes=[
-                Path(path, _Operation(self, route), methods=[route.method])
-                for route in ROUTES.values()
-                for path in (route.path, f"{route.path}/")
+                *(
+                    Path(path, _Operation(self, route), methods=[route.method])
+                    for route in ROUTES.values()
+                    for path in (route.path, f"{route.path}/")
+                ),
+                Path("/openapi.json", self._openapi, methods=["GET"]),
             ],
             exception_handlers={HTTPException: self._no_route},
         )
@@ -92,11 +96,18 @@ class LocalApp:
             _log.exception("%s failed", route.operation)
             return refused(Refusal(5000))
 
+    async def _openapi(self, _request: Request) -> Response:
+        return self._response(Reply(200, document_json()))
+
     async def _no_route(self, request: Request, error: Exception) -> Response:
         found = error if isinstance(error, HTTPException) else HTTPException(500)
-        reply = refuse(found.status_code, _NO_ROUTE, f"There is no {request.method} {request.url.path} here.")
+        path = request.scope["path"]  # request.url would parse what a client calls its host
+        reply = refuse(found.status_code, _NO_ROUTE, f"There is no {request.method} {path} here.")
+        return self._response(reply, found.headers)
+
+    def _response(self, reply: Reply, more: Mapping[str, str] | None = None) -> Response:
         headers = {name.decode(): value.decode() for name, value in reply.headers(self._date_header())}
-        return Response(reply.body, reply.status, {**headers, **(found.headers or {})})
+        return Response(reply.body, reply.status, {**headers, **(more or {})})
 
     def _date_header(self) -> bytes:
         second = int(self._house.clock())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from beam_dis.local.store import App, Partition, Store, Stream
+from beam_dis.local.throughput import ThroughputLimits
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_id, partition_number
 from beam_dis.wire.streams import EXPIRED
@@ -23,12 +24,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What all calls share. ``clock`` gives epoch seconds; ``spread`` counts on, for records that name no place."""
+    """What all calls share. ``clock`` gives epoch seconds; ``spread`` counts on, for records that name no place.
+
+    ``limits`` are those of throughput; None where only sizes are limited.
+    """
 
     store: Store
     clock: Callable[[], float]
     spread: Callable[[], int]
     readers: Executor
+    limits: ThroughputLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from beam_dis.local.call import House
 from beam_dis.local.clock import Clock
 from beam_dis.local.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.store import open_store
+from beam_dis.local.throughput import ThroughputLimits
 
 DRAIN_SECONDS = 10
 READERS = 4
@@ -36,13 +37,17 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a server needs to know. Port 0 takes any free one; without ``keys`` everybody is let in."""
+    """What a server needs to know. Port 0 takes any free one; without ``keys`` everybody is let in.
+
+    ``real_limits`` adds the service's limits of throughput to those of sizes, which always hold.
+    """
 
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 7700
     keys: Keys | None = None
     project: str | None = None
+    real_limits: bool = False
 
 
 def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable[[uvicorn.Server], None]) -> None:
@@ -56,7 +61,8 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
     try:
         listener = _listen(settings.host, settings.port)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
-            house = House(store, clock, itertools.count().__next__, readers)
+            limits = ThroughputLimits(clock) if settings.real_limits else None
+            house = House(store, clock, itertools.count().__next__, readers, limits)
             app = LocalApp(house, Gate(settings.keys, settings.project, clock), BodyBudget())
             server = _Server(app, lambda: ready(_endpoint(listener)))
             started(server)

@@ -2,8 +2,10 @@
 
 Law: callers name a place by its sequence number; cursors stay in here. A cursor is kept with the place behind the page it
 came with, is used once, and is opened anew where there is none, where it is older than 270 s (the service keeps them for
-300), or where the service refuses it. A place the service doesn't hold raises OutOfRangeError or PartitionExpiredError.
-Thread-safe; one per connection and process, since runners move partitions between DoFn instances.
+300), or where the service refuses it. After a refusal the stream is looked at before it is opened again, because it may
+be another one, made anew under the same name: that raises StreamNotFoundError. A place the service doesn't hold raises
+OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since runners move partitions
+between DoFn instances.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from beam_dis.errors import CursorRefusedError
+from beam_dis.errors import CursorRefusedError, StreamNotFoundError
 from beam_dis.service import Page, StreamService
 
 CURSOR_SECONDS = 270.0
@@ -51,6 +53,7 @@ class Poller:
         self._page_bytes = page_bytes
         self._clock = clock
         self._cursors: OrderedDict[Place, _Kept] = OrderedDict()
+        self._doubted: set[str] = set()
         self._lock = threading.Lock()
         self.refreshes = 0
 
@@ -61,12 +64,27 @@ class Poller:
             page = self._service.read(kept or self._opened(place), max_bytes=self._page_bytes)
         except CursorRefusedError:
             self.refreshes += 1
+            self._doubted.add(place.stream_id)
             page = self._service.read(self._opened(place), max_bytes=self._page_bytes)
+        except StreamNotFoundError:
+            self._doubted.add(place.stream_id)  # for whoever comes next, since errors in the background are forgotten
+            raise
         self._keep(place.after(page), page.cursor)
         return page
 
     def _opened(self, place: Place) -> Any:
+        if place.stream_id in self._doubted:
+            self._check_same(place)
+            self._doubted.discard(place.stream_id)
         return self._service.open(place.stream, place.partition_id, place.sequence_number)
+
+    def _check_same(self, place: Place) -> None:
+        found = self._service.describe(place.stream).stream_id
+        if found != place.stream_id:
+            raise StreamNotFoundError(
+                f"stream {place.stream!r} was deleted and made anew while it was read: its id was {place.stream_id!r}, now "
+                f"{found!r}. Start over, from a position of the new stream"
+            )
 
     def _taken(self, place: Place) -> Any | None:
         with self._lock:

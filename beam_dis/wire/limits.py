@@ -6,6 +6,7 @@ Law: one place; client, sink and local DIS read them here. Bytes count record da
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 MIB = 1024 * 1024
 
@@ -16,6 +17,24 @@ MAX_REQUEST_BYTES = {"COMMON": MIB, "ADVANCED": 5 * MIB}
 
 MAX_REQUEST_RECORDS = 1000
 """No server limit is documented; the official clients send at most this many [SDK batch.count]."""
+
+
+class PartitionThroughput(NamedTuple):
+    """What one partition takes and gives in a second; bytes count data, without keys."""
+
+    write_bytes: int
+    write_records: int
+    read_bytes: int
+
+
+THROUGHPUT = {
+    "COMMON": PartitionThroughput(MIB, 1000, 2 * MIB),
+    "ADVANCED": PartitionThroughput(5 * MIB, 2000, 10 * MIB),
+}
+"""By stream type [FAQ dis_faq_0002]."""
+
+SCALING_SECONDS = 3600
+"""So long after a scaling a stream isn't scaled again [API, changing the number of partitions]."""
 
 DEFAULT_FETCH_BYTES = 2 * MIB
 CURSOR_SECONDS = 300

@@ -20,6 +20,7 @@ from beam_dis.local.auth import Gate, Keys
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import House
 from beam_dis.local.store import Store, open_store
+from beam_dis.local.throughput import ThroughputLimits
 
 
 class Asked(NamedTuple):
@@ -117,15 +118,25 @@ class InProcess:
 
 @pytest.fixture
 def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
-    """Makes the application over the test's store: ``in_process(clock=…, keys=…, project=…)``; once more is a restart."""
+    """Makes the application over the test's store: ``in_process(clock=…, keys=…, project=…)``; once more is a restart.
+
+    ``limits`` are the service's limits of throughput, too.
+    """
     stores = ExitStack()
 
-    def make(clock: Callable[[], float] = time.time, keys: Keys | None = None, project: str | None = None) -> InProcess:
+    def make(
+        clock: Callable[[], float] = time.time,
+        keys: Keys | None = None,
+        project: str | None = None,
+        *,
+        limits: bool = False,
+    ) -> InProcess:
         stores.close()
         store = open_store(tmp_path / "data", clock=clock)
         stores.callback(store.close)
         readers = stores.enter_context(ThreadPoolExecutor(1))
-        house = House(store, clock, itertools.count().__next__, readers)
+        throughput = ThroughputLimits(clock) if limits else None
+        house = House(store, clock, itertools.count().__next__, readers, throughput)
         return InProcess(LocalApp(house, Gate(keys, project, clock), BodyBudget()), store)
 
     with stores:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beam_dis.errors import CursorRefusedError, OutOfRangeError, PartitionExpiredError
+from beam_dis.errors import CursorRefusedError, OutOfRangeError, PartitionExpiredError, ServiceError
 from beam_dis.service import (
     OutgoingRecord,
     Page,
@@ -36,6 +36,8 @@ class FakeService:
         self.commits: list[tuple[str, str, str, int]] = []
         self.checkpoints: dict[str, int] = {}
         self.generation = 0
+        self.stream_id = "id"
+        self.refusal: type[ServiceError] = CursorRefusedError
 
     def record(self, number: int) -> PageRecord:
         return PageRecord(number, b"%d" % number, 1000 + number // 3)
@@ -43,10 +45,15 @@ class FakeService:
     def forget_cursors(self) -> None:
         self.generation += 1
 
+    def make_anew(self, refusal: type[ServiceError]) -> None:
+        self.forget_cursors()
+        self.refusal = refusal
+        self.stream_id = "another id"
+
     def describe(self, stream: str) -> StreamDescription:
         partition = PartitionDescription(ZERO, self.earliest, self.next, readable=not self.expired)
         limits = WriteLimits(1000, 2**20, 2**20)
-        return StreamDescription(stream, "id", "BLOB", None, ",", (partition,), limits, 5000)
+        return StreamDescription(stream, self.stream_id, "BLOB", None, ",", (partition,), limits, 5000)
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
         return max(self.earliest, min(self.next, (timestamp - 1000) * 3))
@@ -62,7 +69,7 @@ class FakeService:
     def read(self, cursor: Any, *, max_bytes: int | None = None) -> Page:
         generation, start = cursor
         if generation != self.generation or start < self.earliest:
-            raise CursorRefusedError("Expired partition cursor.", code="DIS.4225", status=400)
+            raise self.refusal("Expired partition cursor.", code="DIS.4225", status=400)
         self.reads.append(start)
         stop = min(start + self.page_records, self.next)
         return Page([self.record(n) for n in range(start, stop)], (generation, stop), 5000)

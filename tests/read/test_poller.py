@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 
-from beam_dis.errors import CursorRefusedError, OutOfRangeError
+from beam_dis.errors import CursorRefusedError, DISError, OutOfRangeError, StreamNotFoundError
 from beam_dis.read.poller import Place, Poller
 
 START = Place("flights", "id", "shardId-0000000000", 0)
@@ -75,3 +76,25 @@ def test_the_same_numbers_of_a_stream_made_anew_are_another_place(fake_service: 
     place = START.after(poller.read(START))
     poller.read(place._replace(stream_id="made anew"))
     assert service.opened == [0, 10]
+
+
+@pytest.mark.parametrize("refusal", [CursorRefusedError, StreamNotFoundError])
+def test_a_stream_made_anew_is_told_and_never_read_for_the_old_one(fake_service: Any, refusal: Any) -> None:
+    service = fake_service()
+    poller = Poller(service)
+    place = START.after(poller.read(START))
+    service.make_anew(refusal)
+    with contextlib.suppress(DISError):
+        poller.read(place)  # in the background, where errors are forgotten
+    with pytest.raises(StreamNotFoundError, match="made anew while it was read: its id was 'id', now 'another id'"):
+        poller.read(place)
+
+
+def test_a_new_cursor_is_opened_unasked_once_the_stream_was_seen_to_be_the_same(fake_service: Any) -> None:
+    service = fake_service()
+    poller = Poller(service)
+    place = START.after(poller.read(START))
+    service.forget_cursors()
+    poller.read(place)
+    service.describe = None
+    assert len(poller.read(START).records) == 10

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beam_dis.local.call import Call, durable, readable_partition
-from beam_dis.local.cursor_positions import fresh_cursor, resolve, standing
+from beam_dis.local.call import Call, House, durable, readable_partition
+from beam_dis.local.cursor_positions import Standing, fresh_cursor, resolve, standing
 from beam_dis.local.routing import Routed, Routes, closed
-from beam_dis.local.store import Store, Stream
+from beam_dis.local.store import Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DEFAULT_FETCH_BYTES, MAX_REQUEST_BYTES, MIB
 from beam_dis.wire.messages import encode
@@ -46,6 +46,8 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
         limit = MAX_REQUEST_BYTES[stream.stream_type]
         raise Refusal(4200, f"the records hold {size} bytes, more than the {limit} of a request", status=413)
     routed = Routes(stream, call.house.spread).route(records)
+    if call.house.limits is not None:
+        routed = call.house.limits.admit(stream, routed)
     if not routed.datas:
         return _put_result(stream, routed, [])
     numbers = await durable(call.store.append_columns(stream, routed.partitions, routed.keys, routed.datas))
@@ -61,11 +63,11 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
         raise Refusal(4200, f"limit {request.limit} is not within 1 to 10000")
     now = call.now_ms()
     place = standing(call, request.partition_cursor, now)
+    if call.house.limits is not None:
+        call.house.limits.check_read(place.stream, place.partition.number)
     if place.start == place.partition.next:
         return encode(GetRecordsResult([], fresh_cursor(place.stream, place.partition.number, place.start, now)))
-    return await call.blocking(
-        _page, call.store, place.stream, place.partition.number, place.start, min(limit, MAX_FETCH_BYTES), now
-    )
+    return await call.blocking(_page, call.house, place, min(limit, MAX_FETCH_BYTES), now)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
@@ -106,8 +108,11 @@ def _refused(refusal: Refusal) -> PutRecordsResultEntry:
     return PutRecordsResultEntry(error_code=refusal.code, error_message=refusal.message)
 
 
-def _page(store: Store, stream: Stream, number: int, start: int, max_bytes: int, now: int) -> bytes:
-    runs = store.read_runs(stream, number, start, max_bytes)
+def _page(house: House, place: Standing, max_bytes: int, now: int) -> bytes:
+    stream, number, start = place.stream, place.partition.number, place.start
+    runs = house.store.read_runs(stream, number, start, max_bytes)
+    if house.limits is not None:
+        house.limits.count_read(stream, number, sum(len(data) for run in runs for data in run.datas))
     if runs and runs[0].first != start:
         raise Refusal(4226)
     records = [

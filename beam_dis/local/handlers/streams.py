@@ -56,6 +56,8 @@ async def update_partition_count(
     if target < 1:
         raise Refusal(4200, f"target_partition_count {target} is not above 0")
     stream = call.stream(call.names["stream_name"])
+    if call.house.limits is not None and target != stream.active_count:
+        call.house.limits.check_scaling(stream)
     before, after = await durable(call.store.scale(stream, target))
     return wire.UpdatePartitionCountResult(stream.name, before, after)
 

@@ -1,0 +1,201 @@
+"""What a local DIS can be asked, as an OpenAPI 3.1 document made from the tables.
+
+Law: pure. Operations, paths and statuses come from the route table, fields from the messages, summaries from the handlers,
+error codes from their table; what is written here is only what those can't say: which values a field of a request takes. A
+fuzzer holds that against the server.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from http import HTTPStatus
+from inspect import cleandoc
+from typing import Any
+
+import msgspec
+
+from beam_dis.local.handlers import HANDLERS
+from beam_dis.local.reply import ErrorBody
+from beam_dis.version import __version__
+from beam_dis.wire import apps, checkpoints, records, streams
+from beam_dis.wire.error_codes import ERROR_CODES
+from beam_dis.wire.limits import APP_NAME, MAX_METADATA_CHARS, MAX_TAGS, RETENTION_HOURS, STREAM_NAME
+from beam_dis.wire.messages import Query, encode
+from beam_dis.wire.routes import ROUTES, Route
+
+Schema = dict[str, Any]
+
+_REF = "#/components/schemas/{name}"
+_PLACEHOLDER = re.compile(r"{(\w+)}")
+
+_STREAM: Schema = {"pattern": f"^{STREAM_NAME.pattern}$"}
+_APP: Schema = {"pattern": f"^{APP_NAME.pattern}$"}
+_PARTITION: Schema = {"pattern": "^(shardId-)?[0-9]{1,10}$"}
+
+_RULES: dict[str, Schema] = {
+    "action_type": {"enum": ["putRecords", "getRecords"]},
+    "app_name": _APP,
+    "checkpoint_type": {"enum": [checkpoints.LAST_READ]},
+    "compression_format": {"enum": list(streams.COMPRESSION_FORMATS)},
+    "cursor-type": {"enum": list(records.CURSOR_TYPES)},
+    "data_duration": {"minimum": RETENTION_HOURS[0], "maximum": RETENTION_HOURS[-1]},
+    "data_type": {"enum": list(streams.DATA_TYPES)},
+    "effect": {"enum": ["accept"]},
+    "max_fetch_bytes": {"minimum": 1},
+    "metadata": {"maxLength": MAX_METADATA_CHARS},
+    "partition-id": _PARTITION,
+    "partition_count": {"minimum": 1},
+    "partition_id": _PARTITION,
+    "project_id": {"pattern": "^[^/]+$"},
+    "sequence_number": {"pattern": "^[0-9]{1,19}$"},
+    "start_partition_id": _PARTITION,
+    "start_partitionId": _PARTITION,
+    "starting-sequence-number": {"pattern": "^-?[0-9]{1,19}$"},
+    "stream-name": _STREAM,
+    "stream_name": _STREAM,
+    "stream_type": {"enum": list(streams.STREAM_TYPES)},
+    "tags": {"maxItems": MAX_TAGS},
+    "target_partition_count": {"minimum": 1},
+}
+"""Which values a field of a request takes, by its name."""
+
+_MESSAGES: dict[str, type[msgspec.Struct]] = {
+    name: kind
+    for module in (apps, checkpoints, records, streams)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
+} | {"ErrorBody": ErrorBody}
+
+_LIMITS = {
+    "list_streams": 100,
+    "describe_stream": 1000,
+    "list_apps": 100,
+    "consumer_state": 1000,
+    "get_records": 10_000,
+}
+"""How many a page may be asked for at most."""
+
+_OF_HTTP = {408: "The request did not come in time.", 413: "The body is too large.", 431: "The headers are too large."}
+
+_SECURITY: dict[str, Schema] = {
+    "signature": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "SDK-HMAC-SHA256 …"},
+    "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "A token, where one is set."},
+}
+
+
+@cache
+def document_json() -> bytes:
+    """The document as it is served."""
+    return encode(document())
+
+
+def document() -> dict[str, Any]:
+    """The document as JSON values."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Data Ingestion Service: a local DIS", "version": __version__},
+        "security": [{}, *({name: []} for name in _SECURITY)],
+        "paths": _paths(),
+        "components": {
+            "schemas": {
+                name: _schema(name, schema)
+                for name, schema in _components().items()
+                if not issubclass(_MESSAGES[name], Query)
+            },
+            "responses": {str(status): _error(text) for status, text in _error_statuses().items()},
+            "securitySchemes": _SECURITY,
+        },
+    }
+
+
+def _paths() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for route in ROUTES.values():
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return paths
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    names = _PLACEHOLDER.findall(route.path)
+    found: dict[str, Any] = {
+        "operationId": route.operation,
+        "tags": [route.group],
+        "summary": cleandoc(HANDLERS[route.operation].__doc__ or ""),
+        "parameters": [_parameter(name, "path", {"type": "string"}, required=True) for name in names],
+        "responses": _responses(route),
+    }
+    if route.request is None:
+        return found
+    if issubclass(route.request, Query):
+        found["parameters"] += _query(route)
+    else:
+        found["requestBody"] = {"required": True, "content": _json({"$ref": _REF.format(name=route.request.__name__)})}
+    return found
+
+
+def _query(route: Route) -> list[dict[str, Any]]:
+    schema = _components()[route.request.__name__]  # type: ignore[union-attr]
+    found = []
+    for name, described in schema["properties"].items():
+        kind = _without_null(described)
+        if name in ("limit", "limit_partitions"):
+            kind |= {"minimum": 1, "maximum": _LIMITS[route.operation]}
+        found.append(_parameter(name, "query", kind, required=name in schema["required"]))
+    return found
+
+
+def _parameter(name: str, place: str, schema: Schema, *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": required, "schema": {**schema, **_RULES.get(name, {})}}
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    if route.answer is not None:
+        success["content"] = _json({"$ref": _REF.format(name=route.answer.__name__)})
+    errors = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _error_statuses()}
+    return {str(route.status): success, **errors}
+
+
+def _error_statuses() -> dict[int, str]:
+    """Each status of an error with what it may mean."""
+    texts = dict(_OF_HTTP)
+    for row in ERROR_CODES.values():
+        texts[row.status] = f"{texts[row.status]} " if row.status in texts else ""
+        texts[row.status] += f"{row.code}: {row.text}"
+    return dict(sorted(texts.items()))
+
+
+def _error(description: str) -> dict[str, Any]:
+    return {"description": description, "content": _json({"$ref": _REF.format(name=ErrorBody.__name__)})}
+
+
+def _json(schema: Schema) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+@cache
+def _components() -> dict[str, Schema]:
+    _, found = msgspec.json.schema_components([*_MESSAGES.values()], ref_template=_REF)
+    return dict(sorted(found.items()))
+
+
+def _schema(name: str, schema: Schema) -> Schema:
+    """A message's schema with our rules; a message that leaves nothing out has every field."""
+    fields = {field: _ruled(field, described) for field, described in schema["properties"].items()}
+    required = schema["required"] if _MESSAGES[name].__struct_config__.omit_defaults else list(fields)
+    return {**schema, "description": cleandoc(schema["description"]), "properties": fields, "required": required}
+
+
+def _ruled(field: str, described: Schema) -> Schema:
+    """A field with its rule; null stays as good as nothing."""
+    rule = _RULES.get(field, {})
+    if "anyOf" not in described:
+        return {**described, **rule}
+    first, *others = described["anyOf"]
+    return {**described, "anyOf": [{**first, **rule}, *others]}
+
+
+def _without_null(described: Schema) -> Schema:
+    """What a parameter may be: nothing is said by leaving it out."""
+    return dict(described["anyOf"][0]) if "anyOf" in described else dict(described)
