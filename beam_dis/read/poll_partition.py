@@ -28,6 +28,7 @@ from beam_dis.read.backlog import Backlog
 from beam_dis.read.committer import Committer
 from beam_dis.read.endless_reader import EndlessSource, Turn
 from beam_dis.read.estimator import ForwardWatermarkProvider
+from beam_dis.read.event_time import timestamp_of, watermark_of
 from beam_dis.read.poller import Place
 from beam_dis.read.reader import Reader, reader_of
 from beam_dis.read.record_run import RecordRun
@@ -42,7 +43,15 @@ BUNDLE_BYTES = 64 * 1024 * 1024
 LONGEST_NAP = 0.02
 _log = logging.getLogger(__name__)
 
-COUNTERS = ("records_read", "bytes_read", "empty_polls", "throttled_polls", "failed_polls", "expired_records", "clamped")
+COUNTERS = (
+    "records_read",
+    "bytes_read",
+    "empty_polls",
+    "throttled_polls",
+    "failed_polls",
+    "expired_records",
+    "clamped_records",
+)
 
 
 class PollPartitionFn(beam.DoFn, RestrictionProvider):
@@ -135,7 +144,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
     def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The turn's records, the watermark behind each page."""
         board, partition = self._reader.board(self._read), turn.place.partition_id
-        watermark = self._times.watermark_of(estimator.current_watermark())
+        watermark = watermark_of(estimator.current_watermark())
         board.enter(partition, watermark)
         try:
             for records, as_of in turn.pages():
@@ -169,7 +178,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         return pause
 
     def _report(self, estimator: Any, milliseconds: int) -> None:
-        estimator.set_watermark(self._times.timestamp_of(milliseconds))
+        estimator.set_watermark(timestamp_of(milliseconds))
 
     def _source(self) -> EndlessSource:
         reader: Reader = self._reader

@@ -7,7 +7,9 @@ between DoFn instances and some work through them one after the other. Nothing o
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from beam_dis.connection import DISConnection
 from beam_dis.read.ends import Ends
@@ -26,17 +28,20 @@ _THREADS = 8
 class Reader:
     """Pages of any partition of one service, read ahead."""
 
-    def __init__(self, service: StreamService, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, service: StreamService, executor: Executor, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.service = service
-        self._poller = Poller(service, page_bytes=PAGE_BYTES)
-        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES)
+        self._clock = clock
+        self._poller = Poller(service, page_bytes=PAGE_BYTES, clock=clock)
+        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, clock=clock)
         self._boards: dict[str, WatermarkBoard] = {}
-        self.guard = PollGuard()
+        self.guard = PollGuard(clock=clock)
         self.ends = Ends()
 
     def board(self, read: str) -> WatermarkBoard:
         """The watermarks of one read's partitions in this process."""
-        return self._boards.setdefault(read, WatermarkBoard())
+        return self._boards.setdefault(read, WatermarkBoard(clock=self._clock))
 
     def page(self, place: Place, stop: int | None) -> Page:
         """The page at a place; what is behind it, up to ``stop``, is fetched meanwhile."""

@@ -24,6 +24,7 @@ from beam_dis.read import state_coders
 from beam_dis.read.decode_page import DEAD_LETTERS, DecodePageFn, HandOutFn
 from beam_dis.read.discover_partitions import DiscoverPartitionsFn
 from beam_dis.read.discovery import Discovery
+from beam_dis.read.event_time import EventMicros
 from beam_dis.read.page_decoder import PageDecoder
 from beam_dis.read.poll_partition import PollPartitionFn
 from beam_dis.read.read_partition import ReadPartitionFn, ReadPartitionForAppFn
@@ -144,6 +145,11 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
     def _endless(self) -> bool:
         return self._settings.stop is None
 
+    @property
+    def _event_micros(self) -> EventMicros | None:
+        timestamp_fn = self._settings.timestamp_fn
+        return None if timestamp_fn is None else EventMicros(timestamp_fn)
+
     def _discovery(self, connection: DISConnection, watch: bool) -> Any:
         settings = self._settings
         discovery = Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
@@ -161,7 +167,7 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
         options: dict[str, Any] = {
             "on_expired": settings.on_expired,
             "decoder": decoder,
-            "timestamp_fn": settings.timestamp_fn,
+            "event_micros": self._event_micros,
         }
         if settings.app is None:
             return ReadPartitionFn(connection, **options)
@@ -173,7 +179,7 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
         return PollPartitionFn(
             connection,
             read=uuid4().hex,
-            times=RunTimes(policy=policy, decoder=decoder, timestamp_fn=settings.timestamp_fn),
+            times=RunTimes(policy=policy, decoder=decoder, event_micros=self._event_micros),
             app=settings.app,
             on_expired=settings.on_expired,
             poll_interval=settings.poll_interval,
