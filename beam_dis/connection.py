@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from beam_dis.credentials import CredentialsSource, check_source, profile
+from beam_dis.credentials import CredentialsSource, check_source, is_loopback, profile
 from beam_dis.errors import ConfigurationError
 
 _DOMAINS = {
@@ -23,6 +23,11 @@ _DOMAINS = {
 }
 """Regions outside myhuaweicloud.com [OTC endpoints; dis.{region}.{domain}]."""
 
+_SUCH_AS = {
+    "endpoint": "'https://dis.eu-de.otc.t-systems.com' or 'http://127.0.0.1:7700'",
+    "proxy": "'http://proxy.example:3128' (one with a password goes into HTTPS_PROXY where the pipeline runs)",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DISConnection:
@@ -30,7 +35,9 @@ class DISConnection:
 
     ``endpoint`` is a URL such as ``"https://dis.eu-de.otc.t-systems.com"``; without one it follows from ``region``.
     ``project_id`` is part of every path. ``credentials`` is an importable function without arguments that returns
-    ``Credentials``, or, for a client in this process alone, ``Credentials``; without, they are looked for on the worker.
+    ``Credentials`` or a ``Token``, or, for a client in this process alone, one of these itself; without, they are looked for
+    on the worker. ``proxy`` is the URL of the proxy to go through, without a password, and ``ca_bundle`` a file of the
+    certificates to trust instead of the system's; both count on the worker, and before HTTPS_PROXY and SSL_CERT_FILE there.
     ``timeout`` (seconds) bounds one attempt, ``deadline`` (seconds) all attempts at one request together.
     """
 
@@ -40,10 +47,12 @@ class DISConnection:
     credentials: CredentialsSource = None
     timeout: float = 30.0
     deadline: float = 60.0
+    proxy: str | None = None
+    ca_bundle: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if self.endpoint is not None:
-            object.__setattr__(self, "endpoint", _checked_endpoint(self.endpoint))
+            object.__setattr__(self, "endpoint", _checked_url("endpoint", self.endpoint))
         for name in ("region", "project_id"):
             _check_word(name, getattr(self, name))
         for name in ("timeout", "deadline"):
@@ -51,6 +60,11 @@ class DISConnection:
             if not isinstance(value, int | float) or not 0 < value < float("inf"):
                 raise ConfigurationError(f"DISConnection({name}={value!r}): give seconds, more than 0")
         check_source(self.credentials)
+        if self.proxy is not None:
+            object.__setattr__(self, "proxy", _checked_url("proxy", self.proxy))
+            _check_not_here(self.endpoint)
+        if self.ca_bundle is not None:
+            object.__setattr__(self, "ca_bundle", _checked_path(self.ca_bundle))
 
     def resolved(self, options: Any = None, environ: Mapping[str, str] = os.environ) -> DISConnection:
         """The same connection with endpoint, region and project id filled in; ConfigurationError where one is unknown.
@@ -86,24 +100,39 @@ def _endpoint_of(region: str | None, environ: Mapping[str, str]) -> str | None:
     if region is None:
         return None
     variable = f"HUAWEICLOUD_SDK_REGION_DIS_{region.upper().replace('-', '_')}"
-    return environ.get(variable) or f"https://dis.{region}.{_DOMAINS.get(region, 'myhuaweicloud.com')}"
+    return environ.get(variable) or endpoint_of("dis", region)
 
 
-def _checked_endpoint(endpoint: str) -> str:
-    """The endpoint without a closing slash."""
+def endpoint_of(service: str, region: str) -> str:
+    """Where a region has a service of the cloud: ``https://iam.eu-de.otc.t-systems.com``."""
+    return f"https://{service}.{region}.{_DOMAINS.get(region, 'myhuaweicloud.com')}"
+
+
+def _checked_url(name: str, value: str) -> str:
+    """The URL of an endpoint or a proxy without a closing slash."""
     try:
-        url = urlsplit(endpoint)
+        url = urlsplit(value)
         wrong = not _plain(url) or url.port == 0
     except (ValueError, AttributeError, TypeError):
         wrong = True
     if wrong:
-        # a wrong endpoint may hold a password, and what isn't text is not worth showing
-        shown = repr(endpoint) if isinstance(endpoint, str) and "@" not in endpoint else "…"
+        # a wrong one may hold a password, and what isn't text is not worth showing
+        shown = repr(value) if isinstance(value, str) and "@" not in value else "…"
         raise ConfigurationError(
-            f"endpoint {shown} is not a URL of http or https with a host and nothing behind it, "
-            "such as 'https://dis.eu-de.otc.t-systems.com' or 'http://127.0.0.1:7700'"
+            f"{name} {shown} is not a URL of http or https with a host and nothing behind it, such as {_SUCH_AS[name]}"
         )
-    return endpoint.removesuffix("/")
+    return value.removesuffix("/")
+
+
+def _check_not_here(endpoint: str | None) -> None:
+    if endpoint is not None and is_loopback(endpoint):
+        raise ConfigurationError(f"{endpoint} is this machine, and never reached through a proxy: leave out proxy=")
+
+
+def _checked_path(value: Any) -> str:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ConfigurationError(f"DISConnection(ca_bundle={value!r}): give the path of a file of certificates")
+    return os.fsdecode(value)
 
 
 def _plain(url: SplitResult) -> bool:

@@ -1,10 +1,11 @@
-"""Access keys: what they are, where they are found, and when a request may go without.
+"""Access keys and tokens: what they are, where they are found, and when a request may go without.
 
 Law: secrets are looked up where and when they are used, on the worker, never while a pipeline is built; they refuse
 pickling and never show in a repr or an error. The first place that has any wins, and one that has only half is an error:
 ``credentials=`` of the connection, the environment (HUAWEICLOUD_SDK_AK, _SK, _SECURITY_TOKEN), the section [basic] of the
-profile file (~/.huaweicloud/credentials, or HUAWEICLOUD_SDK_CREDENTIALS_FILE) [SDK CORE]. Where no place has any, requests
-to a plain http endpoint on the loopback interface go unsigned, and nothing else goes at all.
+profile file (~/.huaweicloud/credentials, or HUAWEICLOUD_SDK_CREDENTIALS_FILE) [SDK CORE]. Where none of them has any,
+requests to a plain http endpoint on the loopback interface go unsigned; for any other the client asks this machine's
+metadata service (``beam_dis.client.metadata``), and where that has none either nothing goes at all.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping
-from configparser import ConfigParser
+from configparser import ConfigParser, InterpolationError, SectionProxy
 from configparser import Error as IniError
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -30,45 +32,68 @@ _REMEDY = (
 _ENVIRONMENT = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
 
+class _Secret:
+    """What must not travel: no pickle of it, and a copy is the thing itself."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise CredentialsError(f"{type(self).__name__} is secret and can't be pickled into a pipeline: {_REMEDY}")
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Any:
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(_Secret):
     """An access key ``ak``, its secret key ``sk``, and the ``security_token`` that goes with temporary ones.
 
-    Good for a ``DISClient`` in this process. They refuse pickling: a pipeline takes a function that returns them.
+    Good for a ``DISClient`` in this process. They refuse pickling: a pipeline takes a function that returns them. It is
+    called again 40 minutes before they expire (``expires`` is an aware datetime), once a minute without, and when refused.
     """
 
     ak: str
     sk: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+    expires: datetime | None = None
 
     def __post_init__(self) -> None:
-        for name in ("ak", "sk", "security_token"):
-            value = getattr(self, name)
-            if name == "security_token" and value is None:
-                continue
-            if not isinstance(value, str) or not value or not value.isascii() or any(c.isspace() for c in value):
-                raise CredentialsError(f"Credentials({name}=…) is not a text of printable characters without spaces")
+        _check_text("Credentials(ak=…)", self.ak)
+        _check_text("Credentials(sk=…)", self.sk)
+        if self.security_token is not None:
+            _check_text("Credentials(security_token=…)", self.security_token)
+        _check_expires("Credentials", self.expires)
 
     def __repr__(self) -> str:
         return f"Credentials(ak='{self.ak[:4]}…')"
 
-    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
-        raise CredentialsError(f"Credentials are secret and can't be pickled into a pipeline: {_REMEDY}")
 
-    def __copy__(self) -> Credentials:
-        return self
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token(_Secret):
+    """A token of the identity service (IAM), sent as X-Auth-Token in place of a signature [API 3.2].
 
-    def __deepcopy__(self, _memo: Any) -> Credentials:
-        return self
+    ``expires`` is an aware datetime, 24 hours ahead for new ones. Like Credentials it refuses pickling: a pipeline takes a
+    function that returns one, such as a call of ``beam_dis.client.iam_token``, and calls it again as it does for those.
+    """
+
+    value: str = field(repr=False)
+    expires: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _check_text("Token(value=…)", self.value)
+        _check_expires("Token", self.expires)
 
 
-CredentialsSource = Credentials | Callable[[], Credentials] | None
+CredentialsSource = Credentials | Token | Callable[[], Credentials | Token] | None
 """What ``credentials=`` takes."""
 
 
 def check_source(source: Any) -> None:
     """Refuse what can't be a source of credentials, or couldn't be found again on a worker."""
-    if source is None or isinstance(source, Credentials):
+    if source is None or isinstance(source, Credentials | Token):
         return
     if not callable(source):
         raise ConfigurationError(f"credentials={type(source).__name__}: {_REMEDY}")
@@ -79,21 +104,21 @@ def check_source(source: Any) -> None:
         raise ConfigurationError(f"credentials={name} needs arguments: it is called without any")
 
 
-def found_credentials(
-    source: CredentialsSource, endpoint: str, environ: Mapping[str, str] = os.environ
-) -> Credentials | None:
-    """The credentials for requests to ``endpoint``; None where they go unsigned.
+def found_credentials(source: CredentialsSource, environ: Mapping[str, str] = os.environ) -> Credentials | Token | None:
+    """What the first place has: ``credentials=``, the environment, the profile file; None where none has any.
 
-    Raises CredentialsError where a place has half of them, or none has any and the endpoint isn't on this machine.
+    Raises CredentialsError where a place has half of them.
     """
-    found = _given(source) or _from_environment(environ) or _from_profile(environ)
-    if found is None and not may_go_unsigned(endpoint):
-        raise CredentialsError(
-            f"no credentials for {endpoint}: looked at credentials=, the environment (HUAWEICLOUD_SDK_AK, "
-            f"HUAWEICLOUD_SDK_SK) and {profile_path(environ)} ([basic] ak, sk); only requests to http on this machine "
-            "go unsigned"
-        )
-    return found
+    return _given(source) or _from_environment(environ) or _from_profile(environ)
+
+
+def no_credentials(endpoint: str, metadata: str, environ: Mapping[str, str] = os.environ) -> CredentialsError:
+    """The error for an endpoint that no place has credentials for; ``metadata`` is what the metadata service said."""
+    return CredentialsError(
+        f"no credentials for {endpoint}: looked at credentials=, the environment (HUAWEICLOUD_SDK_AK, "
+        f"HUAWEICLOUD_SDK_SK), {profile_path(environ)} ([basic] ak, sk) and this machine's metadata service ({metadata}); "
+        "only requests to http on this machine go unsigned"
+    )
 
 
 def may_go_unsigned(endpoint: str) -> bool:
@@ -116,21 +141,32 @@ def profile_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """The section [basic] of the profile file; empty where there is none."""
+    """The section [basic] of the profile file; empty where there is none.
+
+    Read as the vendor's tools do [SDK CORE]: UTF-8, names in any case, ``%%`` for a percent sign, [DEFAULT] for all
+    sections. A lone percent sign, where those tools stop, stands for itself.
+    """
     path = profile_path(environ)
-    parser = ConfigParser(interpolation=None)
+    parser = ConfigParser()
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
+        parser.read_string(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, IniError) as error:
         # the error's own text quotes lines of the file, which hold secrets
         raise CredentialsError(f"{path} can't be read as a profile file ({type(error).__name__}): mend it") from None
-    return dict(parser["basic"]) if parser.has_section("basic") else {}
+    return {name: _value(parser["basic"], name) for name in parser["basic"]} if parser.has_section("basic") else {}
 
 
-def _given(source: CredentialsSource) -> Credentials | None:
-    if source is None or isinstance(source, Credentials):
+def _value(section: SectionProxy, name: str) -> str:
+    try:
+        return section[name]
+    except InterpolationError:
+        return section.parser.get(section.name, name, raw=True)
+
+
+def _given(source: CredentialsSource) -> Credentials | Token | None:
+    if source is None or isinstance(source, Credentials | Token):
         return source
     name = f"{source.__module__}.{source.__qualname__}"
     try:
@@ -139,21 +175,24 @@ def _given(source: CredentialsSource) -> Credentials | None:
         raise
     except Exception as error:
         raise CredentialsError(f"credentials={name} raised {type(error).__name__}") from error
-    if not isinstance(found, Credentials):
-        raise CredentialsError(f"credentials={name} returned {type(found).__name__}, not Credentials")
+    if not isinstance(found, Credentials | Token):
+        raise CredentialsError(f"credentials={name} returned {type(found).__name__}, not Credentials or a Token")
     return found
 
 
 def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
     ak, sk, token = (environ.get(name) for name in _ENVIRONMENT)
+    _check_no_federation(
+        environ.get("HUAWEICLOUD_SDK_IDP_ID"), environ.get("HUAWEICLOUD_SDK_ID_TOKEN_FILE"), ak, "the environment"
+    )
     return _whole(ak, sk, token, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment")
 
 
 def _from_profile(environ: Mapping[str, str]) -> Credentials | None:
     section = profile(environ)
-    return _whole(
-        section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {profile_path(environ)}"
-    )
+    place = str(profile_path(environ))
+    _check_no_federation(section.get("idp_id"), section.get("id_token_file"), section.get("ak"), place)
+    return _whole(section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {place}")
 
 
 def _whole(ak: str | None, sk: str | None, token: str | None, place: str) -> Credentials | None:
@@ -162,6 +201,25 @@ def _whole(ak: str | None, sk: str | None, token: str | None, place: str) -> Cre
     if not ak or not sk:
         raise CredentialsError(f"only one of {place} is set: set both, or neither")
     return Credentials(ak=ak, sk=sk, security_token=token or None)
+
+
+def _check_no_federation(idp_id: str | None, id_token_file: str | None, ak: str | None, place: str) -> None:
+    """The vendor's tools would log in with an identity provider's token, as somebody else than the keys."""
+    if idp_id and id_token_file:
+        raise CredentialsError(
+            f"{place} names an identity provider (idp_id, id_token_file), which is not supported"
+            f"{', and takes precedence over ak' if ak else ''}: {_REMEDY}"
+        )
+
+
+def _check_text(what: str, value: Any) -> None:
+    if not isinstance(value, str) or not value or not value.isascii() or any(c.isspace() for c in value):
+        raise CredentialsError(f"{what} is not a text of printable characters without spaces")
+
+
+def _check_expires(what: str, value: Any) -> None:
+    if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
+        raise CredentialsError(f"{what}(expires={value!r}): give an aware datetime")
 
 
 def _importable(function: Any) -> bool:

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 SUMMARY = "run a durable local DIS"
 
 _VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
+_TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of one
+
+
+_ADMIN_VARIABLE = "BEAM_DIS_ADMIN_TOKEN"
 
 
 class KeysError(Exception):
-    """The keys can't be read, or are half there."""
+    """The keys or the admin token can't be read, or are half there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--access-key-file",
         type=Path,
         metavar="FILE",
-        help=f"a file with a section [basic] and in it ak and sk; else {' and '.join(_VARIABLES)} of the environment; "
-        "without either, requests need no signature",
+        help=f"a file with a section [basic] and in it ak and sk, auth_token, or all three; else "
+        f"{', '.join(_VARIABLES)}, {_TOKEN_VARIABLE} of the environment; without either, requests need no signature",
+    )
+    parser.add_argument(
+        "--admin",
+        action="store_true",
+        help=f"serve the routes under /admin, for faults and the like, to who bears the token in {_ADMIN_VARIABLE}",
+    )
+    parser.add_argument(
+        "--admin-token-file", type=Path, metavar="FILE", help=f"a file with the token; else {_ADMIN_VARIABLE}"
     )
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
@@ -63,7 +75,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         keys = read_keys(options.access_key_file, os.environ)
         settings = Settings(
-            data_dir=options.data, host=options.host, port=options.port, keys=keys, project=options.project
+            data_dir=options.data,
+            host=options.host,
+            port=options.port,
+            keys=keys,
+            project=options.project,
+            admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
         )
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
@@ -72,27 +89,40 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_keys(file: Path | None, environ: Mapping[str, str]) -> Keys | None:
-    """The keys that requests are signed with; None where there are none. Raises KeysError."""
+    """What requests are signed with, or bear; None where there is nothing. Raises KeysError."""
     from beam_dis.local.auth import Keys
 
-    where, pair = _from_environment(environ) if file is None else _from_file(file)
-    if not any(pair):
-        return None
-    if not all(pair):
+    where, (access, secret, token) = _from_environment(environ) if file is None else _from_file(file)
+    if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
-    return Keys(access_key=pair[0], secret_key=pair[1])
+    return Keys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
 
 
-def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str]]:
-    access, secret = (environ.get(name, "") for name in _VARIABLES)
-    return " and ".join(_VARIABLES), (access, secret)
+def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
+    """The token of the admin routes. Raises KeysError where there is none, or none that a header can bear."""
+    try:
+        token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeysError(f"{file} can't be read ({type(error).__name__}): it should hold the admin token") from None
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        where = _ADMIN_VARIABLE if file is None else file
+        raise KeysError(f"--admin needs a token, printable characters without spaces: {where} has none")
+    return token
 
 
-def _from_file(file: Path) -> tuple[str, tuple[str, str]]:
+def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str, str]]:
+    access, secret, token = (environ.get(name, "") for name in (*_VARIABLES, _TOKEN_VARIABLE))
+    return " and ".join(_VARIABLES), (access, secret, token)
+
+
+def _from_file(file: Path) -> tuple[str, tuple[str, str, str]]:
     parser = ConfigParser(interpolation=None)
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
-        return str(file), (parser["basic"]["ak"], parser["basic"]["sk"])
+        basic = parser["basic"]
+        if "auth_token" in basic:
+            return str(file), (basic.get("ak", ""), basic.get("sk", ""), basic["auth_token"])
+        return str(file), (basic["ak"], basic["sk"], "")
     except (OSError, UnicodeDecodeError, Error, KeyError) as error:
         # the parser's own messages quote the line, which may hold a secret
         raise KeysError(f"{file}: needs a section [basic] and in it ak and sk ({type(error).__name__})") from None

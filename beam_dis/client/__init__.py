@@ -5,5 +5,6 @@ the same name here, in ``wire/`` and in ``local/handlers/``.
 """
 
 from beam_dis.client.dis_client import DISClient
+from beam_dis.client.iam import iam_token
 
-__all__ = ["DISClient"]
+__all__ = ["DISClient", "iam_token"]

@@ -2,14 +2,16 @@
 
 Law: nulls and unknown fields are tolerated, numbers may come as text; all four spellings of an error body are read
 [§7; SDK: errorCode/message, errorCode/errorMsg, error_code/error_msg, code/message]. An error names the operation, what it
-was about and what to do. A 200 that isn't the JSON expected is an error that names the endpoint, never an empty result.
+was about and what to do. A 200 that isn't the JSON expected is an answer lost, whose error names the endpoint; it is never
+an empty result.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -98,6 +100,16 @@ def expired_timestamp(error: ServiceError) -> bool:
     return error.code == "DIS.4300" and _EXPIRED_TIMESTAMP.search(error.service_message) is not None
 
 
+def reading(kind: type[M], *, may_be_empty: bool = False) -> Callable[[Answer], M]:
+    """What makes a message of an answer."""
+    return partial(message_of, kind, may_be_empty=may_be_empty)
+
+
+def with_answer(read: Callable[[Answer], M]) -> Callable[[Answer], tuple[M, Answer]]:
+    """What makes a message of an answer, and hands on the answer too."""
+    return lambda answer: (read(answer), answer)
+
+
 def message_of(kind: type[M], answer: Answer, *, may_be_empty: bool = False) -> M:
     """The answer as a message, read leniently; TransportError where it is something else."""
     body = answer.response.body
@@ -129,12 +141,16 @@ def as_of(answer: Answer, now: float) -> int:
     It is the Date header, which knows whole seconds, less the time the answer took; ``now`` (seconds since 1970) stands
     in for a header that is missing.
     """
-    response = answer.response
+    answered = dated(answer.response)
+    return int(((now if answered is None else answered) - answer.response.seconds) * 1000)
+
+
+def dated(response: Response) -> float | None:
+    """The Date header in seconds since 1970; None where there is none that can be read."""
     try:
-        answered = parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        answered = now
-    return int((answered - response.seconds) * 1000)
+        return parsedate_to_datetime(response.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
 
 
 def _facts(code: str, text: str) -> Mapping[str, int]:

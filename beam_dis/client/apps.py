@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from beam_dis.client.answers import message_of
+from beam_dis.client.answers import reading
 from beam_dis.client.session import Session
 from beam_dis.wire import apps as wire
 from beam_dis.wire.checkpoints import LAST_READ
@@ -22,7 +22,7 @@ def create_app(client: Session, app_name: str, *, retry_lost: bool = False) -> N
     Raises AlreadyExistsError; QuotaExceededError. With ``retry_lost`` an answer that was lost is tried again, and
     AlreadyExistsError may mean that the first attempt made it.
     """
-    client.ask("create_app", message=wire.CreateAppRequest(app_name), retry_lost=retry_lost)
+    client.tell("create_app", message=wire.CreateAppRequest(app_name), retry_lost=retry_lost)
 
 
 def list_apps(
@@ -32,8 +32,9 @@ def list_apps(
 
     With ``stream_name``, only those with a checkpoint in that stream. ``iter_apps`` goes through all pages.
     """
-    answer = client.ask("list_apps", message=wire.ListAppsQuery(limit, start_app_name, stream_name))
-    return message_of(wire.ListAppsResult, answer)
+    return client.ask(
+        "list_apps", reading(wire.ListAppsResult), message=wire.ListAppsQuery(limit, start_app_name, stream_name)
+    )
 
 
 def iter_apps(client: Session, *, stream_name: str | None = None) -> Iterator[wire.App]:
@@ -49,13 +50,12 @@ def iter_apps(client: Session, *, stream_name: str | None = None) -> Iterator[wi
 
 def delete_app(client: Session, app_name: str) -> None:
     """Delete an app and its checkpoints [§5.2.3]. Raises AppNotFoundError; InvalidRequestError while it is used (DIS.4331)."""
-    client.ask("delete_app", app_name=app_name)
+    client.tell("delete_app", app_name=app_name)
 
 
 def describe_app(client: Session, app_name: str) -> wire.App:
     """An app, and the streams in which it has committed checkpoints [§5.2.4]. Raises AppNotFoundError."""
-    answer = client.ask("describe_app", app_name=app_name)
-    return message_of(wire.App, answer)
+    return client.ask("describe_app", reading(wire.App), app_name=app_name)
 
 
 def consumer_state(
@@ -73,8 +73,9 @@ def consumer_state(
     Raises AppNotFoundError, StreamNotFoundError, CheckpointNotFoundError where the app has committed nothing.
     """
     query = wire.ConsumerStateQuery(LAST_READ, limit, start_partition_id)
-    answer = client.ask("consumer_state", message=query, app_name=app_name, stream_name=stream_name)
-    return message_of(wire.ConsumerStateResult, answer)
+    return client.ask(
+        "consumer_state", reading(wire.ConsumerStateResult), message=query, app_name=app_name, stream_name=stream_name
+    )
 
 
 def iter_consumer_states(client: Session, app_name: str, *, stream_name: str) -> Iterator[wire.PartitionConsumingState]:

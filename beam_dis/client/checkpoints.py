@@ -6,7 +6,7 @@ raise the general errors of ``DISClient``.
 
 from __future__ import annotations
 
-from beam_dis.client.answers import message_of
+from beam_dis.client.answers import reading
 from beam_dis.client.session import Session
 from beam_dis.wire import checkpoints as wire
 
@@ -36,7 +36,7 @@ def commit_checkpoint(
         metadata=metadata,
         stream_id=stream_id,
     )
-    client.ask("commit_checkpoint", message=request)
+    client.tell("commit_checkpoint", message=request)
 
 
 def get_checkpoint(
@@ -47,8 +47,7 @@ def get_checkpoint(
     Raises AppNotFoundError, StreamNotFoundError, PartitionNotFoundError.
     """
     query = wire.GetCheckpointQuery(stream_name, partition_id, app_name, wire.LAST_READ, stream_id)
-    answer = client.ask("get_checkpoint", message=query)
-    return message_of(wire.Checkpoint, answer, may_be_empty=True)
+    return client.ask("get_checkpoint", reading(wire.Checkpoint, may_be_empty=True), message=query)
 
 
 def delete_checkpoint(client: Session, app_name: str, *, stream_name: str, partition_id: str | None = None) -> None:
@@ -56,6 +55,6 @@ def delete_checkpoint(client: Session, app_name: str, *, stream_name: str, parti
 
     Raises AppNotFoundError, StreamNotFoundError, CheckpointNotFoundError where the app has nothing in the stream.
     """
-    client.ask(
+    client.tell(
         "delete_checkpoint", message=wire.DeleteCheckpointQuery(stream_name, app_name, wire.LAST_READ, partition_id)
     )

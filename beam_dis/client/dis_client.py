@@ -30,7 +30,7 @@ class DISClient(Session):
     Every method raises the errors of ``beam_dis.errors``: besides what its own text names, AuthenticationError,
     AccessDeniedError, InvalidRequestError, ThrottledError, ServerError, TransportError where no answer came within the
     connection's deadline (8 s where none ever has), and CredentialsError. Failures that are worth it are tried again first,
-    by the rules of ``beam_dis.client.retry``. ``transport``, clocks, ``sleep`` and ``random`` are for tests.
+    by the rules of ``beam_dis.client.retry``. ``transport``, ``metadata``, clocks, ``sleep`` and ``random`` are for tests.
     """
 
     def __init__(
@@ -42,15 +42,17 @@ class DISClient(Session):
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random.random,
+        metadata: Transport | None = None,
     ) -> None:
         resolved = (connection or DISConnection()).resolved()
         super().__init__(
             resolved,
-            transport or HTTPTransport(resolved.endpoint or ""),
+            transport or HTTPTransport(resolved.endpoint or "", proxy=resolved.proxy, ca_bundle=resolved.ca_bundle),
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,
             random=random,
+            metadata=metadata,
         )
 
     def __enter__(self) -> DISClient:

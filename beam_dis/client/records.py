@@ -7,8 +7,9 @@ each names, all raise the general errors of ``DISClient``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
-from beam_dis.client.answers import Answer, message_of
+from beam_dis.client.answers import Answer, reading, with_answer
 from beam_dis.client.pages import PutAnswer, ReadPage, page_of, put_of
 from beam_dis.client.session import Session
 from beam_dis.errors import ConfigurationError, EncodeError
@@ -62,8 +63,8 @@ def put(
     if not entries:
         raise ConfigurationError(f"no records to put into stream {stream_name!r}: give at least one")
     request = wire.PutRecordsRequest(stream_name, stream_id, entries)
-    answer = client.ask("put_records", message=request, retry_lost=retry_lost, patient=patient)
-    return put_of(answer, len(entries))
+    reading_all = partial(put_of, count=len(entries))
+    return client.ask("put_records", reading_all, message=request, retry_lost=retry_lost, patient=patient)
 
 
 def get_records(
@@ -91,8 +92,7 @@ def read_page(
 ) -> tuple[ReadPage, Answer]:
     """A page of records with ints for numbers, and the answer it came in; ``about`` says in errors where it is from."""
     query = wire.GetRecordsQuery(partition_cursor, max_fetch_bytes, None, app_name)
-    answer = client.ask("get_records", message=query, about=about, patient=patient)
-    return page_of(answer), answer
+    return client.ask("get_records", with_answer(page_of), message=query, about=about, patient=patient)
 
 
 def get_cursor(
@@ -120,5 +120,4 @@ def get_cursor(
         starting_sequence_number=None if starting_sequence_number is None else str(starting_sequence_number),
         timestamp=timestamp,
     )
-    answer = client.ask("get_cursor", message=query)
-    return message_of(wire.GetCursorResult, answer).partition_cursor
+    return client.ask("get_cursor", reading(wire.GetCursorResult), message=query).partition_cursor

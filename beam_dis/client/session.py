@@ -1,22 +1,23 @@
 """One request to DIS, from names and a message to an answer: addressed, signed, sent, tried again.
 
-Law: each attempt is signed afresh, with credentials looked up at most a minute ago. The path and query that are signed
-are those that are sent. A client that has never had an answer gives up within seconds, so that a wrong endpoint shows.
+Law: each attempt is signed afresh. The path and query that are signed are those that are sent. A request whose signature
+or token was refused goes once more where it would be signed otherwise: nothing was done yet. A client that has never had
+an answer gives up within seconds, so that a wrong endpoint shows.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from beam_dis.client.answers import Answer, Asked, refusal
+from beam_dis.client.keys import Keys
 from beam_dis.client.retry import Retry
-from beam_dis.client.transport import Request, Response, Transport, host_of
+from beam_dis.client.signer import Signer
+from beam_dis.client.transport import Request, Response, Transport
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials, found_credentials
 from beam_dis.errors import (
     AppNotFoundError,
     AuthenticationError,
@@ -25,14 +26,11 @@ from beam_dis.errors import (
     EncodeError,
     StreamNotFoundError,
 )
-from beam_dis.version import __version__
 from beam_dis.wire.messages import Query, encode, query_fields
 from beam_dis.wire.routes import ROUTES, path_of
-from beam_dis.wire.signing import SigningRequest, sign
-from beam_dis.wire.timestamps import sdk_date
+from beam_dis.wire.signing import SigningRequest
 
 FIRST_ANSWER_SECONDS = 8.0
-CREDENTIALS_SECONDS = 60.0
 
 _NOT_FOUND = (StreamNotFoundError, AppNotFoundError, CheckpointNotFoundError)
 _SUBJECTS = {
@@ -41,6 +39,9 @@ _SUBJECTS = {
     "partition_id": "partition",
     "app_name": "app",
 }
+
+
+T = TypeVar("T")
 
 
 class Session:
@@ -55,6 +56,7 @@ class Session:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None],
         random: Callable[[], float],
+        metadata: Transport | None = None,
     ) -> None:
         if connection.endpoint is None or connection.project_id is None:
             raise ConfigurationError(f"{connection!r} is not resolved: use connection.resolved()")
@@ -66,23 +68,28 @@ class Session:
         self._monotonic = monotonic
         self._sleep = sleep
         self._random = random
-        self._host = host_of(connection.endpoint)
         self._answered = False
-        self._keys = _Keys(connection, monotonic)
+        keys = Keys(connection, metadata=metadata, monotonic=monotonic, sleep=sleep, random=random)
+        self._signer = Signer(connection, keys, clock=clock)
+
+    def tell(self, operation: str, *, message: Any = None, retry_lost: bool = False, **names: str) -> None:
+        """Ask for an operation whose answer says no more than that it is done."""
+        self.ask(operation, lambda _: None, message=message, retry_lost=retry_lost, patient=True, **names)
 
     def ask(
         self,
         operation: str,
+        read: Callable[[Answer], T],
         *,
         message: Any = None,
         about: str = "",
         retry_lost: bool = False,
         patient: bool = True,
         **names: str,
-    ) -> Answer:
-        """The good answer to an operation of the routes' table.
+    ) -> T:
+        """What ``read`` makes of the good answer to an operation of the routes' table.
 
-        ``names`` fill its path and ``message`` is its body or query; ``about`` says in errors what it is about, where
+        An answer that it can't understand (TransportError) counts as lost. ``names`` fill its path and ``message`` is its body or query; ``about`` says in errors what it is about, where
         those don't. ``retry_lost``: repeat it although an attempt without an answer may have been carried out.
         ``patient``: wait and try again where the service is throttling. Raises the tree of ``beam_dis.errors``.
         """
@@ -94,10 +101,12 @@ class Session:
             raise EncodeError(f"{asked}: {error.object!r} is no text that UTF-8 can hold") from error
         retry = self._retry(repeatable=route.harmless or retry_lost, patient=patient)
         try:
-            return Answer(asked, retry.run(lambda seconds: self._attempt(asked, draft, seconds)))
+            return retry.run(
+                lambda seconds: self._understood(read(Answer(asked, self._attempt(asked, draft, seconds))))
+            )
         except _NOT_FOUND:
             if route.method == "DELETE" and retry.lost:
-                return Answer(asked, Response(204))  # the attempt whose answer was lost has done it
+                return read(Answer(asked, Response(204)))  # the attempt whose answer was lost has done it
             raise
 
     def close(self) -> None:
@@ -125,63 +134,37 @@ class Session:
         return SigningRequest(ROUTES[operation].method, path, "", {}, b"" if message is None else encode(message))
 
     def _attempt(self, asked: Asked, draft: SigningRequest, seconds: float) -> Response:
-        response = self._transport.send(
+        signed = self._signer.signed(draft)
+        response = self._send(draft, signed.headers, seconds)
+        if _good(response):
+            return response
+        error = refusal(asked, response)
+        if isinstance(error, AuthenticationError) and self._signer.learns(signed, response):
+            response = self._send(draft, self._signer.signed(draft).headers, seconds - response.seconds)
+            if _good(response):
+                return response
+            error = refusal(asked, response)
+        self._answered = self._answered or bool(error.code)
+        raise error
+
+    def _understood(self, value: T) -> T:
+        self._answered = True
+        return value
+
+    def _send(self, draft: SigningRequest, headers: dict[str, str], seconds: float) -> Response:
+        return self._transport.send(
             Request(
                 method=draft.method,
                 target=f"{draft.path}?{draft.query}" if draft.query else draft.path,
-                headers=self._signed(draft),
+                headers=headers,
                 body=bytes(draft.body),
                 timeout=min(self.connection.timeout, seconds),
             )
         )
-        if 200 <= response.status < 300:
-            self._answered = True
-            return response
-        error = refusal(asked, response)
-        self._answered = self._answered or bool(error.code)
-        if isinstance(error, AuthenticationError):
-            self._keys.forget()
-        raise error
-
-    def _signed(self, draft: SigningRequest) -> dict[str, str]:
-        """The headers of one attempt; without Authorization where requests to the endpoint may go unsigned."""
-        headers = {
-            "host": self._host,
-            "content-type": "application/json",
-            "x-project-id": self.project_id,
-            "x-sdk-date": sdk_date(self.clock()),
-        }
-        keys = self._keys.current()
-        if keys is not None:
-            if keys.security_token is not None:
-                headers["x-security-token"] = keys.security_token
-            signed = draft._replace(headers=headers)
-            headers["authorization"] = sign(
-                signed, access_key=keys.ak, secret_key=keys.sk, signed_headers=tuple(headers)
-            )
-        return {**headers, "user-agent": f"beam-dis/{__version__}", "accept-encoding": "identity"}
 
 
-class _Keys:
-    """The credentials of a connection, asked for anew after a minute and after they were refused."""
-
-    def __init__(self, connection: DISConnection, monotonic: Callable[[], float]) -> None:
-        self._connection = connection
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._found: Credentials | None = None
-        self._until = float("-inf")
-
-    def current(self) -> Credentials | None:
-        with self._lock:
-            if self._monotonic() >= self._until:
-                self._found = found_credentials(self._connection.credentials, self._connection.endpoint or "")
-                self._until = self._monotonic() + CREDENTIALS_SECONDS
-            return self._found
-
-    def forget(self) -> None:
-        with self._lock:
-            self._until = float("-inf")
+def _good(response: Response) -> bool:
+    return 200 <= response.status < 300
 
 
 def _subject(message: Any, names: dict[str, str]) -> str:

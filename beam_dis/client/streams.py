@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from beam_dis.client.answers import Answer, message_of
+from beam_dis.client.answers import Answer, reading, with_answer
 from beam_dis.client.session import Session
 from beam_dis.wire import streams as wire
 
@@ -55,7 +55,7 @@ def create_stream(
         compression_format=compression_format,
         tags=None if tags is None else [wire.Tag(key, value) for key, value in tags.items()],
     )
-    client.ask("create_stream", message=request, retry_lost=retry_lost)
+    client.tell("create_stream", message=request, retry_lost=retry_lost)
 
 
 def list_streams(
@@ -65,8 +65,9 @@ def list_streams(
 
     ``total_number`` counts all there are; ``iter_streams`` goes through all pages.
     """
-    answer = client.ask("list_streams", message=wire.ListStreamsQuery(limit, start_stream_name))
-    return message_of(wire.ListStreamsResult, answer)
+    return client.ask(
+        "list_streams", reading(wire.ListStreamsResult), message=wire.ListStreamsQuery(limit, start_stream_name)
+    )
 
 
 def iter_streams(client: Session) -> Iterator[str]:
@@ -82,7 +83,7 @@ def iter_streams(client: Session) -> Iterator[str]:
 
 def delete_stream(client: Session, stream_name: str) -> None:
     """Delete a stream with its records, checkpoints and tags [§5.1.3]. Raises StreamNotFoundError."""
-    client.ask("delete_stream", stream_name=stream_name)
+    client.tell("delete_stream", stream_name=stream_name)
 
 
 def describe_stream(
@@ -146,8 +147,9 @@ def describe_page(
     query = wire.DescribeStreamQuery(
         start_partitionId=start_partition_id, limit_partitions=limit_partitions, stream_id=stream_id
     )
-    answer = client.ask("describe_stream", message=query, stream_name=stream_name)
-    return message_of(wire.StreamDescription, answer), answer
+    return client.ask(
+        "describe_stream", with_answer(reading(wire.StreamDescription)), message=query, stream_name=stream_name
+    )
 
 
 def update_partition_count(
@@ -159,8 +161,12 @@ def update_partition_count(
     Raises StreamNotFoundError, QuotaExceededError, StreamNotRunningError, ThrottledError (a few times an hour at most).
     """
     request = wire.UpdatePartitionCountRequest(stream_name=stream_name, target_partition_count=target_partition_count)
-    answer = client.ask("update_partition_count", message=request, stream_name=stream_name)
-    return message_of(wire.UpdatePartitionCountResult, answer, may_be_empty=True)
+    return client.ask(
+        "update_partition_count",
+        reading(wire.UpdatePartitionCountResult, may_be_empty=True),
+        message=request,
+        stream_name=stream_name,
+    )
 
 
 def update_stream(
@@ -187,7 +193,7 @@ def update_stream(
         auto_scale_min_partition_count=auto_scale_min_partition_count,
         auto_scale_max_partition_count=auto_scale_max_partition_count,
     )
-    client.ask("update_stream", message=request, stream_name=stream_name)
+    client.tell("update_stream", message=request, stream_name=stream_name)
 
 
 def add_policy(
@@ -206,10 +212,9 @@ def add_policy(
     Raises StreamNotFoundError, also where ``stream_id`` is another stream's. ``retry_lost`` as in ``create_stream``.
     """
     request = wire.AddPolicyRequest(stream_id, ",".join(principal_names), action_type, effect)
-    client.ask("add_policy", message=request, retry_lost=retry_lost, stream_name=stream_name)
+    client.tell("add_policy", message=request, retry_lost=retry_lost, stream_name=stream_name)
 
 
 def list_policies(client: Session, stream_name: str) -> wire.ListPoliciesResult:
     """Who else may use a stream [§5.1.8]. Raises StreamNotFoundError."""
-    answer = client.ask("list_policies", stream_name=stream_name)
-    return message_of(wire.ListPoliciesResult, answer)
+    return client.ask("list_policies", reading(wire.ListPoliciesResult), stream_name=stream_name)

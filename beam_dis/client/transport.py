@@ -2,13 +2,16 @@
 
 Law: ``send`` is the whole interface, and a fake of it is a small class. What is sent is what was signed: a target that the
 HTTP library would write in another way is refused, not sent. Certificates are always verified. Redirects are not
-followed and a loopback endpoint is never reached through a proxy, so that nothing goes where it wasn't meant to. Answers
-are asked for uncompressed, as the service sends them. Failures are TransportError; ``maybe_done`` is False only where no
+followed, and this machine and its metadata service are never reached through a proxy, so that nothing goes where it
+wasn't meant to. Answers are asked for uncompressed, as the service sends them. Failures are TransportError; ``maybe_done`` is False only where no
 connection was made.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import os
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,17 +74,20 @@ class Transport(Protocol):
 class HTTPTransport:
     """Carries requests over pooled connections, any number of threads at once.
 
-    Proxies and certificate bundles of the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE …) count, but for loopback
-    endpoints. It is httpx's transport without its client, which follows redirects, keeps cookies, and logs a line of
+    ``proxy`` is a URL, ``ca_bundle`` a file of certificates to trust instead of the system's (ConfigurationError where it is
+    none). Without them those of the environment count (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE …), but for loopback and
+    link-local endpoints. It is httpx's transport without its client, which follows redirects, keeps cookies, and logs a line of
     INFO for each request into every worker's log.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(
+        self, endpoint: str, *, proxy: str | None = None, ca_bundle: str | os.PathLike[str] | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._http = httpx.HTTPTransport(
-            verify=True,
-            trust_env=not is_loopback(endpoint),
-            proxy=_proxy_of(endpoint),
+            verify=True if ca_bundle is None else _trusting(ca_bundle),
+            trust_env=not _near(endpoint),
+            proxy=proxy or _proxy_of(endpoint),
             limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
         )
 
@@ -143,9 +149,24 @@ def _body(answer: httpx.Response, end: float) -> bytes:
 
 
 def _proxy_of(endpoint: str) -> str | None:
-    """The proxy that the environment names for an endpoint; None for this machine."""
+    """The proxy that the environment names for an endpoint; None for what is near."""
     url = urlsplit(endpoint)
-    if is_loopback(endpoint) or proxy_bypass(url.hostname or ""):
+    if _near(endpoint) or proxy_bypass(url.hostname or ""):
         return None
     proxies = getproxies()
     return proxies.get(url.scheme) or proxies.get("all")
+
+
+def _near(endpoint: str) -> bool:
+    """Whether an endpoint is this machine, or a link-local address such as the metadata service's."""
+    try:
+        return ipaddress.ip_address(urlsplit(endpoint).hostname or "").is_link_local or is_loopback(endpoint)
+    except ValueError:
+        return is_loopback(endpoint)
+
+
+def _trusting(ca_bundle: str | os.PathLike[str]) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"ca_bundle {os.fspath(ca_bundle)!r} is no file of certificates: {error}") from error

@@ -43,7 +43,7 @@ class CSVFormat:
     def __init__(self, schema: str | Mapping[str, Any] | Schema, *, delimiter: str = ",", null: str = "") -> None:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         self.delimiter = _checked_delimiter(delimiter)
-        self.null = null
+        self.null = _checked_null(null)
         self._columns = [_column(field, null) for field in self.schema.record.fields]
         self._names = [column.name for column in self._columns]
         self._readers = [column.read for column in self._columns]
@@ -130,9 +130,15 @@ class CSVFormat:
 
 
 def _checked_delimiter(delimiter: str) -> str:
-    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise ConfigurationError(f"delimiter {delimiter!r} is not one character other than a quote or a line break")
     return delimiter
+
+
+def _checked_null(null: str) -> str:
+    if not isinstance(null, str):
+        raise ConfigurationError(f"null={null!r} is not the text that stands for a null, such as 'NA' or ''")
+    return null
 
 
 def _column(field: Field, null: str) -> _Column:

@@ -8,7 +8,7 @@ refusal is an answer; a fault of the program is DIS.5000, logged, and the servic
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
@@ -17,20 +17,22 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 from starlette.types import Receive, Scope, Send
 
+from beam_dis.local.answer_budget import LEAST_PAGE
 from beam_dis.local.auth import Gate
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import Call, House
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.openapi import document_json
 from beam_dis.local.reply import Reply, answer, refuse, refused
-from beam_dis.local.request_body import Disconnected, declared_length, read_body
+from beam_dis.local.request_body import Disconnected, body_limit, declared_length, read_body
 from beam_dis.local.store import StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import Query, decode, decode_query, parse_query
-from beam_dis.wire.routes import ROUTES, Route
+from beam_dis.wire.routes import ROUTES, Route, match_route
 
 _log = logging.getLogger(__name__)
 
@@ -39,15 +41,16 @@ _NO_ROUTE = "APIG.0101"
 
 
 class LocalApp:
-    """Answers every request of the protocol."""
+    """Answers every request of the protocol, and by ``more`` routes what else there is."""
 
-    def __init__(self, house: House, gate: Gate, budget: BodyBudget) -> None:
+    def __init__(self, house: House, gate: Gate, budget: BodyBudget, more: Sequence[BaseRoute] = ()) -> None:
         self._house = house
         self._gate = gate
         self._budget = budget
-        self._second, self._date = -1, b""
+        self._second, self._formatted = -1, b""
         self._rest = Starlette(
             routes=[
+                *more,
                 *(
                     Path(path, _Operation(self, route), methods=[route.method])
                     for route in ROUTES.values()
@@ -70,21 +73,17 @@ class LocalApp:
 
     async def operate(self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one operation. The Date it bears was read before anything was looked up: no later record is in it."""
-        date = self._date_header()
+        second = int(self._house.clock())
         try:
             async with self._budget.room(declared_length(scope)):
                 reply = await self._reply(route, names, scope, receive)
         except Disconnected:
             return
-        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers(date)})
-        await send({"type": "http.response.body", "body": reply.body})
+        await self._deliver(reply, second, scope, receive, send)
 
     async def _reply(self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive) -> Reply:
         try:
-            body = await read_body(receive)
-            self._gate.check(scope, names["project_id"], body)
-            request = _message(route, scope, body)
-            return answer(route, await HANDLERS[route.operation](Call(self._house, names), request))
+            return await self._work(route, names, scope, await read_body(receive, body_limit(route)))
         except Refusal as refusal:
             return refused(refusal)
         except StoreUnavailable as unavailable:
@@ -99,21 +98,36 @@ class LocalApp:
     async def _openapi(self, _request: Request) -> Response:
         return self._response(Reply(200, document_json()))
 
+    async def _work(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> Reply:
+        self._gate.check(scope, names["project_id"], body)
+        request = message_of(route, scope, body)
+        return answer(route, await HANDLERS[route.operation](Call(self._house, names), request))
+
+    async def _deliver(self, reply: Reply, second: int, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers(self._date(second))}
+        )
+        if len(reply.body) <= LEAST_PAGE:
+            await send({"type": "http.response.body", "body": reply.body})
+            return
+        with self._house.answers.held(len(reply.body)):
+            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})  # returns once the client has taken the rest
+
     async def _no_route(self, request: Request, error: Exception) -> Response:
         found = error if isinstance(error, HTTPException) else HTTPException(500)
         path = request.scope["path"]  # request.url would parse what a client calls its host
         reply = refuse(found.status_code, _NO_ROUTE, f"There is no {request.method} {path} here.")
-        return self._response(reply, found.headers)
+        return self._response(reply, _allowed(request.scope["raw_path"].decode("latin-1")))
 
     def _response(self, reply: Reply, more: Mapping[str, str] | None = None) -> Response:
-        headers = {name.decode(): value.decode() for name, value in reply.headers(self._date_header())}
+        headers = {name.decode(): value.decode() for name, value in reply.headers(self._date(int(self._house.clock())))}
         return Response(reply.body, reply.status, {**headers, **(more or {})})
 
-    def _date_header(self) -> bytes:
-        second = int(self._house.clock())
+    def _date(self, second: int) -> bytes:
         if second != self._second:
-            self._second, self._date = second, formatdate(second, usegmt=True).encode("ascii")
-        return self._date
+            self._second, self._formatted = second, formatdate(second, usegmt=True).encode("ascii")
+        return self._formatted
 
 
 class _Operation:
@@ -135,7 +149,14 @@ def _project_of_records(raw_path: bytes) -> str:
     return ""
 
 
-def _message(route: Route, scope: Scope, body: bytes) -> Any:
+def _allowed(raw_path: str) -> dict[str, str]:
+    """The header that names the methods of a path; nothing where it has none."""
+    methods = match_route("", raw_path)
+    return {"allow": ", ".join(sorted(methods))} if isinstance(methods, frozenset) and methods else {}
+
+
+def message_of(route: Route, scope: Scope, body: bytes) -> Any:
+    """The request of an operation, from the query or the body; None where it has none. Refused as its wire says."""
     if route.request is None:
         return None
     if issubclass(route.request, Query):

@@ -1,11 +1,12 @@
-"""Who may ask: signatures against one key, and the projects that are served.
+"""Who may ask: signatures against one key, one token, and the projects that are served.
 
-Law: without keys every request is let in, signed or not; with keys every request must be signed with them. What is wrong
-is told by the DIS.41xx code that fits, HTTP 441. Secrets never reach an answer or a log.
+Law: without keys every request is let in, signed or not; with keys every request must be signed with them or bear their
+token. What is wrong is told by the DIS.41xx code that fits, HTTP 441. Secrets never reach an answer or a log.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,23 +17,26 @@ from beam_dis.wire.signing import SigningRequest, verify
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The access key and secret key that requests are signed with."""
+    """The access key and secret key that requests are signed with, the token that they may bear instead, or both."""
 
-    access_key: str
-    secret_key: str = field(repr=False)
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
+    auth_token: str = field(default="", repr=False)
 
 
 class Gate:
     """Lets a request in or refuses it. ``clock`` gives epoch seconds; ``project`` limits the service to one."""
 
     def __init__(self, keys: Keys | None, project: str | None, clock: Callable[[], float]) -> None:
-        self._secrets = {} if keys is None else {keys.access_key: keys.secret_key}
+        self._closed = keys is not None
+        self._secrets = {keys.access_key: keys.secret_key} if keys and keys.access_key else {}
+        self._token = keys.auth_token.encode() if keys else b""
         self._project = project
         self._clock = clock
 
     def check(self, scope: Any, project: str, body: bytes | bytearray) -> None:
-        """Refuse with DIS.41xx what isn't signed as it must be, with DIS.4117 what names another project."""
-        if self._secrets:
+        """Refuse with DIS.41xx what isn't signed as it must be and bears no token, with DIS.4117 another project."""
+        if self._closed:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             self._verify(scope, headers, body)
         if self._project not in (None, project):
@@ -41,7 +45,8 @@ class Gate:
     def _verify(self, scope: Any, headers: dict[str, str], body: bytes | bytearray) -> None:
         authorization = headers.get("authorization")
         if authorization is None and "x-auth-token" in headers:
-            raise Refusal(4112, "tokens are not issued here: sign with the access key")
+            self._check_token(headers["x-auth-token"])
+            return
         request = SigningRequest(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
@@ -50,3 +55,9 @@ class Gate:
             body=bytes(body),
         )
         verify(request, authorization, self._secrets.get, self._clock())
+
+    def _check_token(self, token: str) -> None:
+        if not self._token:
+            raise Refusal(4112, "no token is taken here: sign with the access key")
+        if not hmac.compare_digest(self._token, token.encode("latin-1")):
+            raise Refusal(4112, "the token is unknown")

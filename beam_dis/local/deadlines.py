@@ -1,7 +1,9 @@
 """HTTP connections that can't be held open by being slow or large.
 
 Law: a request's headers are whole within 10 s and 64 kB, its body within 30 s of the time that we read it; while we hold a
-body back the clock doesn't run against its sender. What is late is answered 408, what is too large 431, then closed.
+body back the clock doesn't run against its sender. What is late is answered 408, what is too large 431, then closed. An
+answer is taken within 60 s of its last byte being ready, and requests aren't sent far ahead of their answers: else the
+connection ends.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from beam_dis.wire.limits import MIB
 
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 IDLE_SECONDS = 75.0
+MAX_AHEAD = 100
 MAX_HEADER_BYTES = MIB // 16
 
 
@@ -24,6 +28,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     """uvicorn's protocol with deadlines, and a limit to headers."""
 
     _timer: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
     _header_bytes = 0
     _in_headers = True
 
@@ -35,7 +40,18 @@ class DeadlineProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any longer."""
         self._disarm()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client doesn't take what is sent as fast as it is sent."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has taken nearly all."""
+        super().resume_writing()
+        self._taken()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before the headers are whole."""
@@ -43,10 +59,15 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
             self._turn_away(431)
+        if self._timer is None and self._idle():
+            self._arm(IDLE_SECONDS, self.transport.close)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request; what answers it may have to end the connection."""
+        if len(self.pipeline) >= MAX_AHEAD:
+            raise ConnectionError("too many requests ahead of their answers")  # answered 400 by uvicorn
         super().on_message_begin()
+        self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
         self._in_headers = True
         self._arm(HEADER_SECONDS, self._late)
 
@@ -72,6 +93,16 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _idle(self) -> bool:
+        """Nothing is under way, and uvicorn doesn't wait for the next request: blank lines end its wait."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self.timeout_keep_alive_task is None and not self.transport.is_closing()
 
     def _late(self) -> None:
         if self.flow.read_paused:

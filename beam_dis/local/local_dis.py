@@ -7,6 +7,7 @@ parent, however that ends. Data in a temporary folder goes with it; data in a gi
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,10 @@ from typing import IO, final
 from urllib.parse import urlsplit
 
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials
+from beam_dis.credentials import Credentials, Token
 from beam_dis.errors import ConfigurationError, DISError
+from beam_dis.local.admin_client import AdminClient
+from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
 
 PROJECT_ID = "local"
 """The project of ``LocalDIS.connection``; a local DIS takes any."""
@@ -31,8 +34,8 @@ class LocalDIS:
     """A DIS on this machine, for as long as the ``with`` block lasts.
 
     ``data_dir`` keeps the data; without it they are gone at the end. ``port`` 0 takes any free one. With ``access_key`` and
-    ``secret_key`` every request must be signed with them; without, none need be. Raises ConfigurationError where the server
-    can't start, with the line in which it says why.
+    ``secret_key`` every request must be signed with them, with ``auth_token`` it may bear that instead; without, it needs
+    neither. Raises ConfigurationError where the server can't start, with the line in which it says why.
 
         with LocalDIS() as dis:
             client = DISClient(dis.connection)
@@ -45,12 +48,15 @@ class LocalDIS:
         *,
         access_key: str | None = None,
         secret_key: str | None = None,
+        auth_token: str | None = None,
     ) -> None:
         if (access_key is None) != (secret_key is None):
             raise ConfigurationError("LocalDIS takes access_key and secret_key together, or neither")
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._port = port
         self._keys = None if access_key is None or secret_key is None else Credentials(ak=access_key, sk=secret_key)
+        self._token = None if auth_token is None else Token(value=auth_token)
+        self._admin_token = secrets.token_urlsafe(24)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
         self._complaints: IO[str] | None = None
@@ -64,8 +70,8 @@ class LocalDIS:
 
     @property
     def connection(self) -> DISConnection:
-        """A connection to it, with its keys if it has any."""
-        return DISConnection(endpoint=self.endpoint, project_id=PROJECT_ID, credentials=self._keys)
+        """A connection to it, with its keys, else its token, if it has any."""
+        return DISConnection(endpoint=self.endpoint, project_id=PROJECT_ID, credentials=self._keys or self._token)
 
     @property
     def pid(self) -> int:
@@ -96,6 +102,25 @@ class LocalDIS:
         self._stop(kill=kill)
         self._start(urlsplit(self._endpoint).port or 0)
 
+    def inject(self, fault: AnyFault) -> int:
+        """Have calls go wrong by a fault of ``beam_dis.testing``, until it is cleared or the server restarts; its number.
+
+        ConfigurationError where it names a stream or a partition that isn't there.
+        """
+        return self._controls.ask("POST", "/admin/faults", FaultNumber, fault).id
+
+    def faults(self) -> list[InjectedFault]:
+        """The faults that were injected, each with the ``calls`` that it matched and its ``hits``, oldest first."""
+        return self._controls.ask("GET", "/admin/faults", FaultListing).faults
+
+    def clear_faults(self, number: int | None = None) -> None:
+        """End one fault, by the number that ``inject`` gave, or all."""
+        self._controls.tell("DELETE", "/admin/faults" if number is None else f"/admin/faults?id={number}")
+
+    @property
+    def _controls(self) -> AdminClient:
+        return AdminClient(self.endpoint, self._admin_token)
+
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
             raise DISError("this LocalDIS doesn't run: use it as `with LocalDIS() as dis:`")
@@ -106,11 +131,15 @@ class LocalDIS:
         command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _end
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [*command, "--stop-with-parent"],
+            [*command, "--admin", "--stop-with-parent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
-            env={**os.environ, **_key_variables(self._keys)},
+            env={
+                **os.environ,
+                **_key_variables(self._keys, self._token),
+                "BEAM_DIS_ADMIN_TOKEN": self._admin_token,
+            },
             text=True,
             start_new_session=True,  # Ctrl-C is its parent's to take, which may want to finish writing to it
         )
@@ -147,7 +176,10 @@ class LocalDIS:
             folder.cleanup()
 
 
-def _key_variables(keys: Credentials | None) -> dict[str, str]:
+def _key_variables(keys: Credentials | None, token: Token | None) -> dict[str, str]:
     """Keys travel in the environment, which only this user can read; arguments are for all to see."""
-    names = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
-    return dict.fromkeys(names, "") if keys is None else dict(zip(names, (keys.ak, keys.sk), strict=True))
+    return {
+        "BEAM_DIS_ACCESS_KEY": keys.ak if keys else "",
+        "BEAM_DIS_SECRET_KEY": keys.sk if keys else "",
+        "BEAM_DIS_AUTH_TOKEN": token.value if token else "",
+    }

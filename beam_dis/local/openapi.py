@@ -33,32 +33,37 @@ _STREAM: Schema = {"pattern": f"^{STREAM_NAME.pattern}$"}
 _APP: Schema = {"pattern": f"^{APP_NAME.pattern}$"}
 _PARTITION: Schema = {"pattern": "^(shardId-)?[0-9]{1,10}$"}
 
+_EMPTY: Schema = {"const": ""}
+
 _RULES: dict[str, Schema] = {
     "action_type": {"enum": ["putRecords", "getRecords"]},
-    "app_name": _APP,
+    "CreateAppRequest.app_name": _APP,
+    "CreateStreamRequest.stream_name": _STREAM,
     "checkpoint_type": {"enum": [checkpoints.LAST_READ]},
     "compression_format": {"enum": list(streams.COMPRESSION_FORMATS)},
     "cursor-type": {"enum": list(records.CURSOR_TYPES)},
     "data_duration": {"minimum": RETENTION_HOURS[0], "maximum": RETENTION_HOURS[-1]},
     "data_type": {"enum": list(streams.DATA_TYPES)},
     "effect": {"enum": ["accept"]},
+    "limit": {"minimum": 1},
+    "limit_partitions": {"minimum": 1},
     "max_fetch_bytes": {"minimum": 1},
     "metadata": {"maxLength": MAX_METADATA_CHARS},
     "partition-id": _PARTITION,
     "partition_count": {"minimum": 1},
     "partition_id": _PARTITION,
-    "project_id": {"pattern": "^[^/]+$"},
+    "path.app_name": _APP,
+    "path.project_id": {"pattern": "^[^/]+$"},
+    "path.stream_name": {"pattern": "^[^/]+$"},
     "sequence_number": {"pattern": "^[0-9]{1,19}$"},
     "start_partition_id": _PARTITION,
     "start_partitionId": _PARTITION,
     "starting-sequence-number": {"pattern": "^-?[0-9]{1,19}$"},
-    "stream-name": _STREAM,
-    "stream_name": _STREAM,
     "stream_type": {"enum": list(streams.STREAM_TYPES)},
     "tags": {"maxItems": MAX_TAGS},
     "target_partition_count": {"minimum": 1},
 }
-"""Which values a field of a request takes, by its name."""
+"""Which values a field of a request takes: by its name, or by the message's and its name."""
 
 _MESSAGES: dict[str, type[msgspec.Struct]] = {
     name: kind
@@ -75,6 +80,8 @@ _LIMITS = {
     "get_records": 10_000,
 }
 """How many a page may be asked for at most."""
+
+_PAGED = ("limit", "limit_partitions")
 
 _OF_HTTP = {408: "The request did not come in time.", 413: "The body is too large.", 431: "The headers are too large."}
 
@@ -122,7 +129,9 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.operation,
         "tags": [route.group],
         "summary": cleandoc(HANDLERS[route.operation].__doc__ or ""),
-        "parameters": [_parameter(name, "path", {"type": "string"}, required=True) for name in names],
+        "parameters": [
+            _parameter(name, "path", _ruled("path", name, {"type": "string"}), required=True) for name in names
+        ],
         "responses": _responses(route),
     }
     if route.request is None:
@@ -135,18 +144,28 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _query(route: Route) -> list[dict[str, Any]]:
-    schema = _components()[route.request.__name__]  # type: ignore[union-attr]
+    kind = route.request.__name__ if route.request else ""
+    schema = _components()[kind]
     found = []
     for name, described in schema["properties"].items():
-        kind = _without_null(described)
-        if name in ("limit", "limit_partitions"):
-            kind |= {"minimum": 1, "maximum": _LIMITS[route.operation]}
-        found.append(_parameter(name, "query", kind, required=name in schema["required"]))
+        limit = {"maximum": _LIMITS[route.operation]} if name in _PAGED else {}
+        required = name in schema["required"]
+        found.append(_parameter(name, "query", _asked(_ruled(kind, name, described), limit), required=required))
     return found
 
 
+def _asked(schema: Schema, limit: Schema) -> Schema:
+    """A parameter of a query: an empty one is as good as none, and so is a number spelt ``null``."""
+    if "anyOf" not in schema:
+        return schema
+    kind, null = schema["anyOf"]
+    if kind["type"] == "integer":
+        return {"anyOf": [{**kind, **limit}, null, _EMPTY]}
+    return {"anyOf": [kind, _EMPTY]} if kind.keys() > {"type"} else kind
+
+
 def _parameter(name: str, place: str, schema: Schema, *, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": {**schema, **_RULES.get(name, {})}}
+    return {"name": name, "in": place, "required": required, "schema": schema}
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -182,20 +201,15 @@ def _components() -> dict[str, Schema]:
 
 def _schema(name: str, schema: Schema) -> Schema:
     """A message's schema with our rules; a message that leaves nothing out has every field."""
-    fields = {field: _ruled(field, described) for field, described in schema["properties"].items()}
+    fields = {field: _ruled(name, field, described) for field, described in schema["properties"].items()}
     required = schema["required"] if _MESSAGES[name].__struct_config__.omit_defaults else list(fields)
     return {**schema, "description": cleandoc(schema["description"]), "properties": fields, "required": required}
 
 
-def _ruled(field: str, described: Schema) -> Schema:
+def _ruled(owner: str, field: str, described: Schema) -> Schema:
     """A field with its rule; null stays as good as nothing."""
-    rule = _RULES.get(field, {})
+    rule = _RULES.get(f"{owner}.{field}", _RULES.get(field, {}))
     if "anyOf" not in described:
         return {**described, **rule}
     first, *others = described["anyOf"]
     return {**described, "anyOf": [{**first, **rule}, *others]}
-
-
-def _without_null(described: Schema) -> Schema:
-    """What a parameter may be: nothing is said by leaving it out."""
-    return dict(described["anyOf"][0]) if "anyOf" in described else dict(described)

@@ -7,23 +7,30 @@ same way: no new connections, ten seconds for what is in flight, then the store 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import itertools
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
+from beam_dis.local.admin import Admin, Controls
 from beam_dis.local.app import LocalApp
 from beam_dis.local.auth import Gate, Keys
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import House
-from beam_dis.local.clock import Clock
+from beam_dis.local.clock import Clock, resume
+from beam_dis.local.controlled_app import ControlledApp
 from beam_dis.local.deadlines import IDLE_SECONDS, DeadlineProtocol
+from beam_dis.local.faults.rules import Rules
 from beam_dis.local.store import open_store
 from beam_dis.local.throughput import ThroughputLimits
 
@@ -39,7 +46,8 @@ class StartError(Exception):
 class Settings:
     """What a server needs to know. Port 0 takes any free one; without ``keys`` everybody is let in.
 
-    ``real_limits`` adds the service's limits of throughput to those of sizes, which always hold.
+    ``real_limits`` adds the service's limits of throughput to those of sizes, which always hold. With an ``admin_token``
+    there are admin routes, on a loopback address alone.
     """
 
     data_dir: Path
@@ -48,6 +56,7 @@ class Settings:
     keys: Keys | None = None
     project: str | None = None
     real_limits: bool = False
+    admin_token: str | None = field(default=None, repr=False)
 
 
 def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable[[uvicorn.Server], None]) -> None:
@@ -56,19 +65,51 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
     ``ready`` is told the endpoint once requests are answered, ``started`` is given the server, whose ``should_exit`` stops
     it. Raises StartError, or StoreError where the data can't be opened.
     """
+    _check_admin(settings)
+    _allow_connections()
     clock = Clock()
     store = open_store(settings.data_dir, clock=clock)
     try:
+        resume(store, clock)
         listener = _listen(settings.host, settings.port)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
             house = House(store, clock, itertools.count().__next__, readers, limits)
-            app = LocalApp(house, Gate(settings.keys, settings.project, clock), BodyBudget())
+            app = _app(settings, house, clock)
             server = _Server(app, lambda: ready(_endpoint(listener)))
             started(server)
             _run(server, listener)
     finally:
         store.close()
+
+
+def _app(settings: Settings, house: House, clock: Clock) -> LocalApp:
+    gate_at = partial(Gate, settings.keys, settings.project)
+    if settings.admin_token is None:
+        return LocalApp(house, gate_at(clock), BodyBudget())
+    rules = Rules()
+    admin = Admin(settings.admin_token, Controls(rules, house.store, clock))
+    return ControlledApp(house, gate_at, BodyBudget(), rules, admin)
+
+
+def _check_admin(settings: Settings) -> None:
+    if settings.admin_token is None or settings.host == "localhost":
+        return
+    try:
+        alone = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        alone = False
+    if not alone:
+        raise StartError(
+            f"admin routes are for this machine alone: not with --host {settings.host}, leave one of them out"
+        )
+
+
+def _allow_connections() -> None:
+    """As many open files as we are given: with the usual 1024, idle connections would keep others out."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems call unlimited what they don't grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Server(uvicorn.Server):

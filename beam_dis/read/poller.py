@@ -1,11 +1,11 @@
 """Reading pages at sequence numbers, whatever becomes of cursors.
 
 Law: callers name a place by its sequence number; cursors stay in here. A cursor is kept with the place behind the page it
-came with, is used once, and is opened anew where there is none, where it is older than 270 s (the service keeps them for
-300), or where the service refuses it. After a refusal the stream is looked at before it is opened again, because it may
-be another one, made anew under the same name: that raises StreamNotFoundError. A place the service doesn't hold raises
-OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since runners move partitions
-between DoFn instances.
+came with, is used once (throttling uses none up), and is opened anew where there is none, where it is older than 270 s
+(the service keeps them for 300), or where the service refuses it. After a refusal the stream is looked at before it is
+opened again, because it may be another one, made anew under the same name: that raises StreamNotFoundError. A place the
+service doesn't hold raises OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since
+runners move partitions between DoFn instances.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from beam_dis.errors import CursorRefusedError, StreamNotFoundError
+from beam_dis.errors import CursorRefusedError, StreamNotFoundError, ThrottledError
 from beam_dis.service import Page, StreamService
 
 CURSOR_SECONDS = 270.0
@@ -59,13 +59,18 @@ class Poller:
 
     def read(self, place: Place) -> Page:
         """The page at a place; empty where nothing has been written there yet."""
-        kept = self._taken(place)
+        cursor = self._taken(place)
         try:
-            page = self._service.read(kept or self._opened(place), max_bytes=self._page_bytes)
+            cursor = cursor or self._opened(place)
+            page = self._service.read(cursor, max_bytes=self._page_bytes)
         except CursorRefusedError:
             self.refreshes += 1
             self._doubted.add(place.stream_id)
             page = self._service.read(self._opened(place), max_bytes=self._page_bytes)
+        except ThrottledError:
+            if cursor is not None:
+                self._keep(place, cursor)
+            raise
         except StreamNotFoundError:
             self._doubted.add(place.stream_id)  # for whoever comes next, since errors in the background are forgotten
             raise

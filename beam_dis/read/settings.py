@@ -100,9 +100,11 @@ class ReadSettings:
 
     def _check_times(self) -> None:
         for name, value in (("watermark_lag", self.watermark_lag), ("poll_interval", self.poll_interval)):
-            if not isinstance(value, (int, float)) or value < 0:
+            if not _is_seconds(value):
                 raise ConfigurationError(f"{name}={value!r} is not a number of seconds, 0 or more")
-        if self.discovery_interval is not None and not self.discovery_interval > 0:
+        if self.discovery_interval is not None and not (
+            _is_seconds(self.discovery_interval) and self.discovery_interval
+        ):
             raise ConfigurationError(
                 f"discovery_interval={self.discovery_interval!r} is neither a number of seconds above 0 nor None"
             )
@@ -116,3 +118,7 @@ class ReadSettings:
             raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of what decode yields")
         if self.connection is not None and not isinstance(self.connection, DISConnection):
             raise ConfigurationError(f"connection={self.connection!r} is not a DISConnection")
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")

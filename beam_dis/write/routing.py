@@ -50,7 +50,10 @@ class PartitionKey:
 
     def __call__(self, element: Any) -> str | None:
         """Compute and check it; EncodeError where it is something else."""
-        key = self.value_of(element)
+        try:
+            key = self.value_of(element)
+        except Exception as error:
+            raise _encode_error(error, "partition_key raised ") from error
         if key is None or (isinstance(key, str) and (key.isascii() or _is_utf8(key))):
             return key
         wrong = "UTF-8 can't hold" if isinstance(key, str) else "is not a str"
@@ -65,7 +68,10 @@ class ExplicitHashKey:
 
     def __call__(self, element: Any) -> str | None:
         """Compute and check it; EncodeError where it is something else."""
-        key = self.value_of(element)
+        try:
+            key = self.value_of(element)
+        except Exception as error:
+            raise _encode_error(error, "explicit_hash_key raised ") from error
         if key is None:
             return None
         try:
@@ -82,7 +88,10 @@ class PartitionId:
 
     def __call__(self, element: Any) -> str | None:
         """Compute and check it; EncodeError where it is something else."""
-        partition = self.value_of(element)
+        try:
+            partition = self.value_of(element)
+        except Exception as error:
+            raise _encode_error(error, "partition_id raised ") from error
         if partition is None:
             return None
         try:
@@ -102,7 +111,7 @@ class StreamOf:
         try:
             stream = self.value_of(element)
         except Exception as error:
-            raise _encode_error(error) from error
+            raise _encode_error(error, "stream raised ") from error
         if isinstance(stream, str) and STREAM_NAME.fullmatch(stream):
             return stream
         raise EncodeError(f"stream gave {stream!r}, which is not a stream's name (1 to 64 of A-Z, a-z, 0-9, _ and -)")
@@ -188,6 +197,6 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _encode_error(error: Exception) -> EncodeError:
+def _encode_error(error: Exception, where: str = "") -> EncodeError:
     """The same as an EncodeError, so that a user's function fails like a coder."""
-    return error if isinstance(error, EncodeError) else EncodeError(f"{type(error).__name__}: {error}")
+    return error if isinstance(error, EncodeError) else EncodeError(f"{where}{type(error).__name__}: {error}")

@@ -27,6 +27,8 @@ ROOMS = {
     "read": {"wire", "coders", "options", *ROOT_FILES},
     "write": {"wire", "coders", "options", *ROOT_FILES},
     "cli": {"wire", "client", "local", *ROOT_FILES},
+    "testing": {"local"},
+    "pytest_plugin": {"local", "client"},
     "__main__": {"cli"},
     "__init__": {"version"},
 }
@@ -46,7 +48,7 @@ LIBRARIES = {
     "cli": {"rich"},
     "options": {"apache_beam"},
     "service": {"msgspec"},
-    "testing": {"apache_beam"},
+    "pytest_plugin": {"pytest"},
 }
 """Room → the libraries it may import. A room that isn't named imports the standard library alone."""
 

@@ -28,6 +28,8 @@ def loaded_by(*arguments: str) -> tuple[set[str], float]:
         (("-c", "import beam_dis.client"), {BEAM, SERVER}),
         (("-c", "from beam_dis import DISClient"), {BEAM, SERVER}),
         (("-c", "import beam_dis.local"), {BEAM, HTTP}),
+        (("-c", "import beam_dis.testing"), {BEAM, HTTP, SERVER}),
+        (("-c", "import beam_dis.pytest_plugin"), {BEAM, HTTP, SERVER, "msgspec"}),
         (("-m", "beam_dis", "--help"), {BEAM, HTTP, SERVER}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -11,6 +11,7 @@ from beam_dis.client.service import DISService
 from beam_dis.client.transport import Response
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials
+from beam_dis.errors import TransportError
 
 NOW = 1_767_225_600.0
 KEYS = Credentials(ak="TESTAK0000000000AKID", sk="TestSecretKey/0123456789abcdefghijklmnop")
@@ -48,6 +49,16 @@ class FakeTransport:
         self.closed = True
 
 
+class NoMetadata:
+    """A machine that is no instance."""
+
+    def send(self, _request):
+        raise TransportError("no route", maybe_done=False)
+
+    def close(self):
+        """Nothing to close."""
+
+
 class Rig(NamedTuple):
     client: DISClient
     transport: FakeTransport
@@ -68,7 +79,7 @@ class Rig(NamedTuple):
 def connect():
     """Makes a Rig: ``answer`` is a function of the request, or a list of answers, one after the other."""
 
-    def rig(answer, *, transport=None, random=lambda: 0.5, **fields):
+    def rig(answer, *, transport=None, random=lambda: 0.5, metadata=None, **fields):
         answers = iter(answer) if isinstance(answer, list) else None
         transport = transport or FakeTransport(answer if answers is None else lambda _: next(answers))
         fields = {"endpoint": "https://dis.example", "project_id": "p1", "credentials": KEYS, **fields}
@@ -80,6 +91,7 @@ def connect():
             monotonic=time.now,
             sleep=time.sleep,
             random=random,
+            metadata=metadata or NoMetadata(),
         )
         return Rig(client, transport, time)
 

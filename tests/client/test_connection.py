@@ -113,7 +113,7 @@ def test_an_endpoint_with_a_password_is_refused_without_showing_it():
 @pytest.mark.parametrize(
     "fields",
     [{"region": ""}, {"region": "eu/de"}, {"project_id": "a b"}, {"project_id": 7}, {"timeout": 0}, {"timeout": "5"},
-     {"deadline": -1}, {"deadline": float("inf")}, {"deadline": float("nan")}],
+     {"deadline": -1}, {"deadline": float("inf")}, {"deadline": float("nan")}, {"ca_bundle": ""}, {"ca_bundle": 7}],
 )  # fmt: skip
 def test_a_wrong_field_is_refused_at_construction_and_named(fields):
     with pytest.raises(ConfigurationError, match=rf"DISConnection\({next(iter(fields))}="):
@@ -136,3 +136,24 @@ def test_a_connection_with_credentials_inside_refuses_to_travel_and_says_what_to
 
 def test_a_trailing_slash_of_the_endpoint_does_not_count():
     assert DISConnection(endpoint="http://h:1/") == DISConnection(endpoint="http://h:1")
+
+
+def test_a_proxy_and_a_bundle_travel(tmp_path):
+    connection = DISConnection(
+        endpoint="https://dis.example", proxy="http://proxy:3128/", ca_bundle=tmp_path / "ca.pem"
+    )
+    copy = pickle.loads(pickle.dumps(connection))
+    assert (copy.proxy, copy.ca_bundle) == ("http://proxy:3128", str(tmp_path / "ca.pem"))
+
+
+@pytest.mark.parametrize("proxy", ["proxy:3128", "socks5://proxy", "http://user:hunter2@proxy:3128", 7])
+def test_a_proxy_that_is_no_plain_url_is_refused_without_showing_a_password(proxy):
+    with pytest.raises(ConfigurationError, match=r"proxy .*one with a password goes into HTTPS_PROXY") as error:
+        DISConnection(proxy=proxy)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_proxy_to_this_machine_is_refused_as_soon_as_it_shows():
+    connection = DISConnection(proxy="http://proxy:3128", project_id="p")
+    with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:1 is this machine"):
+        connection.resolved(options(dis_endpoint="http://127.0.0.1:1"), {})

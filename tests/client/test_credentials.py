@@ -3,15 +3,16 @@
 import copy
 import functools
 import pickle
+from datetime import datetime
 
 import pytest
 
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials, found_credentials, is_loopback, may_go_unsigned
+from beam_dis.credentials import Credentials, Token, found_credentials, is_loopback, may_go_unsigned
 from beam_dis.errors import ConfigurationError, CredentialsError
 
-REMOTE = "https://dis.example"
 KEYS = Credentials(ak="given", sk="SK")
+TOKEN = Token(value="hunter2")
 
 
 def from_function():
@@ -68,13 +69,13 @@ PROFILE = "[basic]\nak = profile\nsk = SK%x\nsecurity_token = T\n"
     ],
 )
 def test_the_first_place_that_has_credentials_wins(source, profile, variables, ak, environ):
-    assert found_credentials(source, REMOTE, environ(profile, **variables)).ak == ak
+    assert found_credentials(source, environ(profile, **variables)).ak == ak
 
 
 def test_each_place_has_a_security_token(environ):
-    assert found_credentials(None, REMOTE, environ(PROFILE)) == Credentials(ak="profile", sk="SK%x", security_token="T")
+    assert found_credentials(None, environ(PROFILE)) == Credentials(ak="profile", sk="SK%x", security_token="T")
     variables = environ(AK="a", SK="s", SECURITY_TOKEN="t")
-    assert found_credentials(None, REMOTE, variables) == Credentials(ak="a", sk="s", security_token="t")
+    assert found_credentials(None, variables) == Credentials(ak="a", sk="s", security_token="t")
 
 
 @pytest.mark.parametrize(
@@ -88,17 +89,36 @@ def test_each_place_has_a_security_token(environ):
 )
 def test_half_or_unreadable_credentials_are_an_error_that_names_the_place(profile, variables, named, environ):
     with pytest.raises(CredentialsError, match=named) as error:
-        found_credentials(None, REMOTE, environ(profile, **variables))
+        found_credentials(None, environ(profile, **variables))
     assert "hunter2" not in repr(error.value)
     assert error.value.__cause__ is None
 
 
 @pytest.mark.parametrize("profile", [None, "", "[other]\nak = a\nsk = s\n"])
-def test_no_credentials_are_an_error_that_names_the_places_looked_at(profile, environ):
-    with pytest.raises(
-        CredentialsError, match=r"https://dis.example: looked at credentials=, .*HUAWEICLOUD_SDK_AK.*profile"
-    ):
-        found_credentials(None, REMOTE, environ(profile))
+def test_where_no_place_has_any_there_are_none(profile, environ):
+    assert found_credentials(None, environ(profile)) is None
+
+
+PROFILES = {
+    "names in any case": ("[basic]\nAK = a\nSk: s\n", "s"),
+    "a doubled percent sign": ("[basic]\nak=a\nsk=100%%\n", "100%"),
+    "a lone percent sign": ("[basic]\nak=a\nsk=100%s\n", "100%s"),
+    "defaults for all sections": ("[DEFAULT]\nsk=s\n[basic]\nak=a\n[global]\nak=other\n", "s"),
+    "a mark of the encoding": ("\ufeff[basic]\nak=a\nsk=s\n", "s"),
+    "comments": ("# mine\n[basic]\n; keys\nak=a\nsk=s#1\n", "s#1"),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_file_is_read_as_the_vendors_tools_do(name, environ):
+    text, sk = PROFILES[name]
+    assert found_credentials(None, environ(text)) == Credentials(ak="a", sk=sk)
+
+
+@pytest.mark.parametrize("ak", ["", "ak = a\nsk = s\n"])
+def test_a_login_by_identity_provider_is_refused_not_passed_over(ak, environ):
+    with pytest.raises(CredentialsError, match=r"profile names an identity provider .*not supported"):
+        found_credentials(None, environ(f"[basic]\n{ak}idp_id = i\nid_token_file = /f\n"))
 
 
 @pytest.mark.parametrize(
@@ -116,13 +136,11 @@ def test_no_credentials_are_an_error_that_names_the_places_looked_at(profile, en
         ("https://dis.example", False, False),
     ],
 )
-def test_only_plain_http_on_this_machine_may_go_unsigned(endpoint, here, unsigned, environ):
+def test_only_plain_http_on_this_machine_may_go_unsigned(endpoint, here, unsigned):
     assert (is_loopback(endpoint), may_go_unsigned(endpoint)) == (here, unsigned)
-    if unsigned:
-        assert found_credentials(None, endpoint, environ()) is None
 
 
-@pytest.mark.parametrize("source", [from_function, Vault.static_keys, KEYS, None])
+@pytest.mark.parametrize("source", [from_function, Vault.static_keys, KEYS, TOKEN, None])
 def test_a_function_that_a_worker_can_import_is_a_source(source):
     assert DISConnection(credentials=source).credentials is source
 
@@ -153,11 +171,14 @@ def test_any_other_source_is_refused_at_construction(source, message):
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [(of_the_wrong_kind, r"of_the_wrong_kind returned tuple, not Credentials"), (failing, r"failing raised OSError$")],
+    [
+        (of_the_wrong_kind, r"of_the_wrong_kind returned tuple, not Credentials or a Token"),
+        (failing, r"failing raised OSError$"),
+    ],
 )
 def test_a_function_that_gives_no_credentials_is_named(source, message):
     with pytest.raises(CredentialsError, match=message):
-        found_credentials(source, REMOTE, {})
+        found_credentials(source, {})
 
 
 @pytest.mark.parametrize("fields", [{"ak": "", "sk": "s"}, {"ak": "a", "sk": None}, {"ak": "a", "sk": "hunter2\n"},
@@ -169,10 +190,27 @@ def test_credentials_that_can_not_be_sent_are_refused_without_showing_them(field
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_credentials_refuse_pickling_in_every_protocol(protocol):
+@pytest.mark.parametrize("secret", [KEYS, TOKEN])
+def test_secrets_refuse_pickling_in_every_protocol(protocol, secret):
     with pytest.raises(CredentialsError, match="importable function"):
-        pickle.dumps(KEYS, protocol)
+        pickle.dumps(secret, protocol)
 
 
-def test_copies_of_credentials_are_the_credentials():
-    assert copy.copy(KEYS) is copy.deepcopy(KEYS) is KEYS
+@pytest.mark.parametrize("expires", [7, "2026-01-01", datetime(2026, 1, 1)])  # noqa: DTZ001 - the point
+def test_a_time_of_expiry_without_a_time_zone_is_refused(expires):
+    with pytest.raises(CredentialsError, match="give an aware datetime"):
+        Token(value="t", expires=expires)
+    with pytest.raises(CredentialsError, match="give an aware datetime"):
+        Credentials(ak="a", sk="s", expires=expires)
+
+
+@pytest.mark.parametrize("value", ["", "a b", "hunter2\n", None, 7])
+def test_a_token_that_can_not_be_sent_is_refused_without_showing_it(value):
+    with pytest.raises(CredentialsError, match=r"Token\(value=…\)") as error:
+        Token(value=value)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("secret", [KEYS, TOKEN])
+def test_a_copy_of_a_secret_is_the_secret(secret):
+    assert copy.copy(secret) is copy.deepcopy(secret) is secret

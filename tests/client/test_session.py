@@ -1,5 +1,7 @@
 """One request: what is signed is what is sent, afresh each time, and never unsigned beyond this machine."""
 
+from email.utils import formatdate
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from beam_dis.client import DISClient
 from beam_dis.client.transport import HTTPTransport, Request, Response
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials
+from beam_dis.credentials import Credentials, Token
 from beam_dis.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -20,6 +22,7 @@ from beam_dis.wire.signing import SigningRequest, verify
 from beam_dis.wire.timestamps import parse_sdk_date
 
 KEYS = Credentials(ak="AK1", sk="secret", security_token="token")
+NOW = 1_767_225_600
 GONE = TransportError("cut", maybe_done=True)
 
 
@@ -173,12 +176,75 @@ def test_credentials_are_asked_for_once_a_minute(connect, ok, calls):
     assert [r.headers["authorization"].split("=")[1].split(",")[0] for r in rig.transport.sent] == ["AK1", "AK1", "AK2"]
 
 
-def test_credentials_that_were_refused_are_asked_for_anew(connect, ok, refused, calls):
-    rig = connect([refused(4107, status=441), ok(status=204)], credentials=counted)
+def test_credentials_that_were_refused_are_asked_for_anew_and_tried_once(connect, ok, refused, calls):
+    """Keys may be rotated at any time; what was refused hasn't been done."""
+    rig = connect([refused(4107, status=441), ok(status=201)], credentials=counted)
+    rig.client.create_app("a")
+    assert (counted.calls, len(rig.transport.sent)) == (2, 2)
+
+
+def test_new_credentials_that_are_refused_too_are_an_error(connect, refused, calls):
+    rig = connect(lambda _: refused(4107, status=441), credentials=counted)
     with pytest.raises(AuthenticationError, match=r"DIS\.4107.*check the access key"):
         rig.client.delete_stream("s")
+    assert len(rig.transport.sent) == 2
+
+
+def test_credentials_that_have_not_changed_are_not_tried_again(connect, refused):
+    rig = connect(lambda _: refused(4100, status=441), credentials=KEYS)
+    with pytest.raises(AuthenticationError):
+        rig.client.delete_stream("s")
+    assert len(rig.transport.sent) == 1
+
+
+def dated(answer, seconds):
+    """The answer, with a Date that is so much off this machine's."""
+    return answer._replace(headers={"date": formatdate(NOW + seconds, usegmt=True)})
+
+
+@pytest.mark.parametrize("skew", [-7200, 7200])
+def test_a_clock_that_is_wrong_is_set_by_the_service_once_and_for_all(skew, connect, ok, refused):
+    rig = connect([dated(refused(4105, status=441), skew), ok(status=201), ok(status=201)], credentials=KEYS)
+    rig.client.create_app("a")
+    rig.client.create_app("b")
+    dates = [parse_sdk_date(request.headers["x-sdk-date"]) - NOW for request in rig.transport.sent]
+    assert dates == [0, skew, skew]
+    assert all(accepted(request) for request in rig.transport.sent)
+
+
+def test_a_clock_that_was_set_and_is_refused_again_is_an_error(connect, refused):
+    wrong = refused(4105, status=441)
+    rig = connect([dated(wrong, 7200), dated(wrong, 0)], credentials=KEYS)
+    with pytest.raises(AuthenticationError, match="set this machine's clock"):
+        rig.client.create_app("a")
+
+
+@pytest.mark.parametrize("date", [None, "today", formatdate(NOW + 30, usegmt=True)])
+def test_a_refusal_whose_date_says_nothing_else_sets_no_clock(date, connect, refused):
+    answer = refused(4105, status=441)._replace(headers={} if date is None else {"date": date})
+    rig = connect(lambda _: answer, credentials=KEYS)
+    with pytest.raises(AuthenticationError):
+        rig.client.create_app("a")
+    assert len(rig.transport.sent) == 1
+
+
+def test_a_token_goes_in_place_of_a_signature(connect, ok):
+    rig = connect(lambda _: ok(status=204), credentials=Token(value="t"))
     rig.client.delete_stream("s")
-    assert counted.calls == 2
+    headers = rig.transport.sent[0].headers
+    assert (headers["x-auth-token"], "authorization" in headers) == ("t", False)
+
+
+@pytest.mark.parametrize(("endpoint", "goes"), [("http://10.0.0.1", False), ("http://127.0.0.1:1", True)])
+def test_a_token_never_goes_through_plain_http_but_to_this_machine(endpoint, goes, connect, ok):
+    rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=Token(value="hunter2"))
+    if not goes:
+        with pytest.raises(CredentialsError, match=f"a token can't go to {endpoint} in plain http") as error:
+            rig.client.delete_stream("s")
+        assert "hunter2" not in str(error.value)
+    else:
+        rig.client.delete_stream("s")
+    assert bool(rig.transport.sent) is goes
 
 
 def test_a_delete_that_is_found_done_after_a_lost_answer_is_done(connect, refused):

@@ -4,12 +4,18 @@ import logging
 import socket
 import ssl
 import threading
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address
 
 import httpcore
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from beam_dis.client.transport import CONNECT_SECONDS, KEEPALIVE_SECONDS, HTTPTransport, Request
-from beam_dis.errors import TransportError
+from beam_dis.errors import ConfigurationError, TransportError
 
 
 @pytest.fixture
@@ -42,8 +48,8 @@ def served():
 def transport_to():
     made = []
 
-    def make(endpoint):
-        made.append(HTTPTransport(endpoint))
+    def make(endpoint, **fields):
+        made.append(HTTPTransport(endpoint, **fields))
         return made[-1]
 
     yield make
@@ -119,14 +125,80 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, 
     [
         ("http://127.0.0.1:7700", httpcore.ConnectionPool),
         ("http://localhost:7700", httpcore.ConnectionPool),
+        ("http://169.254.169.254", httpcore.ConnectionPool),
         ("http://spared.example", httpcore.ConnectionPool),
         ("http://dis.example", httpcore.HTTPProxy),
     ],
 )
-def test_the_environments_proxy_counts_but_never_for_this_machine(endpoint, pool, transport_to, monkeypatch):
+def test_the_environments_proxy_counts_but_never_for_what_is_near(endpoint, pool, transport_to, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "spared.example")
     assert type(transport_to(endpoint)._http._pool) is pool
+
+
+def test_a_proxy_that_is_given_counts_before_the_environments(served, transport_to, monkeypatch):
+    proxy, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    monkeypatch.setenv("http_proxy", "http://another.example:3128")
+    assert transport_to("http://dis.example:7700", proxy=proxy).send(GET).status == 200
+    assert heard[0].startswith(b"GET http://dis.example:7700/v2/p/streams?limit=1 HTTP/1.1\r\n")
+
+
+def test_a_proxy_that_is_down_is_surely_not_done(transport_to):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(TransportError) as error:
+        transport_to("http://dis.example", proxy=proxy).send(GET)
+    assert error.value.maybe_done is False
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody but itself vouches for: a file of it, and one of it with its key."""
+    folder = tmp_path_factory.mktemp("authority")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "ca.pem").write_bytes(certificate)
+    (folder / "server.pem").write_bytes(certificate + secret)
+    return folder
+
+
+@pytest.fixture
+def secure(authority):
+    """The URL of a server with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem")
+    handler = type("Handler", (BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_bundle_of_ones_own_vouches_for_a_server(secure, authority, transport_to):
+    assert transport_to(secure, ca_bundle=authority / "ca.pem").send(GET).status == 501
+    with pytest.raises(TransportError, match="certificate verify failed"):
+        transport_to(secure).send(GET)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_bundle_that_is_none_is_named(content, tmp_path, transport_to):
+    if content is not None:
+        (tmp_path / "ca.pem").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"ca_bundle '.*/ca\.pem' is no file of certificates"):
+        transport_to("https://dis.example", ca_bundle=tmp_path / "ca.pem")
 
 
 def test_idle_connections_end_here_before_they_end_at_the_server(transport_to):

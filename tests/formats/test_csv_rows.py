@@ -160,10 +160,15 @@ def test_a_missing_field_and_one_too_many_are_named():
         format_.encode({"a": 1, "b": 2, "c": 3})
 
 
-@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n"])
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", None])
 def test_a_delimiter_is_one_character_that_means_nothing_else(delimiter):
     with pytest.raises(ConfigurationError, match="delimiter"):
         CSVFormat(columns(a="int"), delimiter=delimiter)
+
+
+def test_the_spelling_of_null_is_text():
+    with pytest.raises(ConfigurationError, match="null=None is not the text"):
+        CSVFormat(columns(a=["null", "int"]), null=None)
 
 
 def test_a_schema_with_nested_fields_is_refused_by_the_name_of_the_field():

@@ -67,6 +67,23 @@ def test_without_keys_everybody_is_let_in_signed_or_not(in_process):
     assert [app("GET", f"{PATH}?{QUERY}", headers).status for headers, _ in REFUSED.values()] == [200] * len(REFUSED)
 
 
+@pytest.mark.parametrize("keys", [Keys(auth_token="t"), Keys(access_key="AK", secret_key="SK", auth_token="t")])
+def test_a_request_that_bears_the_token_is_let_in(in_process, keys):
+    app = in_process(clock=lambda: NOW, keys=keys)
+    assert app("GET", PATH, [("x-auth-token", "t")]).status == 200
+
+
+@pytest.mark.parametrize("headers", [[("x-auth-token", "T")], [("x-auth-token", "")], [], _signed()])
+def test_where_a_token_is_asked_for_nothing_else_will_do(in_process, headers):
+    app = in_process(clock=lambda: NOW, keys=Keys(auth_token="t"))
+    assert app("GET", f"{PATH}?{QUERY}", headers).status == 441
+
+
+def test_a_signature_counts_before_a_token(in_process):
+    app = in_process(clock=lambda: NOW, keys=Keys(access_key="AK", secret_key="SK", auth_token="t"))
+    assert app("GET", f"{PATH}?{QUERY}", _signed(secret="OTHER", **{"x-auth-token": "t"})).status == 441
+
+
 def test_a_service_for_one_project_refuses_another_after_its_signature(in_process):
     app = in_process(clock=lambda: NOW, keys=KEYS, project="mine")
     unsigned = app("GET", f"{PATH}?{QUERY}")

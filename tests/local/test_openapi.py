@@ -77,7 +77,7 @@ def test_every_error_code_is_described_at_its_status():
 
 def test_every_rule_is_about_a_field_that_there_is():
     described = json.dumps([DOCUMENT["paths"], DOCUMENT["components"]["schemas"]])
-    assert [name for name in openapi._RULES if f'"{name}"' not in described] == []
+    assert [name for name in openapi._RULES if f'"{name.rpartition(".")[2]}"' not in described] == []
 
 
 def test_it_is_served_to_everybody_and_tells_no_key(in_process):

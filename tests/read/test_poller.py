@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beam_dis.errors import CursorRefusedError, DISError, OutOfRangeError, StreamNotFoundError
+from beam_dis.errors import CursorRefusedError, DISError, OutOfRangeError, StreamNotFoundError, ThrottledError
 from beam_dis.read.poller import Place, Poller
 
 START = Place("flights", "id", "shardId-0000000000", 0)
@@ -98,3 +98,19 @@ def test_a_new_cursor_is_opened_unasked_once_the_stream_was_seen_to_be_the_same(
     poller.read(place)
     service.describe = None
     assert len(poller.read(START).records) == 10
+
+
+def test_throttling_spends_no_cursor(fake_service: Any) -> None:
+    service = fake_service()
+    poller, read = Poller(service), service.read
+    place = START.after(poller.read(START))
+
+    def throttled(*_: Any, **__: Any) -> Any:
+        raise ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
+
+    service.read = throttled
+    with pytest.raises(ThrottledError):
+        poller.read(place)
+    service.read = read
+    poller.read(place)
+    assert service.opened == [0]

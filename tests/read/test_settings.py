@@ -31,7 +31,10 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"dead_letters": "no"}, "dead_letters='no': give True or False"),
         ({"poll_interval": -1}, "poll_interval=-1"),
         ({"watermark_lag": "1s"}, "watermark_lag='1s'"),
+        ({"watermark_lag": float("nan")}, "watermark_lag=nan"),
+        ({"poll_interval": True}, "poll_interval=True"),
         ({"discovery_interval": 0}, "discovery_interval=0"),
+        ({"discovery_interval": "10"}, "discovery_interval='10'"),
         ({"connection": "http://127.0.0.1"}, "is not a DISConnection"),
         (
             {

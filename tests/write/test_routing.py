@@ -82,9 +82,15 @@ def test_a_partition_key_that_utf_8_cannot_hold_is_the_elements_fault_and_not_th
         record_of(data, partition_key=lambda _: "\ud800")(None)
 
 
-def test_whatever_a_user_s_function_raises_is_an_encode_error_that_says_so():
-    with pytest.raises(EncodeError, match="ZeroDivisionError: division by zero"):
-        record_of(data, partition_key=lambda element: 1 / element)(0)
+@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id"])
+def test_whatever_a_user_s_function_raises_is_an_encode_error_that_names_its_argument(argument):
+    with pytest.raises(EncodeError, match=f"{argument} raised ZeroDivisionError: division by zero"):
+        record_of(data, **{argument: lambda element: 1 / element})(0)
+
+
+def test_a_stream_function_that_raises_is_named_too():
+    with pytest.raises(EncodeError, match="stream raised ZeroDivisionError: division by zero"):
+        stream_rule(lambda element: 1 / element)(0)
 
 
 @pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id"])

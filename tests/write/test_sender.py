@@ -35,6 +35,15 @@ def write_all(sender, keys):
     return settled + sender.finish()
 
 
+def write_some(sender, count, then=lambda: None):
+    """Send records 0, 1, 2 … in batches of five, without waiting for the last."""
+    batcher = Batcher(lambda _: LIMITS)
+    for number in range(count):
+        for batch in batcher.add("s", 0, OutgoingRecord(b"%d" % number), None):
+            sender.send(batch)
+            then()
+
+
 def last_copies(log):
     """The numbers in a log by key, in the order of their last copies."""
     last = {int(record.data): (place, record.partition_key) for place, record in enumerate(log)}
@@ -219,3 +228,55 @@ def test_a_sender_that_failed_serves_the_next_bundle(memory):
         write_all(sender, "ab")
     write_all(sender, "ab")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1]
+
+
+def test_after_a_failure_what_still_waits_is_not_sent(memory):
+    service, second_waits = memory.Service(), threading.Event()
+
+    def failing(stream, records):
+        service.requests.append(records)
+        assert second_waits.wait(10)
+        raise StreamNotFoundError("gone", status=400)
+
+    service.write = failing
+    sender = memory.sender(service, in_flight=1)
+    write_some(sender, 10)
+    second_waits.set()
+    with pytest.raises(StreamNotFoundError, match="gone"):
+        sender.finish()
+    assert len(service.requests) == 1
+
+
+def later(event):
+    """Set an event soon, from another thread; whoever waits for less would see that it isn't set."""
+    threading.Timer(0.05, event.set).start()
+
+
+def test_a_failure_is_raised_once_nothing_is_in_flight_or_a_straggler_would_overtake_its_own_repetition(memory):
+    started, release, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def straggling(stream, records):
+        if records[0].data != b"0":
+            assert started.wait(10)
+            raise StreamNotFoundError("gone", status=400)
+        started.set()
+        assert release.wait(10)
+        ended.set()
+        return [Written("shardId-0000000000", 0)] * len(records)
+
+    sender = memory.sender(type("Service", (), {"write": staticmethod(straggling)}), in_flight=2)
+    write_some(sender, 10)
+    later(release)
+    sender.abandon()
+    assert ended.is_set()
+
+
+def test_no_more_batches_wait_than_are_in_flight(memory):
+    service, release, under_way = memory.Service(), threading.Event(), []
+    write = service.write
+    service.write = lambda stream, records: release.wait(10) and write(stream, records)
+    sender = memory.sender(service, in_flight=1)
+    later(release)
+    write_some(sender, 40, lambda: under_way.append(len(sender._under_way)))
+    sender.close()
+    assert max(under_way) == 2

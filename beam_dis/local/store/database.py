@@ -22,7 +22,7 @@ FILE_NAME = "log.db"
 APPLICATION_ID = 0x44495331
 """``DIS1``, at byte 68 of the file."""
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 1.0
 """How long a checkpoint waits for reads to end; they take milliseconds."""
 
@@ -45,8 +45,10 @@ CREATE TABLE checkpoint (project TEXT NOT NULL, app TEXT NOT NULL, stream_id TEX
 CREATE TABLE tombstone (stream INTEGER PRIMARY KEY);
 """
 
+_CLOCK = "CREATE TABLE clock (advanced REAL NOT NULL); INSERT INTO clock VALUES (0);"
+
 # What turns version n into n + 1. Version 0 is a file in which nothing has been laid out yet.
-_MIGRATIONS: dict[int, str] = {0: _LAYOUT}
+_MIGRATIONS: dict[int, str] = {0: _LAYOUT, 1: _CLOCK}
 
 _WRITER_SETTINGS = (
     "PRAGMA synchronous=FULL",
@@ -111,6 +113,8 @@ def _known_version(path: Path, connection: sqlite3.Connection) -> int:
         raise StoreError(f"{path} belongs to another program: give a folder of its own")
     if version > VERSION:
         raise StoreError(f"{path} has version {version}, known are versions up to {VERSION}: upgrade beam-dis")
+    if version < (0 if empty else 1):
+        raise StoreError(f"{path} has version {version}, which there never was: restore it from a copy")
     return int(version)
 
 

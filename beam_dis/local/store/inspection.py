@@ -23,7 +23,7 @@ def structure_problems(connection: sqlite3.Connection) -> Iterator[str]:
 
     The records' own table is left out: checking it would take one long transaction, and every batch is read anyway.
     """
-    for table in ("stream", "partition", "place", "app", "checkpoint", "tombstone"):
+    for table in ("stream", "partition", "place", "app", "checkpoint", "tombstone", "clock"):
         for (finding,) in connection.execute(f"PRAGMA quick_check({table})"):
             if finding != "ok":
                 yield f"table {table}: {finding}"

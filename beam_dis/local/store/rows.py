@@ -56,6 +56,18 @@ def save(connection: sqlite3.Connection, draft: Draft, committed: Catalogue) -> 
     _save_checkpoints(connection, draft)
 
 
+def advance_clock(connection: sqlite3.Connection, seconds: float) -> float:
+    """By how much the clock of this data has been advanced in all; the caller commits."""
+    connection.execute("UPDATE clock SET advanced = advanced + ?", (seconds,))
+    return clock_advance(connection)
+
+
+def clock_advance(connection: sqlite3.Connection) -> float:
+    """The seconds by which the clock of this data is ahead of the system's."""
+    (seconds,) = connection.execute("SELECT advanced FROM clock").fetchone()
+    return float(seconds)
+
+
 def next_row(connection: sqlite3.Connection) -> int:
     """A stream key that no stream has, nor any whose batches are still to be deleted."""
     (highest,) = connection.execute(

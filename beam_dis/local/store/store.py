@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from beam_dis.local.store import changes, database, inspection
+from beam_dis.local.store import changes, database, inspection, rows
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
 from beam_dis.local.store.failures import StoreError
 from beam_dis.local.store.folder import Folder
@@ -73,8 +73,8 @@ class Store:
         """The stream of that name, else of that id, in a project."""
         return self._catalogue.stream(project, name, stream_id)
 
-    def streams(self, project: str) -> list[Stream]:
-        """The streams of a project, by name."""
+    def streams(self, project: str | None = None) -> list[Stream]:
+        """The streams of a project, by name; of all projects where none is named."""
         return self._catalogue.streams(project)
 
     def app(self, project: str, name: str) -> App | None:
@@ -197,6 +197,17 @@ class Store:
         return problems
 
     # The store itself.
+
+    def clock_advance(self) -> float:
+        """The seconds by which the clock of this data is ahead of the system's. Blocking; raises StoreUnavailable."""
+        with self._reader.connections() as connection:
+            return rows.clock_advance(connection)
+
+    def advance_clock(self, seconds: float) -> Future[float]:
+        """Keep it that the clock of this data was advanced; by how much in all."""
+        return self._writer.submit(
+            Request(apply=lambda transaction: rows.advance_clock(transaction.connection, seconds))
+        )
 
     def housekeep(self) -> None:
         """Expire what is too old and clear away what is gone, now, to the end. Raises StoreUnavailable."""

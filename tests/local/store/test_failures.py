@@ -66,7 +66,15 @@ def test_a_newer_version_is_refused_and_named(abandoned):
     connection = sqlite3.connect(abandoned / "log.db")
     connection.execute("PRAGMA user_version=7")
     connection.close()
-    assert "log.db has version 7, known are versions up to 1: upgrade beam-dis" in refusal_to_open(abandoned)
+    assert "log.db has version 7, known are versions up to 2: upgrade beam-dis" in refusal_to_open(abandoned)
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_a_version_that_never_was_is_refused_and_not_guessed(abandoned, version):
+    connection = sqlite3.connect(abandoned / "log.db")
+    connection.execute(f"PRAGMA user_version={version}")
+    connection.close()
+    assert f"log.db has version {version}, which there never was: restore it" in refusal_to_open(abandoned)
 
 
 def test_another_program_s_database_is_refused_and_left_alone(tmp_path):

@@ -1,0 +1,160 @@
+"""The admin routes: what a test or an operator commands a local DIS to do.
+
+Law: nobody gets here by accident. A request names a loopback host (a page that was lured to this port names another), comes
+from no page of anybody else, and bears the token that the server was started with. A new route is a row of ``_ROUTES`` and
+a function ``(controls, request) -> Reply``.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any, NamedTuple
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from beam_dis.local.clock import Clock
+from beam_dis.local.faults.rules import Rules
+from beam_dis.local.faults.values import AnyFault, Fault, FaultListing, FaultNumber
+from beam_dis.local.reply import Reply
+from beam_dis.local.request_body import Disconnected, read_body
+from beam_dis.local.store import Store
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.messages import Answer, encode, parse_query
+
+TOKEN_HEADER = "X-Admin-Token"  # noqa: S105 - its name
+
+_MAX_BODY_BYTES = 65_536
+_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+
+
+class AdminError(Exception):
+    """A command that isn't carried out: an HTTP status and why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What there is to command."""
+
+    rules: Rules
+    store: Store
+    clock: Clock
+
+
+class AdminRequest(NamedTuple):
+    """A command: its query parameters and its body."""
+
+    query: dict[str, str]
+    body: bytes
+
+    def message(self, kind: Any) -> Any:
+        """The body as ``kind``; AdminError 400 where it isn't one."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise AdminError(400, str(error)) from error
+
+
+class Problem(Answer):
+    """Why a command isn't carried out."""
+
+    message: str
+
+
+async def inject(controls: Controls, request: AdminRequest) -> Reply:
+    """Take a fault; 400 where its stream or partition isn't there."""
+    fault: AnyFault = request.message(AnyFault)
+    _check_there(controls.store, fault)
+    return Reply(201, encode(FaultNumber(controls.rules.add(fault))))
+
+
+async def listed(controls: Controls, _request: AdminRequest) -> Reply:
+    """The rules and how often they hit."""
+    return Reply(200, encode(FaultListing(controls.rules.listed())))
+
+
+async def clear(controls: Controls, request: AdminRequest) -> Reply:
+    """Take one rule away (``?id=…``), or all."""
+    number = request.query.get("id")
+    if number is not None and not number.isdecimal():
+        raise AdminError(400, f"id={number!r} is not the number of a fault")
+    if not controls.rules.clear(None if number is None else int(number)):
+        raise AdminError(404, f"there is no fault {number} (any more): see the list of faults")
+    return Reply(204)
+
+
+_ROUTES: dict[str, dict[str, Callable[[Controls, AdminRequest], Awaitable[Reply]]]] = {
+    "/admin/faults": {"POST": inject, "GET": listed, "DELETE": clear},
+}
+
+
+class Admin:
+    """The admin routes as an ASGI application; ``token`` is what requests must bear."""
+
+    def __init__(self, token: str, controls: Controls) -> None:
+        self._token = token.encode()
+        self._controls = controls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One command."""
+        try:
+            reply = await self._reply(scope, receive)
+        except AdminError as error:
+            reply = Reply(error.status, encode(Problem(str(error))))
+        except Disconnected:
+            return
+        date = formatdate(self._controls.clock(), usegmt=True).encode("ascii")
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers(date)})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+        body = await _body(receive)
+        self._check_sender({name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]})
+        path = scope["raw_path"].decode("latin-1").removesuffix("/")
+        methods = _ROUTES.get(path)
+        if methods is None:
+            raise AdminError(404, f"there is no {path}: there are {', '.join(_ROUTES)}")
+        if scope["method"] not in methods:
+            raise AdminError(405, f"{path} takes {', '.join(methods)}, not {scope['method']}")
+        request = AdminRequest(parse_query(scope["query_string"]), body)
+        return await methods[scope["method"]](self._controls, request)
+
+    def _check_sender(self, headers: dict[str, str]) -> None:
+        host = headers.get("host", "")
+        if host.rpartition(":")[0] not in _LOOPBACK and host not in _LOOPBACK:
+            raise AdminError(403, f"the admin routes are not for host {host[:100]!r}: name one of {sorted(_LOOPBACK)}")
+        if headers.get("origin", f"http://{host}") != f"http://{host}":
+            raise AdminError(403, "the admin routes are not for pages of another origin")
+        if not hmac.compare_digest(headers.get("x-admin-token", "").encode("latin-1"), self._token):
+            raise AdminError(401, f"the header {TOKEN_HEADER} does not bear the token of this server")
+
+
+async def _body(receive: Receive) -> bytes:
+    try:
+        return await read_body(receive, _MAX_BODY_BYTES)
+    except Refusal as refusal:
+        raise AdminError(refusal.status, refusal.message) from None
+
+
+def _check_there(store: Store, fault: Fault) -> None:
+    """A rule for what isn't there is a misspelling, unless it is for what will make it."""
+    if fault.stream is None or fault.operation == "create_stream":
+        return
+    streams = {stream.name: len(stream.partitions) for stream in store.streams()}
+    if fault.stream not in streams:
+        raise AdminError(400, f"there is no stream {fault.stream!r}; the streams are: {_some(sorted(streams))}")
+    number = fault.partition_number()
+    if number is not None and number >= streams[fault.stream]:
+        count = streams[fault.stream]
+        raise AdminError(400, f"stream {fault.stream!r} has no partition {fault.partition}: it has 0 to {count - 1}")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"

@@ -1,0 +1,106 @@
+"""Tokens by name and password: what is asked of the identity service, and what it may answer."""
+
+import json
+
+import pytest
+
+from beam_dis.client.iam import iam_endpoint, requested_token
+from beam_dis.client.transport import Response
+from beam_dis.errors import ConfigurationError, CredentialsError, TransportError
+
+IAM = "https://iam.example"
+GIVEN = Response(201, {"x-subject-token": "MII"}, b'{"token":{"expires_at":"2026-01-01T00:00:00.000000Z"}}')
+
+
+class Identity:
+    """Answers as its list says; the last stays."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.sent = []
+
+    def send(self, request):
+        self.sent.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def login(*answers):
+    time = [0.0]
+    identity = Identity(*answers)
+    token = requested_token(
+        identity,
+        IAM,
+        user="u",
+        password="hunter2",
+        domain="d",
+        project_id="p",
+        clock=lambda: time[0],
+        sleep=lambda seconds: time.append(time.pop() + seconds),
+        random=lambda: 0.5,
+    )
+    return token, identity
+
+
+def test_a_token_is_asked_for_by_name_and_password_for_one_project():
+    token, identity = login(GIVEN)
+    assert (token.value, token.expires.timestamp()) == ("MII", 1_767_225_600.0)
+    (request,) = identity.sent
+    assert (request.method, request.target) == ("POST", "/v3/auth/tokens")
+    auth = json.loads(request.body)["auth"]
+    assert auth["identity"]["password"]["user"] == {"name": "u", "password": "hunter2", "domain": {"name": "d"}}
+    assert (auth["identity"]["methods"], auth["scope"]) == (["password"], {"project": {"id": "p"}})
+
+
+@pytest.mark.parametrize("stumble", [TransportError("cut"), TransportError("no"), Response(500), Response(429)])
+def test_an_identity_service_that_stumbles_is_asked_again(stumble):
+    token, identity = login(stumble, stumble, GIVEN)
+    assert (token.value, len(identity.sent)) == ("MII", 3)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"token":{}}'])
+def test_a_token_that_does_not_say_when_it_expires_is_a_token(body):
+    assert login(GIVEN._replace(body=body))[0].expires is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Response(401, {}, b"hunter2"), "HTTP 401 - check the user, the password"),
+        (Response(503), "HTTP 503"),
+        (Response(201), "answered 201 without a token"),
+        (TransportError("cut"), "cut .*attempts"),
+    ],
+)
+def test_a_login_that_fails_is_an_error_that_says_why_without_the_password(answer, said):
+    with pytest.raises(CredentialsError, match=said) as error:
+        login(answer)
+    assert "hunter2" not in repr(error.value) + repr(error.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("given", "region", "variable", "profile", "where"),
+    [
+        ("https://a.example/", "eu-de", "https://b.example", "https://c.example", "https://a.example"),
+        (None, "eu-de", "https://b.example/v3", "https://c.example", "https://b.example"),
+        (None, "eu-de", "", "https://c.example", "https://c.example"),
+        (None, "eu-de", "", "", "https://iam.eu-de.otc.t-systems.com"),
+        (None, "cn-north-4", "", "", "https://iam.cn-north-4.myhuaweicloud.com"),
+        (None, None, "", "", "https://iam.myhuaweicloud.com"),
+        ("http://127.0.0.1:1", None, "", "", "http://127.0.0.1:1"),
+    ],
+)
+def test_where_the_identity_service_is(given, region, variable, profile, where, tmp_path):
+    (tmp_path / "profile").write_text(f"[basic]\niam_endpoint={profile}\n")
+    environ = {
+        "HUAWEICLOUD_SDK_IAM_ENDPOINT": variable,
+        "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path / "profile"),
+    }
+    assert iam_endpoint(given, region, environ) == where
+
+
+def test_a_password_never_goes_through_plain_http():
+    with pytest.raises(ConfigurationError, match=r"a password can't go to 'http://iam\.example'"):
+        iam_endpoint("http://iam.example", None, {})

@@ -1,0 +1,109 @@
+"""Credentials over time: kept, asked for before they expire, and the old ones kept where that fails."""
+
+from datetime import datetime, timezone
+
+import pytest
+
+from beam_dis.client.keys import Keys, keep_seconds
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials, Token
+from beam_dis.errors import CredentialsError
+
+NOW = 1_767_225_600.0
+HOUR = 3600.0
+
+
+class Vault:
+    """Gives credentials of a number, or fails; a function that a worker can import."""
+
+    lifetime = None
+    down = False
+    calls = 0
+
+
+def vault():
+    Vault.calls += 1
+    if Vault.down:
+        raise OSError("the vault said hunter2")
+    expires = Vault.lifetime and datetime.fromtimestamp(World.now + Vault.lifetime, timezone.utc)
+    return Token(value=f"t{Vault.calls}", expires=expires)
+
+
+class World:
+    now = NOW
+
+
+@pytest.fixture
+def keys():
+    Vault.lifetime, Vault.down, Vault.calls, World.now = None, False, 0, NOW
+    connection = DISConnection(endpoint="https://dis.example", project_id="p", credentials=vault)
+    return Keys(connection, metadata=None, monotonic=lambda: World.now, sleep=lambda _: None, random=lambda: 0.5)
+
+
+def values(keys, *waits):
+    """The token at hand after each wait."""
+    found = []
+    for seconds in waits:
+        World.now += seconds
+        found.append(keys.current(World.now).value)
+    return found
+
+
+def test_what_does_not_say_when_it_expires_is_asked_for_once_a_minute(keys):
+    assert values(keys, 0, 59, 2, 59, 2) == ["t1", "t1", "t2", "t2", "t3"]
+
+
+def test_what_says_so_is_asked_for_forty_minutes_before(keys):
+    Vault.lifetime = 24 * HOUR
+    assert values(keys, 0, 23 * HOUR, 19 * 60, 2 * 60, HOUR) == ["t1", "t1", "t1", "t2", "t2"]
+
+
+def test_where_renewal_fails_the_old_ones_serve_until_they_expire(keys, caplog):
+    Vault.lifetime = 2 * HOUR
+    assert values(keys, 0) == ["t1"]
+    Vault.down = True
+    assert values(keys, 1.5 * HOUR, 0.4 * HOUR) == ["t1", "t1"]
+    assert "can't be renewed, and expire at 2026-01-01T02:00:00+00:00" in caplog.text
+    assert "hunter2" not in caplog.text
+    World.now += 0.2 * HOUR
+    with pytest.raises(CredentialsError, match="vault raised OSError"):
+        keys.current(World.now)
+
+
+def test_while_renewal_fails_it_is_tried_once_a_minute(keys):
+    Vault.lifetime = HOUR
+    values(keys, 0)
+    Vault.down = True
+    values(keys, HOUR / 2, 30, 29, 2)
+    assert Vault.calls == 3
+
+
+def test_a_service_that_is_back_is_found_within_a_minute(keys):
+    Vault.lifetime = HOUR
+    values(keys, 0)
+    Vault.down = True
+    values(keys, HOUR / 2)
+    Vault.down = False
+    assert values(keys, 61) == ["t3"]
+
+
+def test_what_was_refused_is_asked_for_at_once_but_by_one_of_many_threads(keys):
+    Vault.lifetime = 24 * HOUR
+    refused = keys.current(NOW)
+    assert [keys.differ_from(refused, NOW) for _ in range(3)] == [True] * 3
+    assert (Vault.calls, keys.current(NOW).value) == (2, "t2")
+
+
+def test_what_was_refused_and_can_not_be_renewed_is_no_other(keys):
+    refused = keys.current(NOW)
+    Vault.down = True
+    assert keys.differ_from(refused, NOW) is False
+
+
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [(24 * HOUR, 24 * HOUR - 2400), (2400 + 61, 61), (2400, 60), (61, 60), (30, 30), (0.5, 1), (-HOUR, 1)],
+)
+def test_how_long_keys_are_kept(left, kept):
+    expires = datetime.fromtimestamp(NOW + left, timezone.utc)
+    assert keep_seconds(Credentials(ak="a", sk="s", expires=expires), NOW) == pytest.approx(kept)

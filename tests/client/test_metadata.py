@@ -1,0 +1,155 @@
+"""Keys from an instance's metadata service: a fake one on loopback, whole and broken, and no instance at all."""
+
+import json
+import threading
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from beam_dis.client.keys import Keys
+from beam_dis.client.metadata import parse_expiry
+from beam_dis.client.transport import HTTPTransport
+from beam_dis.connection import DISConnection
+from beam_dis.errors import CredentialsError
+
+NOW = 1_767_225_600.0
+WHOLE = {"credential": {"access": "AK", "secret": "hunter2", "securitytoken": "T", "expires_at": "2026-01-02T00:00:00.000000Z"}}  # fmt: skip
+TOKEN, KEY = "/meta-data/latest/api/token", "/openstack/latest/securitykey"
+
+
+class Instance(BaseHTTPRequestHandler):
+    """Answers as ``server.answers`` says, by method: a list of (status, body), of which the last stays."""
+
+    def answer(self):
+        self.server.heard.append((self.command, self.path, dict(self.headers.items())))
+        answers = self.server.answers[self.command]
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = answer  # noqa: N815 - the library's names
+
+    def log_message(self, *_):
+        """Nothing to say."""
+
+
+@pytest.fixture
+def instance():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Instance) as server:
+        server.heard = []
+        server.answers = {"PUT": [(200, b"session")], "GET": [(200, json.dumps(WHOLE).encode())]}
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def keys(instance, no_keys):
+    """The keys of a remote connection on that instance, and a clock that sleeping moves."""
+    now = [NOW]
+    transport = HTTPTransport(f"http://127.0.0.1:{instance.server_port}")
+    yield Keys(
+        DISConnection(endpoint="https://dis.example", project_id="p"),
+        metadata=transport,
+        monotonic=lambda: now[0],
+        sleep=lambda seconds: now.append(now.pop() + seconds),
+        random=lambda: 0.5,
+    )
+    transport.close()
+
+
+def test_an_instance_gives_keys_with_a_token_and_an_expiry(keys, instance):
+    found = keys.current(NOW)
+    assert (found.ak, found.sk, found.security_token) == ("AK", "hunter2", "T")
+    assert found.expires == datetime(2026, 1, 2, tzinfo=timezone.utc)
+    (put, token, opened), (get, key, asked) = instance.heard
+    assert (put, token, opened["x-metadata-token-ttl-seconds"]) == ("PUT", TOKEN, "21600")
+    assert (get, key, asked["x-metadata-token"]) == ("GET", KEY, "session")
+
+
+def test_keys_are_kept_until_forty_minutes_before_they_expire(keys, instance):
+    for _ in range(3):
+        keys.current(NOW)
+    assert len(instance.heard) == 2
+
+
+@pytest.mark.parametrize("status", [404, 405, 503])
+def test_an_older_instance_knows_no_session_tokens(status, keys, instance):
+    instance.answers["PUT"] = [(status, b"")]
+    assert keys.current(NOW).ak == "AK"
+    assert "x-metadata-token" not in instance.heard[1][2]
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_a_service_that_stumbles_is_asked_again(method, keys, instance):
+    instance.answers[method] = [(500, b""), (429, b""), *instance.answers[method]]
+    assert keys.current(NOW).ak == "AK"
+
+
+FAULTS = {
+    "no agency": ("GET", 401, b"Please configure Cloud Service Agency first", "HTTP 401 - assign an agency"),
+    "nothing there": ("GET", 404, b"", "HTTP 404 - assign an agency"),
+    "forbidden": ("PUT", 403, b"", "HTTP 403"),
+    "down": ("GET", 500, b"", "HTTP 500"),
+    "no JSON": ("GET", 200, b"<html>hunter2", "13 bytes hold no credential"),
+    "not UTF-8": ("GET", 200, b"\xffhunter2", "hold no credential"),
+    "a list": ("GET", 200, b'["hunter2"]', "hold no credential"),
+    "half a key": ("GET", 200, b'{"credential":{"access":"hunter2"}}', "hold no credential"),
+    "an empty key": (
+        "GET",
+        200,
+        b'{"credential":{"access":"","secret":"hunter2","securitytoken":"","expires_at":""}}',
+        "hold no credential",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_an_instance_lacks_is_an_error_that_says_so_and_shows_nothing(fault, keys, instance):
+    method, status, body, said = FAULTS[fault]
+    instance.answers[method] = [(status, body)]
+    with pytest.raises(CredentialsError, match=rf"looked at credentials=.* metadata service \(.*{said}") as error:
+        keys.current(NOW)
+    assert "hunter2" not in repr(error.value) + repr(error.value.__cause__)
+
+
+def test_where_renewal_fails_the_old_keys_serve_until_they_expire(keys, instance):
+    found = keys.current(NOW)
+    instance.answers["GET"] = [(500, b"")]
+    assert keys.differ_from(found, NOW) is False
+    assert keys.current(NOW + 23.9 * 3600) == found
+    assert keys.differ_from(found, NOW + 24.1 * 3600) is False
+    with pytest.raises(CredentialsError):
+        keys.current(NOW + 24.1 * 3600)
+
+
+def test_on_a_machine_that_is_no_instance_it_is_asked_once(connect, no_keys):
+    rig = connect(None, credentials=None)
+    with pytest.raises(CredentialsError, match="metadata service \\(there is none here\\)"):
+        rig.client.list_streams()
+    assert rig.time.slept == []
+
+
+def test_a_local_dis_never_asks_it(connect, ok, no_keys):
+    rig = connect(lambda _: ok(status=204), credentials=None, endpoint="http://127.0.0.1:1", metadata=object())
+    assert rig.client.delete_stream("s") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-01-01T00:00:00.000000Z", NOW),
+        ("2026-01-01T00:00:01.5Z", NOW + 1.5),
+        ("2026-01-01T00:00:00Z", NOW),
+        ("tomorrow", None),
+        (None, None),
+    ],
+)
+def test_a_time_of_expiry_is_read_or_unknown(text, seconds):
+    found = parse_expiry(text)
+    assert (found and found.timestamp()) == seconds

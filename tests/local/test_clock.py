@@ -1,0 +1,132 @@
+"""Time that is moved forward: everything that ages does so by the one clock, at once, and stays as old over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import pytest
+
+from beam_dis.local.auth import Keys
+from beam_dis.local.clock import Clock, advance, resume
+from beam_dis.wire.signing import SigningRequest, sign
+from beam_dis.wire.timestamps import sdk_date
+
+START = 1_800_000_000.0
+HOUR, DAY = 3600, 24 * 3600
+STREAMS = "/v2/p/streams"
+
+
+@pytest.fixture
+def clock():
+    return Clock(lambda: START)
+
+
+@pytest.fixture
+def app(in_process, clock):
+    """A stream ``s`` of two partitions; the second has been scaled away; three records in the first."""
+    app = in_process(clock=clock)
+    app.json("POST", STREAMS, {"stream_name": "s", "partition_count": 2})
+    app.json("PUT", f"{STREAMS}/s", {"target_partition_count": 1})
+    records = [{"data": base64.b64encode(data).decode(), "partition_id": "0"} for data in (b"a", b"b", b"c")]
+    app.json("POST", "/v2/p/records", {"stream_name": "s", "records": records})
+    return app
+
+
+def pass_time(app, clock, seconds):
+    return asyncio.run(advance(app.store, clock, seconds))
+
+
+def partitions(app):
+    described = app("GET", f"{STREAMS}/s").body["partitions"]
+    return [(partition["status"], partition["sequence_number_range"]) for partition in described]
+
+
+def cursor(app, kind="TRIM_HORIZON", **more):
+    extra = "".join(f"&{name.replace('_', '-')}={value}" for name, value in more.items())
+    return app("GET", f"/v2/p/cursors?stream-name=s&partition-id=0&cursor-type={kind}{extra}")
+
+
+def read(app, partition_cursor):
+    return app("GET", f"/v2/p/records?partition-cursor={partition_cursor}").body.get("errorCode", "read")
+
+
+def test_the_new_time_is_told(app, clock):
+    assert (pass_time(app, clock, HOUR), clock()) == (START + HOUR, START + HOUR)
+
+
+def test_records_and_partitions_have_expired_when_it_is_answered(app, clock):
+    before = partitions(app)
+    pass_time(app, clock, DAY)
+    assert before == [("ACTIVE", "[0 : 3]"), ("DELETED", "[0 : 0]")]
+    assert partitions(app) == [("ACTIVE", "[3 : 3]"), ("EXPIRED", None)]
+
+
+def test_a_cursor_expires_after_five_minutes(app, clock):
+    first = cursor(app).body["partition_cursor"]
+    seen = []
+    for seconds in (300, 0.001):
+        pass_time(app, clock, seconds)
+        seen.append(read(app, first))
+    assert seen == ["read", "DIS.4225"]
+
+
+def test_a_checkpoint_ages_until_what_it_stands_at_is_gone(app, clock):
+    app.json("POST", "/v2/p/apps", {"app_name": "a"})
+    commit = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "s", "partition_id": "0"}
+    app.json("POST", "/v2/p/checkpoints", {**commit, "sequence_number": "1"})
+    pass_time(app, clock, DAY)
+    (state,) = app("GET", "/v2/p/apps/a/streams/s?checkpoint_type=LAST_READ&limit=1").body["partition_consuming_states"]
+    assert (state["sequence_number"], state["earliest_offset"]) == ("1", 3)
+    assert cursor(app, "AT_SEQUENCE_NUMBER", starting_sequence_number=1).body["errorCode"] == "DIS.4224"
+
+
+def test_what_is_put_afterwards_bears_the_new_time(app, clock):
+    pass_time(app, clock, HOUR)
+    app.json("POST", "/v2/p/records", {"stream_name": "s", "records": [{"data": "eA==", "partition_id": "0"}]})
+    start = cursor(app, "AT_TIMESTAMP", timestamp=int((START + HOUR) * 1000)).body["partition_cursor"]
+    (record,) = app("GET", f"/v2/p/records?partition-cursor={start}").body["records"]
+    assert (record["sequence_number"], record["timestamp"]) == ("3", int((START + HOUR) * 1000))
+
+
+def test_the_date_of_answers_follows(app, clock):
+    pass_time(app, clock, HOUR)
+    assert app("GET", STREAMS).headers["date"] == "Fri, 15 Jan 2027 09:00:00 GMT"
+
+
+def test_the_window_of_signatures_follows(in_process, clock):
+    app = in_process(clock=clock, keys=Keys(access_key="AK", secret_key="SK"))
+
+    def status(signed_at):
+        headers = {"host": "h", "x-sdk-date": sdk_date(signed_at)}
+        request = SigningRequest("GET", STREAMS, "", headers)
+        value = sign(request, access_key="AK", secret_key="SK", signed_headers=["host", "x-sdk-date"])
+        return app("GET", STREAMS, [*headers.items(), ("authorization", value)]).status
+
+    before = [status(START), status(START + HOUR)]
+    pass_time(app, clock, HOUR)
+    assert (before, [status(START), status(START + HOUR)]) == ([200, 441], [441, 200])
+
+
+def test_a_restart_goes_on_in_the_time_that_was_left(app, clock, in_process):
+    pass_time(app, clock, DAY)
+    pass_time(app, clock, HOUR)
+    fresh = Clock(lambda: START)
+    again = in_process(clock=fresh)
+    resume(again.store, fresh)
+    assert (fresh(), partitions(again)) == (START + DAY + HOUR, [("ACTIVE", "[3 : 3]"), ("EXPIRED", None)])
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), 1e12])
+def test_a_time_that_can_t_be_is_refused_and_nothing_is_kept(app, clock, seconds):
+    with pytest.raises(ValueError, match="can't be advanced"):
+        pass_time(app, clock, seconds)
+    assert (clock(), app.store.clock_advance()) == (START, 0.0)
+
+
+def test_many_may_advance_it_at_once_and_nothing_is_lost(app, clock):
+    async def together():
+        await asyncio.gather(*(advance(app.store, clock, 60) for _ in range(20)))
+
+    asyncio.run(together())
+    assert (clock(), app.store.clock_advance()) == (START + 1200, 1200.0)
