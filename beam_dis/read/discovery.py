@@ -7,8 +7,8 @@ seconds and the end of a bounded read must have passed. The app is made if it is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
 from beam_dis.read.resolve import Resolver
@@ -31,7 +31,20 @@ class Discovery:
         self, service: StreamService, stream: str, *, sleep: Callable[[float], None] = time.sleep
     ) -> list[StreamPartition]:
         """The partitions of a stream, by number, with their ends resolved."""
-        listing = self._listed(service, stream, sleep)
+        return self.resolved(service, stream, self._listed(service, stream, sleep))
+
+    def of_later_partitions(self) -> Discovery:
+        """The same for partitions that appear while the stream is read: they are read from their earliest record."""
+        return replace(self, start=StartingPosition.earliest())
+
+    def resolved(
+        self,
+        service: StreamService,
+        stream: str,
+        listing: StreamDescription,
+        among: Container[str] | None = None,
+    ) -> list[StreamPartition]:
+        """The partitions of a listing with their ends resolved; of those ``among`` some only, if given."""
         app = self.app
         if app is not None:
             service.ensure_app(app)
@@ -41,7 +54,13 @@ class Discovery:
             locate=lambda partition_id, milliseconds: service.locate(stream, partition_id, milliseconds),
             committed=lambda partition_id: None if app is None else service.committed(app, stream, partition_id),
         )
-        return list(resolver.partitions(self.start, self.stop, self.only))
+        if among is None:
+            return list(resolver.partitions(self.start, self.stop, self.only))
+        only = [p.partition_id for p in listing.partitions if p.partition_id in among and self._wants(p.partition_id)]
+        return list(resolver.partitions(self.start, self.stop, only))
+
+    def _wants(self, partition_id: str) -> bool:
+        return self.only is None or partition_id in self.only
 
     def _listed(self, service: StreamService, stream: str, sleep: Callable[[float], None]) -> StreamDescription:
         listing = service.describe(stream)

@@ -55,13 +55,12 @@ class ReadAhead:
         return page
 
     def _waited_for(self, place: Place) -> Page | None:
-        """A page that was fetched ahead; None where there is none, it failed, or it had nothing."""
+        """A page that was fetched ahead, an empty one too; None where there is none or it failed."""
         with self._lock:
             ahead = self._ahead.pop(place, None)
         if ahead is None or ahead.page.exception() is not None:
             return None
-        page = ahead.page.result()
-        return page if page.records else None
+        return ahead.page.result()
 
     def _prepare(self, place: Place) -> None:
         with self._lock:

@@ -52,12 +52,12 @@ class _PartitionReading(beam.DoFn, RestrictionProvider):
         *,
         on_expired: str = "fail",
         decoder: PageDecoder,
-        timestamp_fn: Callable[[Any], Any] | None = None,
+        event_micros: Callable[[Any], int] | None = None,
     ) -> None:
         self._connection = connection
         self._on_expired = on_expired
         self._decoder = decoder
-        self._timestamp_fn = timestamp_fn
+        self._event_micros = event_micros
         self._counters = {name: Metrics.counter("beam_dis.read", name) for name in COUNTERS}
 
     def initial_restriction(self, element: StreamPartition) -> SequenceRange:
@@ -94,22 +94,16 @@ class _PartitionReading(beam.DoFn, RestrictionProvider):
         Backlog.note(name, n)
 
     def _stamped(self, page: RecordRun) -> Iterator[TimestampedValue[Any]]:
-        if self._timestamp_fn is None:
+        if self._event_micros is None:
             for milliseconds, run in runs_of_equal_time(page):
                 yield TimestampedValue(run, Timestamp(micros=milliseconds * MICROSECONDS))
             return
         for micros, values in self._decoder.runs_of_event_time(page, self._event_micros):
             yield TimestampedValue(values, Timestamp(micros=micros))
 
-    def _event_micros(self, value: Any) -> int:
-        if self._timestamp_fn is None:
-            raise TypeError("event times need a timestamp_fn")
-        time: Timestamp = Timestamp.of(self._timestamp_fn(value))
-        return int(time.micros)
-
 
 class ReadPartitionFn(_PartitionReading):
-    """Partition → lists of records; with ``timestamp_fn``, of decoded values, since their time is in them."""
+    """Partition → lists of records; with ``event_micros``, of decoded values, since their time is in them."""
 
     _whole = False
 

@@ -7,11 +7,16 @@ between DoFn instances and some work through them one after the other. Nothing o
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from beam_dis.connection import DISConnection
+from beam_dis.read.ends import Ends
+from beam_dis.read.poll_guard import PollGuard
 from beam_dis.read.poller import Place, Poller
 from beam_dis.read.read_ahead import ReadAhead
+from beam_dis.read.watermark import WatermarkBoard
 from beam_dis.service import Page, PartitionDescription, StreamService, shared_service
 
 PAGE_BYTES = 2 * 1024 * 1024
@@ -23,10 +28,20 @@ _THREADS = 8
 class Reader:
     """Pages of any partition of one service, read ahead."""
 
-    def __init__(self, service: StreamService, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, service: StreamService, executor: Executor, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.service = service
-        self._poller = Poller(service, page_bytes=PAGE_BYTES)
-        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES)
+        self._clock = clock
+        self._poller = Poller(service, page_bytes=PAGE_BYTES, clock=clock)
+        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, clock=clock)
+        self._boards: dict[str, WatermarkBoard] = {}
+        self.guard = PollGuard(clock=clock)
+        self.ends = Ends()
+
+    def board(self, read: str) -> WatermarkBoard:
+        """The watermarks of one read's partitions in this process."""
+        return self._boards.setdefault(read, WatermarkBoard(clock=self._clock))
 
     def page(self, place: Place, stop: int | None) -> Page:
         """The page at a place; what is behind it, up to ``stop``, is fetched meanwhile."""
@@ -34,8 +49,9 @@ class Reader:
 
     def partition(self, place: Place) -> PartitionDescription | None:
         """What a partition holds now; None where the stream no longer has it."""
-        listed = self.service.describe(place.stream).partitions
-        return next((p for p in listed if p.partition_id == place.partition_id), None)
+        listing = self.service.describe(place.stream)
+        self.ends.listed(listing)
+        return next((p for p in listing.partitions if p.partition_id == place.partition_id), None)
 
 
 _readers: dict[DISConnection, Reader] = {}

@@ -75,10 +75,7 @@ class ReadSettings:
                 f"start={self.start!r} is not a position: use StartingPosition.earliest() or its like"
             )
         if self.stop is None:
-            raise ConfigurationError(
-                f"ReadFromDIS({self.stream!r}) has no stop: reading without an end comes with the next release. "
-                "Give stop=StoppingPosition.latest() to read what is there now"
-            )
+            return
         if not isinstance(self.stop, StoppingPosition):
             raise ConfigurationError(f"stop={self.stop!r} is not a position: use StoppingPosition.latest() or its like")
         self._check_order(self.starting_at, self.stop)

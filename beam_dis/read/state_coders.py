@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 from apache_beam import coders
+from apache_beam.utils.timestamp import Timestamp
 
+from beam_dis.read.known_partitions import Known, KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
 
@@ -70,6 +72,39 @@ class StreamPartitionCoder(coders.Coder):
     def to_type_hint(self) -> type[StreamPartition]:
         """What it codes."""
         return StreamPartition
+
+
+class WatermarkStateCoder(coders.Coder):
+    """Version, microseconds since 1970."""
+
+    def encode(self, value: Timestamp) -> bytes:
+        """Bytes of a timestamp."""
+        return _encode(value.micros)
+
+    def decode(self, encoded: bytes) -> Timestamp:
+        """The timestamp of some bytes."""
+        return Timestamp(micros=_decode(encoded, "watermark")[0])
+
+    def is_deterministic(self) -> bool:
+        """Equal values have equal bytes."""
+        return True
+
+
+class KnownPartitionsCoder(coders.Coder):
+    """Version, stream id, whether the watch is over, and each partition with its incarnation and whether it has expired."""
+
+    def encode(self, value: KnownPartitions) -> bytes:
+        """Bytes of what is known."""
+        return _encode(value.stream_id, value.over, [list(known) for known in value.partitions])
+
+    def decode(self, encoded: bytes) -> KnownPartitions:
+        """What is known, of some bytes."""
+        stream_id, over, partitions = _decode(encoded, "set of known partitions")
+        return KnownPartitions(stream_id, tuple(Known(*known) for known in partitions), over=over)
+
+    def is_deterministic(self) -> bool:
+        """Equal values have equal bytes."""
+        return True
 
 
 def register() -> None:

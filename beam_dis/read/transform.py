@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
+from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam import coders, pvalue
@@ -23,10 +24,16 @@ from beam_dis.read import state_coders
 from beam_dis.read.decode_page import DEAD_LETTERS, DecodePageFn, HandOutFn
 from beam_dis.read.discover_partitions import DiscoverPartitionsFn
 from beam_dis.read.discovery import Discovery
+from beam_dis.read.event_time import EventMicros
 from beam_dis.read.page_decoder import PageDecoder
+from beam_dis.read.poll_partition import PollPartitionFn
 from beam_dis.read.read_partition import ReadPartitionFn, ReadPartitionForAppFn
+from beam_dis.read.run_times import RunTimes
+from beam_dis.read.runner_traits import check
 from beam_dis.read.settings import ReadSettings
 from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.watch_partitions import WatchPartitionsFn
+from beam_dis.read.watermark import WatermarkPolicy
 from beam_dis.service import StreamDescription, open_service
 
 RECORDS = "records"
@@ -123,33 +130,60 @@ class ReadFromDIS(beam.PTransform[Any, Any]):
         decode, element_type = decoder_for(settings.decode, lambda: _described(connection, settings.stream))
         decoder = PageDecoder(decode, settings.dead_letters or self._error_handler is not None)
         state_coders.register()
+        watch = self._endless and check(pbegin.pipeline.runner, pbegin.pipeline.options)
         pages = (
             pbegin
             | "Stream" >> beam.Create([settings.stream])
-            | "DiscoverPartitions" >> self._discovery(connection)
+            | "DiscoverPartitions" >> self._discovery(connection, watch)
             | "Reshuffle" >> beam.Reshuffle()
             | "ReadPartition" >> beam.ParDo(self._read_partition(connection, decoder))
         )
         behind = DecodePageFn(decoder) if settings.timestamp_fn is None else HandOutFn(decoder)
         return self._outputs(pages | "DecodePage" >> _decode_page(behind, element_type))
 
-    def _discovery(self, connection: DISConnection) -> Any:
+    @property
+    def _endless(self) -> bool:
+        return self._settings.stop is None
+
+    @property
+    def _event_micros(self) -> EventMicros | None:
+        timestamp_fn = self._settings.timestamp_fn
+        return None if timestamp_fn is None else EventMicros(timestamp_fn)
+
+    def _discovery(self, connection: DISConnection, watch: bool) -> Any:
         settings = self._settings
         discovery = Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
-        return beam.ParDo(DiscoverPartitionsFn(connection, discovery)).with_output_types(StreamPartition)
+        once = DiscoverPartitionsFn(connection, discovery)
+        interval = settings.discovery_interval if watch else None
+        step = once if interval is None else WatchPartitionsFn(connection, discovery, interval)
+        return beam.ParDo(step).with_output_types(StreamPartition)
 
     def _read_partition(
         self, connection: DISConnection, decoder: PageDecoder
-    ) -> ReadPartitionFn | ReadPartitionForAppFn:
+    ) -> ReadPartitionFn | ReadPartitionForAppFn | PollPartitionFn:
         settings = self._settings
+        if self._endless:
+            return self._poll_partition(connection, decoder)
         options: dict[str, Any] = {
             "on_expired": settings.on_expired,
             "decoder": decoder,
-            "timestamp_fn": settings.timestamp_fn,
+            "event_micros": self._event_micros,
         }
         if settings.app is None:
             return ReadPartitionFn(connection, **options)
         return ReadPartitionForAppFn(connection, app=settings.app, **options)
+
+    def _poll_partition(self, connection: DISConnection, decoder: PageDecoder) -> PollPartitionFn:
+        settings = self._settings
+        policy = WatermarkPolicy(round(settings.watermark_lag * 1000))
+        return PollPartitionFn(
+            connection,
+            read=uuid4().hex,
+            times=RunTimes(policy=policy, decoder=decoder, event_micros=self._event_micros),
+            app=settings.app,
+            on_expired=settings.on_expired,
+            poll_interval=settings.poll_interval,
+        )
 
     def _outputs(self, outputs: pvalue.DoOutputsTuple) -> PCollection | ReadFromDISResult:
         records, dead = outputs[RECORDS], outputs[DEAD_LETTERS]

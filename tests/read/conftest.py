@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple
 
 import pytest
+from apache_beam.runners.common import DoFnRunner, DoFnSignature, Receiver
+from apache_beam.transforms.core import Windowing
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_dis.errors import CursorRefusedError, OutOfRangeError, PartitionExpiredError, ServiceError
+from beam_dis.read import poll_partition, watch_partitions
+from beam_dis.read.reader import Reader
+from beam_dis.read.record_run import RecordRun
 from beam_dis.service import (
     OutgoingRecord,
     Page,
@@ -37,6 +45,7 @@ class FakeService:
         self.checkpoints: dict[str, int] = {}
         self.generation = 0
         self.stream_id = "id"
+        self.now_ms = 5000
         self.refusal: type[ServiceError] = CursorRefusedError
 
     def record(self, number: int) -> PageRecord:
@@ -53,7 +62,7 @@ class FakeService:
     def describe(self, stream: str) -> StreamDescription:
         partition = PartitionDescription(ZERO, self.earliest, self.next, readable=not self.expired)
         limits = WriteLimits(1000, 2**20, 2**20)
-        return StreamDescription(stream, self.stream_id, "BLOB", None, ",", (partition,), limits, 5000)
+        return StreamDescription(stream, self.stream_id, "BLOB", None, ",", (partition,), limits, self.now_ms)
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
         return max(self.earliest, min(self.next, (timestamp - 1000) * 3))
@@ -72,7 +81,7 @@ class FakeService:
             raise self.refusal("Expired partition cursor.", code="DIS.4225", status=400)
         self.reads.append(start)
         stop = min(start + self.page_records, self.next)
-        return Page([self.record(n) for n in range(start, stop)], (generation, stop), 5000)
+        return Page([self.record(n) for n in range(start, stop)], (generation, stop), self.now_ms)
 
     def write(self, stream: str, records: Sequence[OutgoingRecord]) -> list[Written | Refused]:
         raise NotImplementedError
@@ -89,6 +98,116 @@ class FakeService:
 
     def close(self) -> None:
         pass
+
+
+class Now:
+    """A clock that only sleeping moves; ``naps`` are the seconds slept."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.naps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.seconds += seconds
+
+
+class AtOnce(Executor):
+    """Runs what is submitted at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+
+class Call(NamedTuple):
+    """What one call did: elements with their timestamps (ms), the watermark it reported (ms), and its delay (s)."""
+
+    elements: list[tuple[Any, int]]
+    watermark: int | None
+    delay: float | None
+
+
+class Calls(Receiver):
+    """Runs a splittable DoFn call by call, as a streaming runner does: each residual goes through its coders.
+
+    ``residual`` is what the next call gets, None once there is none; ``finalize()`` confirms the last bundle.
+    """
+
+    def __init__(self, fn: Any, element: Any) -> None:
+        self.fn = fn
+        self.runner = DoFnRunner(fn, [], {}, [], Windowing(GlobalWindows()), {None: self})
+        self.provider = DoFnSignature(fn).get_watermark_estimator_provider()
+        restriction = fn.initial_restriction(element)
+        state = self.provider.initial_estimator_state(element, restriction)
+        self.residual: Any = (element, restriction, state)
+        self.size = fn.restriction_size(element, restriction)
+        self.received: list[WindowedValue] = []
+        self.runner.setup()
+
+    def receive(self, windowed_value: WindowedValue) -> None:
+        self.received.append(windowed_value)
+
+    def call(self) -> Call:
+        """One bundle of one call."""
+        element, restriction, state = self.residual
+        self.received, self.residual = [], None
+        self.runner.start()
+        value = ((element, (restriction, state)), self.size)
+        residuals = list(self.runner.process_with_sized_restriction(GlobalWindows.windowed_value(value)) or [])
+        self.runner.finish()
+        outputs = [(v, o.timestamp.micros // 1000) for o in self.received for v in _elements(o.value)]
+        if not residuals:
+            return Call(outputs, None, None)
+        (residual,) = residuals
+        (element, (restriction, state)), self.size = residual.residual_value.value
+        self.residual = (element, _through(self.fn.restriction_coder(), restriction), self._state(state))
+        return Call(outputs, residual.current_watermark.micros // 1000, residual.deferred_timestamp.micros / 1e6)
+
+    def finalize(self) -> None:
+        self.runner.bundle_finalizer_param.finalize_bundle()
+        self.runner.bundle_finalizer_param.reset()
+
+    def _state(self, state: Any) -> Any:
+        return _through(self.provider.estimator_state_coder(), state)
+
+
+def _elements(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, RecordRun)) else [value]
+
+
+def _through(coder: Any, value: Any) -> Any:
+    return coder.decode(coder.encode(value))
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+def calls() -> Callable[..., Calls]:
+    return Calls
+
+
+@pytest.fixture
+def reader_on(monkeypatch: pytest.MonkeyPatch, now: Now) -> Callable[[FakeService], Reader]:
+    """Makes the reader of this process one on a fake service, with a clock that only sleeping moves."""
+
+    def install(service: FakeService) -> Reader:
+        reader = Reader(service, AtOnce(), clock=now)
+        for module in (poll_partition, watch_partitions):
+            monkeypatch.setattr(module, "reader_of", lambda _: reader)
+        return reader
+
+    return install
 
 
 @pytest.fixture(scope="session")

@@ -81,12 +81,13 @@ def test_an_error_in_the_background_is_met_again_in_the_foreground() -> None:
         ahead.page(START._replace(sequence_number=50), stop=None)
 
 
-def test_an_empty_page_fetched_ahead_is_asked_for_again() -> None:
+def test_an_empty_page_fetched_ahead_is_an_answer_and_asked_for_again_after_it() -> None:
     background = Background()
     background.end = 10
     ahead = background.ahead()
     ahead.page(START, stop=None)
     background.end = 15
+    assert ahead.page(START._replace(sequence_number=10), stop=None).records == []
     assert len(ahead.page(START._replace(sequence_number=10), stop=None).records) == 5
 
 

@@ -18,7 +18,6 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"stop": None}, "has no stop"),
         ({"stop": "latest"}, "stop='latest' is not a position"),
         ({"start": "earliest"}, "start='earliest' is not a position"),
         ({"app": "no spaces"}, "app='no spaces' is not an app's name"),

@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from apache_beam import coders
+from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.read import state_coders
+from beam_dis.read.known_partitions import Known, KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
 
@@ -19,6 +21,11 @@ CASES = {
     "stream_partition-v1-bounded": (
         state_coders.StreamPartitionCoder(),
         StreamPartition("flights", "8QM3Nt9YTLowtUVYJhO0", "shardId-0000000003", 0, 5, 900),
+    ),
+    "watermark-v1": (state_coders.WatermarkStateCoder(), Timestamp(micros=-12)),
+    "known_partitions-v1": (
+        state_coders.KnownPartitionsCoder(),
+        KnownPartitions("id", (Known("shardId-0000000000", 1, expired=True),), over=False),
     ),
     "stream_partition-v1-endless": (
         state_coders.StreamPartitionCoder(),

@@ -1,0 +1,111 @@
+"""The read loop of a partition without an end: one call's turn at it.
+
+Law: page → claim the last number → hand out the records, until the page is empty or the turn is spent; every turn gets at
+least one page. Then the caller defers for ``pause`` seconds, unless the partition has ``ended``. Throttling and a service
+that doesn't answer are waited out with growing pauses, counted and told, never fatal: the records are still there. Records
+that expired follow the policy, are claimed and counted; a partition that is gone is claimed to its end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from beam_dis.errors import OutOfRangeError, PartitionExpiredError, ServerError, ThrottledError, TransportError
+from beam_dis.read.expiry import resume_at
+from beam_dis.read.poller import Place
+from beam_dis.read.range_reader import Claims, claimed
+from beam_dis.read.sequence_range import END_OF_PARTITION
+from beam_dis.service import Page, PageRecord, PartitionDescription
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndlessSource:
+    """Where turns read from.
+
+    ``page(place)`` reads; ``partition(place)`` lists what a partition holds; ``count(name, n)`` counts; ``spent(bytes)``
+    says whether a turn that handed out so many bytes is through.
+    """
+
+    page: Callable[[Place], Page]
+    partition: Callable[[Place], PartitionDescription | None]
+    count: Callable[[str, int], None]
+    spent: Callable[[int], bool]
+    on_expired: str
+    poll_interval: float
+
+
+class Turn:
+    """One call: ``place`` is where the next turn goes on, ``idle_at`` the service's clock (ms) when it had nothing more."""
+
+    def __init__(self, source: EndlessSource, place: Place, claims: Claims) -> None:
+        self._source = source
+        self._claims = claims
+        self._bytes = 0
+        self.place = place
+        self.pause = 0.0
+        self.idle_at: int | None = None
+        self.failed: Exception | None = None
+        self.ended = False
+
+    def pages(self) -> Iterator[tuple[list[PageRecord], int]]:
+        """``(records, the service's clock when they were asked for in ms)``, each claimed."""
+        while not self.ended:
+            page = self._page()
+            if page is None or not page.records:
+                return
+            records = claimed(page.records, self._claims)
+            if not records:
+                return  # a checkpoint came in between: the residual reads them
+            yield self._handed_out(records), page.as_of
+            if self._source.spent(self._bytes):
+                return
+
+    def _page(self) -> Page | None:
+        """The next page; None where there is none now, which ``pause`` and ``idle_at`` tell more about."""
+        source = self._source
+        try:
+            page = source.page(self.place)
+        except (OutOfRangeError, PartitionExpiredError) as error:
+            return self._expired(error)
+        except (ThrottledError, TransportError, ServerError) as error:
+            source.count("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
+            self.failed = error
+            return None
+        if not page.records:
+            source.count("empty_polls", 1)
+            self.pause, self.idle_at = source.poll_interval, page.as_of
+        return page
+
+    def _handed_out(self, records: list[PageRecord]) -> list[PageRecord]:
+        size = sum([len(record.data) for record in records])
+        self._bytes += size
+        self._source.count("records_read", len(records))
+        self._source.count("bytes_read", size)
+        self.place = self.place._replace(sequence_number=records[-1].sequence_number + 1)
+        return records
+
+    def _expired(self, error: OutOfRangeError | PartitionExpiredError) -> Page | None:
+        held = self._source.partition(self.place)
+        if held is None or not held.readable:
+            self._gone(held, error)
+            return None
+        target = resume_at(self._source.on_expired, self.place, error, stop=None, partition=lambda: held)
+        if self._claims.try_claim(target - 1):
+            self._source.count("expired_records", target - self.place.sequence_number)
+            _log.warning("%s: %d records expired unread", self.place, target - self.place.sequence_number)
+            self.place = self.place._replace(sequence_number=target)
+            return self._page()
+        return None
+
+    def _gone(self, held: PartitionDescription | None, error: OutOfRangeError | PartitionExpiredError) -> None:
+        """The partition has expired: what it held beyond our place is lost."""
+        lost = max(0, held.next - self.place.sequence_number) if held else 0
+        if lost and self._source.on_expired == "fail":
+            resume_at("fail", self.place, error, stop=None, partition=lambda: held)
+        if self._claims.try_claim(END_OF_PARTITION):
+            self._source.count("expired_records", lost)
+            self.ended = True

@@ -1,0 +1,47 @@
+"""When a partition may be polled again.
+
+Law: at most one empty poll per interval and partition, whatever the runner makes of the delay that was asked for. A page
+with records lifts the guard. Process-wide; plain Python; seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+
+from beam_dis.backoff import full_jitter
+
+_SWEEP = 10_000
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+
+
+class PollGuard:
+    """Remembers until when each partition rests."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._until: dict[Hashable, float] = {}
+        self._setbacks: dict[Hashable, Iterator[float]] = {}
+
+    def due_in(self, partition: Hashable) -> float:
+        """Seconds until it may be polled; 0 once it may."""
+        with self._lock:
+            return max(0.0, self._until.get(partition, 0.0) - self._clock())
+
+    def rest(self, partition: Hashable, seconds: float) -> None:
+        """Leave it alone for so long."""
+        with self._lock:
+            now = self._clock()
+            if len(self._until) > _SWEEP:
+                self._until = {p: until for p, until in self._until.items() if until > now}
+            self._until[partition] = now + seconds
+
+    def setback(self, partition: Hashable) -> float:
+        """A poll failed: seconds to leave the partition alone, longer each time in a row."""
+        return next(self._setbacks.setdefault(partition, full_jitter(_FIRST_PAUSE, _LONGEST_PAUSE)))
+
+    def recovered(self, partition: Hashable) -> None:
+        """A poll was answered."""
+        self._setbacks.pop(partition, None)

@@ -1,0 +1,196 @@
+"""ReadPartition without an end: the splittable step that polls a partition, call after call.
+
+*Element*: a :class:`StreamPartition`. *Restriction*: ``[start, None)``; never split but for checkpoints. *A call*: not due,
+it defers at once, after a pause of 20 ms at most for runners that ignore the delay; else it reads until a page is empty or
+the bundle's budget of two seconds and 64 MB is through, at least one page, moves the watermark and defers. *Commit*: with an
+app, the next number is registered with the bundle finalizer on every call, again until it is confirmed, since finalizers
+are best effort. *Watermark*: ``beam_dis.read.watermark``; reported is the lowest of the partitions of this read in this
+process. *Backlog*: bytes up to the end that was seen last. *Drain*: nothing of an endless range is left to truncate to.
+
+Law: a thin shell. The loop is :class:`~beam_dis.read.endless_reader.Turn`; what must outlive a call lives in the reader.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from beam_dis.connection import DISConnection
+from beam_dis.read.backlog import Backlog
+from beam_dis.read.committer import Committer
+from beam_dis.read.endless_reader import EndlessSource, Turn
+from beam_dis.read.estimator import ForwardWatermarkProvider
+from beam_dis.read.event_time import timestamp_of, watermark_of
+from beam_dis.read.poller import Place
+from beam_dis.read.reader import Reader, reader_of
+from beam_dis.read.record_run import RecordRun
+from beam_dis.read.run_times import RunTimes
+from beam_dis.read.sequence_range import SequenceRange
+from beam_dis.read.state_coders import SequenceRangeCoder
+from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.tracker import SequenceRangeTracker
+
+BUNDLE_SECONDS = 2.0
+BUNDLE_BYTES = 64 * 1024 * 1024
+LONGEST_NAP = 0.02
+_log = logging.getLogger(__name__)
+
+COUNTERS = (
+    "records_read",
+    "bytes_read",
+    "empty_polls",
+    "throttled_polls",
+    "failed_polls",
+    "expired_records",
+    "clamped_records",
+)
+
+
+class PollPartitionFn(beam.DoFn, RestrictionProvider):
+    """Partition → runs of records, for ever."""
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        *,
+        read: str,
+        times: RunTimes,
+        app: str | None,
+        on_expired: str,
+        poll_interval: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connection = connection
+        self._read = read
+        self._times = times
+        self._app = app
+        self._on_expired = on_expired
+        self._poll_interval = poll_interval
+        self._clock = clock
+        self._sleep = sleep
+        self._counters = {name: Metrics.counter("beam_dis.read", name) for name in COUNTERS}
+        self._behind = Metrics.distribution("beam_dis.read", "millis_behind_latest")
+
+    def initial_restriction(self, element: StreamPartition) -> SequenceRange:
+        """The element's range; runners ask more than once."""
+        return element.range
+
+    def create_tracker(self, restriction: SequenceRange) -> SequenceRangeTracker:
+        """A tracker at the start of a range."""
+        return SequenceRangeTracker(restriction)
+
+    def restriction_size(self, element: StreamPartition, restriction: SequenceRange) -> float:
+        """Bytes up to the end that was seen last; 0 when caught up."""
+        ends = reader_of(self._connection).ends
+        return Backlog.bytes(ends.left(element.stream_id, element.partition_id, restriction.start))
+
+    def restriction_coder(self) -> SequenceRangeCoder:
+        """Our own, versioned."""
+        return SequenceRangeCoder()
+
+    def truncate(self, element: StreamPartition, restriction: SequenceRange) -> None:
+        """A drain ends at the next checkpoint."""
+
+    def setup(self) -> None:
+        """Find what this process shares."""
+        self._reader = reader_of(self._connection)
+        service, app = self._reader.service, self._app or ""
+        self._committer = Committer(lambda stream, partition, number: service.commit(app, stream, partition, number))
+
+    def start_bundle(self) -> None:
+        """A new budget."""
+        self._bundle_ends = self._clock() + BUNDLE_SECONDS
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: StreamPartition,
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,  # must stand before the restriction: Beam's invoker says so
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[TimestampedValue[Any]]:
+        """One turn at the partition."""
+        start = tracker.current_restriction().start
+        place = Place(element.stream, element.stream_id, element.partition_id, start)
+        pause = self._not_due(place)
+        if not pause:
+            turn = Turn(self._source(), place, tracker)
+            yield from self._turn(turn, estimator)
+            place, pause = turn.place, self._pause(turn)
+            if turn.ended:
+                return
+        if self._app is not None:
+            finalizer.register(self._committer.register(place.stream, place.partition_id, place.sequence_number))
+        tracker.defer_remainder(Duration(seconds=pause))
+
+    def _not_due(self, place: Place) -> float:
+        """Seconds until the partition may be polled, after a nap; 0 where it may be now."""
+        key = (place.stream_id, place.partition_id)
+        due = self._reader.guard.due_in(key)
+        if due:
+            self._sleep(min(due, LONGEST_NAP))
+            due = self._reader.guard.due_in(key)
+        return due
+
+    def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
+        """The turn's records, the watermark behind each page."""
+        board, partition = self._reader.board(self._read), turn.place.partition_id
+        watermark = watermark_of(estimator.current_watermark())
+        board.enter(partition, watermark)
+        try:
+            for records, as_of in turn.pages():
+                run = RecordRun(turn.place.stream, partition, records)
+                newest = watermark
+                for micros, values in self._times.runs(run, watermark, as_of, self._count):
+                    newest = max(newest, micros // 1000)
+                    yield TimestampedValue(values, Timestamp(micros=micros))
+                watermark = self._times.policy.after_records(watermark, newest, as_of)
+                self._report(estimator, board.lowest(partition, watermark))
+                self._behind.update(max(0, as_of - records[-1].timestamp))
+            if turn.idle_at is not None:
+                watermark = self._times.policy.after_nothing(watermark, turn.idle_at)
+                self._report(estimator, board.lowest(partition, watermark))
+                self._reader.ends.reached(turn.place)
+                self._behind.update(0)
+        finally:
+            board.leave(partition, ended=turn.ended)
+
+    def _pause(self, turn: Turn) -> float:
+        """Seconds to defer; what was empty or failed rests so long, whatever the runner does."""
+        guard, key = self._reader.guard, (turn.place.stream_id, turn.place.partition_id)
+        if turn.failed:
+            pause = guard.setback(key)
+            _log.warning("%s %s is polled again in %.1f s: %s", turn.place.stream, key[1], pause, turn.failed)
+        else:
+            pause = turn.pause
+            guard.recovered(key)
+        if pause:
+            guard.rest(key, pause)
+        return pause
+
+    def _report(self, estimator: Any, milliseconds: int) -> None:
+        estimator.set_watermark(timestamp_of(milliseconds))
+
+    def _source(self) -> EndlessSource:
+        reader: Reader = self._reader
+        return EndlessSource(
+            page=lambda place: reader.page(place, None),
+            partition=reader.partition,
+            count=self._count,
+            spent=lambda size: size >= BUNDLE_BYTES or self._clock() >= self._bundle_ends,
+            on_expired=self._on_expired,
+            poll_interval=self._poll_interval,
+        )
+
+    def _count(self, name: str, n: int) -> None:
+        self._counters[name].inc(n)
+        Backlog.note(name, n)

@@ -1,0 +1,54 @@
+"""What the runner of a pipeline can do for an endless read.
+
+Law: known while the pipeline is built, from the runner's class and the options; nothing is started or downloaded to find
+out. FnApiRunner, and DirectRunner where it has no Prism, starve what stands behind an endless step, keep the watermark
+where it is while anything is deferred, and never return: partitions are listed once there, and the log says what won't
+happen and what to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.runners.portability.prism_runner import PrismJobServer
+
+from beam_dis.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
+
+_IN_PROCESS = {"FnApiRunner", "BundleBasedDirectRunner"}
+_SWITCHING = "SwitchingDirectRunner"
+
+
+def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
+    """Whether windows fire and partitions are found while an endless read runs."""
+    name = type(runner).__name__
+    return name not in _IN_PROCESS and (name != _SWITCHING or _prism_found(options))
+
+
+def check(runner: object, options: PipelineOptions) -> bool:
+    """The same; warns where it isn't so, and refuses what would lose data without a word."""
+    if runs_endless_steps(runner, options):
+        return True
+    workers = options.view_as(DirectOptions).direct_num_workers
+    if workers != 1:
+        raise ConfigurationError(
+            f"--direct_num_workers={workers} drops what an endless read leaves for later, without a word: leave it at 1,"
+            " or use Prism (--runner=PrismRunner --prism_location=…)"
+        )
+    _log.warning(
+        "an endless read on %s: elements flow through steps fused to the read, but no window fires, nothing behind a"
+        " GroupByKey runs, new partitions aren't found and run() never returns. Use Prism for that: install it with"
+        " `go install github.com/apache/beam/sdks/v2/go/cmd/prism@latest` and run with --runner=PrismRunner"
+        " --prism_location=PATH",
+        type(runner).__name__,
+    )
+    return False
+
+
+def _prism_found(options: PipelineOptions) -> bool:
+    location = options.get_all_options().get("prism_location")
+    cache = Path(PrismJobServer.BIN_CACHE)
+    return bool(location) or (cache.is_dir() and any(cache.iterdir()))

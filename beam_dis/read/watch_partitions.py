@@ -1,0 +1,94 @@
+"""DiscoverPartitions without an end: the step that lists a stream again and again.
+
+Law: every partition is handed out once per incarnation, also over a restart of the job; the first listing starts where the
+user said, partitions that appear later at their earliest record. The watermark is the service's clock at the last listing
+that succeeded, since it holds back all that is behind it; so a listing that fails is tried again, never fatal. A stream
+made anew under the same name ends the pipeline: its numbers are others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from beam_dis.connection import DISConnection
+from beam_dis.errors import ServerError, StreamNotFoundError, ThrottledError, TransportError
+from beam_dis.read.discovery import Discovery
+from beam_dis.read.estimator import ForwardWatermarkProvider
+from beam_dis.read.known_partitions import KnownPartitions
+from beam_dis.read.reader import Reader, reader_of
+from beam_dis.read.state_coders import KnownPartitionsCoder
+from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.watch_tracker import WatchTracker
+
+_log = logging.getLogger(__name__)
+
+
+class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
+    """Stream → its partitions, as they come."""
+
+    def __init__(self, connection: DISConnection, discovery: Discovery, interval: float) -> None:
+        self._connection = connection
+        self._discovery = discovery
+        self._interval = interval
+
+    def initial_restriction(self, element: str) -> KnownPartitions:
+        """Nothing is known."""
+        return KnownPartitions()
+
+    def create_tracker(self, restriction: KnownPartitions) -> WatchTracker:
+        """A tracker that goes on from what is known."""
+        return WatchTracker(restriction)
+
+    def restriction_size(self, element: str, restriction: KnownPartitions) -> float:
+        """A listing is nothing to wait for."""
+        return 0.0
+
+    def restriction_coder(self) -> KnownPartitionsCoder:
+        """Our own, versioned."""
+        return KnownPartitionsCoder()
+
+    def truncate(self, element: str, restriction: KnownPartitions) -> None:
+        """A drain ends the watch."""
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: str,
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[StreamPartition]:
+        """What a listing shows that hasn't been handed out."""
+        reader = reader_of(self._connection)
+        try:
+            found, known, as_of = self._looked(reader, element, tracker.current_restriction())
+        except (ThrottledError, TransportError, ServerError) as error:
+            _log.warning("stream %s was not listed, and will be in %s s: %s", element, self._interval, error)
+        else:
+            if tracker.try_claim(known):
+                yield from found
+                estimator.set_watermark(Timestamp(micros=as_of * 1000))
+        tracker.defer_remainder(Duration(seconds=self._interval))
+
+    def _looked(
+        self, reader: Reader, stream: str, known: KnownPartitions
+    ) -> tuple[list[StreamPartition], KnownPartitions, int]:
+        listing = reader.service.describe(stream)
+        reader.ends.listed(listing)
+        if known.stream_id not in ("", listing.stream_id):
+            raise StreamNotFoundError(
+                f"stream {stream!r} was deleted and made anew while it was read: its records have other numbers. "
+                "Start a new pipeline to read the new stream"
+            )
+        new = {p.partition_id: known.next_incarnation(p.partition_id) for p in known.new(listing.partitions)}
+        if known.stream_id == "":
+            found = self._discovery.resolved(reader.service, stream, listing)
+        else:
+            found = self._discovery.of_later_partitions().resolved(reader.service, stream, listing, among=new)
+        found = [partition._replace(incarnation=new[partition.partition_id]) for partition in found]
+        return found, known.after(listing.stream_id, listing.partitions), listing.as_of

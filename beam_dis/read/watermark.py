@@ -1,0 +1,69 @@
+"""How far a partition's time has come, and what is reported of it.
+
+Law: a watermark never moves back. After records it is the newest timestamp seen, less the lag, and never ahead of the
+service's clock; an empty page moves it to the clock when the page was asked for, less a margin and the lag, never to now.
+What is reported is the minimum over the partitions that this process serves for one read, since Prism takes a stage's
+watermark from its last bundle instead of the minimum. Plain Python; times are epoch milliseconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MARGIN_MS = 100
+"""An empty page may miss a record that was being stored when it was asked for."""
+
+START_OF_TIME_MS = -(2**53)
+FORGOTTEN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WatermarkPolicy:
+    """``lag_ms`` is by how much a record may be older than one before it."""
+
+    lag_ms: int = 0
+
+    def after_records(self, current: int, newest: int, as_of: int) -> int:
+        """The watermark once records up to ``newest`` were handed out."""
+        return max(current, min(newest - self.lag_ms, as_of))
+
+    def after_nothing(self, current: int, as_of: int) -> int:
+        """The watermark once a page was empty."""
+        return max(current, as_of - MARGIN_MS - self.lag_ms)
+
+
+class WatermarkBoard:
+    """The watermarks of the partitions that one process serves for one read; thread-safe.
+
+    A partition counts while a call works on it and for a while after, so that one that moved to another worker doesn't
+    hold the rest back for ever.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._values: dict[str, int] = {}
+        self._left: dict[str, float] = {}
+
+    def enter(self, partition: str, value: int) -> None:
+        """A call begins to work on a partition."""
+        with self._lock:
+            self._values[partition] = value
+            self._left.pop(partition, None)
+
+    def lowest(self, partition: str, value: int) -> int:
+        """Note a partition's watermark; the lowest of all."""
+        with self._lock:
+            self._values[partition] = value
+            now = self._clock()
+            for gone in [p for p, left in self._left.items() if now - left > FORGOTTEN_SECONDS]:
+                del self._left[gone], self._values[gone]
+            return min(self._values.values())
+
+    def leave(self, partition: str, *, ended: bool = False) -> None:
+        """The call is over; ``ended`` partitions are forgotten at once."""
+        with self._lock:
+            self._left[partition] = self._clock() - (2 * FORGOTTEN_SECONDS if ended else 0.0)

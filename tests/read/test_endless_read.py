@@ -1,0 +1,195 @@
+"""Reads without an end, against the local DIS, on runners that stream."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.transforms.window import FixedWindows
+
+from beam_dis import DISClient, ReadFromDIS, WriteToDIS
+from beam_dis.errors import ConfigurationError
+from beam_dis.local import LocalDIS
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+RUNNERS = [pytest.param("PrismRunner", marks=pytest.mark.prism)]
+
+
+@pytest.fixture(params=RUNNERS)
+def options(request: pytest.FixtureRequest) -> PipelineOptions:
+    return PipelineOptions(
+        ["--runner=PrismRunner", f"--prism_location={request.getfixturevalue('prism_location')}", "--streaming"]
+    )
+
+
+@pytest.fixture
+def client(local_dis: Any) -> Iterator[DISClient]:
+    with DISClient(local_dis.connection) as client:
+        yield client
+
+
+def put(client: DISClient, stream: str, numbers: range, **place: str) -> None:
+    for start in range(numbers.start, numbers.stop, 500):
+        part = range(start, min(start + 500, numbers.stop))
+        entries = [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n), **place) for n in part]
+        result = client.put_records(stream, records=entries)
+        assert result.failed_record_count == 0
+
+
+def held(client: DISClient, stream: str) -> list[Any]:
+    """Everything in a stream, as JSON."""
+    values: list[Any] = []
+    for partition in client.describe_stream(stream).partitions:
+        cursor = client.get_cursor(stream, partition_id=partition.partition_id, cursor_type="TRIM_HORIZON")
+        while (page := client.get_records(cursor)).records:
+            values += [json.loads(record.data) for record in page.records]
+            cursor = page.next_partition_cursor
+    return values
+
+
+def eventually(look: Callable[[], Any], expected: Any, seconds: float = 45.0) -> None:
+    """What is looked at becomes what is expected, in time."""
+    until = time.monotonic() + seconds
+    while (seen := look()) != expected and time.monotonic() < until:
+        time.sleep(0.2)
+    assert seen == expected
+
+
+@contextmanager
+def running(pipeline: beam.Pipeline) -> Iterator[None]:
+    result = pipeline.run()
+    try:
+        yield
+    finally:
+        result.cancel()
+
+
+def copy(options: PipelineOptions, connection: Any, source: str, target: str, **reading: Any) -> beam.Pipeline:
+    """A pipeline that copies numbers from one stream to another."""
+    pipeline = beam.Pipeline(options=options)
+    read = ReadFromDIS(
+        source, connection=connection, poll_interval=0.2, discovery_interval=1.0, decode="bytes", **reading
+    )
+    _ = pipeline | read | WriteToDIS(target, connection=connection)
+    return pipeline
+
+
+def test_windows_fire_while_reading_and_hold_what_a_bounded_read_finds(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    source, target = make_stream(partitions=3), make_stream(partitions=1)
+    put(client, source, range(3000))
+    pipeline = beam.Pipeline(options=options)
+    _ = (
+        pipeline
+        | ReadFromDIS(
+            source,
+            connection=local_dis.connection,
+            decode=lambda record: int(record.data),
+            timestamp_fn=lambda n: n * 0.01,
+            watermark_lag=60,
+            poll_interval=0.2,
+        )
+        | beam.WindowInto(FixedWindows(10))
+        | beam.Map(lambda n: (n % 2, n))
+        | beam.CombinePerKey(sum)
+        | beam.Map(lambda kv: json.dumps(kv).encode())
+        | WriteToDIS(target, connection=local_dis.connection)
+    )
+    expected = Counter((n // 1000, n % 2) for n in range(3000))
+    sums = sorted(sum(n for n in range(3000) if (n // 1000, n % 2) == group) for group in expected)
+    with running(pipeline):
+        eventually(lambda: sorted(total for _, total in held(client, target)), sums)
+
+
+def test_an_idle_partition_makes_nothing_of_a_backlogged_one_late(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    """Partition 0 idle, 1 with a backlog, 2 fed while it is read: every record comes out of a one-second window."""
+    source, target = make_stream(partitions=3), make_stream(partitions=1)
+    put(client, source, range(20_000), partition_id="1")
+    pipeline = beam.Pipeline(options=options)
+    _ = (
+        pipeline
+        | ReadFromDIS(source, connection=local_dis.connection, poll_interval=0.2, discovery_interval=1.0)
+        | beam.WindowInto(FixedWindows(1))
+        | beam.Map(lambda _: ("all", 1))
+        | beam.CombinePerKey(sum)
+        | beam.Map(lambda kv: json.dumps(kv[1]).encode())
+        | WriteToDIS(target, connection=local_dis.connection)
+    )
+    with running(pipeline):
+        for n in range(20):
+            put(client, source, range(20_000 + n * 50, 20_050 + n * 50), partition_id="2")
+            time.sleep(0.1)
+        eventually(lambda: sum(held(client, target)), 21_000)
+
+
+def test_partitions_come_and_go_and_each_record_is_read_once(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    source, target = make_stream(partitions=2), make_stream(partitions=1)
+    with running(copy(options, local_dis.connection, source, target)):
+        for index, count in enumerate((2, 5, 3, 5)):
+            client.update_partition_count(source, target_partition_count=count)
+            put(client, source, range(index * 1000, index * 1000 + 1000))
+            time.sleep(1.5)
+        eventually(lambda: Counter(held(client, target)), Counter(range(4000)))
+
+
+def test_an_app_goes_on_where_a_stopped_pipeline_committed(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    source, target = make_stream(partitions=2), make_stream(partitions=1)
+    for first in (0, 1000):
+        put(client, source, range(first, first + 1000))
+        with running(copy(options, local_dis.connection, source, target, app="copy")):
+            eventually(lambda: set(held(client, target)), set(range(first + 1000)))
+            eventually(lambda: _committed(client, source), first + 1000)
+    assert len(held(client, target)) == 2000
+
+
+def _committed(client: DISClient, stream: str) -> int:
+    partitions = client.describe_stream(stream).partitions
+    found = [
+        client.get_checkpoint("copy", stream_name=stream, partition_id=p.partition_id).sequence_number
+        for p in partitions
+    ]
+    return sum(int(number or 0) for number in found)
+
+
+def test_nothing_is_lost_when_the_server_dies(options: PipelineOptions, make_stream: Callable[..., str]) -> None:
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        for stream in ("source", "target"):
+            client.create_stream(stream, partition_count=2)
+        put(client, "source", range(5000))
+        with running(copy(options, dis.connection, "source", "target")):
+            threading.Timer(0.5, lambda: dis.restart(kill=True)).start()
+            time.sleep(3)
+            put(client, "source", range(5000, 6000))
+            eventually(lambda: set(held(client, "target")), set(range(6000)))
+
+
+def test_a_runner_that_cannot_stream_is_told_on(local_dis: Any, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
+    with caplog.at_level(logging.WARNING):
+        _ = pipeline | ReadFromDIS("flights", connection=local_dis.connection)
+    assert "no window fires" in caplog.text
+    assert "--runner=PrismRunner" in caplog.text
+
+
+def test_workers_that_would_lose_data_are_refused(local_dis: Any) -> None:
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", "--direct_num_workers=2"]))
+    with pytest.raises(ConfigurationError, match="direct_num_workers=2 drops what an endless read leaves for later"):
+        _ = pipeline | ReadFromDIS("flights", connection=local_dis.connection)

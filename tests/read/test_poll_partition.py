@@ -1,0 +1,251 @@
+"""The endless step, driven call by call: every law of it, without a runner and without sleeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+
+from beam_dis.connection import DISConnection
+from beam_dis.errors import OutOfRangeError, ThrottledError, TransportError
+from beam_dis.read.page_decoder import PageDecoder
+from beam_dis.read.poll_partition import PollPartitionFn
+from beam_dis.read.run_times import RunTimes
+from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.watermark import MARGIN_MS, WatermarkPolicy
+from beam_dis.service import PageRecord
+
+ZERO = "shardId-0000000000"
+CONNECTION = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
+START_OF_TIME = MIN_TIMESTAMP.micros // 1000
+
+
+def partition(start: int = 0, *, name: str = ZERO) -> StreamPartition:
+    return StreamPartition("flights", "id", name, 0, start, None)
+
+
+@pytest.fixture
+def polling(reader_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
+    """Polls a partition of a fake service, call by call."""
+
+    def start(service: Any, element: StreamPartition | None = None, **options: Any) -> Any:
+        reader = options.pop("reader", None) or reader_on(service)
+        times = RunTimes(
+            policy=WatermarkPolicy(options.pop("lag_ms", 0)),
+            decoder=PageDecoder(options.pop("decode", lambda record: record), dead_letters=False),
+            event_micros=options.pop("event_micros", None),
+        )
+        settings = {"read": "r", "app": None, "on_expired": "fail", "poll_interval": 1.0, **options}
+        fn = PollPartitionFn(CONNECTION, times=times, clock=now, sleep=now.sleep, **settings)
+        driven = calls(fn, element or partition())
+        driven.reader = reader
+        return driven
+
+    return start
+
+
+def numbers(call: Any) -> list[int]:
+    return [record.sequence_number for record, _ in call.elements]
+
+
+def test_a_call_reads_to_the_empty_page_then_rests_for_the_poll_interval(fake_service: Any, polling: Any) -> None:
+    polls = polling(fake_service(next_number=25))
+    call = polls.call()
+    assert (numbers(call), round(call.delay, 2)) == (list(range(25)), 1.0)
+
+
+def test_the_next_call_goes_on_at_the_next_number(fake_service: Any, polling: Any, now: Any) -> None:
+    service = fake_service(next_number=25)
+    polls = polling(service)
+    polls.call()
+    service.next, now.seconds = 31, now.seconds + 1
+    assert numbers(polls.call()) == [25, 26, 27, 28, 29, 30]
+
+
+def test_a_call_that_is_not_due_polls_nothing_and_naps_20_ms_at_most(fake_service: Any, polling: Any, now: Any) -> None:
+    service = fake_service(next_number=0)
+    polls = polling(service)
+    polls.call()
+    reads = len(service.reads)
+    delays = [polls.call().delay for _ in range(10)]
+    assert (len(service.reads), now.naps) == (reads, [0.02] * 10)
+    assert delays[-1] == pytest.approx(0.8, abs=0.01)
+
+
+def test_at_most_one_empty_poll_per_interval_whatever_the_runner_does(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=0)
+    polls, started = polling(service), now.seconds
+    while now.seconds < started + 30:
+        polls.call()
+    assert len(service.reads) <= 31
+
+
+def test_a_bundle_ends_when_its_time_is_through_and_every_call_gets_a_page(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=100)
+    read = service.read
+    service.read = lambda cursor, **kw: now.sleep(2.5) or read(cursor, **kw)
+    polls = polling(service)
+    first, second = polls.call(), polls.call()
+    assert (numbers(first), round(first.delay, 2)) == (list(range(10)), 0.0)
+    assert (numbers(second), round(second.delay, 2)) == (list(range(10, 20)), 0.0)
+
+
+def test_the_watermark_starts_at_the_beginning_of_time_and_follows_records(fake_service: Any, polling: Any) -> None:
+    service = fake_service(next_number=10)
+    service.read = _without_the_end(service.read)
+    assert polling(service).call().watermark == 1003
+
+
+def _without_the_end(read: Any) -> Any:
+    """Reads pages, and fails where there is nothing, so that no empty page moves the watermark."""
+
+    def reading(cursor: Any, **kw: Any) -> Any:
+        page = read(cursor, **kw)
+        if not page.records:
+            raise TransportError("cut")
+        return page
+
+    return reading
+
+
+def test_an_empty_page_moves_the_watermark_to_the_clock_less_a_margin(fake_service: Any, polling: Any) -> None:
+    service = fake_service(next_number=0)
+    polls = polling(service)
+    assert polls.call().watermark == 5000 - MARGIN_MS
+
+
+def test_the_lag_holds_the_watermark_back(fake_service: Any, polling: Any) -> None:
+    assert polling(fake_service(next_number=0), lag_ms=700).call().watermark == 5000 - MARGIN_MS - 700
+
+
+def test_the_watermark_never_moves_back(fake_service: Any, polling: Any, now: Any) -> None:
+    service, marks = fake_service(next_number=0), []
+    polls = polling(service)
+    for service.now_ms in (5000, 4000, 6000, 1000):
+        now.seconds += 1
+        marks.append(polls.call().watermark)
+    assert marks == sorted(marks)
+
+
+def test_an_element_is_never_older_than_the_watermark_and_what_was_moved_is_counted(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=0)
+    polls = polling(service)
+    mark = polls.call().watermark
+    service.record = lambda n: PageRecord(n, b"", -5 if n == 0 else 10**15)
+    service.next, now.seconds = 2, now.seconds + 1
+    assert [time for _, time in polls.call().elements] == [mark, 5000]
+
+
+def test_event_time_is_the_users_and_moves_the_watermark(fake_service: Any, polling: Any) -> None:
+    service = fake_service(next_number=5)
+    service.read = _without_the_end(service.read)
+    polls = polling(service, decode=lambda record: int(record.data), event_micros=lambda n: n * 100_000)
+    call = polls.call()
+    assert (call.elements, call.watermark) == ([(n, n * 100) for n in range(5)], 400)
+
+
+def test_what_is_reported_is_the_lowest_of_the_partitions_of_the_read(
+    fake_service: Any, polling: Any, reader_on: Any
+) -> None:
+    service = fake_service(next_number=10)
+    reader, read = reader_on(service), service.read
+    service.read = _without_the_end(read)
+    backlogged = polling(service, reader=reader)
+    backlogged.call()
+    service.read, service.next = read, 0
+    idle = polling(service, partition(name="shardId-0000000001"), reader=reader)
+    assert idle.call().watermark == 1003
+
+
+def test_a_position_is_committed_once_finalised_and_again_until_confirmed(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=7)
+    polls = polling(service, app="delays")
+    polls.call()
+    polls.runner.bundle_finalizer_param.reset()  # a runner that loses a finalizer
+    assert service.commits == []
+    polls.call()
+    polls.finalize()
+    assert service.commits == [("delays", "flights", ZERO, 7)]
+    polls.call()
+    polls.finalize()
+    assert len(service.commits) == 1
+
+
+def test_throttling_and_a_dead_service_are_waited_out_with_growing_pauses(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service, errors = fake_service(next_number=5), [TransportError("cut"), ThrottledError("slow", code="DIS.4303")] * 4
+    read = service.read
+
+    def failing(cursor: Any, **kw: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return read(cursor, **kw)
+
+    service.read, polls, seen = failing, polling(service), []
+    for _ in range(2000):
+        seen += numbers(polls.call())
+        now.seconds += 0.05
+    assert (seen, errors) == (list(range(5)), [])
+
+
+def test_expired_records_fail_by_default(fake_service: Any, polling: Any) -> None:
+    with pytest.raises(OutOfRangeError, match="no longer holds record 0, the earliest is 40"):
+        polling(fake_service(earliest=40)).call()
+
+
+@pytest.mark.parametrize(("policy", "first"), [("earliest", 40), ("latest", 100)])
+def test_expired_records_are_skipped_by_policy(fake_service: Any, polling: Any, policy: str, first: int) -> None:
+    polls = polling(fake_service(earliest=40), on_expired=policy)
+    assert numbers(polls.call()) == list(range(first, 100))
+
+
+def test_a_partition_that_was_drained_and_expired_ends(fake_service: Any, polling: Any, now: Any) -> None:
+    service = fake_service(next_number=5)
+    polls = polling(service)
+    polls.call()
+    service.expired, now.seconds = True, now.seconds + 1
+    service.forget_cursors()
+    assert (polls.call().delay, polls.residual) == (None, None)
+
+
+def test_a_partition_that_expired_unread_fails_or_is_counted(fake_service: Any, polling: Any) -> None:
+    service = fake_service(next_number=5)
+    service.expired = True
+    with pytest.raises(Exception, match="no longer holds record 0"):
+        polling(service).call()
+    assert polling(service, on_expired="latest").call().delay is None
+
+
+def test_the_backlog_is_bytes_to_the_known_end_and_0_when_caught_up(fake_service: Any, polling: Any) -> None:
+    service = fake_service(next_number=30)
+    polls = polling(service)
+    polls.reader.ends.listed(service.describe("flights"))
+    element, restriction, _ = polls.residual
+    assert polls.fn.restriction_size(element, restriction) > 0
+    polls.call()
+    assert polls.size == 0
+
+
+def test_a_drain_leaves_nothing_to_do(fake_service: Any, polling: Any) -> None:
+    polls = polling(fake_service())
+    assert polls.fn.truncate(*polls.residual[:2]) is None
+
+
+def test_a_reader_asleep_for_an_hour_goes_on_at_its_next_number(fake_service: Any, polling: Any, now: Any) -> None:
+    service = fake_service(next_number=5)
+    polls = polling(service)
+    polls.call()
+    service.next, now.seconds = 8, now.seconds + 3600
+    service.forget_cursors()
+    assert numbers(polls.call()) == [5, 6, 7]
