@@ -186,3 +186,17 @@ def test_flights_are_the_same_in_every_format(flights, flights_schema):
         row = csv.decode(line)
         for coder in (AvroCoder(flights_schema), JSONCoder(flights_schema)):
             assert coder.decode(coder.encode(row)) == row
+
+
+@pytest.mark.parametrize("make", [AvroCoder, JSONCoder, CSVCoder])
+def test_microseconds_are_beam_timestamps_and_none_is_lost(make):
+    coder = make(
+        {
+            "type": "record",
+            "name": "At",
+            "fields": [{"name": "at", "type": {**MILLIS, "logicalType": "timestamp-micros"}}],
+        }
+    )
+    row = coder.row_type(Timestamp(micros=1_357_041_600_000_001))
+    assert coder.decode(coder.encode(row)) == row
+    assert type(coder.decode(coder.encode(row)).at) is Timestamp

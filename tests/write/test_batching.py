@@ -64,6 +64,13 @@ def test_open_batches_hold_no_more_than_they_may_together(triples, most):
     assert sum(batch.bytes for batch in batcher.rest()) == held
 
 
+def test_what_was_handed_out_no_longer_counts_among_the_open_batches():
+    """100 bytes in batches of 20 go by; 40 open bytes are never reached, so no batch is cut short."""
+    batcher = Batcher(lambda _: WriteLimits(request_records=2, request_bytes=20, record_bytes=20), open_bytes=40)
+    full = [batch for _ in range(10) for batch in batcher.add("a", 0, OutgoingRecord(b"x" * 10), None)]
+    assert [len(batch.records) for batch in full] == [2] * 5
+
+
 def test_a_record_too_large_is_refused_with_its_size_and_the_limit():
     with pytest.raises(EncodeError, match="the record has 21 bytes; stream 'a' takes 20 at most"):
         cut([("a", 0, 21)])
