@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER, partition_id, partition_number
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def _milliseconds(time: Any) -> int:
             raise ConfigurationError(
                 f"{time!r} has no time zone: give an aware datetime, such as datetime(2026, 1, 1, tzinfo=timezone.utc)"
             )
-        return round(time.timestamp() * 1000)
+        return (time - _EPOCH) // _MILLISECOND
     micros = getattr(time, "micros", None)
     if isinstance(micros, int):
         return micros // 1000

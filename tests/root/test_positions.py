@@ -102,3 +102,10 @@ def test_a_checkpoint_falls_back_to_the_earliest():
 def test_a_checkpoint_falls_back_to_a_start_and_no_other_checkpoint(fallback):
     with pytest.raises(ConfigurationError, match="or_else is another StartingPosition"):
         StartingPosition.checkpoint(or_else=fallback)
+
+
+@pytest.mark.parametrize("microsecond", [0, 1_000, 1_999, 999_999])
+def test_a_datetime_and_a_beam_timestamp_of_one_moment_are_one_position(microsecond):
+    time = datetime(2026, 1, 1, 12, 0, 0, microsecond, tzinfo=timezone.utc)
+    expected = StartingPosition.at_timestamp(Timestamp.from_utc_datetime(time))
+    assert StartingPosition.at_timestamp(time) == expected
