@@ -23,7 +23,7 @@ When = Literal["before", "after"]
 """Whether a call comes to grief before its work is done, or after, when only the answer is lost."""
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, repr_omit_defaults=True):
     """What all faults have: the calls that they are for. ``rate`` is within 0 and 1, ``nth`` and ``count`` from 1."""
 
     operation: str | None = None
