@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import threading
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from pathlib import Path
@@ -47,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{', '.join(_VARIABLES)}, {_TOKEN_VARIABLE} of the environment; without either, requests need no signature",
     )
     parser.add_argument(
+        "--limits",
+        choices=("sizes", "real"),
+        default="sizes",
+        help="real: also those of throughput, by partition and stream type (default: sizes of requests and records)",
+    )
+    parser.add_argument(
         "--admin",
         action="store_true",
         help=f"serve the routes under /admin, for faults and the like, to who bears the token in {_ADMIN_VARIABLE}",
@@ -57,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
     )
+    # LocalDIS says so of a folder that it made: where it was killed, it can't remove it
+    parser.add_argument("--remove-with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,9 +78,15 @@ def run(options: argparse.Namespace) -> int:
     def ready(endpoint: str) -> None:
         print(f"beam-dis: serving {endpoint} (data in {options.data})", flush=True)
 
+    orphaned = threading.Event()
+
     def started(server: uvicorn.Server) -> None:
+        def stop() -> None:
+            orphaned.set()
+            server.should_exit = True
+
         if options.stop_with_parent:
-            stop_with_parent(lambda: setattr(server, "should_exit", True))
+            stop_with_parent(stop)
 
     try:
         keys = read_keys(options.access_key_file, os.environ)
@@ -80,11 +96,14 @@ def run(options: argparse.Namespace) -> int:
             port=options.port,
             keys=keys,
             project=options.project,
+            real_limits=options.limits == "real",
             admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
         )
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
         return fail(error)
+    if options.remove_with_parent and orphaned.is_set():
+        shutil.rmtree(options.data, ignore_errors=True)
     return 0
 
 

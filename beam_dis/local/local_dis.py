@@ -1,7 +1,8 @@
 """A local DIS as a context manager: a process of its own that ends with this one.
 
 Law: the process is ``python -m beam_dis serve``, the same server that the command line starts. It never outlives its
-parent, however that ends. Data in a temporary folder goes with it; data in a given one stays.
+parent, however that ends. Data in a temporary folder goes with it, also where the parent was killed; data in a given one
+stays.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO, final
+from typing import IO, Literal, final, get_args
 from urllib.parse import urlsplit
 
 from beam_dis.connection import DISConnection
@@ -27,6 +28,10 @@ PROJECT_ID = "local"
 
 _READY = "beam-dis: serving "
 _STOP_SECONDS = 20
+_AGING_SECONDS = 600.0
+"""How long the server may take to clear away what an advanced clock leaves behind."""
+
+Limits = Literal["sizes", "real"]
 
 
 @final
@@ -35,7 +40,8 @@ class LocalDIS:
 
     ``data_dir`` keeps the data; without it they are gone at the end. ``port`` 0 takes any free one. With ``access_key`` and
     ``secret_key`` every request must be signed with them, with ``auth_token`` it may bear that instead; without, it needs
-    neither. Raises ConfigurationError where the server can't start, with the line in which it says why.
+    neither. ``limits="real"`` adds the service's limits of throughput for each partition; the default is limits of sizes
+    alone. Raises ConfigurationError where the server can't start, with the line in which it says why.
 
         with LocalDIS() as dis:
             client = DISClient(dis.connection)
@@ -49,9 +55,13 @@ class LocalDIS:
         access_key: str | None = None,
         secret_key: str | None = None,
         auth_token: str | None = None,
+        limits: Limits = "sizes",
     ) -> None:
         if (access_key is None) != (secret_key is None):
             raise ConfigurationError("LocalDIS takes access_key and secret_key together, or neither")
+        if limits not in get_args(Limits):
+            raise ConfigurationError(f"limits={limits!r} is not one of {', '.join(get_args(Limits))}")
+        self._limits = limits
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._port = port
         self._keys = None if access_key is None or secret_key is None else Credentials(ak=access_key, sk=secret_key)
@@ -117,6 +127,16 @@ class LocalDIS:
         """End one fault, by the number that ``inject`` gave, or all."""
         self._controls.tell("DELETE", "/admin/faults" if number is None else f"/admin/faults?id={number}")
 
+    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
+        """Move its clock forward, for good: what is due by then has happened when this returns.
+
+        Records expire by their stream's retention, cursors after five minutes, partitions that were scaled away become
+        EXPIRED, signatures are judged by the new time. Its data stay in that time over restarts. ConfigurationError where
+        the sum is negative.
+        """
+        passed = seconds + 60 * minutes + 3600 * hours
+        self._controls.tell("POST", "/admin/clock", {"seconds": passed}, seconds=_AGING_SECONDS)
+
     @property
     def _controls(self) -> AdminClient:
         return AdminClient(self.endpoint, self._admin_token)
@@ -129,9 +149,11 @@ class LocalDIS:
     def _start(self, port: int) -> None:
         folder = self._data_dir if self._folder is None else Path(self._folder.name)
         command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
+        if self._folder is not None:
+            command.append("--remove-with-parent")
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _end
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [*command, "--admin", "--stop-with-parent"],
+            [*command, "--admin", "--stop-with-parent", "--limits", self._limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

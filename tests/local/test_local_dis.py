@@ -133,6 +133,20 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path, program):
         assert gone(pid)
 
 
+def test_a_temporary_folder_goes_with_a_parent_that_is_killed_and_a_given_one_stays(tmp_path):
+    program = PARENT.replace("with LocalDIS(sys.argv[1]) as dis:", "with LocalDIS(sys.argv[1]), LocalDIS() as dis:")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command, environ = [sys.executable, "-c", program, tmp_path / "given"], {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as parent:
+        pid = int(parent.stdout.readline())
+        assert len(list(temporary.glob("beam-dis-*/log.db"))) == 1
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        assert gone(pid)
+    assert (list(temporary.glob("beam-dis-*")), (tmp_path / "given" / "log.db").exists()) == ([], True)
+
+
 def test_ctrl_c_is_its_parents_to_take():
     program = """
 import os, signal, time, urllib.request
