@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from beam_dis.local.clock import Clock
+from beam_dis.local.clock import Clock, advance
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.faults.values import AnyFault, Fault, FaultListing, FaultNumber
 from beam_dis.local.reply import Reply
 from beam_dis.local.request_body import Disconnected, read_body
-from beam_dis.local.store import Store
+from beam_dis.local.store import Store, StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import Answer, encode, parse_query
 
@@ -62,6 +62,18 @@ class AdminRequest(NamedTuple):
             raise AdminError(400, str(error)) from error
 
 
+class Advance(Answer):
+    """How far to move the clock forward."""
+
+    seconds: float
+
+
+class Time(Answer):
+    """What the clock shows, in seconds since 1970."""
+
+    time: float
+
+
 class Problem(Answer):
     """Why a command isn't carried out."""
 
@@ -90,8 +102,19 @@ async def clear(controls: Controls, request: AdminRequest) -> Reply:
     return Reply(204)
 
 
+async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
+    """Move the clock forward; answered once all that is due by then has happened."""
+    try:
+        return Reply(200, encode(Time(await advance(controls.store, controls.clock, request.message(Advance).seconds))))
+    except ValueError as error:
+        raise AdminError(400, str(error)) from error
+    except StoreUnavailable as error:
+        raise AdminError(500, str(error)) from error
+
+
 _ROUTES: dict[str, dict[str, Callable[[Controls, AdminRequest], Awaitable[Reply]]]] = {
     "/admin/faults": {"POST": inject, "GET": listed, "DELETE": clear},
+    "/admin/clock": {"POST": advance_clock},
 }
 
 

@@ -30,10 +30,10 @@ class AdminClient:
         """The answer to a command, as ``answer``. Raises DISError, or ConfigurationError where it is refused."""
         return msgspec.json.decode(self.tell(method, path, message), type=answer)
 
-    def tell(self, method: str, path: str, message: Any = None) -> bytes:
-        """The answer to a command, as it comes."""
+    def tell(self, method: str, path: str, message: Any = None, *, seconds: float = _SECONDS) -> bytes:
+        """The answer to a command, as it comes; it is waited for ``seconds`` long."""
         content = b"" if message is None else msgspec.json.encode(message)
-        connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=_SECONDS)
+        connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=seconds)
         try:
             connection.request(method, path, content, {"X-Admin-Token": self._token})
             answered = connection.getresponse()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
+import urllib.request
+from email.utils import parsedate_to_datetime
 
 import pytest
 
+from beam_dis.errors import ConfigurationError
+from beam_dis.local import LocalDIS
 from beam_dis.local.auth import Keys
 from beam_dis.local.clock import Clock, advance, resume
 from beam_dis.wire.signing import SigningRequest, sign
@@ -122,6 +127,23 @@ def test_a_time_that_can_t_be_is_refused_and_nothing_is_kept(app, clock, seconds
     with pytest.raises(ValueError, match="can't be advanced"):
         pass_time(app, clock, seconds)
     assert (clock(), app.store.clock_advance()) == (START, 0.0)
+
+
+@pytest.mark.integration
+def test_a_local_dis_is_advanced_in_words_and_restarts_in_that_time(tmp_path):
+    def time_of(dis):
+        with urllib.request.urlopen(f"{dis.endpoint}{STREAMS}") as answer:
+            return parsedate_to_datetime(answer.headers["date"]).timestamp()
+
+    with LocalDIS(tmp_path) as dis:
+        dis.advance(5, minutes=2, hours=25)
+        ahead = [time_of(dis) - time.time()]
+        for kill in (False, True):
+            dis.restart(kill=kill)
+            ahead.append(time_of(dis) - time.time())
+        assert ahead == pytest.approx([25 * HOUR + 125] * 3, abs=2)
+        with pytest.raises(ConfigurationError, match=r"can't be advanced by -1\.0 seconds"):
+            dis.advance(-1)
 
 
 def test_many_may_advance_it_at_once_and_nothing_is_lost(app, clock):

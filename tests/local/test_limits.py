@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 
+import httpx
 import pytest
 
+from beam_dis.errors import ConfigurationError
+from beam_dis.local import LocalDIS
 from beam_dis.local.clock import Clock
 from beam_dis.local.throughput import Bucket
 from beam_dis.wire.limits import MIB, THROUGHPUT
@@ -120,6 +123,21 @@ def test_sizes_alone_are_limited_unless_asked_for(in_process):
     app = in_process(clock=lambda: START)
     app.json("POST", STREAMS, {"stream_name": "s", "partition_count": 1})
     assert stored([code for _ in range(5) for code in put(app, [1000] * 1000)]) == 5000
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("limits", ["sizes", "real"])
+def test_a_local_dis_has_the_limits_that_it_was_asked_for(limits):
+    body = {"stream_name": "s", "records": [{"data": "eA==", "partition_id": "0"}] * 3000}
+    with LocalDIS(limits=limits) as dis:
+        httpx.post(f"{dis.endpoint}{STREAMS}", json={"stream_name": "s", "partition_count": 1})
+        refused = httpx.post(f"{dis.endpoint}{RECORDS}", json=body).json()["failed_record_count"]
+    assert refused == {"sizes": 0, "real": 2000}[limits]
+
+
+def test_limits_that_there_are_not_are_refused():
+    with pytest.raises(ConfigurationError, match="limits='none' is not one of sizes, real"):
+        LocalDIS(limits="none")
 
 
 def test_a_clock_that_is_set_back_gives_nothing_and_then_goes_on():
