@@ -1,0 +1,282 @@
+"""Every fault of a local DIS on every operation: what is tried again, what isn't, and what is raised."""
+
+import itertools
+import time
+
+import pytest
+
+from beam_dis import errors
+from beam_dis.client import DISClient
+from beam_dis.connection import DISConnection
+from beam_dis.errors import ServerError, TransportError
+from beam_dis.local import LocalDIS
+from beam_dis.testing import (
+    ClockSkew,
+    CutAnswer,
+    Failing,
+    Latency,
+    RecordsRefused,
+    Refused,
+    Reset,
+    SlowBody,
+    SlowHeaders,
+    Throttled,
+    WrongContentType,
+    WrongJSON,
+)
+from beam_dis.wire.error_codes import ERROR_CODES, Remedy
+from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.wire.routes import ROUTES
+
+pytestmark = pytest.mark.integration
+
+P0 = "shardId-0000000000"
+TIMEOUT = 0.25
+NAMES = (f"n{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def dis():
+    with LocalDIS(access_key="AK", secret_key="sk") as dis:
+        yield dis
+
+
+def client_of(dis, **fields):
+    """A client that doesn't wait between attempts."""
+    fields = {"timeout": TIMEOUT, **fields}
+    connection = DISConnection(endpoint=dis.endpoint, project_id="p", credentials=dis.connection.credentials, **fields)
+    return DISClient(connection, sleep=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def client(dis):
+    with client_of(dis) as client:
+        client.create_stream("s")
+        client.create_app("a")
+        client.put_records("s", records=[PutRecordsRequestEntry(b"x")])
+        client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=0)
+        yield client
+
+
+@pytest.fixture
+def strike(dis, client):
+    """Does an operation that a fault is for, once prepared: what came of it, and how many calls it took."""
+
+    def struck(operation, fault, speaker=None, **fields):
+        done = OPERATIONS[operation](client, speaker or client, next(NAMES), **fields)
+        dis.inject(fault)
+        try:
+            outcome = done()
+        except errors.DISError as error:
+            outcome = error
+        (injected,) = dis.faults()
+        assert injected.hits >= 1
+        return outcome, injected.calls
+
+    yield struck
+    dis.clear_faults()
+    for name in {*client.iter_streams()} - {"s"}:
+        client.delete_stream(name)  # a project has 50 partitions
+    for app in client.iter_apps():
+        if app.app_name != "a":
+            client.delete_app(app.app_name)
+
+
+def existing(kind):
+    """An operation on a stream or an app of its own, which is there."""
+
+    def made(make):
+        def prepared(client, speaker, name):
+            getattr(client, f"create_{kind}")(name)
+            return lambda: make(speaker, name)
+
+        return prepared
+
+    return made
+
+
+def plain(call):
+    """An operation that needs nothing of its own."""
+    return lambda _client, speaker, name, **fields: lambda: call(speaker, name, **fields)
+
+
+def committed(call):
+    """An operation on a checkpoint that is there."""
+
+    def prepared(client, speaker, _name):
+        client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=0)
+        return lambda: call(speaker)
+
+    return prepared
+
+
+def reading(client, speaker, _name):
+    cursor = client.get_cursor("s", partition_id=P0, cursor_type="TRIM_HORIZON")
+    return lambda: speaker.get_records(cursor)
+
+
+def allowing(client, speaker, name, **fields):
+    client.create_stream(name)
+    stream_id = client.describe_stream(name).stream_id
+    return lambda: speaker.add_policy(
+        name, stream_id=stream_id, principal_names=["d.*"], action_type="getRecords", **fields
+    )
+
+
+def put(client, _name, **fields):
+    return client.put_records("s", records=[PutRecordsRequestEntry(b"x")], **fields)
+
+
+OPERATIONS = {
+    "create_stream": plain(lambda client, name, **fields: client.create_stream(name, **fields)),
+    "list_streams": plain(lambda client, _: client.list_streams()),
+    "delete_stream": existing("stream")(lambda client, name: client.delete_stream(name)),
+    "describe_stream": plain(lambda client, _: client.describe_stream("s")),
+    "update_partition_count": existing("stream")(
+        lambda client, name: client.update_partition_count(name, target_partition_count=2)
+    ),
+    "update_stream": existing("stream")(lambda client, name: client.update_stream(name, data_duration=48)),
+    "add_policy": allowing,
+    "list_policies": plain(lambda client, _: client.list_policies("s")),
+    "create_app": plain(lambda client, name, **fields: client.create_app(name, **fields)),
+    "list_apps": plain(lambda client, _: client.list_apps()),
+    "delete_app": existing("app")(lambda client, name: client.delete_app(name)),
+    "describe_app": plain(lambda client, _: client.describe_app("a")),
+    "consumer_state": committed(lambda client: client.consumer_state("a", stream_name="s")),
+    "commit_checkpoint": committed(
+        lambda client: client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=0)
+    ),
+    "get_checkpoint": committed(lambda client: client.get_checkpoint("a", stream_name="s", partition_id=P0)),
+    "delete_checkpoint": committed(lambda client: client.delete_checkpoint("a", stream_name="s")),
+    "put_records": plain(put),
+    "get_records": reading,
+    "get_cursor": plain(lambda client, _: client.get_cursor("s", partition_id=P0, cursor_type="LATEST")),
+}
+
+LOST = {
+    "reset before": Reset(when="before", count=1),
+    "reset after": Reset(when="after", count=1),
+    "cut": CutAnswer(count=1),
+    "cut at once": CutAnswer(after=0.0, count=1),
+    "slow headers": SlowHeaders(seconds=10, count=1),
+    "slow body": SlowBody(seconds=10, count=1),
+    "wrong JSON": WrongJSON(count=1),
+    "500 without a word": Failing(status=500, body=False, count=1),
+    "500 without a word, done": Failing(status=500, body=False, when="after", count=1),
+    "502": Failing(status=502, count=1),
+    "502 without a word": Failing(status=502, body=False, when="after", count=1),
+}
+"""Nobody can say whether the request was carried out."""
+
+REFUSED = {
+    "DIS.5000": Failing(status=500, count=1),
+    "503": Failing(status=503, count=1),
+    "503 without a word": Failing(status=503, body=False, count=1),
+    "DIS.4303": Throttled(count=1),
+    "DIS.4305": Throttled(code="DIS.4305", count=1),
+    "429": Throttled(status=429, count=1),
+}
+"""The service says that it has not carried it out, and that another attempt may help."""
+
+NO_MATTER = {"latency": Latency(seconds=0.02, jitter=0.01, count=1), "text/html": WrongContentType(count=1)}
+"""The answer is there and says what it should."""
+
+
+def cases(faults):
+    return [(name, route.operation) for name in faults for route in ROUTES.values() if faults[name].takes(route)]
+
+
+def test_every_operation_is_here():
+    assert list(OPERATIONS) == list(ROUTES)
+
+
+def test_every_kind_of_fault_is_here():
+    kinds = {type(fault) for fault in (*LOST.values(), *REFUSED.values(), *NO_MATTER.values())}
+    assert kinds | {Refused, RecordsRefused, ClockSkew} == set(type(Reset()).__mro__[1].__subclasses__())
+
+
+@pytest.mark.parametrize(("name", "operation"), cases(LOST))
+def test_a_lost_answer_is_tried_again_where_that_is_harmless_and_told_elsewhere(name, operation, strike):
+    outcome, calls = strike(operation, replace(LOST[name], operation=operation))
+    if ROUTES[operation].harmless:
+        assert not isinstance(outcome, errors.DISError), outcome
+        assert calls == 2
+    else:
+        assert isinstance(outcome, TransportError | ServerError)
+        assert getattr(outcome, "maybe_done", True) is True
+        assert calls == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"), [(name, operation) for name, operation in cases(LOST) if not ROUTES[operation].harmless]
+)
+def test_a_lost_answer_is_tried_again_where_the_caller_says_so(name, operation, strike):
+    outcome, calls = strike(operation, replace(LOST[name], operation=operation), retry_lost=True)
+    assert calls == 2
+    made = "after" in name or "done" in name or name in {"cut", "cut at once", "slow headers", "502 without a word"}
+    if operation.startswith("create") and made:
+        assert isinstance(outcome, errors.AlreadyExistsError)
+    else:
+        assert not isinstance(outcome, errors.DISError), outcome
+
+
+@pytest.mark.parametrize(("name", "operation"), cases(REFUSED))
+def test_what_the_service_says_it_has_not_done_is_tried_again(name, operation, strike):
+    outcome, calls = strike(operation, replace(REFUSED[name], operation=operation))
+    assert not isinstance(outcome, errors.DISError), outcome
+    assert calls == 2
+
+
+@pytest.mark.parametrize(("name", "operation"), cases(NO_MATTER))
+def test_an_answer_that_is_late_or_called_something_else_is_an_answer(name, operation, strike):
+    outcome, calls = strike(operation, replace(NO_MATTER[name], operation=operation))
+    assert not isinstance(outcome, errors.DISError), outcome
+    assert calls == 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+def test_a_clock_that_differs_from_the_services_is_set_once(seconds, operation, strike, dis):
+    with client_of(dis) as speaker:
+        outcome, calls = strike(operation, ClockSkew(seconds=seconds, operation=operation), speaker)
+    assert not isinstance(outcome, errors.DISError), outcome
+    assert calls == 2
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+@pytest.mark.parametrize("operation", ["get_records", "put_records", "create_app"])
+def test_a_code_is_tried_again_or_raised_by_the_table_of_codes(code, operation, strike):
+    outcome, calls = strike(operation, Refused(code=code, operation=operation, count=1))
+    if ERROR_CODES[code].remedy in (Remedy.RETRY, Remedy.SLOW_DOWN):
+        assert not isinstance(outcome, errors.DISError), outcome
+        assert calls == 2
+    else:
+        assert (type(outcome), outcome.code) == (errors.class_of(code, ERROR_CODES[code].status), code)
+        assert calls == 1
+
+
+@pytest.mark.parametrize("code", ["DIS.4303", "DIS.5250", "DIS.4200"])
+@pytest.mark.parametrize("stored", [True, False])
+def test_records_that_are_refused_are_the_callers_to_see(code, stored, strike):
+    outcome, calls = strike("put_records", RecordsRefused(code=code, stored=stored, count=1))
+    assert (outcome.failed_record_count, outcome.records[0].error_code, calls) == (1, code, 1)
+
+
+ENDLESS = [*LOST.values(), *REFUSED.values()]
+
+
+@pytest.mark.parametrize("fault", ENDLESS, ids=[*LOST, *REFUSED])
+def test_a_fault_that_never_ends_is_raised_when_the_deadline_has_passed(fault, strike, dis):
+    endless = replace(fault, operation="list_streams", count=None)
+    with client_of(dis, deadline=0.4) as speaker:
+        speaker.list_streams()
+        started = time.monotonic()
+        outcome, calls = strike("list_streams", endless, speaker)
+        assert time.monotonic() - started < 0.4 + 0.3
+    assert isinstance(outcome, TransportError | ServerError | errors.ThrottledError)
+    assert calls >= 2
+
+
+def replace(fault, **fields):
+    """The same fault with other fields."""
+    return type(fault)(**{**{name: getattr(fault, name) for name in fault.__struct_fields__}, **fields})
