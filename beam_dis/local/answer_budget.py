@@ -1,7 +1,8 @@
 """The bytes of answers that clients haven't taken yet.
 
 Law: nobody waits for room. The more of it is held by clients that don't read, the smaller the pages that others get, down
-to a size that is always given: a consumer asks again for the rest. What is held ends with the answer or its connection.
+to a size that is always given: a consumer asks again for the rest. A page is counted from before it is read; what is held
+ends with the answer or its connection.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from beam_dis.wire.limits import MIB
 
 ANSWERS_IN_FLIGHT = 128 * MIB
 LEAST_PAGE = MIB // 16
+PIECE = MIB
+"""What is given to a connection at once: more than a piece isn't held twice."""
 
 _SHARE = 8
 """A page may take this part of what is free: with nothing held that is more than any page."""
@@ -25,9 +28,12 @@ class AnswerBudget:
         self._free = total
         self._least = least
 
-    def page_bytes(self) -> int:
-        """How large the next page may be."""
-        return max(self._free // _SHARE, self._least)
+    @contextmanager
+    def page(self, asked: int) -> Iterator[int]:
+        """How large a page may be, no larger than ``asked``; counted while it is read."""
+        size = min(asked, max(self._free // _SHARE, self._least))
+        with self.held(size):
+            yield size
 
     @contextmanager
     def held(self, size: int) -> Iterator[None]:

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 from starlette.types import Receive, Scope, Send
 
-from beam_dis.local.answer_budget import LEAST_PAGE
+from beam_dis.local.answer_budget import LEAST_PAGE, PIECE
 from beam_dis.local.auth import Gate
 from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import Call, House
@@ -104,15 +104,13 @@ class LocalApp:
         return answer(route, await HANDLERS[route.operation](Call(self._house, names), request))
 
     async def _deliver(self, reply: Reply, second: int, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.headers(self._date(second))}
-        )
-        if len(reply.body) <= LEAST_PAGE:
-            await send({"type": "http.response.body", "body": reply.body})
-            return
+        headers = reply.headers(self._date(second))
         with self._house.answers.held(len(reply.body)):
-            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})  # returns once the client has taken the rest
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            if len(reply.body) <= LEAST_PAGE:
+                await send({"type": "http.response.body", "body": reply.body})
+            else:
+                await _send_in_pieces(reply.body, send)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         found = error if isinstance(error, HTTPException) else HTTPException(500)
@@ -139,6 +137,13 @@ class _Operation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app.operate(self._route, scope["path_params"], scope, receive, send)
+
+
+async def _send_in_pieces(body: bytes, send: Send) -> None:
+    """Each waits until the client has taken the one before; the last, which is empty, until it has taken all."""
+    for start in range(0, len(body), PIECE):
+        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _project_of_records(raw_path: bytes) -> str:

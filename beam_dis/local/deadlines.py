@@ -1,9 +1,8 @@
 """HTTP connections that can't be held open by being slow or large.
 
 Law: a request's headers are whole within 10 s and 64 kB, its body within 30 s of the time that we read it; while we hold a
-body back the clock doesn't run against its sender. What is late is answered 408, what is too large 431, then closed. An
-answer is taken within 60 s of its last byte being ready, and requests aren't sent far ahead of their answers: else the
-connection ends.
+body back the clock doesn't run against its sender. What is late is answered 408, what is too large 431, then closed. A
+piece of an answer is taken within 60 s, and requests aren't sent far ahead of their answers: else the connection ends.
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from beam_dis.local.deadlines import (
+    ANSWER_SECONDS,
     BODY_SECONDS,
     HEADER_SECONDS,
     IDLE_SECONDS,
+    MAX_AHEAD,
     MAX_HEADER_BYTES,
     DeadlineProtocol,
 )
@@ -65,6 +67,9 @@ class Transport:
         self.written += data
 
     def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
         self.closed = True
 
     def is_closing(self) -> bool:
@@ -154,3 +159,37 @@ def test_a_lost_connection_waits_for_nothing(connection):
     protocol.data_received(HEADERS)
     protocol.connection_lost(None)
     assert loop.armed == []
+
+
+def test_a_piece_of_an_answer_that_nobody_takes_ends_the_connection(connection):
+    protocol, loop, transport = connection
+    protocol.data_received(HEADERS + b"1234567890")
+    protocol.pause_writing()
+    assert loop.armed == [ANSWER_SECONDS]
+    loop.fire()
+    assert transport.closed
+
+
+def test_what_was_taken_is_waited_for_no_longer(connection):
+    protocol, loop, _ = connection
+    protocol.data_received(HEADERS + b"1234567890")
+    protocol.pause_writing()
+    protocol.resume_writing()
+    assert loop.armed == []
+
+
+def test_requests_far_ahead_of_their_answers_are_refused(connection):
+    protocol, _, transport = connection
+    protocol.data_received((HEADERS + b"1234567890") * (MAX_AHEAD + 1))
+    assert not transport.closed
+    protocol.data_received(HEADERS)
+    assert (transport.written[9:12], transport.closed) == (b"400", True)
+
+
+def test_blank_lines_keep_no_connection_open(connection):
+    """They end uvicorn's wait for the next request, and begin none."""
+    protocol, loop, _ = connection
+    protocol.data_received(HEADERS + b"1234567890")
+    protocol.cycle.response_complete = True
+    protocol.data_received(b"\r\n")
+    assert loop.armed == [IDLE_SECONDS]

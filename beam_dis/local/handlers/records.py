@@ -72,9 +72,8 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
         call.house.limits.check_read(place.stream, place.partition.number)
     if place.start == place.partition.next:
         return encode(GetRecordsResult([], fresh_cursor(place.stream, place.partition.number, place.start, now)))
-    return await call.blocking(
-        _page, call.house, place, min(limit, MAX_FETCH_BYTES, call.house.answers.page_bytes()), now
-    )
+    with call.house.answers.page(min(limit, MAX_FETCH_BYTES)) as size:
+        return await call.blocking(_page, call.house, place, size, now)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
