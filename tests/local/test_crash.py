@@ -1,0 +1,219 @@
+"""Killed while it puts, reshards, keeps checkpoints and lets records expire: nothing acknowledged is lost, nothing half done.
+
+Each kind of change has one asker. What was asked and not answered may have been done or not; everything else is known.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, final
+
+import httpx
+import pytest
+
+from beam_dis.errors import DISError
+from beam_dis.local import LocalDIS
+from beam_dis.local.store import open_store
+from beam_dis.wire.ranges import Range, hash_ranges, parse_range, partition_number
+
+pytestmark = pytest.mark.integration
+
+RETENTION = 24
+HOURS = 3
+"""By which the clock is moved again and again."""
+
+COUNTS = (3, 5, 2, 4, 1, 6)
+
+
+@dataclass
+class Change:
+    """The last value that was asked for, and the last that was acknowledged."""
+
+    asked: int
+    done: int
+
+    def make(self, value: int, ask: Callable[[int], None]) -> None:
+        self.asked = value
+        ask(value)
+        self.done = value
+
+    def may_be(self, value: int) -> bool:
+        return value in {self.asked, self.done}
+
+    def settle(self, value: int) -> None:
+        """After a crash: this is what it came to."""
+        self.asked = self.done = value
+
+
+@dataclass
+class Ledger:
+    """What the service acknowledged: records by place, each with its hour at the earliest."""
+
+    partitions: Change = field(default_factory=lambda: Change(COUNTS[0], COUNTS[0]))
+    checkpoint: Change = field(default_factory=lambda: Change(0, 0))
+    hours: Change = field(default_factory=lambda: Change(0, 0))
+    records: dict[tuple[int, int], tuple[bytes, int]] = field(default_factory=dict)
+
+    def may_have_expired(self, hour: int) -> bool:
+        return hour + RETENTION <= self.hours.done
+
+
+@final
+class Load:
+    """Four askers, until the server is gone."""
+
+    def __init__(self, dis: LocalDIS, ledger: Ledger, tag: str) -> None:
+        self._dis, self._ledger, self._tag = dis, ledger, tag
+        self._url = f"{dis.endpoint}/v2/p"
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._until_gone, args=(ask,)) for ask in (_put, _scale, _commit, _age)
+        ]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _until_gone(self, ask: Callable[[Load, httpx.Client, int], None]) -> None:
+        with httpx.Client(base_url=self._url, timeout=30) as http:
+            for turn in itertools.count():
+                try:
+                    ask(self, http, turn)
+                except (httpx.TransportError, DISError):
+                    return
+                if self._over.is_set():
+                    return
+
+
+def _put(load: Load, http: httpx.Client, turn: int) -> None:
+    hour = load._ledger.hours.done
+    datas = [f"{load._tag}-{turn}-{n}".encode() for n in range(30)]
+    records = [{"data": base64.b64encode(data).decode(), "partition_key": data.decode()} for data in datas]
+    places = http.post("/records", json={"stream_name": "s", "records": records}).json()["records"]
+    for data, place in zip(datas, places, strict=True):
+        if "sequence_number" in place:
+            at = partition_number(place["partition_id"]), int(place["sequence_number"])
+            assert at not in load._ledger.records, f"{at} was given twice"
+            load._ledger.records[at] = data, hour
+
+
+def _scale(load: Load, http: httpx.Client, turn: int) -> None:
+    def ask(count: int) -> None:
+        assert http.put("/streams/s", json={"target_partition_count": count}).status_code == 200
+
+    load._ledger.partitions.make(COUNTS[turn % len(COUNTS)], ask)
+    time.sleep(0.01)
+
+
+def _commit(load: Load, http: httpx.Client, turn: int) -> None:
+    message = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "s", "partition_id": "0"}
+
+    def ask(number: int) -> None:
+        assert http.post("/checkpoints", json={**message, "sequence_number": str(number)}).status_code == 201
+
+    load._ledger.checkpoint.make(load._ledger.checkpoint.done + 1, ask)
+
+
+def _age(load: Load, http: httpx.Client, turn: int) -> None:
+    load._ledger.hours.make(load._ledger.hours.done + HOURS, lambda _: load._dis.advance(hours=HOURS))
+    time.sleep(0.01)
+
+
+@dataclass
+class Found:
+    """What is there after a restart."""
+
+    hours: int
+    partitions: list[dict[str, Any]]
+    checkpoint: int
+    records: dict[tuple[int, int], bytes]
+    ranges: dict[int, Range]
+
+
+def _found(dis: LocalDIS) -> Found:
+    with httpx.Client(base_url=f"{dis.endpoint}/v2/p", timeout=60) as http:
+        described = http.get("/streams/s", params={"limit_partitions": 100})
+        ahead = parsedate_to_datetime(described.headers["date"]).timestamp() - time.time()
+        partitions = described.json()["partitions"]
+        readable = {partition_number(p["partition_id"]): p for p in partitions if p["status"] != "EXPIRED"}
+        query = {"app_name": "a", "stream_name": "s", "partition_id": "0", "checkpoint_type": "LAST_READ"}
+        return Found(
+            hours=round(ahead / 3600),
+            partitions=partitions,
+            checkpoint=int(http.get("/checkpoints", params=query).json()["sequence_number"]),
+            records={place: data for number in readable for place, data in _read(http, number)},
+            ranges={number: parse_range(p["sequence_number_range"]) for number, p in readable.items()},
+        )
+
+
+def _read(http: httpx.Client, number: int) -> list[tuple[tuple[int, int], bytes]]:
+    at = {"stream-name": "s", "partition-id": str(number), "cursor-type": "TRIM_HORIZON"}
+    page = {"next_partition_cursor": http.get("/cursors", params=at).json()["partition_cursor"], "records": [0]}
+    found: list[tuple[tuple[int, int], bytes]] = []
+    while page["records"]:
+        page = http.get("/records", params={"partition-cursor": page["next_partition_cursor"]}).json()
+        found += [((number, int(r["sequence_number"])), base64.b64decode(r["data"])) for r in page["records"]]
+    return found
+
+
+def _check_changes(ledger: Ledger, found: Found) -> None:
+    """Each change that was asked for is done wholly or not at all."""
+    active = [partition for partition in found.partitions if partition["status"] == "ACTIVE"]
+    assert ledger.hours.may_be(found.hours), (ledger.hours, found.hours)
+    assert ledger.partitions.may_be(len(active)), (ledger.partitions, found.partitions)
+    assert ledger.checkpoint.may_be(found.checkpoint), (ledger.checkpoint, found.checkpoint)
+    assert [partition["hash_range"] for partition in active] == list(map(str, hash_ranges(len(active))))
+
+
+def _check_records(ledger: Ledger, found: Found) -> None:
+    """Every acknowledged record is there or old enough to have expired, once; numbers have no gap and never went back."""
+    lost = {
+        place: data
+        for place, (data, hour) in ledger.records.items()
+        if found.records.get(place) != data and not ledger.may_have_expired(hour)
+    }
+    assert lost == {}
+    changed = {place for place, (data, _) in ledger.records.items() if found.records.get(place, data) != data}
+    assert changed == set()
+    assert [data for data, times in Counter(found.records.values()).items() if times > 1] == []
+    for number, held in found.ranges.items():
+        assert sorted(n for p, n in found.records if p == number) == list(range(held.start, held.end))
+        assert max((n for p, n in ledger.records if p == number), default=-1) < held.end
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_a_killed_service_loses_nothing_it_acknowledged_and_leaves_nothing_half_done(tmp_path, rounds):
+    ledger = Ledger()
+    with LocalDIS(tmp_path) as dis:
+        stream = {"stream_name": "s", "partition_count": COUNTS[0]}
+        made = [httpx.post(f"{dis.endpoint}/v2/p/streams", json=stream)]
+        made.append(httpx.post(f"{dis.endpoint}/v2/p/apps", json={"app_name": "a"}))
+        for turn in range(rounds):
+            with Load(dis, ledger, f"round-{turn}"):
+                time.sleep(0.3 + 0.1 * (turn % 7))
+                dis.restart(kill=True)
+            found = _found(dis)
+            _check_changes(ledger, found)
+            for change, value in ((ledger.hours, found.hours), (ledger.checkpoint, found.checkpoint)):
+                change.settle(value)
+            ledger.partitions.settle(sum(p["status"] == "ACTIVE" for p in found.partitions))
+            _check_records(ledger, found)
+    store = open_store(tmp_path, clock=time.time)
+    assert (store.check(), [answer.status_code for answer in made]) == ([], [201, 201])
+    store.close()
+    assert len(ledger.records) > 100 * rounds
+    assert ledger.hours.done > RETENTION
+    assert not ledger.records.keys() <= found.records.keys(), "none has expired"
