@@ -150,7 +150,7 @@ class Admin:
         return await methods[scope["method"]](self._controls, request)
 
     def _check_sender(self, headers: dict[str, str]) -> None:
-        host = headers.get("host", "")
+        host = headers.get("host", "").lower()
         if host.rpartition(":")[0] not in _LOOPBACK and host not in _LOOPBACK:
             raise AdminError(403, f"the admin routes are not for host {host[:100]!r}: name one of {sorted(_LOOPBACK)}")
         if headers.get("origin", f"http://{host}") != f"http://{host}":

@@ -27,7 +27,7 @@ from beam_dis.local.body_budget import BodyBudget
 from beam_dis.local.call import Call, House
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.openapi import document_json
-from beam_dis.local.reply import Reply, answer, refuse, refused
+from beam_dis.local.reply import Headers, Reply, answer, refuse, refused
 from beam_dis.local.request_body import Disconnected, body_limit, declared_length, read_body
 from beam_dis.local.store import StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
@@ -104,13 +104,15 @@ class LocalApp:
         return answer(route, await HANDLERS[route.operation](Call(self._house, names), request))
 
     async def _deliver(self, reply: Reply, second: int, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = reply.headers(self._date(second))
-        with self._house.answers.held(len(reply.body)):
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            if len(reply.body) <= LEAST_PAGE:
-                await send({"type": "http.response.body", "body": reply.body})
+        await self._send(reply.status, reply.headers(self._date(second)), reply.body, send)
+
+    async def _send(self, status: int, headers: Headers, body: bytes, send: Send) -> None:
+        with self._house.answers.held(len(body)):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            if len(body) <= LEAST_PAGE:
+                await send({"type": "http.response.body", "body": body})
             else:
-                await _send_in_pieces(reply.body, send)
+                await _send_in_pieces(body, send)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         found = error if isinstance(error, HTTPException) else HTTPException(500)

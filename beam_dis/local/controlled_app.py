@@ -94,16 +94,15 @@ class ControlledApp(LocalApp):
         if struck is None:
             await super()._deliver(reply, second, scope, receive, send)
             return
-        if struck.delay:
-            await self._sleep(struck.delay)
         sent = Answer(reply.status, reply.headers(self._date(second + int(struck.skew))), reply.body)
-        if struck.fault is not None and travels_badly(struck.fault):
-            await travel(struck.fault, sent, scope["transport"], self._sleep)
-            await _end_of_connection(receive)
-            return
-        sent = sent if struck.fault is None else spoiled(struck.fault, sent)
-        await send({"type": "http.response.start", "status": sent.status, "headers": sent.headers})
-        await send({"type": "http.response.body", "body": sent.body})
+        with self._house.answers.held(len(sent.body)):
+            if struck.delay:
+                await self._sleep(struck.delay)
+            if struck.fault is not None and travels_badly(struck.fault):
+                await travel(struck.fault, sent, scope["transport"], self._sleep)
+                await _end_of_connection(receive)
+                return
+        await self._send(*(sent if struck.fault is None else spoiled(struck.fault, sent)), send)
 
     def _struck(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> Struck:
         def target() -> Target:

@@ -75,7 +75,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
             house = House(store, clock, itertools.count().__next__, readers, limits)
-            app = _app(settings, house, clock)
+            app = app_of(settings, house, clock)
             server = _Server(app, lambda: ready(_endpoint(listener)))
             started(server)
             _run(server, listener)
@@ -83,7 +83,8 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         store.close()
 
 
-def _app(settings: Settings, house: House, clock: Clock) -> LocalApp:
+def app_of(settings: Settings, house: House, clock: Clock) -> LocalApp:
+    """The application: with controls where there is a token for them."""
     gate_at = partial(Gate, settings.keys, settings.project)
     if settings.admin_token is None:
         return LocalApp(house, gate_at(clock), BodyBudget())

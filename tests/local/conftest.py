@@ -16,9 +16,10 @@ import httpx
 import pytest
 
 from beam_dis.local.app import LocalApp
-from beam_dis.local.auth import Gate, Keys
-from beam_dis.local.body_budget import BodyBudget
+from beam_dis.local.auth import Keys
 from beam_dis.local.call import House
+from beam_dis.local.clock import Clock
+from beam_dis.local.server import Settings, app_of
 from beam_dis.local.store import Store, open_store
 from beam_dis.local.throughput import ThroughputLimits
 
@@ -120,7 +121,7 @@ class InProcess:
 def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
     """Makes the application over the test's store: ``in_process(clock=…, keys=…, project=…)``; once more is a restart.
 
-    ``limits`` are the service's limits of throughput, too.
+    ``limits`` are the service's limits of throughput, too; ``admin`` is the token of admin routes.
     """
     stores = ExitStack()
 
@@ -130,6 +131,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         project: str | None = None,
         *,
         limits: bool = False,
+        admin: str | None = None,
     ) -> InProcess:
         stores.close()
         store = open_store(tmp_path / "data", clock=clock)
@@ -137,7 +139,8 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         readers = stores.enter_context(ThreadPoolExecutor(1))
         throughput = ThroughputLimits(clock) if limits else None
         house = House(store, clock, itertools.count().__next__, readers, throughput)
-        return InProcess(LocalApp(house, Gate(keys, project, clock), BodyBudget()), store)
+        settings = Settings(data_dir=tmp_path, keys=keys, project=project, admin_token=admin)
+        return InProcess(app_of(settings, house, Clock(clock)), store)
 
     with stores:
         yield make
