@@ -220,7 +220,7 @@ def test_requests_sent_far_ahead_of_their_answers_end_the_connection(own):
     with putting(own.endpoint) as times:
         found = [answered(own.endpoint, requests_ahead(20_000)) for _ in range(3)]
         time.sleep(0.3)
-    assert all(b"HTTP/1.1 400" in answer or answer.count(b"HTTP/1.1 200") < 20_000 for answer in found)
+    assert max(answer.count(b"HTTP/1.1 200") for answer in found) < 200
     assert answered(own.endpoint, requests_ahead(50)).count(b"HTTP/1.1 200") == 50
     assert (slowest(times) < 0.5, resident(own.pid) - before < 64 * MIB) == (True, True)
 
@@ -248,7 +248,7 @@ def test_clients_that_ask_for_pages_and_do_not_read_hold_bounded_memory(own):
         grown = resident(own.pid) - before
         page = httpx.get(f"{own.endpoint}/v2/p/records", params={"partition-cursor": cursor}, timeout=30)
     assert 0 < len(page.json()["records"]) < 400
-    assert (slowest(times) < 1, grown < 256 * MIB) == (True, True), (slowest(times), grown / MIB)
+    assert (slowest(times) < 1, grown < 320 * MIB) == (True, True), (slowest(times), grown / MIB)
 
 
 def test_a_page_is_as_large_as_was_asked_where_nobody_holds_room(own):
