@@ -16,12 +16,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from beam_dis.client.bounded_network import ATTEMPT, BoundedNetwork
 from beam_dis.credentials import is_loopback
 from beam_dis.errors import ConfigurationError, TransportError
 
@@ -90,11 +91,14 @@ class HTTPTransport:
             proxy=proxy or _proxy_of(endpoint),
             limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
         )
+        pool: Any = self._http._pool  # noqa: SLF001 - httpx hands no network backend on to its pool
+        pool._network_backend = BoundedNetwork(pool._network_backend)  # noqa: SLF001
 
     def send(self, request: Request) -> Response:
         """The answer, whatever its status. Raises TransportError where there is none within the timeout."""
         outgoing = self._outgoing(request)
         started = time.monotonic()
+        ATTEMPT.end = started + request.timeout
         try:
             answer = self._http.handle_request(outgoing)
             try:

@@ -11,7 +11,7 @@ from beam_dis import errors
 from beam_dis.client import DISClient
 from beam_dis.client.service import DISService
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials
+from beam_dis.credentials import Credentials, Token
 from beam_dis.local import LocalDIS
 from beam_dis.service import OutgoingRecord, Written
 from beam_dis.wire.records import PutRecordsRequestEntry
@@ -220,6 +220,44 @@ def test_wrong_credentials_are_an_error_that_says_what_is_wrong(keys, code, keye
     ):
         client.list_streams()
     assert SK not in str(error.value)
+
+
+class Login:
+    """An identity service whose tokens a server takes one of."""
+
+    value = "old"
+    calls = 0
+
+
+def login():
+    Login.calls += 1
+    return Token(value=Login.value)
+
+
+def test_a_token_that_is_no_longer_taken_is_asked_for_anew(no_keys):
+    Login.value, Login.calls = "old", 0
+    with LocalDIS(auth_token="new") as dis:
+        connection = dataclasses.replace(dis.connection, credentials=login)
+        with DISClient(connection) as client:
+            with pytest.raises(errors.AuthenticationError, match=r"DIS\.4112"):
+                client.list_streams()
+            Login.value = "new"
+            assert client.list_streams().stream_names == []
+            client.create_stream("s")
+    assert Login.calls == 3
+
+
+def test_a_client_goes_through_a_proxy(keyed, no_keys):
+    """The proxy is asked for a host that only it knows; the signature is for that host, and passes."""
+    with DISClient(
+        DISConnection(
+            endpoint="http://dis.invalid:7700",
+            project_id=uuid.uuid4().hex,
+            credentials=keyed.connection.credentials,
+            proxy=keyed.endpoint,
+        ),
+    ) as client:
+        assert client.list_streams().stream_names == []
 
 
 def test_a_client_gets_over_a_restart(tmp_path, no_keys):

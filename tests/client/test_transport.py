@@ -4,6 +4,9 @@ import logging
 import socket
 import ssl
 import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
@@ -203,6 +206,32 @@ def test_a_bundle_that_is_none_is_named(content, tmp_path, transport_to):
 
 def test_idle_connections_end_here_before_they_end_at_the_server(transport_to):
     assert transport_to("http://127.0.0.1:1")._http._pool._keepalive_expiry == KEEPALIVE_SECONDS < 75
+
+
+@pytest.fixture
+def dripping():
+    """A server that says a letter of its headers every 50 ms, for as long as anybody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run():
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+                for _ in range(100):
+                    time.sleep(0.05)
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(10)
+
+
+def test_headers_that_drip_in_do_not_outlive_the_timeout(dripping, transport_to):
+    started = time.monotonic()
+    with pytest.raises(TransportError, match="timed out"):
+        transport_to(dripping).send(replace(GET, timeout=0.2))
+    assert 0.1 < time.monotonic() - started < 1.0
 
 
 def test_a_timeout_bounds_each_phase_and_connecting_most(transport_to):

@@ -1,0 +1,165 @@
+"""Whatever faults a schedule holds, as long as it ends: the client's outcome is right, or an error that is true."""
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from beam_dis.client import DISClient
+from beam_dis.connection import DISConnection
+from beam_dis.errors import DISError, InvalidRequestError, ServerError, TransportError
+from beam_dis.local import LocalDIS
+from beam_dis.testing import (
+    ClockSkew,
+    CutAnswer,
+    Failing,
+    Latency,
+    RecordsRefused,
+    Refused,
+    Reset,
+    Throttled,
+    WrongContentType,
+    WrongJSON,
+)
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+pytestmark = pytest.mark.integration
+
+P0 = "shardId-0000000000"
+NAMES = (f"s{number}" for number in itertools.count())
+WHEN = st.sampled_from(["before", "after"])
+
+
+@pytest.fixture(scope="module")
+def dis():
+    with LocalDIS(access_key="AK", secret_key="sk") as dis:
+        yield dis
+
+
+@pytest.fixture(scope="module")
+def client(dis):
+    connection = DISConnection(
+        endpoint=dis.endpoint, project_id="p", credentials=dis.connection.credentials, timeout=5.0
+    )
+    with DISClient(connection, sleep=lambda _: None) as client:
+        client.create_app("a")
+        yield client
+
+
+def passing(kind, operation, **fields):
+    """A fault that ends: it hits a few calls at most, chosen by rate and seed or by their number."""
+    chosen = st.one_of(
+        st.fixed_dictionaries({"rate": st.floats(0.1, 1.0), "seed": st.integers(0, 99), "count": st.integers(1, 3)}),
+        st.fixed_dictionaries({"nth": st.integers(1, 3)}),
+    )
+    return st.builds(lambda given, chosen: kind(operation=operation, **given, **chosen), st.fixed_dictionaries(fields), chosen)  # fmt: skip
+
+
+def faults_of(operation):
+    return st.one_of(
+        passing(Reset, operation, when=WHEN),
+        passing(CutAnswer, operation, after=st.floats(0, 0.9)),
+        passing(Failing, operation, status=st.just(500), body=st.just(False), when=WHEN),
+        passing(Failing, operation, status=st.just(502), when=WHEN),
+        passing(Failing, operation, status=st.sampled_from([500, 503])),
+        passing(Throttled, operation, status=st.sampled_from([400, 429])),
+        passing(Latency, operation, seconds=st.floats(0, 0.01)),
+        *([] if operation == "commit_checkpoint" else [passing(kind, operation) for kind in (WrongJSON, WrongContentType)]),
+    )  # fmt: skip
+
+
+def schedules(*operations):
+    """Up to five faults, and perhaps a clock that is wrong all the while: one that changes its mind may be refused."""
+    faults = st.lists(st.one_of(*(faults_of(operation) for operation in operations)), max_size=5)
+    clocks = st.lists(st.builds(ClockSkew, seconds=st.sampled_from([-7200, -60, 7200])), max_size=1)
+    return st.builds(list.__add__, clocks, faults)
+
+
+SETTINGS = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def struck(dis, faults, call):
+    """What came of a call while the faults were there."""
+    for fault in faults:
+        dis.inject(fault)
+    try:
+        return call()
+    except DISError as error:
+        return error
+    finally:
+        dis.clear_faults()
+
+
+def stored_in(client, stream):
+    cursor = client.get_cursor(stream, partition_id=P0, cursor_type="TRIM_HORIZON")
+    return [record.data for record in client.get_records(cursor).records]
+
+
+@SETTINGS
+@given(faults=schedules("put_records"), retry_lost=st.booleans())
+def test_a_put(dis, client, faults, retry_lost):
+    """Stored once where it is told done; at most once, or at least once, as was asked for; an error lets all be told."""
+    stream = next(NAMES)
+    client.create_stream(stream)
+    entries = [PutRecordsRequestEntry(b"x"), PutRecordsRequestEntry(b"y")]
+    outcome = struck(dis, faults, lambda: client.put_records(stream, records=entries, retry_lost=retry_lost))
+    stored = stored_in(client, stream)
+    client.delete_stream(stream)
+    assert stored == [b"x", b"y"] * (len(stored) // 2)
+    if retry_lost:
+        assert outcome.failed_record_count == 0
+        assert stored
+    elif isinstance(outcome, DISError):
+        assert len(stored) <= 2
+        assert isinstance(outcome, TransportError | ServerError)
+    else:
+        assert stored == [b"x", b"y"]
+
+
+@SETTINGS
+@given(faults=schedules("get_cursor", "get_records", "commit_checkpoint", "get_checkpoint"))
+def test_reading_and_committing(dis, client, faults):
+    """Faults that end never show: what is read is what was written, what was committed is found."""
+    stream = next(NAMES)
+    client.create_stream(stream)
+    client.put_records(stream, records=[PutRecordsRequestEntry(b"x"), PutRecordsRequestEntry(b"y")])
+
+    def work():
+        client.commit_checkpoint("a", stream_name=stream, partition_id=P0, sequence_number=1)
+        found = client.get_checkpoint("a", stream_name=stream, partition_id=P0)
+        return stored_in(client, stream), found.sequence_number
+
+    outcome = struck(dis, faults, work)
+    client.delete_stream(stream)
+    assert outcome == ([b"x", b"y"], "1")
+
+
+@SETTINGS
+@given(nth=st.integers(1, 3), faults=schedules("put_records"))
+def test_a_refusal_for_good_ends_any_schedule(dis, client, nth, faults):
+    """It is told as it is, whatever came before: an attempt may have been carried out, so nothing is said of that."""
+    stream = next(NAMES)
+    client.create_stream(stream)
+    refusal = Refused(code="DIS.4200", operation="put_records", nth=nth)
+    entry = PutRecordsRequestEntry(b"x")
+    outcome = struck(dis, [refusal, *faults], lambda: client.put_records(stream, records=[entry], retry_lost=True))
+    stored = stored_in(client, stream)
+    client.delete_stream(stream)
+    assert isinstance(outcome, InvalidRequestError) or stored
+    if nth == 1:
+        assert (type(outcome), stored) == (InvalidRequestError, [])
+
+
+@SETTINGS
+@given(rate=st.floats(0.1, 1.0), seed=st.integers(0, 999), code=st.sampled_from(["DIS.4303", "DIS.5250", "DIS.4200"]))
+def test_records_that_are_refused_are_told_and_no_others(dis, client, rate, seed, code):
+    stream = next(NAMES)
+    client.create_stream(stream)
+    fault = RecordsRefused(code=code, rate=rate, seed=seed)
+    entries = [PutRecordsRequestEntry(b"%d" % number) for number in range(10)]
+    outcome = struck(dis, [fault], lambda: client.put_records(stream, records=entries))
+    told = [entry.data for entry, result in zip(entries, outcome.records, strict=True) if result.error_code is None]
+    stored = stored_in(client, stream)
+    client.delete_stream(stream)
+    assert (stored, outcome.failed_record_count) == (told, 10 - len(told))

@@ -1,0 +1,174 @@
+"""Pipelines and failing requests with known secrets: none is found in logs, errors, reprs, pickles, job graphs, files."""
+
+import base64
+import bz2
+import logging
+import pickle
+import re
+import subprocess
+import traceback
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+
+import apache_beam as beam
+import pytest
+from apache_beam.internal import pickler
+
+from beam_dis import DISClient, ReadFromDIS, StoppingPosition, WriteToDIS
+from beam_dis.credentials import Credentials, Token
+from beam_dis.errors import DISError
+from beam_dis.local import LocalDIS
+from beam_dis.testing import Failing, Refused, Reset, WrongJSON
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
+
+AK, SK, SECURITY_TOKEN, AUTH_TOKEN = "AKIDhunter2", "hunter2-secret-key", "hunter2-security-token", "hunter2-auth-token"
+SHOWN = re.compile(rb"hunter2|Signature=|" + base64.b64encode(b"hunter"))
+DATA = b"hunter2-data"
+PACKED = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
+
+
+def vault():
+    return Credentials(ak=AK, sk=SK, security_token=SECURITY_TOKEN)
+
+
+def wrong_vault():
+    return Credentials(ak=AK, sk="hunter2-wrong", security_token=SECURITY_TOKEN)
+
+
+def token_vault():
+    return Token(value=AUTH_TOKEN)
+
+
+def wrong_token_vault():
+    return Token(value="hunter2-wrong")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the server keeps its data."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    """A server that wants the secrets."""
+    with LocalDIS(folder, access_key=AK, secret_key=SK, auth_token=AUTH_TOKEN) as dis:
+        with DISClient(replace(dis.connection, credentials=vault)) as client:
+            client.create_stream("s")
+        yield dis
+
+
+@pytest.fixture
+def dis(server, monkeypatch):
+    """The server, with the secrets in the environment too."""
+    for name, value in {"AK": AK, "SK": SK, "SECURITY_TOKEN": SECURITY_TOKEN}.items():
+        monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name}", value)
+    yield server
+    server.clear_faults()
+
+
+def shown(data):
+    """The secrets in bytes or a text, however Beam has packed them."""
+    data = data if isinstance(data, bytes) else data.encode()
+    return [found.group() for part in (data, *unpacked(data)) for found in SHOWN.finditer(part)]
+
+
+def unpacked(data):
+    """What Beam's pickler has put into bytes: base64 of what bz2 or zlib has made smaller."""
+    for found in PACKED.findall(data):
+        for small in (bz2.decompress, zlib.decompress):
+            with suppress(ValueError, OSError, zlib.error):
+                yield small(base64.b64decode(found))
+
+
+def everything_of(error):
+    """All that an error, its causes and their tracebacks say."""
+    seen = []
+    while error is not None:
+        seen += [repr(error), repr(vars(error)), *traceback.format_exception(error)]
+        error = error.__cause__ or error.__context__
+    return "\n".join(seen)
+
+
+def pipelines(connection):
+    """A pipeline that writes and one that reads."""
+    writing = beam.Pipeline(runner="FnApiRunner")
+    _ = writing | beam.Create([b"x", b"y"]) | WriteToDIS("s", connection=connection)
+    reading = beam.Pipeline(runner="FnApiRunner")
+    records = reading | ReadFromDIS("s", stop=StoppingPosition.latest(), connection=connection)
+    _ = records | beam.Map(lambda record: record.data)
+    return [writing, reading]
+
+
+@pytest.mark.parametrize("credentials", [vault, token_vault, None], ids=["function", "token", "environment"])
+def test_pipelines_that_work_show_nothing(credentials, dis, folder, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    made = pipelines(replace(dis.connection, credentials=credentials))
+    graphs = [pipeline.to_runner_api().SerializeToString() for pipeline in made]
+    assert any(b"DISConnection" in part for graph in graphs for part in unpacked(graph))
+    for pipeline in made:
+        pipeline.run().wait_until_finish()
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert any(b"x" in data for data in files)
+    printed = capfd.readouterr()
+    for text in (*graphs, *files, caplog.text, printed.out, printed.err, repr(made)):
+        assert shown(text) == []
+
+
+@pytest.mark.parametrize("credentials", [wrong_vault, wrong_token_vault], ids=["key", "token"])
+def test_a_pipeline_whose_credentials_are_refused_shows_nothing(credentials, dis, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(Exception, match=r"DIS\.41") as error:  # noqa: PT012 - where it is raised is the runner's affair
+        writing, _ = pipelines(replace(dis.connection, credentials=credentials))
+        writing.run().wait_until_finish()
+    printed = capfd.readouterr()
+    for text in (everything_of(error.value), caplog.text, printed.out, printed.err):
+        assert shown(text) == []
+
+
+FAULTS = {
+    "refused": Refused(code="DIS.4200"),
+    "failing": Failing(status=502),
+    "reset": Reset(),
+    "garbled": WrongJSON(operation="put_records"),
+}
+
+
+@pytest.mark.parametrize("credentials", [vault, token_vault], ids=["key", "token"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_request_that_fails_shows_nothing(fault, credentials, dis, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    dis.inject(FAULTS[fault])
+    with (
+        DISClient(replace(dis.connection, credentials=credentials)) as client,
+        pytest.raises(DISError) as error,
+    ):
+        client.put_records("s", records=[PutRecordsRequestEntry(DATA)])
+    printed = capfd.readouterr()
+    texts = (everything_of(error.value), caplog.text, printed.out, printed.err, repr(client), repr(dis))
+    assert [shown(text) for text in texts] == [[]] * len(texts)
+    assert shown(pickle.dumps(error.value)) == []
+
+
+def test_a_secret_in_a_connection_stays_out_of_a_job_graph(dis):
+    """Credentials that can't travel say so while the pipeline is built or sent, and don't show in the error."""
+    writing = beam.Pipeline(runner="FnApiRunner")
+    with pytest.raises(Exception, match="importable function") as error:  # noqa: PT012 - Beam may wrap what it meets
+        _ = writing | beam.Create([b"x"]) | WriteToDIS("s", connection=replace(dis.connection, credentials=vault()))
+        writing.to_runner_api()
+    assert shown(everything_of(error.value)) == []
+
+
+def test_what_would_be_shown_is_found():
+    """The search itself: plain, as base64, and in a pickle as Beam packs it."""
+    packed = pickler.dumps({"secret": "hunter2", "padding": list(range(99))})
+    assert [bool(shown(data)) for data in (b"..hunter2", base64.b64encode(b"hunter2-data"), packed)] == [True] * 3
+
+
+def test_no_argument_of_the_servers_process_is_a_secret(dis):
+    arguments = subprocess.run(["ps", "-o", "args=", "-p", str(dis.pid)], check=True, capture_output=True).stdout
+    assert b"serve" in arguments
+    assert shown(arguments) == []
