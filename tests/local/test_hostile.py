@@ -133,15 +133,15 @@ def test_a_name_that_tries_the_file_system_or_sql_is_a_name_that_is_not_there(lo
     assert described.status_code in (400, 404)
 
 
-def test_a_project_may_have_any_name_and_sees_no_other(own):
-    before = sorted(path.name for path in Path(own._folder.name).parent.iterdir())
-    for name in NAMES:
-        project = f"{own.endpoint}/v2/{quote(name.replace('/', '_'), safe='').replace('.', '%2E')}x"
-        assert httpx.get(f"{project}/streams").json()["stream_names"] == []
-        assert httpx.post(f"{project}/streams", json={"stream_name": "n", "partition_count": 1}).status_code == 201
-        assert httpx.get(f"{project}/streams").json()["stream_names"] == ["n"]
-    assert sorted(path.name for path in Path(own._folder.name).parent.iterdir()) == before
-    assert {path.name for path in Path(own._folder.name).iterdir()} <= {"log.db", "log.db-wal", "log.db-shm", "lock"}
+def test_a_project_may_have_any_name_and_leaves_nothing_outside_the_data(tmp_path):
+    with LocalDIS(tmp_path / "outer" / "data") as dis:
+        for name in NAMES:
+            project = f"{dis.endpoint}/v2/{quote(name.replace('/', '_'), safe='').replace('.', '%2E')}x"
+            assert httpx.get(f"{project}/streams").json()["stream_names"] == []
+            assert httpx.post(f"{project}/streams", json={"stream_name": "n", "partition_count": 1}).status_code == 201
+            assert httpx.get(f"{project}/streams").json()["stream_names"] == ["n"]
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert found == {"outer", "outer/data", "outer/data/lock", "outer/data/log.db"}
 
 
 def of(value: bytes, count: int) -> bytes:
