@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from beam_dis.client.dis_client import DISClient
     from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
     from beam_dis.connection import DISConnection
-    from beam_dis.credentials import Credentials
+    from beam_dis.credentials import Credentials, Token
     from beam_dis.dead_letter import DeadLetter
     from beam_dis.errors import DISError
     from beam_dis.options import DISOptions
@@ -39,6 +39,7 @@ _HOMES = {
     "ReadFromDISResult": "beam_dis.read",
     "StartingPosition": "beam_dis.positions",
     "StoppingPosition": "beam_dis.positions",
+    "Token": "beam_dis.credentials",
     "WriteToDIS": "beam_dis.write",
     "WriteToDISResult": "beam_dis.write",
 }
@@ -58,6 +59,7 @@ __all__ = [
     "ReadFromDISResult",
     "StartingPosition",
     "StoppingPosition",
+    "Token",
     "WriteToDIS",
     "WriteToDISResult",
     "__version__",

@@ -1,0 +1,74 @@
+"""docs/client.md says what the tables say: of operations, of codes, of what is done about them."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from beam_dis import errors
+from beam_dis.client import DISClient
+from beam_dis.errors import AuthenticationError, InvalidRequestError, ServiceError
+from beam_dis.wire.error_codes import ERROR_CODES, Remedy
+from beam_dis.wire.routes import ROUTES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
+DONE = {
+    Remedy.RETRY: "tries again",
+    Remedy.SLOW_DOWN: "waits, then tries again",
+    Remedy.REFRESH_CURSOR: "nothing; the source opens a new cursor",
+    Remedy.GIVE_UP: "nothing",
+}
+
+
+LOOKED_AGAIN = "looks for other keys and at the service's clock; where there is a difference, tries once more"
+
+
+def rows(heading):
+    """The cells of the table under a heading, row by row."""
+    section = re.split(r"^#+ ", PAGE.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+def test_every_operation_has_its_row_that_says_whether_it_is_tried_again():
+    told = {operation.strip("`"): again for operation, again, _ in rows("When an answer is lost")}
+    assert told == {name: "yes" if route.harmless else "with `retry_lost`" for name, route in ROUTES.items()}
+
+
+@pytest.mark.parametrize("operation", ROUTES)
+def test_what_a_row_offers_a_method_takes(operation):
+    told = dict(row[:2] for row in rows("When an answer is lost"))
+    takes = "retry_lost" in inspect.signature(getattr(DISClient, operation)).parameters
+    assert takes is ("retry_lost" in told[f"`{operation}`"])
+
+
+def test_what_only_asks_changes_nothing():
+    told = {operation.strip("`") for operation, _, done in rows("When an answer is lost") if done == "changes nothing"}
+    assert told == {name for name, route in ROUTES.items() if route.method == "GET"}
+
+
+def test_what_is_deleted_is_found_gone():
+    told = {operation.strip("`") for operation, _, done in rows("When an answer is lost") if "found gone" in done}
+    assert told == {name for name, route in ROUTES.items() if route.method == "DELETE"}
+
+
+def codes_of():
+    """Class → remedy → its codes, but for the class of all that have none of their own."""
+    found: dict[type[ServiceError], dict[Remedy, list[str]]] = {}
+    for code, row in ERROR_CODES.items():
+        kind = errors.class_of(code, row.status)
+        if kind is not InvalidRequestError:
+            found.setdefault(kind, {}).setdefault(row.remedy, []).append(code)
+    return found
+
+
+def test_every_class_of_the_tree_is_told_with_its_codes_and_what_is_done():
+    wanted = {
+        (f"`{kind.__name__}`", ", ".join(codes), LOOKED_AGAIN if kind is AuthenticationError else DONE[remedy])
+        for kind, remedies in codes_of().items()
+        for remedy, codes in remedies.items()
+    }
+    others = {tuple(row) for row in rows("What is raised")} - wanted
+    assert {row[0] for row in others} == {"`InvalidRequestError`"}
+    assert wanted <= {tuple(row) for row in rows("What is raised")}
