@@ -6,8 +6,8 @@ asks for a fixture.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,10 +33,8 @@ def dis_stream(local_dis: LocalDIS) -> Callable[..., str]:
     """
     from beam_dis.client import DISClient
 
-    numbers = itertools.count(1)
-
     def make(name: str = "stream", *, partitions: int = 1, **fields: Any) -> str:
-        unique = f"{name}-{next(numbers)}"
+        unique = f"{name}-{token_hex(4)}"
         with DISClient(local_dis.connection) as client:
             client.create_stream(unique, partition_count=partitions, **fields)
         return unique

@@ -7,7 +7,7 @@ anybody looks at its signature; what a call is delayed by comes after its work, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from starlette.routing import Mount
@@ -97,9 +97,9 @@ class ControlledApp(LocalApp):
         sent = Answer(reply.status, reply.headers(self._date(second + int(struck.skew))), reply.body)
         with self._house.answers.held(len(sent.body)):
             if struck.delay:
-                await self._sleep(struck.delay)
+                await _while_connected(self._sleep(struck.delay), receive)
             if struck.fault is not None and travels_badly(struck.fault):
-                await travel(struck.fault, sent, scope["transport"], self._sleep)
+                await _while_connected(travel(struck.fault, sent, scope["transport"], self._sleep), receive)
                 await _end_of_connection(receive)
                 return
         await self._send(*(sent if struck.fault is None else spoiled(struck.fault, sent)), send)
@@ -126,6 +126,19 @@ def _message_or_none(route: Route, scope: Scope, body: bytes) -> Any:
         return message_of(route, scope, body)
     except Refusal:
         return None
+
+
+async def _while_connected(work: Awaitable[None], receive: Receive) -> None:
+    """Do what takes its time; leave it when the client goes, so that a server that stops waits for nobody who left."""
+    working = asyncio.ensure_future(work)
+    left = asyncio.ensure_future(_end_of_connection(receive))
+    try:
+        await asyncio.wait((working, left), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        left.cancel()
 
 
 async def _end_of_connection(receive: Receive) -> None:

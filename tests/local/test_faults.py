@@ -287,4 +287,20 @@ def test_faults_leave_no_complaint_of_the_server(capfd):
             with pytest.raises(httpx.TransportError):
                 httpx.get(f"{dis.endpoint}/v2/p/streams", timeout=0.1)
             dis.clear_faults(number)
+        dis.inject(Latency(seconds=0.3))
+        dis.inject(Reset())
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{dis.endpoint}/v2/p/streams", timeout=0.1)
+        time.sleep(0.4)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("fault", [Latency(seconds=60), SlowHeaders(seconds=60), SlowBody(seconds=600)], ids=str)
+def test_a_server_that_stops_does_not_wait_for_slow_answers_that_nobody_waits_for(fault):
+    with LocalDIS() as dis:
+        dis.inject(fault)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{dis.endpoint}/v2/p/streams", timeout=0.1)
+        started = time.monotonic()
+        dis.restart()
+        assert time.monotonic() - started < 5

@@ -101,7 +101,8 @@ def travels_badly(fault: values.AnyFault) -> bool:
 
 async def travel(fault: values.AnyFault, answer: Answer, transport: asyncio.Transport, sleep: Sleep) -> None:
     """Put an answer, or what a fault leaves of it, on a connection, and end that."""
-    await _JOURNEYS[type(fault)](fault, answer, transport, sleep)
+    if not transport.is_closing():
+        await _JOURNEYS[type(fault)](fault, answer, transport, sleep)
 
 
 async def _reset(_fault: values.Reset, _answer: Answer, transport: asyncio.Transport, _sleep: Sleep) -> None:
