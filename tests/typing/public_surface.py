@@ -23,6 +23,7 @@ from beam_dis import (
     errors,
 )
 from beam_dis.local import LocalDIS
+from beam_dis.testing import InjectedFault, Refused, Throttled
 
 SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}'
 
@@ -71,3 +72,12 @@ def failures(error: DISError) -> None:
     if isinstance(error, errors.OutOfRangeError):
         assert_type(error.earliest, int | None)
         assert_type(error.code, str)
+
+
+def faults(dis: LocalDIS) -> None:
+    assert_type(dis.inject(Throttled(rate=0.2, partition=1)), int)
+    assert_type(dis.faults(), list[InjectedFault])
+    dis.clear_faults()
+    dis.advance(hours=25)
+    Refused()  # type: ignore[call-arg]
+    Throttled("put_records")  # type: ignore[call-arg]
