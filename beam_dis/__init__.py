@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from beam_dis.errors import DISError
     from beam_dis.options import DISOptions
     from beam_dis.positions import StartingPosition, StoppingPosition
-    from beam_dis.read import ReadFromDIS, ReadFromDISResult
+    from beam_dis.read import ReadAllFromDIS, ReadFromDIS, ReadFromDISResult
     from beam_dis.record import DISRecord
     from beam_dis.write import WriteToDIS, WriteToDISResult
 
@@ -35,6 +35,7 @@ _HOMES = {
     "DISRecord": "beam_dis.record",
     "DeadLetter": "beam_dis.dead_letter",
     "JSONCoder": "beam_dis.coders",
+    "ReadAllFromDIS": "beam_dis.read",
     "ReadFromDIS": "beam_dis.read",
     "ReadFromDISResult": "beam_dis.read",
     "StartingPosition": "beam_dis.positions",
@@ -55,6 +56,7 @@ __all__ = [
     "DISRecord",
     "DeadLetter",
     "JSONCoder",
+    "ReadAllFromDIS",
     "ReadFromDIS",
     "ReadFromDISResult",
     "StartingPosition",

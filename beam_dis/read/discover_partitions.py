@@ -15,6 +15,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.read.discovery import Discovery
 from beam_dis.read.reader import reader_of
 from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.stream_start import StreamStart
 
 
 class DiscoverPartitionsFn(beam.DoFn):
@@ -25,9 +26,10 @@ class DiscoverPartitionsFn(beam.DoFn):
         self._discovery = discovery
         self._partitions = Metrics.counter("beam_dis.read", "partitions")
 
-    def process(self, stream: str) -> Iterable[StreamPartition]:
+    def process(self, element: StreamStart) -> Iterable[StreamPartition]:
         """The partitions of one stream."""
-        found = self._discovery.partitions(reader_of(self._connection).service, stream)
+        discovery = self._discovery.starting_at(element.start)
+        found = discovery.partitions(reader_of(self._connection).service, element.stream)
         self._partitions.inc(len(found))
-        Lineage.sources().add("dis", self._connection.project_id or "", stream)
+        Lineage.sources().add("dis", self._connection.project_id or "", element.stream)
         return found

@@ -33,9 +33,9 @@ class Discovery:
         """The partitions of a stream, by number, with their ends resolved."""
         return self.resolved(service, stream, self._listed(service, stream, sleep))
 
-    def of_later_partitions(self) -> Discovery:
-        """The same for partitions that appear while the stream is read: they are read from their earliest record."""
-        return replace(self, start=StartingPosition.earliest())
+    def starting_at(self, start: StartingPosition | None) -> Discovery:
+        """The same with another start, if one is given."""
+        return self if start is None else replace(self, start=start)
 
     def resolved(
         self,

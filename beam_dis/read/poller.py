@@ -2,8 +2,9 @@
 
 Law: callers name a place by its sequence number; cursors stay in here. A cursor is kept with the place behind the page it
 came with, is used once (throttling uses none up), and is opened anew where there is none, where it is older than 270 s
-(the service keeps them for 300), or where the service refuses it. After a refusal the stream is looked at before it is
-opened again, because it may be another one, made anew under the same name: that raises StreamNotFoundError. A place the
+(the service keeps them for 300), or where the service refuses it. Before a stream is opened for the first time in this
+process, and again after a refusal, it is looked at, because it may be another one, made anew under the same name: that
+raises StreamNotFoundError. A place the
 service doesn't hold raises OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since
 runners move partitions between DoFn instances.
 """
@@ -53,7 +54,7 @@ class Poller:
         self._page_bytes = page_bytes
         self._clock = clock
         self._cursors: OrderedDict[Place, _Kept] = OrderedDict()
-        self._doubted: set[str] = set()
+        self._confirmed: set[str] = set()
         self._lock = threading.Lock()
         self.refreshes = 0
 
@@ -65,22 +66,24 @@ class Poller:
             page = self._service.read(cursor, max_bytes=self._page_bytes)
         except CursorRefusedError:
             self.refreshes += 1
-            self._doubted.add(place.stream_id)
+            self._confirmed.discard(place.stream_id)
             page = self._service.read(self._opened(place), max_bytes=self._page_bytes)
         except ThrottledError:
             if cursor is not None:
                 self._keep(place, cursor)
             raise
         except StreamNotFoundError:
-            self._doubted.add(place.stream_id)  # for whoever comes next, since errors in the background are forgotten
+            self._confirmed.discard(
+                place.stream_id
+            )  # for whoever comes next, since errors in the background are forgotten
             raise
         self._keep(place.after(page), page.cursor)
         return page
 
     def _opened(self, place: Place) -> Any:
-        if place.stream_id in self._doubted:
+        if place.stream_id not in self._confirmed:
             self._check_same(place)
-            self._doubted.discard(place.stream_id)
+            self._confirmed.add(place.stream_id)
         return self._service.open(place.stream, place.partition_id, place.sequence_number)
 
     def _check_same(self, place: Place) -> None:

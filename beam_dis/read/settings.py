@@ -25,9 +25,9 @@ from beam_dis.wire.limits import APP_NAME, STREAM_NAME
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSettings:
-    """The arguments of a read; ``start`` and ``only`` as they are meant once the defaults are filled in."""
+    """The arguments of a read, ``stream`` None where streams are its input; ``start`` and ``only`` as they are meant once the defaults are filled in."""
 
-    stream: str
+    stream: str | None
     start: StartingPosition | None
     stop: StoppingPosition | None
     app: str | None
@@ -58,7 +58,7 @@ class ReadSettings:
         return None if self.partitions is None else tuple(canonical_partition_id(p) for p in self.partitions)
 
     def _check_stream(self) -> None:
-        if not isinstance(self.stream, str) or not STREAM_NAME.fullmatch(self.stream):
+        if self.stream is not None and not (isinstance(self.stream, str) and STREAM_NAME.fullmatch(self.stream)):
             raise ConfigurationError(
                 f"stream={self.stream!r} is not the name or the id of a stream (1 to 64 of A-Z, a-z, 0-9, _ and -)"
             )

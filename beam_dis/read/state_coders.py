@@ -16,6 +16,7 @@ from apache_beam.utils.timestamp import Timestamp
 from beam_dis.read.known_partitions import Known, KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.stream_start import StreamStart, fields, position_of
 
 _VERSION = 1
 
@@ -107,6 +108,28 @@ class KnownPartitionsCoder(coders.Coder):
         return True
 
 
+class StreamStartCoder(coders.Coder):
+    """Version, stream, the start as kind and values."""
+
+    def encode(self, value: StreamStart) -> bytes:
+        """Bytes of a stream and its start."""
+        return _encode(value.stream, fields(value.start))
+
+    def decode(self, encoded: bytes) -> StreamStart:
+        """The stream and its start, of some bytes."""
+        stream, start = _decode(encoded, "stream to read")
+        return StreamStart(stream, position_of(start))
+
+    def is_deterministic(self) -> bool:
+        """Equal values have equal bytes."""
+        return True
+
+    def to_type_hint(self) -> type[StreamStart]:
+        """What it codes."""
+        return StreamStart
+
+
 def register() -> None:
-    """Make Beam write :class:`StreamPartition` with its own coder."""
+    """Make Beam write the elements of the source with their own coders."""
+    coders.registry.register_coder(StreamStart, StreamStartCoder)
     coders.registry.register_coder(StreamPartition, StreamPartitionCoder)

@@ -13,20 +13,26 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import Lineage
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ServerError, StreamNotFoundError, ThrottledError, TransportError
+from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery import Discovery
 from beam_dis.read.estimator import ForwardWatermarkProvider
 from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.reader import Reader, reader_of
 from beam_dis.read.state_coders import KnownPartitionsCoder
 from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.stream_start import StreamStart
 from beam_dis.read.watch_tracker import WatchTracker
 
 _log = logging.getLogger(__name__)
+
+_LATER = StartingPosition.earliest()
 
 
 class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
@@ -36,8 +42,9 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         self._connection = connection
         self._discovery = discovery
         self._interval = interval
+        self._partitions = Metrics.counter("beam_dis.read", "partitions")
 
-    def initial_restriction(self, element: str) -> KnownPartitions:
+    def initial_restriction(self, element: StreamStart) -> KnownPartitions:
         """Nothing is known."""
         return KnownPartitions()
 
@@ -45,7 +52,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         """A tracker that goes on from what is known."""
         return WatchTracker(restriction)
 
-    def restriction_size(self, element: str, restriction: KnownPartitions) -> float:
+    def restriction_size(self, element: StreamStart, restriction: KnownPartitions) -> float:
         """A listing is nothing to wait for."""
         return 0.0
 
@@ -53,13 +60,13 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         """Our own, versioned."""
         return KnownPartitionsCoder()
 
-    def truncate(self, element: str, restriction: KnownPartitions) -> None:
+    def truncate(self, element: StreamStart, restriction: KnownPartitions) -> None:
         """A drain ends the watch."""
 
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
         self,
-        element: str,
+        element: StreamStart,
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
     ) -> Iterator[StreamPartition]:
@@ -68,7 +75,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         try:
             found, known, as_of = self._looked(reader, element, tracker.current_restriction())
         except (ThrottledError, TransportError, ServerError) as error:
-            _log.warning("stream %s was not listed, and will be in %s s: %s", element, self._interval, error)
+            _log.warning("stream %s was not listed, and will be in %s s: %s", element.stream, self._interval, error)
         else:
             if tracker.try_claim(known):
                 yield from found
@@ -76,8 +83,9 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         tracker.defer_remainder(Duration(seconds=self._interval))
 
     def _looked(
-        self, reader: Reader, stream: str, known: KnownPartitions
+        self, reader: Reader, element: StreamStart, known: KnownPartitions
     ) -> tuple[list[StreamPartition], KnownPartitions, int]:
+        stream = element.stream
         listing = reader.service.describe(stream)
         reader.ends.listed(listing)
         if known.stream_id not in ("", listing.stream_id):
@@ -87,8 +95,10 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             )
         new = {p.partition_id: known.next_incarnation(p.partition_id) for p in known.new(listing.partitions)}
         if known.stream_id == "":
-            found = self._discovery.resolved(reader.service, stream, listing)
+            found = self._discovery.starting_at(element.start).resolved(reader.service, stream, listing)
+            Lineage.sources().add("dis", self._connection.project_id or "", stream)
         else:
-            found = self._discovery.of_later_partitions().resolved(reader.service, stream, listing, among=new)
+            found = self._discovery.starting_at(_LATER).resolved(reader.service, stream, listing, among=new)
+        self._partitions.inc(len(found))
         found = [partition._replace(incarnation=new[partition.partition_id]) for partition in found]
         return found, known.after(listing.stream_id, listing.partitions), listing.as_of

@@ -61,6 +61,7 @@ BEAM_SHELLS = {
         "event_time.py",
         "poll_partition.py",
         "read_partition.py",
+        "read_steps.py",
         "runner_traits.py",
         "state_coders.py",
         "tracker.py",

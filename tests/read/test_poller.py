@@ -70,15 +70,14 @@ def test_an_empty_page_keeps_its_place(fake_service: Any) -> None:
     assert service.opened == [0]
 
 
-def test_the_same_numbers_of_a_stream_made_anew_are_another_place(fake_service: Any) -> None:
+def test_a_stream_made_anew_is_noticed_before_its_first_record_is_read(fake_service: Any) -> None:
+    """As when a job goes on from its state after the stream was deleted and made anew: its numbers would fit."""
     service = fake_service()
-    poller = Poller(service)
-    place = START.after(poller.read(START))
-    poller.read(place._replace(stream_id="made anew"))
-    assert service.opened == [0, 10]
+    with pytest.raises(StreamNotFoundError, match="its id was 'the old one', now 'id'"):
+        Poller(service).read(START._replace(stream_id="the old one"))
+    assert service.reads == []
 
 
-@pytest.mark.parametrize("refusal", [CursorRefusedError, StreamNotFoundError])
 def test_a_stream_made_anew_is_told_and_never_read_for_the_old_one(fake_service: Any, refusal: Any) -> None:
     service = fake_service()
     poller = Poller(service)

@@ -8,8 +8,9 @@ from typing import Any
 import apache_beam as beam
 import pytest
 
-from beam_dis import ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis import ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError
+from beam_dis.read.stream_start import stream_start
 
 STOP = StoppingPosition.latest()
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -61,6 +62,17 @@ def test_a_wrong_argument_is_named(arguments: dict[str, Any], message: str) -> N
 def test_a_stream_is_a_name(stream: Any) -> None:
     with pytest.raises(ConfigurationError, match="is not the name or the id of a stream"):
         ReadFromDIS(stream, stop=STOP)
+
+
+def test_many_streams_have_no_one_schema() -> None:
+    with pytest.raises(ConfigurationError, match="give a coder"):
+        ReadAllFromDIS(stop=STOP, decode="stream")
+
+
+@pytest.mark.parametrize("element", [7, "no such name!", ("flights", "earliest"), ("flights",)])
+def test_an_element_that_names_no_stream_is_refused_by_value(element: Any) -> None:
+    with pytest.raises(ConfigurationError, match="StartingPosition"):
+        stream_start(element)
 
 
 def test_everything_behind_the_stream_is_a_keyword() -> None:

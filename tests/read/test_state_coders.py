@@ -9,10 +9,12 @@ import pytest
 from apache_beam import coders
 from apache_beam.utils.timestamp import Timestamp
 
+from beam_dis.positions import StartingPosition
 from beam_dis.read import state_coders
 from beam_dis.read.known_partitions import Known, KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.stream_start import StreamStart
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -26,6 +28,11 @@ CASES = {
     "known_partitions-v1": (
         state_coders.KnownPartitionsCoder(),
         KnownPartitions("id", (Known("shardId-0000000000", 1, expired=True),), over=False),
+    ),
+    "stream_start-v1": (state_coders.StreamStartCoder(), StreamStart("flights")),
+    "stream_start-v1-checkpoint": (
+        state_coders.StreamStartCoder(),
+        StreamStart("flights", StartingPosition.checkpoint(StartingPosition.at_sequence_number({0: 7, 1: 9}))),
     ),
     "stream_partition-v1-endless": (
         state_coders.StreamPartitionCoder(),

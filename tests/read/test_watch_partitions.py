@@ -10,6 +10,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.errors import StreamNotFoundError, TransportError
 from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery import Discovery
+from beam_dis.read.stream_start import StreamStart
 from beam_dis.read.watch_partitions import WatchPartitionsFn
 from beam_dis.service import PartitionDescription
 
@@ -22,7 +23,7 @@ def watching(reader_on: Any, calls: Any) -> Any:
         reader_on(service)
         discovery = Discovery(start=position or StartingPosition.earliest(), stop=None, only=only, app=None)
         connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
-        return calls(WatchPartitionsFn(connection, discovery, 10.0), "flights")
+        return calls(WatchPartitionsFn(connection, discovery, 10.0), StreamStart("flights"))
 
     return start
 
