@@ -12,8 +12,10 @@ import pytest
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.local import LocalDIS
+from beam_dis.local.admin import AdminError, AdminRequest, Controls, advance_clock
 from beam_dis.local.auth import Keys
 from beam_dis.local.clock import Clock, advance, resume
+from beam_dis.local.faults.rules import Rules
 from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 
@@ -144,6 +146,13 @@ def test_a_local_dis_is_advanced_in_words_and_restarts_in_that_time(tmp_path):
         assert ahead == pytest.approx([25 * HOUR + 125] * 3, abs=2)
         with pytest.raises(ConfigurationError, match=r"can't be advanced by -1\.0 seconds"):
             dis.advance(-1)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"seconds":"1"}', b'{"seconds":null}', b'{"seconds":1e999}', b"[1]"])
+def test_a_command_that_names_no_time_is_refused(app, clock, body):
+    with pytest.raises(AdminError) as refused:
+        asyncio.run(advance_clock(Controls(Rules(), app.store, clock), AdminRequest({}, body)))
+    assert (refused.value.status, clock()) == (400, START)
 
 
 def test_many_may_advance_it_at_once_and_nothing_is_lost(app, clock):

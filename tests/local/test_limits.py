@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import httpx
 import pytest
@@ -133,6 +134,15 @@ def test_a_local_dis_has_the_limits_that_it_was_asked_for(limits):
         httpx.post(f"{dis.endpoint}{STREAMS}", json={"stream_name": "s", "partition_count": 1})
         refused = httpx.post(f"{dis.endpoint}{RECORDS}", json=body).json()["failed_record_count"]
     assert refused == {"sizes": 0, "real": 2000}[limits]
+
+
+def test_the_page_about_the_local_dis_says_the_limits_that_hold():
+    page = (Path(__file__).parents[2] / "docs" / "local.md").read_text(encoding="utf-8")
+    rows = [
+        f"| {kind} | {rate.write_bytes // MIB} MiB or {rate.write_records:,} records | {rate.read_bytes // MIB} MiB |"
+        for kind, rate in THROUGHPUT.items()
+    ]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_limits_that_there_are_not_are_refused():

@@ -1,5 +1,6 @@
 """The store against a model of it: dictionaries and lists."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -95,6 +96,18 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self):
         before = self.store.stream("p", "s")
         self.store.close()
+        self.store = self.open()
+        assert self.store.stream("p", "s") == before
+
+    @rule()
+    def crash(self):
+        """The files as a killed process leaves them: the WAL isn't in the file yet, what is in memory is gone."""
+        before, left = self.store.stream("p", "s"), tempfile.TemporaryDirectory()
+        for name in ("log.db", "log.db-wal"):
+            shutil.copy(Path(self.folder.name) / name, left.name)
+        self.store.close()
+        self.folder.cleanup()
+        self.folder = left
         self.store = self.open()
         assert self.store.stream("p", "s") == before
 
