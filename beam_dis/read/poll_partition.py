@@ -119,6 +119,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
     ) -> Iterator[TimestampedValue[Any]]:
         """One turn at the partition."""
+        self._reader.vigil.reads()
         start = tracker.current_restriction().start
         place = Place(element.stream, element.stream_id, element.partition_id, start)
         pause = self._not_due(place)

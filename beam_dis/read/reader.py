@@ -16,6 +16,7 @@ from beam_dis.read.ends import Ends
 from beam_dis.read.poll_guard import PollGuard
 from beam_dis.read.poller import Place, Poller
 from beam_dis.read.read_ahead import ReadAhead
+from beam_dis.read.vigil import Vigil
 from beam_dis.read.watermark import WatermarkBoard
 from beam_dis.service import Page, PartitionDescription, StreamService, shared_service
 
@@ -38,6 +39,7 @@ class Reader:
         self._boards: dict[str, WatermarkBoard] = {}
         self.guard = PollGuard(clock=clock)
         self.ends = Ends()
+        self.vigil = Vigil(clock=clock)
 
     def board(self, read: str) -> WatermarkBoard:
         """The watermarks of one read's partitions in this process."""

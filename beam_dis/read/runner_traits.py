@@ -3,7 +3,7 @@
 Law: known while the pipeline is built, from the runner's class and the options; nothing is started or downloaded to find
 out. FnApiRunner, and DirectRunner where it has no Prism, starve what stands behind an endless step, keep the watermark
 where it is while anything is deferred, and never return: partitions are listed once there, and the log says what won't
-happen and what to do.
+happen and what to do. Flink hands nothing out where a checkpoint comes before a bundle ends: that is told too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 _IN_PROCESS = {"FnApiRunner", "BundleBasedDirectRunner"}
 _SWITCHING = "SwitchingDirectRunner"
+_FLINK_MILLISECONDS = {"checkpointing_interval": -1, "max_bundle_time_mills": 1000}
 
 
 def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
@@ -31,6 +32,7 @@ def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
 def check(runner: object, options: PipelineOptions) -> bool:
     """The same; warns where it isn't so, and refuses what would lose data without a word."""
     if runs_endless_steps(runner, options):
+        _check_flink(runner, options)
         return True
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers != 1:
@@ -46,6 +48,21 @@ def check(runner: object, options: PipelineOptions) -> bool:
         type(runner).__name__,
     )
     return False
+
+
+def _check_flink(runner: object, options: PipelineOptions) -> None:
+    """A checkpoint that cuts the first bundle holds its output back, and the next one's, for ever (seen on Flink 1.19)."""
+    if type(runner).__name__ != "FlinkRunner":
+        return
+    known = options.get_all_options(retain_unknown_options=True)
+    interval, bundle = (int(known.get(name) or default) for name, default in _FLINK_MILLISECONDS.items())
+    if 0 < interval <= bundle and not known.get("finish_bundle_before_checkpointing"):
+        _log.warning(
+            "--checkpointing_interval=%d is not longer than a bundle (--max_bundle_time_mills, %d): on Flink such a read may"
+            " never hand anything out, without an error. Add --finish_bundle_before_checkpointing",
+            interval,
+            bundle,
+        )
 
 
 def _prism_found(options: PipelineOptions) -> bool:

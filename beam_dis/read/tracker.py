@@ -18,6 +18,11 @@ from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 
 from beam_dis.read.sequence_range import END_OF_PARTITION, SequenceRange
 
+_NEVER_CLAIMED = (
+    ". Nothing was claimed at all: some runners end the call before it begins to read, such as the one that DirectRunner"
+    " picks for processing-time timers and TestStream where Prism is missing. Name another with --runner=…"
+)
+
 
 class SequenceRangeTracker(RestrictionTracker):
     """Tracks a :class:`SequenceRange`; the position of a claim is a sequence number.
@@ -28,6 +33,7 @@ class SequenceRangeTracker(RestrictionTracker):
     def __init__(self, restriction: SequenceRange, *, splittable: bool = True) -> None:
         self._range = restriction
         self._next = restriction.start
+        self._claimed = False
         self._splittable = splittable and restriction.stop is not None
 
     def current_restriction(self) -> SequenceRange:
@@ -43,6 +49,7 @@ class SequenceRangeTracker(RestrictionTracker):
         if not self._range.holds(position):
             return False
         self._next = position + 1
+        self._claimed = True
         return True
 
     def try_split(self, fraction_of_remainder: float) -> tuple[SequenceRange, SequenceRange] | None:
@@ -58,7 +65,7 @@ class SequenceRangeTracker(RestrictionTracker):
         if self._next < (END_OF_PARTITION if self._range.stop is None else self._range.stop):
             raise ValueError(
                 f"{self._range} was left with {self._next} and what follows unread: "
-                "process() returned without claiming or deferring it"
+                "process() returned without claiming or deferring it" + ("" if self._claimed else _NEVER_CLAIMED)
             )
         return True
 

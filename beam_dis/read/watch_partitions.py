@@ -28,6 +28,7 @@ from beam_dis.read.reader import Reader, reader_of
 from beam_dis.read.state_coders import KnownPartitionsCoder
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.stream_start import StreamStart
+from beam_dis.read.vigil import PATIENCE_SECONDS
 from beam_dis.read.watch_tracker import WatchTracker
 
 _log = logging.getLogger(__name__)
@@ -78,9 +79,22 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             _log.warning("stream %s was not listed, and will be in %s s: %s", element.stream, self._interval, error)
         else:
             if tracker.try_claim(known):
+                self._watch_over(reader, element.stream, found)
                 yield from found
                 estimator.set_watermark(Timestamp(micros=as_of * 1000))
         tracker.defer_remainder(Duration(seconds=self._interval))
+
+    def _watch_over(self, reader: Reader, stream: str, found: list[StreamPartition]) -> None:
+        if found:
+            reader.vigil.found()
+        if reader.vigil.overdue():
+            _log.error(
+                "stream %s: partitions were found %.0f s ago, and this process has read none of them. If no other worker"
+                " reads them either, the runner doesn't run what stands behind the discovery: look at its log, and see"
+                " that it has a free slot for each step",
+                stream,
+                PATIENCE_SECONDS,
+            )
 
     def _looked(
         self, reader: Reader, element: StreamStart, known: KnownPartitions

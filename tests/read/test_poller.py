@@ -78,6 +78,7 @@ def test_a_stream_made_anew_is_noticed_before_its_first_record_is_read(fake_serv
     assert service.reads == []
 
 
+@pytest.mark.parametrize("refusal", [CursorRefusedError, StreamNotFoundError])
 def test_a_stream_made_anew_is_told_and_never_read_for_the_old_one(fake_service: Any, refusal: Any) -> None:
     service = fake_service()
     poller = Poller(service)

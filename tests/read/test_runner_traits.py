@@ -1,0 +1,70 @@
+"""What is said of a runner while the pipeline is built."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.read.runner_traits import check
+
+
+class FlinkRunner:
+    pass
+
+
+class PrismRunner:
+    pass
+
+
+class FnApiRunner:
+    pass
+
+
+class SwitchingDirectRunner:
+    pass
+
+
+def warnings(runner: object, *flags: str, caplog: pytest.LogCaptureFixture) -> str:
+    with caplog.at_level(logging.WARNING, logger="beam_dis"):
+        check(runner, PipelineOptions(list(flags)))
+    return "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("beam_dis"))
+
+
+def test_a_runner_that_streams_is_not_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    assert warnings(PrismRunner(), caplog=caplog) == ""
+
+
+def test_direct_runner_is_what_it_finds(caplog: pytest.LogCaptureFixture) -> None:
+    assert warnings(SwitchingDirectRunner(), "--prism_location=/opt/prism", caplog=caplog) == ""
+    assert check(SwitchingDirectRunner(), PipelineOptions(["--prism_location=/opt/prism"]))
+
+
+def test_a_runner_that_cannot_stream_is_told_on_and_so_is_the_way_out(caplog: pytest.LogCaptureFixture) -> None:
+    said = warnings(FnApiRunner(), caplog=caplog)
+    assert "no window fires" in said
+    assert "--runner=PrismRunner" in said
+
+
+def test_workers_that_drop_what_is_left_for_later_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="direct_num_workers=4 drops"):
+        check(FnApiRunner(), PipelineOptions(["--direct_num_workers=4"]))
+
+
+@pytest.mark.parametrize(
+    ("flags", "warned"),
+    [
+        (["--checkpointing_interval=1000"], True),
+        (["--checkpointing_interval=1000", "--finish_bundle_before_checkpointing"], False),
+        (["--checkpointing_interval=1001"], False),
+        (["--checkpointing_interval=500", "--max_bundle_time_mills=100"], False),
+        (["--checkpointing_interval=3000", "--max_bundle_time_mills=5000"], True),
+        ([], False),
+    ],
+)
+def test_flink_checkpoints_that_come_before_a_bundle_ends_are_warned_about(
+    flags: list[str], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ("--finish_bundle_before_checkpointing" in warnings(FlinkRunner(), *flags, caplog=caplog)) == warned
