@@ -7,23 +7,47 @@ it is deselected and the closing report lists it; with CI=true a missing runner 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+FLINK_FLAGS = (
+    "--runner=FlinkRunner",
+    "--environment_type=LOOPBACK",
+    "--streaming",
+    "--parallelism=2",
+    "--checkpointing_interval=2000",
+    "--finish_bundle_before_checkpointing",
+)
+"""How a job runs on a Flink in the job server's process, its steps in the process that started it."""
+TO_AN_END = "--shutdown_sources_after_idle_ms=0"
+"""With checkpoints on, a job ends only with this; but an endless one makes no checkpoints then, and finalises nothing."""
+ONCE = "--number_of_execution_retries=0"
+"""With checkpoints on, Flink begins a failed job again, for ever: one that was cancelled too, since its steps are gone."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prism_location", help="the prism binary; .runners/prism/prism where not given")
+    jar = ".runners/flink/flink-job-server.jar"
+    parser.addoption("--flink_job_server_jar", help=f"the jar of Flink's job server; {jar} where not given")
 
 
 def _prism(config: pytest.Config) -> Path:
     return Path(config.getoption("--prism_location") or ROOT / ".runners" / "prism" / "prism")
 
 
-RUNNERS = {"prism": _prism}
+def _flink(config: pytest.Config) -> Path:
+    jar = ROOT / ".runners" / "flink" / "flink-job-server.jar"
+    return Path(config.getoption("--flink_job_server_jar") or jar)
+
+
+RUNNERS = {"prism": _prism, "flink": _flink}
 """Marker → where its runner is."""
 
 
@@ -31,6 +55,50 @@ RUNNERS = {"prism": _prism}
 def prism_location(pytestconfig: pytest.Config) -> str:
     """The prism binary, for ``--prism_location`` of a pipeline; tests that ask for it are marked ``prism``."""
     return str(_prism(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def flink_options(flink_endpoint: str) -> list[str]:
+    """The flags of an endless job on the session's Flink; it fails where it would begin again. Mark the test ``flink``."""
+    return [*FLINK_FLAGS, ONCE, f"--job_endpoint={flink_endpoint}"]
+
+
+@pytest.fixture(scope="session")
+def bounded_flink_options(flink_options: list[str]) -> list[str]:
+    """The same for a job that ends by itself."""
+    return [*flink_options, TO_AN_END]
+
+
+@pytest.fixture(scope="session")
+def flink_jar_options(pytestconfig: pytest.Config) -> list[str]:
+    """The flags of a bounded script that brings a Flink of its own, as users run it; that one ends with the script."""
+    return [*FLINK_FLAGS, TO_AN_END, f"--flink_job_server_jar={_flink(pytestconfig)}"]
+
+
+@pytest.fixture(scope="session")
+def flink_endpoint(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The job server of the session: starting one takes 4 s and half a GB. It dies with this process, if that is killed."""
+    folder = tmp_path_factory.mktemp("flink")
+    ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
+    java = ["java", "-jar", str(_flink(pytestconfig)), *ports, f"--artifacts-dir={folder}"]
+    with (folder / "log").open("wb") as log:
+        command = ["setpriv", "--pdeathsig=TERM", *java]
+        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - its words are ours
+    try:
+        yield _job_endpoint(server, folder / "log")
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _job_endpoint(server: subprocess.Popen[bytes], log: Path, patience: float = 60.0) -> str:
+    """Where a job server takes jobs, once it says so."""
+    deadline = time.monotonic() + patience
+    while (found := re.search(r"JobService started on (\S+)", log.read_text())) is None:
+        if server.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"Flink's job server did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+    return found[1]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms import error_handling
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
-from beam_dis import CSVCoder, DISClient, DISRecord, ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis import CSVCoder, DISClient, DISRecord, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
 from beam_dis.read import read_partition, reader
 from beam_dis.wire.records import PutRecordsRequestEntry
@@ -27,6 +27,10 @@ RUNNERS = [
     pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
     pytest.param("PrismRunner", marks=pytest.mark.prism),
 ]
+ON_FLINK_TOO = pytest.mark.parametrize(
+    "options", [*RUNNERS, pytest.param("FlinkRunner", marks=pytest.mark.flink)], indirect=True
+)
+"""For a few: a job on Flink takes some seconds."""
 WORD = (
     '{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}, {"name": "n", "type": "int"}]}'
 )
@@ -34,6 +38,8 @@ WORD = (
 
 @pytest.fixture(params=RUNNERS)
 def options(request: pytest.FixtureRequest) -> PipelineOptions:
+    if request.param == "FlinkRunner":
+        return PipelineOptions(request.getfixturevalue("bounded_flink_options"))
     flags = [f"--runner={request.param}"]
     if request.param == "PrismRunner":
         flags.append(f"--prism_location={request.getfixturevalue('prism_location')}")
@@ -70,6 +76,7 @@ def place(record: DISRecord) -> tuple[str, int]:
     return record.partition_id, record.sequence_number
 
 
+@ON_FLINK_TOO
 def test_every_record_is_read_once(options: PipelineOptions, local_dis: Any, filled: Callable[..., str]) -> None:
     stream = filled(3000)
     with beam.Pipeline(options=options) as pipeline:
@@ -189,6 +196,7 @@ def test_an_app_goes_on_where_it_stopped(
     assert reads == ["50", "100"]
 
 
+@ON_FLINK_TOO
 def test_event_time_is_the_users_function_of_the_decoded_value(
     options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
 ) -> None:
@@ -205,6 +213,7 @@ def test_event_time_is_the_users_function_of_the_decoded_value(
         assert_that(hours, equal_to([60] * 5))
 
 
+@ON_FLINK_TOO
 def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
     options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
@@ -234,6 +243,7 @@ def test_an_error_handler_takes_the_dead_letters(
         assert_that(rows | beam.Map(lambda row: row.word), equal_to(["a"]))
 
 
+@ON_FLINK_TOO
 def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
     options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
@@ -246,6 +256,17 @@ def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
         beam.Pipeline(options=options) as pipeline,
     ):
         _ = pipeline | source(stream, local_dis, decode=CSVCoder(WORD))
+
+
+def test_many_streams_are_read_each_from_its_own_start(
+    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
+    first, second = filled(10, partitions=1), filled(10, partitions=1, first=100)
+    with beam.Pipeline(options=options) as pipeline:
+        names = pipeline | beam.Create([first, (second, StartingPosition.at_sequence_number({0: 7}))])
+        records = names | ReadAllFromDIS(stop=LATEST, connection=local_dis.connection)
+        seen = records | beam.Map(lambda record: (record.stream, int(record.data)))
+        assert_that(seen, equal_to([(first, n) for n in range(10)] + [(second, n) for n in (107, 108, 109)]))
 
 
 def test_a_stream_that_does_not_exist_is_named(options: PipelineOptions, local_dis: Any) -> None:

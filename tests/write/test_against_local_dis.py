@@ -15,6 +15,15 @@ from beam_dis.write import WriteToDIS, put_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
 
+EVERYWHERE = pytest.mark.parametrize(
+    "runner",
+    [
+        "FnApiRunner",
+        pytest.param("PrismRunner", marks=pytest.mark.prism),
+        pytest.param("FlinkRunner", marks=pytest.mark.flink),
+    ],
+)
+
 
 def run(build, *flags):
     pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", *flags]))
@@ -86,6 +95,8 @@ def fail(monkeypatch, local_dis):
 @pytest.fixture
 def flags(request, runner):
     """The pipeline's options for a runner."""
+    if runner == "FlinkRunner":
+        return request.getfixturevalue("bounded_flink_options")
     found = [f"--prism_location={request.getfixturevalue('prism_location')}"] if runner == "PrismRunner" else []
     return [f"--runner={runner}", *found]
 
@@ -101,7 +112,7 @@ def numbers(count):
     )
 
 
-@pytest.mark.parametrize("runner", ["FnApiRunner", pytest.param("PrismRunner", marks=pytest.mark.prism)])
+@EVERYWHERE
 def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, make_stream, sink, flags):
     stream = make_stream(partitions=4)
     run(lambda p: p | numbers(10_000) | sink(stream, partition_key=bytes.decode), *flags)
@@ -167,7 +178,7 @@ def test_what_the_service_refuses_is_a_dead_letter_and_the_rest_is_written(local
     assert sorted(record.data for record in everything(local_dis.connection, stream)) == [b"a", b"c"]
 
 
-@pytest.mark.parametrize("runner", ["FnApiRunner", pytest.param("PrismRunner", marks=pytest.mark.prism)])
+@EVERYWHERE
 def test_an_element_in_three_windows_is_one_record_with_a_result_in_each(local_dis, make_stream, sink, flags):
     stream = make_stream()
 
