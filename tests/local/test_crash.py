@@ -44,21 +44,18 @@ class Change:
         ask(value)
         self.done = value
 
-    def may_be(self, value: int) -> bool:
-        return value in {self.asked, self.done}
-
-    def settle(self, value: int) -> None:
-        """After a crash: this is what it came to."""
-        self.asked = self.done = value
-
 
 @dataclass
 class Ledger:
-    """What the service acknowledged: records by place, each with its hour at the earliest."""
+    """What the service acknowledged: records by place, each with its hour at the earliest.
+
+    ``partitions`` counts those that are ACTIVE, ``others`` the streams beside ``s``.
+    """
 
     partitions: Change = field(default_factory=lambda: Change(COUNTS[0], COUNTS[0]))
     checkpoint: Change = field(default_factory=lambda: Change(0, 0))
     hours: Change = field(default_factory=lambda: Change(0, 0))
+    others: Change = field(default_factory=lambda: Change(0, 0))
     records: dict[tuple[int, int], tuple[bytes, int]] = field(default_factory=dict)
 
     def may_have_expired(self, hour: int) -> bool:
@@ -67,14 +64,14 @@ class Ledger:
 
 @final
 class Load:
-    """Four askers, until the server is gone."""
+    """One asker of each kind, until the server is gone."""
 
     def __init__(self, dis: LocalDIS, ledger: Ledger, tag: str) -> None:
         self._dis, self._ledger, self._tag = dis, ledger, tag
         self._url = f"{dis.endpoint}/v2/p"
         self._over = threading.Event()
         self._threads = [
-            threading.Thread(target=self._until_gone, args=(ask,)) for ask in (_put, _scale, _commit, _age)
+            threading.Thread(target=self._until_gone, args=(ask,)) for ask in (_put, _scale, _commit, _age, _renew)
         ]
 
     def __enter__(self) -> Load:
@@ -132,13 +129,23 @@ def _age(load: Load, http: httpx.Client, turn: int) -> None:
     time.sleep(0.01)
 
 
+def _renew(load: Load, http: httpx.Client, turn: int) -> None:
+    def ask(count: int) -> None:
+        if count:
+            assert http.post("/streams", json={"stream_name": "t", "partition_count": 2}).status_code == 201
+            http.post("/records", json={"stream_name": "t", "records": [{"data": "eA==", "partition_id": "0"}]})
+        else:
+            assert http.delete("/streams/t").status_code == 204
+
+    load._ledger.others.make(1 - load._ledger.others.done, ask)
+
+
 @dataclass
 class Found:
-    """What is there after a restart."""
+    """What is there after a restart; ``changes`` by the names of the ledger."""
 
-    hours: int
     partitions: list[dict[str, Any]]
-    checkpoint: int
+    changes: dict[str, int]
     records: dict[tuple[int, int], bytes]
     ranges: dict[int, Range]
 
@@ -151,9 +158,13 @@ def _found(dis: LocalDIS) -> Found:
         readable = {partition_number(p["partition_id"]): p for p in partitions if p["status"] != "EXPIRED"}
         query = {"app_name": "a", "stream_name": "s", "partition_id": "0", "checkpoint_type": "LAST_READ"}
         return Found(
-            hours=round(ahead / 3600),
             partitions=partitions,
-            checkpoint=int(http.get("/checkpoints", params=query).json()["sequence_number"]),
+            changes={
+                "hours": round(ahead / 3600),
+                "checkpoint": int(http.get("/checkpoints", params=query).json()["sequence_number"]),
+                "partitions": sum(partition["status"] == "ACTIVE" for partition in partitions),
+                "others": http.get("/streams").json()["total_number"] - 1,
+            },
             records={place: data for number in readable for place, data in _read(http, number)},
             ranges={number: parse_range(p["sequence_number_range"]) for number, p in readable.items()},
         )
@@ -170,12 +181,13 @@ def _read(http: httpx.Client, number: int) -> list[tuple[tuple[int, int], bytes]
 
 
 def _check_changes(ledger: Ledger, found: Found) -> None:
-    """Each change that was asked for is done wholly or not at all."""
-    active = [partition for partition in found.partitions if partition["status"] == "ACTIVE"]
-    assert ledger.hours.may_be(found.hours), (ledger.hours, found.hours)
-    assert ledger.partitions.may_be(len(active)), (ledger.partitions, found.partitions)
-    assert ledger.checkpoint.may_be(found.checkpoint), (ledger.checkpoint, found.checkpoint)
-    assert [partition["hash_range"] for partition in active] == list(map(str, hash_ranges(len(active))))
+    """Each change that was asked for is done wholly or not at all; from here on what was found counts."""
+    for name, value in found.changes.items():
+        change: Change = getattr(ledger, name)
+        assert value in {change.asked, change.done}, (name, change, value)
+        change.asked = change.done = value
+    hashes = [partition["hash_range"] for partition in found.partitions if partition["status"] == "ACTIVE"]
+    assert hashes == list(map(str, hash_ranges(len(hashes))))
 
 
 def _check_records(ledger: Ledger, found: Found) -> None:
@@ -207,9 +219,6 @@ def test_a_killed_service_loses_nothing_it_acknowledged_and_leaves_nothing_half_
                 dis.restart(kill=True)
             found = _found(dis)
             _check_changes(ledger, found)
-            for change, value in ((ledger.hours, found.hours), (ledger.checkpoint, found.checkpoint)):
-                change.settle(value)
-            ledger.partitions.settle(sum(p["status"] == "ACTIVE" for p in found.partitions))
             _check_records(ledger, found)
     store = open_store(tmp_path, clock=time.time)
     assert (store.check(), [answer.status_code for answer in made]) == ([], [201, 201])

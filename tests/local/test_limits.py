@@ -128,10 +128,11 @@ def test_sizes_alone_are_limited_unless_asked_for(in_process):
 
 @pytest.mark.integration
 @pytest.mark.parametrize("limits", ["sizes", "real"])
-def test_a_local_dis_has_the_limits_that_it_was_asked_for(limits):
+def test_a_local_dis_has_the_limits_that_it_was_asked_for_also_after_a_restart(limits):
     body = {"stream_name": "s", "records": [{"data": "eA==", "partition_id": "0"}] * 3000}
     with LocalDIS(limits=limits) as dis:
         httpx.post(f"{dis.endpoint}{STREAMS}", json={"stream_name": "s", "partition_count": 1})
+        dis.restart(kill=True)
         refused = httpx.post(f"{dis.endpoint}{RECORDS}", json=body).json()["failed_record_count"]
     assert refused == {"sizes": 0, "real": 2000}[limits]
 
