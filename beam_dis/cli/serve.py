@@ -114,6 +114,8 @@ def read_keys(file: Path | None, environ: Mapping[str, str]) -> Keys | None:
     where, (access, secret, token) = _from_environment(environ) if file is None else _from_file(file)
     if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
+    if file is not None and not access and not token:
+        raise KeysError(f"{where}: has neither keys nor a token, which would let everybody in")
     return Keys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
 
 

@@ -56,7 +56,7 @@ class Keys:
                 self._until = self._monotonic() + keep_seconds(self._found, now)
             return self._found
 
-    def differ_from(self, refused: Credentials | Token, now: float) -> bool:
+    def differ_from(self, refused: Credentials | Token | None, now: float) -> bool:
         """Whether there are others than those that the service has refused."""
         with self._lock:
             if self._found is refused:

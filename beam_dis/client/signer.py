@@ -63,8 +63,6 @@ class Signer:
 
     def learns(self, signed: Signed, response: Response) -> bool:
         """Whether a request that was refused for its signature or token would be signed otherwise now."""
-        if signed.keys is None:
-            return False
         answered, now = dated(response), self._clock()
         if isinstance(signed.keys, Credentials) and answered and abs(answered - now - signed.skew) > SKEW_SECONDS:
             self._skew = answered - now

@@ -96,7 +96,8 @@ def test_a_host_that_is_not_ours_is_told(tmp_path):
     assert line.startswith("beam-dis: error: can't listen on port 0 of 192.0.2.1: ")
 
 
-@pytest.mark.parametrize("text", ["", "[basic]\nak = A\n", "ak = A\nsk = SECRET\n", "[basic]\nak = A\nsk =\n"])
+@pytest.mark.parametrize("text", ["", "[basic]\nak = A\n", "ak = A\nsk = SECRET\n", "[basic]\nak = A\nsk =\n",
+                                  "[basic]\nak =\nsk =\n", "[basic]\nauth_token =\n", "[basic]\nauth_token = SECRET\nak = A\n"])  # fmt: skip
 def test_a_key_file_without_both_keys_is_told_without_showing_them(tmp_path, text):
     keys = tmp_path / "keys"
     keys.write_text(text)
@@ -116,6 +117,16 @@ def test_a_key_file_is_read(tmp_path):
         _open(f"{line.split()[2]}/v2/p/streams")
 
 
+def test_a_file_with_a_token_alone_is_enough(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("[basic]\nauth_token = T\n")
+    with serving(tmp_path / "data", "--access-key-file", keys) as (_, line):
+        url = f"{line.split()[2]}/v2/p/streams"
+        assert _open(url, {"X-Auth-Token": "T"}).startswith(b'{"total_number":0')
+        with pytest.raises(OSError, match="441"):
+            _open(url)
+
+
 def test_one_project_alone_can_be_served(tmp_path):
     with serving(tmp_path, "--project", "mine") as (_, line):
         endpoint = line.split()[2]
@@ -124,10 +135,10 @@ def test_one_project_alone_can_be_served(tmp_path):
             _open(f"{endpoint}/v2/other/streams")
 
 
-def _open(url: str) -> bytes:
-    from urllib.request import urlopen
+def _open(url: str, headers: dict[str, str] | None = None) -> bytes:
+    from urllib.request import Request, urlopen
 
-    with urlopen(url, timeout=30) as answer:
+    with urlopen(Request(url, headers=headers or {}), timeout=30) as answer:
         body: bytes = answer.read()
     return body
 

@@ -278,6 +278,20 @@ def test_an_endpoint_that_never_answered_is_given_up_within_ten_seconds(connect)
     assert 3.0 < sum(rig.time.slept) < 8.0
 
 
+def test_a_portal_that_answers_everything_is_given_up_within_ten_seconds_and_named(connect):
+    rig = connect(lambda _: Response(200, {"content-type": "text/html"}, b"<html>"))
+    with pytest.raises(
+        TransportError, match=r"answered 200 .*text/html.* that are no answer of DIS: check the endpoint"
+    ):
+        rig.client.list_streams()
+    assert 3.0 < sum(rig.time.slept) < 8.0
+
+
+def test_a_page_that_is_garbled_once_is_asked_for_again(connect, ok):
+    rig = connect([Response(200, {}, b'{"records":['), ok({"records": [], "next_partition_cursor": "c"})])
+    assert rig.client.get_records("c").records == []
+
+
 def test_an_endpoint_that_has_answered_gets_the_whole_deadline(connect, ok):
     answers = [ok(status=204)]
     rig = connect(lambda _: answers.pop() if answers else TransportError("can't connect", maybe_done=False))

@@ -19,6 +19,7 @@ from beam_dis import (
     ReadFromDIS,
     StartingPosition,
     StoppingPosition,
+    Token,
     WriteToDIS,
     errors,
 )
@@ -30,6 +31,15 @@ SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"
 
 def credentials() -> Credentials:
     return Credentials(ak="ak", sk="sk")
+
+
+def token() -> Token:
+    return Token(value="t", expires=datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+
+
+def connections() -> None:
+    for source in (credentials, token, credentials(), token()):
+        DISConnection(credentials=source, proxy="http://proxy.example:3128", ca_bundle="/etc/ca.pem")
 
 
 def positions() -> None:
