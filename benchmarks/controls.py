@@ -1,6 +1,6 @@
 """What the controls of a local DIS cost while nobody uses them: put and get rates with admin routes, beside those without.
 
-    python benchmarks/controls.py [--seconds 1.5] [--rounds 12]
+    python benchmarks/controls.py [--seconds 0.8] [--rounds 20]
 
 Law: two servers in one run take turns, second about, under the load of ``dis_load.py``; a ratio is the median over the
 rounds, so that it holds while the machine's speed drifts. What is asked: at least 0.97 with admin routes and no rule. Beside
@@ -50,8 +50,8 @@ class Measured(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="What the controls of a local DIS cost while nobody uses them.")
-    parser.add_argument("--seconds", type=float, default=1.5)
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=0.8)
+    parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}; {CONNECTIONS} connections")
     with serving() as plain, serving("--admin") as admin, serving("--admin") as ruled:
