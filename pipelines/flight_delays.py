@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             | "ByDay" >> beam.WindowInto(FixedWindows(DAY))
             | "ByCarrier"
-            >> beam.GroupBy("carrier")
+            >> beam.GroupBy(carrier=lambda flight: str(flight.carrier))  # so that Flink's Java knows the key's type
             .aggregate_field(lambda _: 1, sum, "flights")
             .aggregate_field(lambda flight: int(flight.dep_delay is None), sum, "cancelled")
             .aggregate_field(lambda flight: flight.dep_delay or 0, sum, "minutes")

@@ -38,17 +38,24 @@ def streams(pipelines, make_stream):
         )
 
 
+def options_of(runner, request):
+    if runner == "FlinkRunner":
+        return request.getfixturevalue("flink_jar_options")
+    return [f"--runner={runner}", f"--prism_location={request.getfixturevalue('prism_location')}"]
+
+
 @pytest.mark.parametrize(
     "runner",
-    [pytest.param("FnApiRunner", marks=pytest.mark.fnapi), pytest.param("PrismRunner", marks=pytest.mark.prism)],
+    [
+        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
+        pytest.param("PrismRunner", marks=pytest.mark.prism),
+        pytest.param("FlinkRunner", marks=pytest.mark.flink),
+    ],
 )
-def test_delays_are_the_files_whatever_the_runner(
-    runner, pipelines, local_dis, streams, expected_delays, prism_location
-):
+def test_delays_are_the_files_whatever_the_runner(runner, pipelines, local_dis, streams, expected_delays, request):
     loaded = script(pipelines, "load_flights.py", local_dis)
     assert (loaded.returncode, loaded.stdout.splitlines()[-1]) == (0, "27,004 flights are in flights"), loaded.stderr
-    options = [f"--runner={runner}", f"--prism_location={prism_location}"]
-    done = script(pipelines, "flight_delays.py", local_dis, *options)
+    done = script(pipelines, "flight_delays.py", local_dis, *options_of(runner, request))
     assert done.returncode == 0, done.stderr
     with DISClient(local_dis.connection) as client:
         rows = read_all(client, "delays")
