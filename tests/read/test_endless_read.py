@@ -23,11 +23,16 @@ from beam_dis.wire.records import PutRecordsRequestEntry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-RUNNERS = [pytest.param("PrismRunner", marks=pytest.mark.prism)]
+RUNNERS = [
+    pytest.param("PrismRunner", marks=pytest.mark.prism),
+    pytest.param("FlinkRunner", marks=pytest.mark.flink),
+]
 
 
 @pytest.fixture(params=RUNNERS)
 def options(request: pytest.FixtureRequest) -> PipelineOptions:
+    if request.param == "FlinkRunner":
+        return PipelineOptions(request.getfixturevalue("flink_options"))
     return PipelineOptions(
         ["--runner=PrismRunner", f"--prism_location={request.getfixturevalue('prism_location')}", "--streaming"]
     )
@@ -119,21 +124,26 @@ def test_an_idle_partition_makes_nothing_of_a_backlogged_one_late(
     """Partition 0 idle, 1 with a backlog, 2 fed while it is read: every record comes out of a one-second window."""
     source, target = make_stream(partitions=3), make_stream(partitions=1)
     put(client, source, range(20_000), partition_id="1")
-    pipeline = beam.Pipeline(options=options)
-    _ = (
-        pipeline
-        | ReadFromDIS(source, connection=local_dis.connection, poll_interval=0.2, discovery_interval=1.0)
-        | beam.WindowInto(FixedWindows(1))
-        | beam.Map(lambda _: ("all", 1))
-        | beam.CombinePerKey(sum)
-        | beam.Map(lambda kv: json.dumps(kv[1]).encode())
-        | WriteToDIS(target, connection=local_dis.connection)
-    )
-    with running(pipeline):
+    with running(_counts_of_windows(options, local_dis.connection, source, target)):
         for n in range(20):
             put(client, source, range(20_000 + n * 50, 20_050 + n * 50), partition_id="2")
             time.sleep(0.1)
         eventually(lambda: sum(held(client, target)), 21_000)
+
+
+def _counts_of_windows(options: PipelineOptions, connection: Any, source: str, target: str) -> beam.Pipeline:
+    """A pipeline that writes how many records each second's window held."""
+    pipeline = beam.Pipeline(options=options)
+    _ = (
+        pipeline
+        | ReadFromDIS(source, connection=connection, poll_interval=0.2, discovery_interval=1.0)
+        | beam.WindowInto(FixedWindows(1))
+        | beam.Map(lambda _: ("all", 1))
+        | beam.CombinePerKey(sum)
+        | beam.Map(lambda kv: json.dumps(kv[1]).encode())
+        | WriteToDIS(target, connection=connection)
+    )
+    return pipeline
 
 
 def test_partitions_come_and_go_and_each_record_is_read_once(
@@ -146,6 +156,37 @@ def test_partitions_come_and_go_and_each_record_is_read_once(
             put(client, source, range(index * 1000, index * 1000 + 1000))
             time.sleep(1.5)
         eventually(lambda: Counter(held(client, target)), Counter(range(4000)))
+
+
+def test_eight_partitions_scaled_while_they_are_read_lose_nothing_from_windows(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    """3 → 8 → 4 partitions out of phase, one-second windows by arrival: no record is dropped as late."""
+    source, target = make_stream(partitions=3), make_stream(partitions=1)
+    with running(_counts_of_windows(options, local_dis.connection, source, target)):
+        for index, count in enumerate((3, 8, 8, 4)):
+            client.update_partition_count(source, target_partition_count=count)
+            put(client, source, range(index * 2000, index * 2000 + 2000))
+            time.sleep(1.3)
+        eventually(lambda: sum(held(client, target)), 8000)
+
+
+def test_a_partition_that_expired_and_came_back_is_read_as_a_new_one(
+    options: PipelineOptions, make_stream: Callable[..., str]
+) -> None:
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        for stream in ("source", "target"):
+            client.create_stream(stream, partition_count=2)
+        with running(copy(options, dis.connection, "source", "target")):
+            put(client, "source", range(100), partition_id="1")
+            client.update_partition_count("source", target_partition_count=1)
+            eventually(lambda: Counter(held(client, "target")), Counter(range(100)))
+            dis.advance(hours=26)
+            eventually(lambda: client.describe_stream("source").partitions[1].status, "EXPIRED")
+            time.sleep(3)
+            client.update_partition_count("source", target_partition_count=2)
+            put(client, "source", range(100, 200), partition_id="1")
+            eventually(lambda: Counter(n for n in held(client, "target") if n >= 100), Counter(range(100, 200)))
 
 
 def test_an_app_goes_on_where_a_stopped_pipeline_committed(
