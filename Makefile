@@ -54,8 +54,9 @@ bench: $(READY)  ## ratios measured side by side, with the machine they ran on
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
 
-runners: $(READY)  ## Prism, the runner for the tests marked so, into .runners/
-	.ci/install-prism $(PY)
+runners: $(READY)  ## Prism and Flink, the runners for the tests marked so, into .runners/
+	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink || failed+=" Flink"; \
+	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 
 clean:  ## remove what the commands above made
 	rm -rf $(VENV) .venv-3.* .runners build dist demo-out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

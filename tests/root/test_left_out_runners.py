@@ -19,6 +19,10 @@ import pytest
 def test_on_prism(prism_location):
     assert prism_location == "/bin/sh"
 
+@pytest.mark.flink
+def test_on_flink(flink_jar_options):
+    assert "--flink_job_server_jar=/bin/sh" in flink_jar_options
+
 def test_anywhere():
     pass
 """
@@ -26,11 +30,11 @@ def test_anywhere():
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs two tests, one of them on Prism, which is said to be at a place; the exit status and what was printed."""
-    (tmp_path / "test_two.py").write_text(TESTS)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = prism\n")
+    """Runs three tests, one on Prism and one on Flink, which are said to be at a place; exit status and what was printed."""
+    (tmp_path / "test_three.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    prism\n    flink\n")
 
-    def run(prism, ci):
+    def run(location, ci):
         command = [
             sys.executable,
             "-m",
@@ -38,7 +42,8 @@ def run(tmp_path):
             "-p",
             "conftest",
             f"--rootdir={tmp_path}",
-            f"--prism_location={prism}",
+            f"--prism_location={location}",
+            f"--flink_job_server_jar={location}",
         ]
         environment = {**os.environ, "CI": ci}
         done = subprocess.run(
@@ -52,14 +57,15 @@ def run(tmp_path):
 @pytest.mark.parametrize("ci", ["", "true"])
 def test_a_runner_that_is_installed_is_used(run, ci):
     status, printed = run("/bin/sh", ci)
-    assert (status, "2 passed" in printed, "LEFT OUT" in printed) == (0, True, False)
+    assert (status, "3 passed" in printed, "LEFT OUT" in printed) == (0, True, False)
 
 
 def test_a_missing_runner_is_reported_by_name(run):
     status, printed = run("/nowhere", "")
-    assert (status, "1 passed, 1 deselected" in printed) == (0, True)
-    assert "LEFT OUT: 1 tests, prism is not installed (`make runners`)" in printed
-    assert "test_two.py::test_on_prism" in printed
+    assert (status, "1 passed, 2 deselected" in printed) == (0, True)
+    for runner in ("prism", "flink"):
+        assert f"LEFT OUT: 1 tests, {runner} is not installed (`make runners`)" in printed
+        assert f"test_three.py::test_on_{runner}" in printed
 
 
 def test_a_missing_runner_fails_where_it_is_required(run):
