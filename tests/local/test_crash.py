@@ -70,9 +70,8 @@ class Load:
         self._dis, self._ledger, self._tag = dis, ledger, tag
         self._url = f"{dis.endpoint}/v2/p"
         self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._until_gone, args=(ask,)) for ask in (_put, _scale, _commit, _age, _renew)
-        ]
+        self._under_way = dict.fromkeys((_put, _scale, _commit, _age, _renew), 0)
+        self._threads = [threading.Thread(target=self._until_gone, args=(ask,)) for ask in self._under_way]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -84,6 +83,12 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def await_turns(self, count: int) -> None:
+        """Until each asker has had so many answers."""
+        until = time.monotonic() + 60
+        while min(self._under_way.values()) < count and time.monotonic() < until:
+            time.sleep(0.01)
+
     def _until_gone(self, ask: Callable[[Load, httpx.Client, int], None]) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as http:
             for turn in itertools.count():
@@ -91,6 +96,7 @@ class Load:
                     ask(self, http, turn)
                 except (httpx.TransportError, DISError):
                     return
+                self._under_way[ask] = turn
                 if self._over.is_set():
                     return
 
@@ -161,7 +167,7 @@ def _found(dis: LocalDIS) -> Found:
             partitions=partitions,
             changes={
                 "hours": round(ahead / 3600),
-                "checkpoint": int(http.get("/checkpoints", params=query).json()["sequence_number"]),
+                "checkpoint": int(http.get("/checkpoints", params=query).json().get("sequence_number", 0)),
                 "partitions": sum(partition["status"] == "ACTIVE" for partition in partitions),
                 "others": http.get("/streams").json()["total_number"] - 1,
             },
@@ -214,8 +220,9 @@ def test_a_killed_service_loses_nothing_it_acknowledged_and_leaves_nothing_half_
         made = [httpx.post(f"{dis.endpoint}/v2/p/streams", json=stream)]
         made.append(httpx.post(f"{dis.endpoint}/v2/p/apps", json={"app_name": "a"}))
         for turn in range(rounds):
-            with Load(dis, ledger, f"round-{turn}"):
-                time.sleep(0.3 + 0.1 * (turn % 7))
+            with Load(dis, ledger, f"round-{turn}") as load:
+                load.await_turns(5)
+                time.sleep(0.1 * (turn % 7))
                 dis.restart(kill=True)
             found = _found(dis)
             _check_changes(ledger, found)
