@@ -28,6 +28,8 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import Route
 
 _STRUCK = "beam_dis.struck"
+_NOTHING = Reply(500)
+"""Stands for work that wasn't done; never sent."""
 
 
 class Struck(NamedTuple):
@@ -43,7 +45,12 @@ class Struck(NamedTuple):
         """Whether the work is done at all."""
         if isinstance(self.fault, Reset | Failing):
             return self.fault.when == "after"
-        return self.fault is None or stand_in(self.fault) is None
+        return self.instead is None
+
+    @property
+    def instead(self) -> Reply | None:
+        """The answer that is sent in place of the handler's."""
+        return None if self.fault is None else stand_in(self.fault)
 
 
 class ControlledApp(LocalApp):
@@ -70,11 +77,7 @@ class ControlledApp(LocalApp):
         if not self._rules.watch(route.operation):
             return await super()._work(route, names, scope, body)
         struck = scope[_STRUCK] = self._struck(route, names, scope, body)
-        instead = None if struck.fault is None else stand_in(struck.fault)
-        if not struck.worked:
-            return instead or Reply(500)
-        reply = await self._work_on(route, names, scope, body, struck)
-        return instead or reply
+        return await self._work_on(route, names, scope, body, struck) if struck.worked else _NOTHING
 
     async def _work_on(
         self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes, struck: Struck
@@ -94,6 +97,7 @@ class ControlledApp(LocalApp):
         if struck is None:
             await super()._deliver(reply, second, scope, receive, send)
             return
+        reply = struck.instead or reply
         sent = Answer(reply.status, reply.headers(self._date(second + int(struck.skew))), reply.body)
         with self._house.answers.held(len(sent.body)):
             if struck.delay:

@@ -100,6 +100,11 @@ def test_an_answer_stands_in_for_the_work(streams, fault, status, code, held):
     assert streams.held() == held
 
 
+def test_a_failure_after_the_work_hides_what_the_work_came_to(streams):
+    streams.dis.inject(Failing(status=502, when="after"))
+    assert (streams.put(0, stream="nowhere").status_code, streams.put(0).status_code) == (502, 502)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_failure_without_a_body_has_none(streams, status):
     streams.dis.inject(Failing(status=status, body=False))
