@@ -1,0 +1,246 @@
+"""A read without an end, soaked in trouble: what was acknowledged is read, and nothing is read twice.
+
+While a producer writes, faults of every kind come and go, the stream is resharded at random and the server is killed. The
+reader's patience is short, so that much of the trouble gets through to it. A soak takes BEAM_DIS_SOAK_SECONDS on each runner
+(120 where it isn't set; 600 is the long one) and some seconds to calm down; it prints its seed, BEAM_DIS_SOAK_SEED gives it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
+
+from beam_dis import DISClient, DISConnection, DISRecord, ReadFromDIS
+from beam_dis.errors import DISError
+from beam_dis.local import LocalDIS
+from beam_dis.testing import (
+    ClockSkew,
+    CutAnswer,
+    Failing,
+    Fault,
+    Latency,
+    RecordsRefused,
+    Refused,
+    Reset,
+    SlowBody,
+    SlowHeaders,
+    Throttled,
+    WrongContentType,
+    WrongJSON,
+)
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+SECONDS = float(os.environ.get("BEAM_DIS_SOAK_SECONDS", "120"))
+CALM_SECONDS = 90.0
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(SECONDS + CALM_SECONDS + 90)]
+
+STREAM = "soak"
+RUNNERS = [
+    pytest.param("PrismRunner", marks=pytest.mark.prism),
+    pytest.param("FlinkRunner", marks=pytest.mark.flink),
+]
+FAULTS: list[Callable[..., Fault]] = [
+    lambda **hit: Failing(status=500, **hit),
+    lambda **hit: Failing(status=502, when="after", **hit),
+    lambda **hit: Failing(status=503, body=False, **hit),
+    Throttled,
+    lambda **hit: Throttled(status=429, **hit),
+    lambda **hit: Refused(code="DIS.4225", operation="get_records", **hit),
+    lambda **hit: Reset(when="before", **hit),
+    lambda **hit: Reset(when="after", **hit),
+    lambda **hit: CutAnswer(after=0.6, **hit),
+    lambda **hit: SlowHeaders(seconds=1.5, **hit),
+    lambda **hit: SlowBody(seconds=1.5, **hit),
+    lambda **hit: SlowHeaders(seconds=5, **hit),
+    WrongJSON,
+    WrongContentType,
+    lambda **hit: ClockSkew(seconds=90, **hit),
+    lambda **hit: ClockSkew(seconds=-90, **hit),
+    lambda **hit: Latency(seconds=0.1, jitter=0.1, **hit),
+    RecordsRefused,
+    lambda **hit: RecordsRefused(stored=True, **hit),
+]
+
+Place = tuple[str, int]
+"""Partition and sequence number: what tells records apart."""
+
+
+@pytest.fixture(params=RUNNERS)
+def options(request: pytest.FixtureRequest) -> PipelineOptions:
+    if request.param == "FlinkRunner":
+        return PipelineOptions(request.getfixturevalue("flink_options"))
+    return PipelineOptions(
+        ["--runner=PrismRunner", f"--prism_location={request.getfixturevalue('prism_location')}", "--streaming"]
+    )
+
+
+class NoteDown(beam.DoFn):
+    """Writes where each record was read, and its number, into a file for each instance."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def setup(self) -> None:
+        self._file = self._folder / uuid.uuid4().hex
+
+    def start_bundle(self) -> None:
+        self._lines: list[str] = []
+
+    def process(self, record: DISRecord) -> None:
+        self._lines.append(f"{record.partition_id} {record.sequence_number} {record.data.decode()}\n")
+
+    def finish_bundle(self) -> None:
+        with self._file.open("a") as file:
+            file.write("".join(self._lines))
+
+
+def noted(folder: Path) -> list[tuple[Place, int]]:
+    """What came out of the pipeline, as often as it did."""
+    lines = [line.split() for file in folder.iterdir() for line in file.read_text().splitlines(keepends=True)]
+    return [((partition, int(number)), int(value)) for partition, number, value in lines]
+
+
+@dataclass
+class Trouble:
+    """A producer, and somebody who works against it; each in a thread of its own, until ``stop`` is set.
+
+    ``acknowledged`` is where the service said that it stored which number; ``doubtful`` are numbers that may be stored again
+    or elsewhere, since an answer was lost.
+    """
+
+    dis: LocalDIS
+    chance: random.Random
+    stop: threading.Event = field(default_factory=threading.Event)
+    acknowledged: dict[Place, int] = field(default_factory=dict)
+    doubtful: set[int] = field(default_factory=set)
+    done: Counter[str] = field(default_factory=Counter)
+    broken: list[BaseException] = field(default_factory=list)
+
+    def produce(self) -> None:
+        """Put after put; what was refused or in doubt is not sent again."""
+        first = 0
+        with DISClient(impatient(self.dis.connection)) as client:
+            while not self.stop.is_set():
+                numbers = range(first, first + self.chance.randrange(1, 200))
+                self._put(client, numbers)
+                first = numbers.stop
+                self.stop.wait(0.02)
+
+    def _put(self, client: DISClient, numbers: range) -> None:
+        entries = [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers]
+        try:
+            result = client.put_records(STREAM, records=entries)
+        except DISError:
+            self.doubtful.update(numbers)
+            return
+        for number, entry in zip(numbers, result.records, strict=True):
+            if entry.error_code:
+                self.doubtful.add(number)
+            else:
+                self.acknowledged[entry.partition_id, int(entry.sequence_number)] = number
+
+    def work_against(self) -> None:
+        """Every second or two something else goes wrong."""
+        with DISClient(impatient(self.dis.connection)) as client:
+            while not self.stop.wait(self.chance.uniform(0.5, 2.0)):
+                what = self.chance.choices([self._fault, self._reshard, self._kill], [8, 3, 1])[0]
+                what(client)
+
+    def _fault(self, _client: DISClient) -> None:
+        if len(self.dis.faults()) >= 8:
+            self.done["hits"] += sum(fault.hits for fault in self.dis.faults())
+            self.dis.clear_faults()
+        for kind in self.chance.sample(FAULTS, 4):
+            self.dis.inject(kind(rate=self.chance.choice((0.02, 0.1, 0.5)), seed=self.chance.randrange(10**6)))
+            self.done["faults"] += 1
+
+    def _reshard(self, client: DISClient) -> None:
+        count = self.chance.randrange(1, 7)
+        with suppress(DISError):  # by a fault, or because there are so many already
+            client.update_partition_count(STREAM, target_partition_count=count)
+            self.done["reshards"] += 1
+
+    def _kill(self, _client: DISClient) -> None:
+        self.done["hits"] += sum(fault.hits for fault in self.dis.faults())
+        self.dis.restart(kill=True)
+        self.done["kills"] += 1
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Both work while this lasts; behind it all is calm."""
+        threads = [threading.Thread(target=self._held, args=[work]) for work in (self.produce, self.work_against)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.stop.set()
+            for thread in threads:
+                thread.join()
+            self.dis.clear_faults()
+
+    def _held(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            self.broken.append(error)
+
+
+def impatient(connection: DISConnection) -> DISConnection:
+    return replace(connection, timeout=3.0, deadline=4.0)
+
+
+@contextmanager
+def running(options: PipelineOptions, connection: DISConnection, folder: Path) -> Iterator[Any]:
+    """The pipeline under test, started from this thread."""
+    pipeline = beam.Pipeline(options=options)
+    read = ReadFromDIS(STREAM, connection=connection, poll_interval=0.2, discovery_interval=1.0, app="soak")
+    _ = pipeline | read | beam.ParDo(NoteDown(folder))
+    result = pipeline.run()
+    try:
+        yield result
+    finally:
+        result.cancel()
+
+
+def calm(folder: Path, acknowledged: dict[Place, int]) -> list[tuple[Place, int]]:
+    """What was read once all that was acknowledged is, or once patience is through."""
+    until = time.monotonic() + CALM_SECONDS
+    while not acknowledged.keys() <= {place for place, _ in noted(folder)} and time.monotonic() < until:
+        time.sleep(1)
+    time.sleep(2)  # what is read twice shows itself later than what isn't read
+    return noted(folder)
+
+
+def test_every_acknowledged_record_is_read_and_none_twice(options: PipelineOptions, tmp_path: Path) -> None:
+    seed = int(os.environ.get("BEAM_DIS_SOAK_SEED", random.randrange(10**6)))
+    with LocalDIS() as dis:
+        with DISClient(dis.connection) as client:
+            client.create_stream(STREAM, partition_count=3)
+        trouble = Trouble(dis, random.Random(seed))
+        with running(options, impatient(dis.connection), tmp_path) as result:
+            with trouble.going_on():
+                time.sleep(SECONDS)
+            read = calm(tmp_path, trouble.acknowledged)
+            assert result.state == PipelineState.RUNNING
+    found, acknowledged = dict(read), trouble.acknowledged
+    print(f"seed {seed}: {len(acknowledged)} acknowledged, {len(read)} read, {dict(trouble.done)}")  # noqa: T201 - a seed
+    assert trouble.broken == []
+    assert min(trouble.done["kills"], trouble.done["reshards"], trouble.done["hits"]) > 0
+    assert {place: found.get(place) for place in acknowledged} == acknowledged
+    assert len(read) == len(found)
+    assert set(found.values()) - set(acknowledged.values()) <= trouble.doubtful
