@@ -138,7 +138,7 @@ def main() -> None:
     for (writer, kind), median in medians.items():
         spread = f"({min(rates[writer, kind]):,.0f} to {max(rates[writer, kind]):,.0f})"
         ratio = median / medians[writer, "without faults"]
-        print(f"{writer:22} {kind:21} {median:10,.0f} records/s {spread:24} {ratio:5.2f}{ASKED.get(kind, '')}")
+        print(f"{writer:22} {kind:21} {median:10,.0f} records/s {spread:26} {ratio:5.2f}{ASKED.get(kind, '')}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 
 SKEW_SECONDS = 60.0
-"""Clocks that differ by less are no reason for a refusal: the local DIS takes 900 s, the real one about as much."""
+"""Clocks that differ by less are taken for the same: the local DIS takes 900 s, what the real one takes is unknown."""
 
 
 class Signed(NamedTuple):
