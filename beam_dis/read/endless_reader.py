@@ -1,9 +1,9 @@
 """The read loop of a partition without an end: one call's turn at it.
 
 Law: page → claim the last number → hand out the records, until the page is empty or the turn is spent; every turn gets at
-least one page. Then the caller defers for ``pause`` seconds, unless the partition has ``ended``. Throttling and a service
-that doesn't answer are waited out with growing pauses, counted and told, never fatal: the records are still there. Records
-that expired follow the policy, are claimed and counted; a partition that is gone is claimed to its end.
+least one page. Then the caller defers for ``pause`` seconds, unless the partition has ``ended``. Throttling, a service that
+doesn't answer and one that refuses a cursor which it has just given are waited out with growing pauses, counted and told,
+never fatal: the records are still there. Records that expired follow the policy, are claimed and counted; a partition that is gone is claimed to its end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from beam_dis.errors import OutOfRangeError, PartitionExpiredError, ServerError, ThrottledError, TransportError
+from beam_dis.errors import (
+    CursorRefusedError,
+    OutOfRangeError,
+    PartitionExpiredError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+)
 from beam_dis.read.expiry import resume_at
 from beam_dis.read.poller import Place
 from beam_dis.read.range_reader import Claims, claimed
@@ -68,17 +75,22 @@ class Turn:
         """The next page; None where there is none now, which ``pause`` and ``idle_at`` tell more about."""
         source = self._source
         try:
-            page = source.page(self.place)
-        except (OutOfRangeError, PartitionExpiredError) as error:
-            return self._expired(error)
-        except (ThrottledError, TransportError, ServerError) as error:
+            page = self._answered()
+        except (CursorRefusedError, ThrottledError, TransportError, ServerError) as error:
             source.count("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
             self.failed = error
             return None
-        if not page.records:
+        if page is not None and not page.records:
             source.count("empty_polls", 1)
             self.pause, self.idle_at = source.poll_interval, page.as_of
         return page
+
+    def _answered(self) -> Page | None:
+        """The page at our place, or where what expired ends; asking what expired may fail as any call may."""
+        try:
+            return self._source.page(self.place)
+        except (OutOfRangeError, PartitionExpiredError) as error:
+            return self._expired(error)
 
     def _handed_out(self, records: list[PageRecord]) -> list[PageRecord]:
         size = sum([len(record.data) for record in records])
@@ -98,7 +110,7 @@ class Turn:
             self._source.count("expired_records", target - self.place.sequence_number)
             _log.warning("%s: %d records expired unread", self.place, target - self.place.sequence_number)
             self.place = self.place._replace(sequence_number=target)
-            return self._page()
+            return self._answered()
         return None
 
     def _gone(self, held: PartitionDescription | None, error: OutOfRangeError | PartitionExpiredError) -> None:

@@ -24,6 +24,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_dis.connection import DISConnection
+from beam_dis.errors import ThrottledError
 from beam_dis.read.backlog import Backlog
 from beam_dis.read.committer import Committer
 from beam_dis.read.endless_reader import EndlessSource, Turn
@@ -51,6 +52,8 @@ COUNTERS = (
     "failed_polls",
     "expired_records",
     "clamped_records",
+    "cursor_refreshes",
+    "cumulativeThrottlingSeconds",
 )
 
 
@@ -127,6 +130,8 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
             turn = Turn(self._source(), place, tracker)
             yield from self._turn(turn, estimator)
             place, pause = turn.place, self._pause(turn)
+            for name, n in self._reader.tally.take().items():
+                self._count(name, n)
             if turn.ended:
                 return
         if self._app is not None:
@@ -170,6 +175,8 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         guard, key = self._reader.guard, (turn.place.stream_id, turn.place.partition_id)
         if turn.failed:
             pause = guard.setback(key)
+            if isinstance(turn.failed, ThrottledError):
+                self._reader.tally.add("cumulativeThrottlingSeconds", pause)
             _log.warning("%s %s is polled again in %.1f s: %s", turn.place.stream, key[1], pause, turn.failed)
         else:
             pause = turn.pause

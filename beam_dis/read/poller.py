@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from beam_dis.errors import CursorRefusedError, StreamNotFoundError, ThrottledError
+from beam_dis.read.tally import Tally
 from beam_dis.service import Page, StreamService
 
 CURSOR_SECONDS = 270.0
@@ -45,10 +46,15 @@ class _Kept:
 
 
 class Poller:
-    """Reads pages from one service; ``refreshes`` counts the cursors that had to be opened anew."""
+    """Reads pages from one service; ``tally`` counts the cursors that had to be opened anew as ``cursor_refreshes``."""
 
     def __init__(
-        self, service: StreamService, *, page_bytes: int | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        service: StreamService,
+        *,
+        tally: Tally,
+        page_bytes: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service = service
         self._page_bytes = page_bytes
@@ -56,7 +62,7 @@ class Poller:
         self._cursors: OrderedDict[Place, _Kept] = OrderedDict()
         self._confirmed: set[str] = set()
         self._lock = threading.Lock()
-        self.refreshes = 0
+        self._tally = tally
 
     def read(self, place: Place) -> Page:
         """The page at a place; empty where nothing has been written there yet."""
@@ -65,7 +71,7 @@ class Poller:
             cursor = cursor or self._opened(place)
             page = self._service.read(cursor, max_bytes=self._page_bytes)
         except CursorRefusedError:
-            self.refreshes += 1
+            self._tally.add("cursor_refreshes")
             self._confirmed.discard(place.stream_id)
             page = self._service.read(self._opened(place), max_bytes=self._page_bytes)
         except ThrottledError:

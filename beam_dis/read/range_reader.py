@@ -39,7 +39,7 @@ class RangeReader:
     """Reads ranges of partitions to their ends.
 
     ``page(place, stop)`` reads; ``partition(place)`` lists what a partition holds; ``count(name, n)`` counts what is worth
-    a metric, records and bytes as ``records_read`` and ``bytes_read``.
+    a metric, records and bytes as ``records_read`` and ``bytes_read``; ``throttled(name, seconds)`` adds up waits.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class RangeReader:
         *,
         on_expired: str,
         count: Callable[[str, int], None],
+        throttled: Callable[[str, float], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -56,6 +57,7 @@ class RangeReader:
         self._partition = partition
         self._on_expired = on_expired
         self._count = count
+        self._throttled = throttled
         self._clock = clock
         self._sleep = sleep
 
@@ -84,6 +86,7 @@ class RangeReader:
                 page = self._page(place, stop)
             except ThrottledError:
                 self._count("throttled_polls", 1)
+                self._throttled("cumulativeThrottlingSeconds", delay)
                 if self._clock() > give_up:
                     raise
             else:

@@ -36,7 +36,15 @@ from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.tracker import SequenceRangeTracker
 
 INITIAL_SPLIT = 100_000
-COUNTERS = ("records_read", "bytes_read", "empty_polls", "throttled_polls", "expired_records")
+COUNTERS = (
+    "records_read",
+    "bytes_read",
+    "empty_polls",
+    "throttled_polls",
+    "expired_records",
+    "cursor_refreshes",
+    "cumulativeThrottlingSeconds",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -83,10 +91,14 @@ class _PartitionReading(beam.DoFn, RestrictionProvider):
     def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any]]:
         """What is left of the range, in runs of equal time."""
         reader = reader_of(self._connection)
-        loop = RangeReader(reader.page, reader.partition, on_expired=self._on_expired, count=self._count)
+        loop = RangeReader(
+            reader.page, reader.partition, on_expired=self._on_expired, count=self._count, throttled=reader.tally.add
+        )
         start = tracker.current_restriction().start
         place = Place(element.stream, element.stream_id, element.partition_id, start)
         for records in loop.read(place, tracker):
+            for name, n in reader.tally.take().items():
+                self._count(name, n)
             yield from self._stamped(RecordRun(element.stream, element.partition_id, records))
 
     def _count(self, name: str, n: int) -> None:

@@ -16,6 +16,7 @@ from beam_dis.read.ends import Ends
 from beam_dis.read.poll_guard import PollGuard
 from beam_dis.read.poller import Place, Poller
 from beam_dis.read.read_ahead import ReadAhead
+from beam_dis.read.tally import Tally
 from beam_dis.read.vigil import Vigil
 from beam_dis.read.watermark import WatermarkBoard
 from beam_dis.service import Page, PartitionDescription, StreamService, shared_service
@@ -34,7 +35,8 @@ class Reader:
     ) -> None:
         self.service = service
         self._clock = clock
-        self._poller = Poller(service, page_bytes=PAGE_BYTES, clock=clock)
+        self.tally = Tally()
+        self._poller = Poller(service, tally=self.tally, page_bytes=PAGE_BYTES, clock=clock)
         self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, clock=clock)
         self._boards: dict[str, WatermarkBoard] = {}
         self.guard = PollGuard(clock=clock)

@@ -9,7 +9,7 @@ import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import OutOfRangeError, ThrottledError, TransportError
+from beam_dis.errors import CursorRefusedError, OutOfRangeError, ThrottledError, TransportError
 from beam_dis.read.page_decoder import PageDecoder
 from beam_dis.read.poll_partition import PollPartitionFn
 from beam_dis.read.run_times import RunTimes
@@ -197,6 +197,35 @@ def test_throttling_and_a_dead_service_are_waited_out_with_growing_pauses(
         seen += numbers(polls.call())
         now.seconds += 0.05
     assert (seen, errors) == (list(range(5)), [])
+
+
+def test_a_cursor_that_is_refused_again_and_again_is_waited_out(fake_service: Any, polling: Any, now: Any) -> None:
+    """Servers that disagree about cursors for a while end no pipeline."""
+    service = fake_service(next_number=5)
+    read, refusals = service.read, [CursorRefusedError("Expired partition cursor.", code="DIS.4225", status=400)] * 6
+    service.read = lambda cursor, **kw: _raised(refusals.pop()) if refusals else read(cursor, **kw)
+    polls, seen = polling(service), []
+    for _ in range(1000):
+        seen += numbers(polls.call())
+        now.seconds += 0.05
+    assert (seen, refusals) == (list(range(5)), [])
+
+
+def _raised(error: Exception) -> None:
+    raise error
+
+
+def test_a_partition_that_can_not_be_looked_at_when_records_expired_is_waited_out(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(earliest=40)
+    polls = polling(service, on_expired="earliest")
+    with pytest.MonkeyPatch.context() as trouble:
+        looked = iter([service.describe("flights")])  # before the first read, and never again
+        trouble.setattr(service, "describe", lambda _: next(looked, None) or _raised(TransportError("cut")))
+        assert polls.call().elements == []
+    now.seconds += 60
+    assert numbers(polls.call()) == list(range(40, 100))
 
 
 def test_expired_records_fail_by_default(fake_service: Any, polling: Any) -> None:

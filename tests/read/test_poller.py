@@ -9,6 +9,7 @@ import pytest
 
 from beam_dis.errors import CursorRefusedError, DISError, OutOfRangeError, StreamNotFoundError, ThrottledError
 from beam_dis.read.poller import Place, Poller
+from beam_dis.read.tally import Tally
 
 START = Place("flights", "id", "shardId-0000000000", 0)
 
@@ -23,7 +24,7 @@ class Clock:
 
 def test_pages_follow_each_other_on_one_cursor(fake_service: Any) -> None:
     service = fake_service()
-    poller, place = Poller(service), START
+    poller, place = Poller(service, tally=Tally()), START
     for _ in range(3):
         place = place.after(poller.read(place))
     assert (service.opened, service.reads, place.sequence_number) == ([0], [0, 10, 20], 30)
@@ -31,7 +32,7 @@ def test_pages_follow_each_other_on_one_cursor(fake_service: Any) -> None:
 
 def test_a_cursor_is_opened_anew_after_270_seconds(fake_service: Any) -> None:
     service, clock = fake_service(), Clock()
-    poller = Poller(service, clock=clock)
+    poller = Poller(service, tally=Tally(), clock=clock)
     place = START.after(poller.read(START))
     clock.now = 269.9
     place = place.after(poller.read(place))
@@ -42,28 +43,29 @@ def test_a_cursor_is_opened_anew_after_270_seconds(fake_service: Any) -> None:
 
 def test_a_refused_cursor_is_opened_anew_at_the_same_number(fake_service: Any) -> None:
     service = fake_service()
-    poller = Poller(service)
+    tally = Tally()
+    poller = Poller(service, tally=tally)
     place = START.after(poller.read(START))
     service.forget_cursors()
     assert [r.sequence_number for r in poller.read(place).records][:2] == [10, 11]
-    assert (service.opened, poller.refreshes) == ([0, 10], 1)
+    assert (service.opened, tally.take()) == ([0, 10], {"cursor_refreshes": 1})
 
 
 def test_a_service_that_refuses_its_own_new_cursor_is_an_error(fake_service: Any) -> None:
     service = fake_service()
     service.open = lambda *_: (-1, 0)
     with pytest.raises(CursorRefusedError):
-        Poller(service).read(START)
+        Poller(service, tally=Tally()).read(START)
 
 
 def test_a_place_that_expired_is_told(fake_service: Any) -> None:
     with pytest.raises(OutOfRangeError):
-        Poller(fake_service(earliest=5)).read(START)
+        Poller(fake_service(earliest=5), tally=Tally()).read(START)
 
 
 def test_an_empty_page_keeps_its_place(fake_service: Any) -> None:
     service = fake_service(next_number=0)
-    poller = Poller(service)
+    poller = Poller(service, tally=Tally())
     assert START.after(poller.read(START)) == START
     service.next = 3
     assert len(poller.read(START).records) == 3
@@ -74,14 +76,14 @@ def test_a_stream_made_anew_is_noticed_before_its_first_record_is_read(fake_serv
     """As when a job goes on from its state after the stream was deleted and made anew: its numbers would fit."""
     service = fake_service()
     with pytest.raises(StreamNotFoundError, match="its id was 'the old one', now 'id'"):
-        Poller(service).read(START._replace(stream_id="the old one"))
+        Poller(service, tally=Tally()).read(START._replace(stream_id="the old one"))
     assert service.reads == []
 
 
 @pytest.mark.parametrize("refusal", [CursorRefusedError, StreamNotFoundError])
 def test_a_stream_made_anew_is_told_and_never_read_for_the_old_one(fake_service: Any, refusal: Any) -> None:
     service = fake_service()
-    poller = Poller(service)
+    poller = Poller(service, tally=Tally())
     place = START.after(poller.read(START))
     service.make_anew(refusal)
     with contextlib.suppress(DISError):
@@ -92,7 +94,7 @@ def test_a_stream_made_anew_is_told_and_never_read_for_the_old_one(fake_service:
 
 def test_a_new_cursor_is_opened_unasked_once_the_stream_was_seen_to_be_the_same(fake_service: Any) -> None:
     service = fake_service()
-    poller = Poller(service)
+    poller = Poller(service, tally=Tally())
     place = START.after(poller.read(START))
     service.forget_cursors()
     poller.read(place)
@@ -102,7 +104,7 @@ def test_a_new_cursor_is_opened_unasked_once_the_stream_was_seen_to_be_the_same(
 
 def test_throttling_spends_no_cursor(fake_service: Any) -> None:
     service = fake_service()
-    poller, read = Poller(service), service.read
+    poller, read = Poller(service, tally=Tally()), service.read
     place = START.after(poller.read(START))
 
     def throttled(*_: Any, **__: Any) -> Any:

@@ -13,6 +13,7 @@ from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, Th
 from beam_dis.read.poller import Place, Poller
 from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.sequence_range import SequenceRange
+from beam_dis.read.tally import Tally
 from beam_dis.read.tracker import SequenceRangeTracker
 from beam_dis.service import Page, PageRecord
 
@@ -25,12 +26,14 @@ class Reading:
     def __init__(self, service: Any, on_expired: str = "fail") -> None:
         self.counts: dict[str, int] = {}
         self.now = 0.0
-        poller = Poller(service, clock=lambda: self.now)
+        self.tally = Tally()
+        poller = Poller(service, tally=self.tally, clock=lambda: self.now)
         self.reader = RangeReader(
             lambda place, _: self.page(poller, place),
             lambda place: service.describe(place.stream).partitions[0],
             on_expired=on_expired,
             count=self.count,
+            throttled=self.tally.add,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
