@@ -82,13 +82,22 @@ def flink_endpoint(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPat
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
     java = ["java", "-jar", str(_flink(pytestconfig)), *ports, f"--artifacts-dir={folder}"]
     with (folder / "log").open("wb") as log:
-        command = ["setpriv", "--pdeathsig=TERM", *java]
+        command = ["setpriv", "--pdeathsig=KILL", *java]  # on TERM one with a running job may linger
         server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - its words are ours
     try:
         yield _job_endpoint(server, folder / "log")
     finally:
-        server.terminate()
-        server.wait(30)
+        _stop(server)
+
+
+def _stop(server: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    """Let it clear up behind itself, but end it."""
+    server.terminate()
+    try:
+        server.wait(patience)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _job_endpoint(server: subprocess.Popen[bytes], log: Path, patience: float = 60.0) -> str:
