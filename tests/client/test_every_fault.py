@@ -268,7 +268,8 @@ ENDLESS = [*LOST.values(), *REFUSED.values()]
 @pytest.mark.parametrize("fault", ENDLESS, ids=[*LOST, *REFUSED])
 def test_a_fault_that_never_ends_is_raised_when_the_deadline_has_passed(fault, strike, dis):
     endless = replace(fault, operation="list_streams", count=None)
-    with client_of(dis, deadline=0.8) as speaker:  # longer than the first wait of a throttled client, half a second at most
+    # longer than the first wait of a throttled client, which is half a second at most
+    with client_of(dis, deadline=0.8) as speaker:
         speaker.list_streams()
         started = time.monotonic()
         outcome, calls = strike("list_streams", endless, speaker)
