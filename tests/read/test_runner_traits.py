@@ -58,8 +58,8 @@ def test_workers_that_drop_what_is_left_for_later_are_refused() -> None:
     [
         (["--checkpointing_interval=1000"], True),
         (["--checkpointing_interval=1000", "--finish_bundle_before_checkpointing"], False),
-        (["--checkpointing_interval=1001"], False),
-        (["--checkpointing_interval=500", "--max_bundle_time_mills=100"], False),
+        (["--checkpointing_interval=5000"], True),
+        (["--checkpointing_interval=2000", "--max_bundle_time_mills=100"], False),
         (["--checkpointing_interval=3000", "--max_bundle_time_mills=5000"], True),
         ([], False),
     ],
