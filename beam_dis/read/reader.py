@@ -15,7 +15,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.read.ends import Ends
 from beam_dis.read.poll_guard import PollGuard
 from beam_dis.read.poller import Place, Poller
-from beam_dis.read.read_ahead import ReadAhead
+from beam_dis.read.read_ahead import BUDGET_BYTES, ReadAhead
 from beam_dis.read.tally import Tally
 from beam_dis.read.vigil import Vigil
 from beam_dis.read.watermark import WatermarkBoard
@@ -28,16 +28,21 @@ _THREADS = 8
 
 
 class Reader:
-    """Pages of any partition of one service, read ahead."""
+    """Pages of any partition of one service, read ahead, at most ``budget`` bytes of them."""
 
     def __init__(
-        self, service: StreamService, executor: Executor, *, clock: Callable[[], float] = time.monotonic
+        self,
+        service: StreamService,
+        executor: Executor,
+        *,
+        budget: int = BUDGET_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
         self._clock = clock
         self.tally = Tally()
         self._poller = Poller(service, tally=self.tally, page_bytes=PAGE_BYTES, clock=clock)
-        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, clock=clock)
+        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, budget=budget, clock=clock)
         self._boards: dict[str, WatermarkBoard] = {}
         self.guard = PollGuard(clock=clock)
         self.ends = Ends()
