@@ -3,7 +3,7 @@
 Law: known while the pipeline is built, from the runner's class and the options; nothing is started or downloaded to find
 out. FnApiRunner, and DirectRunner where it has no Prism, starve what stands behind an endless step, keep the watermark
 where it is while anything is deferred, and never return: partitions are listed once there, and the log says what won't
-happen and what to do. Flink hands nothing out where a checkpoint comes before a bundle ends: that is told too.
+happen and what to do. Flink may hand nothing out where checkpoints cut bundles: that is told too.
 """
 
 from __future__ import annotations
