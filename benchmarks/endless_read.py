@@ -1,0 +1,372 @@
+"""Reads without an end: how fast a backlog goes, how late a record is, how often an idle partition is asked, what it keeps.
+
+    python benchmarks/endless_read.py [records] [what ...]
+
+``records`` of 200 bytes (1,000,000 by default) on 8 partitions; ``what`` of backlog, latency, idle, distance, memory, all by
+default. Law: an endless read and a bounded one of the same records take turns on the same runner, behind each the same step,
+which writes down when a bundle began, when it was through and how many elements it had. Their rates are over the time from
+the first to the last of these; starting a runner is told beside them. What needs no runner drives the step call by call, on a
+clock that only its own pauses and the delays it asks for move.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.common import DoFnRunner, DoFnSignature, Receiver
+from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
+from apache_beam.transforms.core import Windowing
+from apache_beam.transforms.window import GlobalWindows
+from bounded_read import PARTITIONS, STREAM, load
+
+from beam_dis import DISClient, DISConnection, ReadFromDIS, StoppingPosition
+from beam_dis.local import LocalDIS
+from beam_dis.read import poll_partition
+from beam_dis.read.page_decoder import PageDecoder
+from beam_dis.read.poll_partition import PollPartitionFn
+from beam_dis.read.reader import Reader
+from beam_dis.read.run_times import RunTimes
+from beam_dis.read.stream_partition import StreamPartition
+from beam_dis.read.watermark import WatermarkPolicy
+from beam_dis.service import shared_service
+from beam_dis.testing import Latency
+from beam_dis.wire.records import PutRecordsRequestEntry
+
+ROOT = Path(__file__).resolve().parent.parent
+PRISM = ROOT / ".runners" / "prism" / "prism"
+FLINK = ROOT / ".runners" / "flink" / "flink-job-server.jar"
+ROUNDS = 3
+PATIENCE_SECONDS = 600
+POLL_INTERVAL = 1.0
+LATENCY_SECONDS = 60
+DISTANCE_SECONDS = 0.03
+BUDGET = 4 * 1024 * 1024
+LARGE = 20_000
+
+Work = Callable[[LocalDIS, int], None]
+
+
+class Run(NamedTuple):
+    """One read: elements/s once its first bundle began, and the seconds from starting the pipeline to that."""
+
+    rate: float
+    start: float
+
+
+class Note(beam.DoFn):
+    """The cheapest step behind a source that tells how far it is while it runs: a line for each bundle."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def setup(self) -> None:
+        """A file of its own."""
+        self._file = Path(self._folder) / uuid.uuid4().hex
+
+    def start_bundle(self) -> None:
+        """From nothing."""
+        self._began, self._total = time.time(), 0
+
+    def process(self, element: Any) -> None:
+        """One more."""
+        self._total += 1
+
+    def finish_bundle(self) -> None:
+        """Tell."""
+        with self._file.open("a") as file:
+            file.write(f"{self._began} {time.time()} {self._total}\n")
+
+
+class Delay(Note):
+    """Notes how old each element is, in seconds, by the time of sending that it holds."""
+
+    def start_bundle(self) -> None:
+        """From nothing."""
+        self._delays: list[float] = []
+
+    def process(self, element: bytes) -> None:
+        """One more."""
+        self._delays.append(time.time() - float(element))
+
+    def finish_bundle(self) -> None:
+        """Tell."""
+        with self._file.open("a") as file:
+            file.writelines(f"{delay}\n" for delay in self._delays)
+
+
+def noted(folder: str) -> list[tuple[float, ...]]:
+    """The lines that are whole."""
+    text = "".join(file.read_text().rpartition("\n")[0] + "\n" for file in Path(folder).iterdir())
+    return [tuple(map(float, line.split())) for line in text.splitlines() if line]
+
+
+def endless(connection: DISConnection, **options: Any) -> ReadFromDIS:
+    return ReadFromDIS(STREAM, connection=connection, poll_interval=POLL_INTERVAL, **options)
+
+
+def bounded(connection: DISConnection) -> ReadFromDIS:
+    return ReadFromDIS(STREAM, connection=connection, stop=StoppingPosition.latest())
+
+
+@contextmanager
+def running(flags: list[str], source: ReadFromDIS, note: Note) -> Iterator[None]:
+    pipeline = beam.Pipeline(options=PipelineOptions(flags))
+    _ = pipeline | "Read" >> source | "Note" >> beam.ParDo(note)
+    result = pipeline.run()
+    try:
+        yield
+    finally:
+        result.cancel()
+
+
+def read(flags: list[str], source: ReadFromDIS, expected: int) -> Run:
+    """Read until as many elements came by as there are, then cancel; more or less is an error."""
+    started = time.time()
+    with tempfile.TemporaryDirectory() as folder, running(flags, source, Note(folder)):
+        while sum(line[2] for line in noted(folder)) < expected:
+            if time.time() > started + PATIENCE_SECONDS:
+                sys.exit(
+                    f"{sum(line[2] for line in noted(folder)):.0f} of {expected} records came in {PATIENCE_SECONDS} s"
+                )
+            time.sleep(0.1)
+        lines = [line for line in noted(folder) if line[2]]
+    if sum(line[2] for line in lines) != expected:
+        sys.exit(f"{sum(line[2] for line in lines):.0f} elements came of {expected} records")
+    began, ended = min(line[0] for line in lines), max(line[1] for line in lines)
+    return Run(expected / (ended - began), began - started)
+
+
+@contextmanager
+def runners() -> Iterator[dict[str, tuple[list[str], list[str]]]]:
+    """Flags of an endless and of a bounded pipeline, by runner; those that ``make runners`` installed."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    if PRISM.exists():
+        found["Prism"] = (prism(), prism())
+    if not FLINK.exists():
+        yield found
+        return
+    server = FlinkJarJobServer(PipelineOptions([f"--flink_job_server_jar={FLINK}"]))
+    flink = ["--runner=FlinkRunner", f"--job_endpoint={server.start()}", "--environment_type=LOOPBACK", "--streaming"]
+    flink += ["--parallelism=2", "--checkpointing_interval=2000", "--finish_bundle_before_checkpointing"]
+    flink += ["--number_of_execution_retries=0"]
+    found["Flink"] = (flink, [*flink, "--shutdown_sources_after_idle_ms=0"])
+    try:
+        yield found
+    finally:
+        server.stop()
+
+
+def prism() -> list[str]:
+    return ["--runner=PrismRunner", f"--prism_location={PRISM}", "--streaming"]
+
+
+def backlog(dis: LocalDIS, count: int) -> None:
+    """Records/s of both reads, and their ratio."""
+    with runners() as found:
+        for name, (unending, ending) in found.items():
+            pairs = [
+                (read(unending, endless(dis.connection), count), read(ending, bounded(dis.connection), count))
+                for _ in range(ROUNDS)
+            ]
+            rates = [statistics.median(pair[which].rate for pair in pairs) for which in (0, 1)]
+            starts = [statistics.median(pair[which].start for pair in pairs) for which in (0, 1)]
+            ratio = statistics.median(pair[0].rate / pair[1].rate for pair in pairs)
+            show(f"{name}: endless, records/s", f"{rates[0]:,.0f} (begins after {starts[0]:.1f} s)")
+            show(f"{name}: bounded, records/s", f"{rates[1]:,.0f} (begins after {starts[1]:.1f} s)")
+            show(f"{name}: endless / bounded", f"{ratio:.2f}", "at least 0.8")
+
+
+def distance(dis: LocalDIS, count: int) -> None:
+    """Records/s on Prism, the service 30 ms away and next door."""
+    ratios, rates = [], []
+    for _ in range(ROUNDS):
+        near = read(prism(), endless(dis.connection), count).rate
+        dis.inject(Latency(seconds=DISTANCE_SECONDS))
+        far = read(prism(), endless(dis.connection), count).rate
+        dis.clear_faults()
+        ratios.append(far / near)
+        rates.append(far)
+    show("Prism: 30 ms away, records/s", f"{statistics.median(rates):,.0f}")
+    show("Prism: 30 ms away / next door", f"{statistics.median(ratios):.2f}", "at least 0.7")
+
+
+def latency(dis: LocalDIS, _count: int) -> None:
+    """Seconds from a put's start to the element in the pipeline, when all else is read."""
+    chance = random.Random(5)
+    with tempfile.TemporaryDirectory() as folder, DISClient(dis.connection) as client:
+        source = ReadFromDIS("clock", connection=dis.connection, poll_interval=POLL_INTERVAL, decode="bytes")
+        client.create_stream("clock", partition_count=PARTITIONS)
+        with running(prism(), source, Delay(folder)):
+            time.sleep(8)  # until it polls
+            until = time.monotonic() + LATENCY_SECONDS
+            while time.monotonic() < until:
+                record = PutRecordsRequestEntry(data=repr(time.time()).encode(), partition_key=str(chance.random()))
+                client.put_records("clock", records=[record])
+                time.sleep(chance.uniform(0.02, 0.18))
+            time.sleep(4)
+        delays = sorted(line[0] for line in noted(folder))
+    show(
+        f"latency, p50 of {len(delays)}, ms",
+        f"{1000 * delays[len(delays) // 2]:.0f}",
+        f"{500 * POLL_INTERVAL + 50:.0f} at most",
+    )
+    show("latency, p99, ms", f"{1000 * delays[len(delays) * 99 // 100]:.0f}")
+
+
+class Clock:
+    """Seconds, moved by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """What time it is."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Move it."""
+        self.now += seconds
+
+
+class Calls(Receiver):
+    """The polling step of one partition without a runner: ``call`` is a bundle; what it deferred is its next one."""
+
+    def __init__(self, connection: DISConnection, partition: StreamPartition, clock: Any = time.monotonic) -> None:
+        times = RunTimes(policy=WatermarkPolicy(), decoder=PageDecoder(bytes, dead_letters=False), event_micros=None)
+        settings = {"read": "benchmark", "app": None, "on_expired": "fail", "poll_interval": POLL_INTERVAL}
+        fn = PollPartitionFn(
+            connection, times=times, clock=clock, sleep=getattr(clock, "sleep", time.sleep), **settings
+        )
+        self._runner = DoFnRunner(fn, [], {}, [], Windowing(GlobalWindows()), {None: self})
+        restriction = fn.initial_restriction(partition)
+        state = DoFnSignature(fn).get_watermark_estimator_provider().initial_estimator_state(partition, restriction)
+        self._next = ((partition, (restriction, state)), 0.0)
+        self.bytes = 0
+        self._runner.setup()
+
+    def receive(self, windowed_value: Any) -> None:
+        """Count what was read, and let go of it."""
+        self.bytes += sum(len(record.data) for record in windowed_value.value.records)
+
+    def call(self) -> float:
+        """One bundle; the delay that it asks for, in seconds."""
+        self._runner.start()
+        (left,) = self._runner.process_with_sized_restriction(GlobalWindows.windowed_value(self._next))
+        self._runner.finish()
+        self._next = left.residual_value.value
+        return float(left.deferred_timestamp.micros) / 1e6
+
+
+def partition_of(connection: DISConnection, stream: str, number: int) -> StreamPartition:
+    with DISClient(connection) as client:
+        found = client.describe_stream(stream)
+    return StreamPartition(stream, found.stream_id, found.partitions[number].partition_id, 0, 0, None)
+
+
+@contextmanager
+def reader_on(reader: Reader) -> Iterator[None]:
+    """Steps that are set up in here read through this reader."""
+    with mock.patch.object(poll_partition, "reader_of", return_value=reader):
+        yield
+
+
+def idle(dis: LocalDIS, _count: int) -> None:
+    """Requests of an hour in which nothing comes, of runners that keep a delay and that ignore it."""
+    with DISClient(dis.connection) as client:
+        client.create_stream("idle", partition_count=1)
+    for name, keeps in (("keeps delays", True), ("ignores delays", False)):
+        clock = Clock()
+        dis.inject(Latency(seconds=0, operation="get_records"))
+        with ThreadPoolExecutor(1) as executor:
+            with reader_on(Reader(shared_service(dis.connection), executor, clock=clock)):
+                calls = Calls(dis.connection, partition_of(dis.connection, "idle", 0), clock)
+            while clock.now < 3600:
+                delay = calls.call()
+                clock.now += delay if keeps else 0.0005
+        (seen,) = dis.faults()
+        dis.clear_faults()
+        show(f"polls of an idle hour, runner {name}", f"{seen.calls:,}", f"{3600 / POLL_INTERVAL + 1:,.0f} at most")
+
+
+def memory(dis: LocalDIS, _count: int) -> None:
+    """Resident memory while 100 times the budget of what is read ahead goes by."""
+    total = 100 * BUDGET
+    fill(dis.connection, total // 5)
+    resident = []
+    with ThreadPoolExecutor(PARTITIONS) as executor:
+        reader = Reader(shared_service(dis.connection), executor, budget=BUDGET)
+        for _ in range(5):
+            read_large(dis.connection, reader, total // 5)
+            resident.append(resident_mb())
+    shown = ", ".join(f"{megabytes:.0f}" for megabytes in resident)
+    show(f"resident MB after 20, 40 … 100 times {BUDGET >> 20} MB", shown, "flat")
+
+
+def read_large(connection: DISConnection, reader: Reader, size: int) -> None:
+    """Read all partitions from their beginning, in turn, to that many bytes."""
+    with reader_on(reader):
+        calls = [Calls(connection, partition_of(connection, "large", number)) for number in range(PARTITIONS)]
+    while sum(partition.bytes for partition in calls) < size:
+        for partition in calls:
+            partition.call()
+
+
+def fill(connection: DISConnection, size: int) -> None:
+    """So many bytes at least on all partitions, alike."""
+    with DISClient(connection) as client:
+        client.create_stream("large", partition_count=PARTITIONS, stream_type="ADVANCED")
+        for number in range(size // (LARGE * 100) + 1):
+            place = str(number % PARTITIONS)
+            records = [PutRecordsRequestEntry(data=bytes(LARGE), partition_id=place) for _ in range(100)]
+            client.put_records("large", records=records)
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def show(what: str, found: str, asked: str = "") -> None:
+    print(f"{what:<52} {found:>32}" + (f"   (asked: {asked})" if asked else ""), flush=True)
+
+
+WORK: dict[str, Work] = {
+    "idle": idle,
+    "memory": memory,
+    "latency": latency,
+    "backlog": backlog,
+    "distance": distance,
+}
+NEED_RECORDS = {"backlog", "distance"}
+
+
+def main() -> None:
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    chosen = [word for word in sys.argv[1:] if not word.isdigit()] or list(WORK)
+    count = numbers[0] if numbers else 1_000_000
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, Beam {beam.__version__}")
+    print(f"{count:,} records of 200 bytes on {PARTITIONS} partitions, {ROUNDS} rounds")
+    with LocalDIS() as dis:
+        if NEED_RECORDS & set(chosen):
+            load(dis.connection, count)
+        for word in chosen:
+            WORK[word](dis, count)
+
+
+if __name__ == "__main__":
+    main()
