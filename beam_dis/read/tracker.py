@@ -14,8 +14,9 @@ It does no I/O and reads no clock: runners call it from other threads, under a l
 
 from __future__ import annotations
 
-from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
+from apache_beam.io.iobase import RestrictionTracker
 
+from beam_dis.read.progress import OwnProgress
 from beam_dis.read.sequence_range import END_OF_PARTITION, SequenceRange
 
 _NEVER_CLAIMED = (
@@ -69,10 +70,10 @@ class SequenceRangeTracker(RestrictionTracker):
             )
         return True
 
-    def current_progress(self) -> RestrictionProgress:
+    def current_progress(self) -> OwnProgress:
         """Numbers claimed and numbers left; without an end, nothing is said to be left."""
         stop = self._next if self._range.stop is None else self._range.stop
-        return RestrictionProgress(completed=self._next - self._range.start, remaining=stop - self._next)
+        return OwnProgress(completed=self._next - self._range.start, remaining=stop - self._next)
 
     def is_bounded(self) -> bool:
         """Whether the range has an end."""

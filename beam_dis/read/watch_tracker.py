@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
+from apache_beam.io.iobase import RestrictionTracker
 
 from beam_dis.read.known_partitions import KnownPartitions
+from beam_dis.read.progress import OwnProgress
 
 
 class WatchTracker(RestrictionTracker):
@@ -43,9 +44,9 @@ class WatchTracker(RestrictionTracker):
             raise ValueError("the watch over a stream's partitions was left: process() returned without deferring it")
         return True
 
-    def current_progress(self) -> RestrictionProgress:
+    def current_progress(self) -> OwnProgress:
         """Nothing is left between two listings."""
-        return RestrictionProgress(completed=len(self._known.partitions), remaining=0)
+        return OwnProgress(completed=len(self._known.partitions), remaining=0)
 
     def is_bounded(self) -> bool:
         """Never."""

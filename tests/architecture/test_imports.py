@@ -60,6 +60,7 @@ BEAM_SHELLS = {
         "estimator.py",
         "event_time.py",
         "poll_partition.py",
+        "progress.py",
         "read_partition.py",
         "read_steps.py",
         "runner_traits.py",
