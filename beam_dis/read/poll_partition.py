@@ -149,12 +149,12 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
 
     def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The turn's records, the watermark behind each page."""
-        board, partition = self._reader.board(self._read), turn.place.partition_id
+        board, partition = self._reader.board(self._read), (turn.place.stream_id, turn.place.partition_id)
         watermark = watermark_of(estimator.current_watermark())
         board.enter(partition, watermark)
         try:
             for records, as_of in turn.pages():
-                run = RecordRun(turn.place.stream, partition, records)
+                run = RecordRun(turn.place.stream, turn.place.partition_id, records)
                 newest = watermark
                 for micros, values in self._times.runs(run, watermark, as_of, self._count):
                     newest = max(newest, micros // 1000)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 MARGIN_MS = 100
@@ -45,16 +45,16 @@ class WatermarkBoard:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._values: dict[str, int] = {}
-        self._left: dict[str, float] = {}
+        self._values: dict[Hashable, int] = {}
+        self._left: dict[Hashable, float] = {}
 
-    def enter(self, partition: str, value: int) -> None:
+    def enter(self, partition: Hashable, value: int) -> None:
         """A call begins to work on a partition."""
         with self._lock:
             self._values[partition] = value
             self._left.pop(partition, None)
 
-    def lowest(self, partition: str, value: int) -> int:
+    def lowest(self, partition: Hashable, value: int) -> int:
         """Note a partition's watermark; the lowest of all."""
         with self._lock:
             self._values[partition] = value
@@ -63,7 +63,7 @@ class WatermarkBoard:
                 del self._left[gone], self._values[gone]
             return min(self._values.values())
 
-    def leave(self, partition: str, *, ended: bool = False) -> None:
+    def leave(self, partition: Hashable, *, ended: bool = False) -> None:
         """The call is over; ``ended`` partitions are forgotten at once."""
         with self._lock:
             self._left[partition] = self._clock() - (2 * FORGOTTEN_SECONDS if ended else 0.0)

@@ -22,8 +22,8 @@ CONNECTION = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
 START_OF_TIME = MIN_TIMESTAMP.micros // 1000
 
 
-def partition(start: int = 0, *, name: str = ZERO) -> StreamPartition:
-    return StreamPartition("flights", "id", name, 0, start, None)
+def partition(start: int = 0, *, name: str = ZERO, stream_id: str = "id") -> StreamPartition:
+    return StreamPartition("flights", stream_id, name, 0, start, None)
 
 
 @pytest.fixture
@@ -162,6 +162,19 @@ def test_what_is_reported_is_the_lowest_of_the_partitions_of_the_read(
     backlogged.call()
     service.read, service.next = read, 0
     idle = polling(service, partition(name="shardId-0000000001"), reader=reader)
+    assert idle.call().watermark == 1003
+
+
+def test_a_stream_that_is_idle_holds_no_partition_of_another_one_of_the_read_for_its_own(
+    fake_service: Any, polling: Any, reader_on: Any
+) -> None:
+    """Streams read together have partitions of the same names: each counts for itself."""
+    service = fake_service(next_number=10)
+    reader, read = reader_on(service), service.read
+    service.read = _without_the_end(read)
+    polling(service, reader=reader).call()
+    service.read, service.next, service.stream_id = read, 0, "id 2"
+    idle = polling(service, partition(stream_id="id 2"), reader=reader)
     assert idle.call().watermark == 1003
 
 
