@@ -33,7 +33,7 @@ from beam_dis.read.event_time import timestamp_of, watermark_of
 from beam_dis.read.poller import Place
 from beam_dis.read.reader import Reader, reader_of
 from beam_dis.read.record_run import RecordRun
-from beam_dis.read.run_times import RunTimes
+from beam_dis.read.run_times import RunTimes, tells_time
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.state_coders import SequenceRangeCoder
 from beam_dis.read.stream_partition import StreamPartition
@@ -155,11 +155,13 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         try:
             for records, as_of in turn.pages():
                 run = RecordRun(turn.place.stream, turn.place.partition_id, records)
-                newest = watermark
+                times = []
                 for micros, values in self._times.runs(run, watermark, as_of, self._count):
-                    newest = max(newest, micros // 1000)
+                    if tells_time(values):
+                        times.append(micros // 1000)
                     yield TimestampedValue(values, Timestamp(micros=micros))
-                watermark = self._times.policy.after_records(watermark, newest, as_of)
+                if times:
+                    watermark = self._times.policy.after_records(watermark, max(times), as_of)
                 self._report(estimator, board.lowest(partition, watermark))
                 self._behind.update(max(0, as_of - records[-1].timestamp))
             if turn.idle_at is not None:

@@ -8,10 +8,11 @@ event time. Plain Python; microseconds in elements, milliseconds in watermarks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from beam_dis.dead_letter import DeadLetter
 from beam_dis.read.page_decoder import MICROSECONDS, PageDecoder
 from beam_dis.read.record_run import RecordRun, runs_of_equal_time
 from beam_dis.read.watermark import WatermarkPolicy
@@ -40,3 +41,8 @@ class RunTimes:
             if clamped != milliseconds:
                 count("clamped_records", len(run.records))
             yield clamped * MICROSECONDS, run
+
+
+def tells_time(values: Iterable[Any]) -> bool:
+    """Whether a run's time moves the watermark: a dead letter has its arrival time, which says nothing of events."""
+    return isinstance(values, RecordRun) or not all(isinstance(value, DeadLetter) for value in values)

@@ -9,7 +9,7 @@ import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import CursorRefusedError, OutOfRangeError, ThrottledError, TransportError
+from beam_dis.errors import CursorRefusedError, DecodeError, OutOfRangeError, ThrottledError, TransportError
 from beam_dis.read.page_decoder import PageDecoder
 from beam_dis.read.poll_partition import PollPartitionFn
 from beam_dis.read.run_times import RunTimes
@@ -34,7 +34,7 @@ def polling(reader_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
         reader = options.pop("reader", None) or reader_on(service)
         times = RunTimes(
             policy=WatermarkPolicy(options.pop("lag_ms", 0)),
-            decoder=PageDecoder(options.pop("decode", lambda record: record), dead_letters=False),
+            decoder=PageDecoder(options.pop("decode", lambda record: record), options.pop("dead_letters", False)),
             event_micros=options.pop("event_micros", None),
         )
         settings = {"read": "r", "app": None, "on_expired": "fail", "poll_interval": 1.0, **options}
@@ -152,6 +152,20 @@ def test_event_time_is_the_users_and_moves_the_watermark(fake_service: Any, poll
     assert (call.elements, call.watermark) == ([(n, n * 100) for n in range(5)], 400)
 
 
+def test_the_arrival_time_of_a_dead_letter_is_no_event_time(fake_service: Any, polling: Any) -> None:
+    """Old events are read again, one of them is broken: those behind it are as punctual as before."""
+    service = fake_service(next_number=5)
+    service.read = _without_the_end(service.read)
+    polls = polling(service, decode=_odd_ones_only, event_micros=lambda n: n * 100_000, dead_letters=True)
+    call = polls.call()
+    assert ([time for _, time in call.elements], call.watermark) == ([1000, 100, 1000, 300, 1001], 300)
+
+
+def _odd_ones_only(record: Any) -> int:
+    number = int(record.data)
+    return number if number % 2 else _raised(DecodeError("even"))
+
+
 def test_what_is_reported_is_the_lowest_of_the_partitions_of_the_read(
     fake_service: Any, polling: Any, reader_on: Any
 ) -> None:
@@ -224,7 +238,7 @@ def test_a_cursor_that_is_refused_again_and_again_is_waited_out(fake_service: An
     assert (seen, refusals) == (list(range(5)), [])
 
 
-def _raised(error: Exception) -> None:
+def _raised(error: Exception) -> Any:
     raise error
 
 
