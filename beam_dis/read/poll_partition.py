@@ -125,7 +125,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         self._reader.vigil.reads()
         start = tracker.current_restriction().start
         place = Place(element.stream, element.stream_id, element.partition_id, start)
-        pause = self._not_due(place)
+        pause = self._not_due(self._key(place))
         if not pause:
             turn = Turn(self._source(), place, tracker)
             yield from self._turn(turn, estimator)
@@ -138,9 +138,12 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
             finalizer.register(self._committer.register(place.stream, place.partition_id, place.sequence_number))
         tracker.defer_remainder(Duration(seconds=pause))
 
-    def _not_due(self, place: Place) -> float:
+    def _key(self, place: Place) -> tuple[str, str, str]:
+        """By what the guard knows a partition: reads of one stream in one process don't wait for each other."""
+        return (self._read, place.stream_id, place.partition_id)
+
+    def _not_due(self, key: tuple[str, str, str]) -> float:
         """Seconds until the partition may be polled, after a nap; 0 where it may be now."""
-        key = (place.stream_id, place.partition_id)
         due = self._reader.guard.due_in(key)
         if due:
             self._sleep(min(due, LONGEST_NAP))
@@ -174,12 +177,14 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
 
     def _pause(self, turn: Turn) -> float:
         """Seconds to defer; what was empty or failed rests so long, whatever the runner does."""
-        guard, key = self._reader.guard, (turn.place.stream_id, turn.place.partition_id)
+        guard, key = self._reader.guard, self._key(turn.place)
         if turn.failed:
             pause = guard.setback(key)
             if isinstance(turn.failed, ThrottledError):
                 self._reader.tally.add("cumulativeThrottlingSeconds", pause)
-            _log.warning("%s %s is polled again in %.1f s: %s", turn.place.stream, key[1], pause, turn.failed)
+            _log.warning(
+                "%s %s is polled again in %.1f s: %s", turn.place.stream, turn.place.partition_id, pause, turn.failed
+            )
         else:
             pause = turn.pause
             guard.recovered(key)

@@ -84,6 +84,16 @@ def test_at_most_one_empty_poll_per_interval_whatever_the_runner_does(
     assert len(service.reads) <= 31
 
 
+def test_two_reads_of_a_partition_in_one_process_keep_a_pace_of_their_own(
+    fake_service: Any, polling: Any, reader_on: Any
+) -> None:
+    """One is caught up and polls once a minute; the other has a backlog to read."""
+    service = fake_service(next_number=25)
+    reader = reader_on(service)
+    polling(service, partition(25), reader=reader, read="caught up", poll_interval=60.0).call()
+    assert numbers(polling(service, reader=reader, read="behind").call()) == list(range(25))
+
+
 def test_a_bundle_ends_when_its_time_is_through_and_every_call_gets_a_page(
     fake_service: Any, polling: Any, now: Any
 ) -> None:
