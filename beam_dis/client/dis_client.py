@@ -5,12 +5,12 @@ Law: a table of contents. The operations are functions of their API group's file
 
 from __future__ import annotations
 
-import random as _random
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import final
 
+from beam_dis.backoff import own_random
 from beam_dis.client import apps, checkpoints, records, streams
 from beam_dis.client.session import Session
 from beam_dis.client.transport import HTTPTransport, Transport
@@ -41,7 +41,7 @@ class DISClient(Session):
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = _random.random,
+        random: Callable[[], float] = own_random,
         metadata: Transport | None = None,
     ) -> None:
         resolved = (connection or DISConnection()).resolved()

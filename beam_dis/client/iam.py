@@ -7,7 +7,6 @@ password goes through https alone, but for this machine, and shows in no error.
 from __future__ import annotations
 
 import os
-import random as _random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -15,6 +14,7 @@ from datetime import datetime
 
 import msgspec
 
+from beam_dis.backoff import own_random
 from beam_dis.client.metadata import parse_expiry
 from beam_dis.client.retry import Retry
 from beam_dis.client.transport import HTTPTransport, Request, Response, Transport
@@ -73,7 +73,7 @@ def requested_token(
     project_id: str,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-    random: Callable[[], float] = _random.random,
+    random: Callable[[], float] = own_random,
 ) -> Token:
     """The token that the identity service behind ``transport`` gives; clocks, ``sleep`` and ``random`` are for tests."""
     body = msgspec.json.encode(_login(user, password, domain, project_id))

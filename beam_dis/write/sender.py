@@ -11,11 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from random import random as _random
 from time import monotonic
 from time import sleep as _sleep
 
-from beam_dis.backoff import full_jitter
+from beam_dis.backoff import full_jitter, own_random
 from beam_dis.errors import DISError, WriteError
 from beam_dis.service import OutgoingRecord, Refused, Written
 from beam_dis.write.batching import Batch
@@ -45,7 +44,7 @@ class Sender:
         ordered: bool = False,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], None] = _sleep,
-        random: Callable[[], float] = _random,
+        random: Callable[[], float] = own_random,
     ) -> None:
         self._write = write
         self._deadline = deadline
