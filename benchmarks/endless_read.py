@@ -14,7 +14,9 @@ from __future__ import annotations
 import os
 import platform
 import random
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +31,6 @@ from unittest import mock
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.common import DoFnRunner, DoFnSignature, Receiver
-from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
 from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.window import GlobalWindows
 from bounded_read import PARTITIONS, STREAM, load
@@ -160,15 +161,29 @@ def runners() -> Iterator[dict[str, tuple[list[str], list[str]]]]:
     if not FLINK.exists():
         yield found
         return
-    server = FlinkJarJobServer(PipelineOptions([f"--flink_job_server_jar={FLINK}"]))
-    flink = ["--runner=FlinkRunner", f"--job_endpoint={server.start()}", "--environment_type=LOOPBACK", "--streaming"]
-    flink += ["--parallelism=2", "--checkpointing_interval=2000", "--finish_bundle_before_checkpointing"]
-    flink += ["--number_of_execution_retries=0"]
-    found["Flink"] = (flink, [*flink, "--shutdown_sources_after_idle_ms=0"])
-    try:
+    with flink_endpoint() as endpoint:
+        flink = ["--runner=FlinkRunner", f"--job_endpoint={endpoint}", "--environment_type=LOOPBACK", "--streaming"]
+        flink += ["--parallelism=2", "--checkpointing_interval=2000", "--finish_bundle_before_checkpointing"]
+        flink += ["--number_of_execution_retries=0"]
+        found["Flink"] = (flink, [*flink, "--shutdown_sources_after_idle_ms=0"])
         yield found
-    finally:
-        server.stop()
+
+
+@contextmanager
+def flink_endpoint() -> Iterator[str]:
+    """Where a job server takes jobs, as long as this lasts."""
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w+") as log:
+        ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
+        java = ["setpriv", "--pdeathsig=TERM", "java", "-jar", str(FLINK), *ports, f"--artifacts-dir={folder}"]
+        with subprocess.Popen(java, stdout=log, stderr=log) as server:
+            try:
+                while (found := re.search(r"JobService started on (\S+)", Path(log.name).read_text())) is None:
+                    if server.poll() is not None:
+                        sys.exit(Path(log.name).read_text())
+                    time.sleep(0.1)
+                yield found[1]
+            finally:
+                server.terminate()
 
 
 def prism() -> list[str]:
