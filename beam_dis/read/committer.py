@@ -24,6 +24,7 @@ class Committer:
         self._committed: dict[tuple[str, str], int] = {}
         self._registered: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
+        self._committing = threading.Lock()
 
     def register(self, stream: str, partition_id: str, next_number: int) -> Callable[[], None]:
         """A callback that commits a position once it is called."""
@@ -39,7 +40,7 @@ class Committer:
             return {p: n for p, n in self._registered.items() if n > self._committed.get(p, -1)}
 
     def _confirm(self, partition: tuple[str, str], next_number: int) -> None:
-        with self._lock:
+        with self._committing:  # a lock of its own: whoever registers never waits for the service
             if next_number <= self._committed.get(partition, -1):
                 return
             try:
@@ -47,4 +48,5 @@ class Committer:
             except DISError as error:
                 _log.warning("stream %s, partition %s: %s was not committed: %s", *partition, next_number, error)
                 return
-            self._committed[partition] = next_number
+            with self._lock:
+                self._committed[partition] = next_number

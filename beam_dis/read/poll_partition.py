@@ -26,7 +26,6 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ThrottledError
 from beam_dis.read.backlog import Backlog
-from beam_dis.read.committer import Committer
 from beam_dis.read.endless_reader import EndlessSource, Turn
 from beam_dis.read.estimator import ForwardWatermarkProvider
 from beam_dis.read.event_time import timestamp_of, watermark_of
@@ -106,8 +105,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
     def setup(self) -> None:
         """Find what this process shares."""
         self._reader = reader_of(self._connection)
-        service, app = self._reader.service, self._app or ""
-        self._committer = Committer(lambda stream, partition, number: service.commit(app, stream, partition, number))
+        self._committer = self._reader.committer(self._read, self._app or "")
 
     def start_bundle(self) -> None:
         """A new budget."""

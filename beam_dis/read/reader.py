@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from beam_dis.connection import DISConnection
+from beam_dis.read.committer import Committer
 from beam_dis.read.ends import Ends
 from beam_dis.read.poll_guard import PollGuard
 from beam_dis.read.poller import Place, Poller
@@ -44,6 +45,7 @@ class Reader:
         self._poller = Poller(service, tally=self.tally, page_bytes=PAGE_BYTES, clock=clock)
         self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, budget=budget, clock=clock)
         self._boards: dict[str, WatermarkBoard] = {}
+        self._committers: dict[tuple[str, str], Committer] = {}
         self.guard = PollGuard(clock=clock)
         self.ends = Ends()
         self.vigil = Vigil(clock=clock)
@@ -51,6 +53,13 @@ class Reader:
     def board(self, read: str) -> WatermarkBoard:
         """The watermarks of one read's partitions in this process."""
         return self._boards.setdefault(read, WatermarkBoard(clock=self._clock))
+
+    def committer(self, read: str, app: str) -> Committer:
+        """The commits of one read to an app; bundles of a partition go through many instances, finalised in any order."""
+        service = self.service
+        return self._committers.setdefault(
+            (read, app), Committer(lambda stream, partition, number: service.commit(app, stream, partition, number))
+        )
 
     def page(self, place: Place, stop: int | None) -> Page:
         """The page at a place; what is behind it, up to ``stop``, is fetched meanwhile."""

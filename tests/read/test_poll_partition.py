@@ -218,6 +218,21 @@ def test_a_position_is_committed_once_finalised_and_again_until_confirmed(
     assert len(service.commits) == 1
 
 
+def test_commits_go_forward_also_when_bundles_of_several_instances_finalise_out_of_order(
+    fake_service: Any, polling: Any, reader_on: Any, now: Any
+) -> None:
+    """Two instances of the step, the later bundle finalised first."""
+    service = fake_service(next_number=5)
+    reader = reader_on(service)
+    first, second = (polling(service, partition(start), app="delays", reader=reader) for start in (0, 5))
+    first.call()
+    service.next, now.seconds = 8, now.seconds + 1
+    second.call()
+    second.finalize()
+    first.finalize()
+    assert service.commits == [("delays", "flights", ZERO, 8)]
+
+
 def test_throttling_and_a_dead_service_are_waited_out_with_growing_pauses(
     fake_service: Any, polling: Any, now: Any
 ) -> None:
