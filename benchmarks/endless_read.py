@@ -31,6 +31,7 @@ from unittest import mock
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.common import DoFnRunner, DoFnSignature, Receiver
+from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.window import GlobalWindows
 from bounded_read import PARTITIONS, STREAM, load
@@ -52,6 +53,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRISM = ROOT / ".runners" / "prism" / "prism"
 FLINK = ROOT / ".runners" / "flink" / "flink-job-server.jar"
 ROUNDS = 3
+SETTLING_SECONDS = 2.0
 PATIENCE_SECONDS = 600
 POLL_INTERVAL = 1.0
 LATENCY_SECONDS = 60
@@ -132,13 +134,16 @@ def running(flags: list[str], source: ReadFromDIS, note: Note) -> Iterator[None]
     try:
         yield
     finally:
-        result.cancel()
+        if not PipelineState.is_terminal(result.state):
+            result.cancel()
+        time.sleep(SETTLING_SECONDS)
 
 
 def read(flags: list[str], source: ReadFromDIS, expected: int) -> Run:
     """Read until as many elements came by as there are, then cancel; more or less is an error."""
     started = time.time()
-    with tempfile.TemporaryDirectory() as folder, running(flags, source, Note(folder)):
+    folder = tempfile.mkdtemp()  # it outlasts the pipeline: steps go on for a while on a Flink that was told to cancel
+    with running(flags, source, Note(folder)):
         while sum(line[2] for line in noted(folder)) < expected:
             if time.time() > started + PATIENCE_SECONDS:
                 sys.exit(
@@ -376,7 +381,7 @@ def main() -> None:
     count = numbers[0] if numbers else 1_000_000
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, Beam {beam.__version__}")
     print(f"{count:,} records of 200 bytes on {PARTITIONS} partitions, {ROUNDS} rounds")
-    with LocalDIS() as dis:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as tempfile.tempdir, LocalDIS() as dis:
         if NEED_RECORDS & set(chosen):
             load(dis.connection, count)
         for word in chosen:
