@@ -2,7 +2,8 @@
 
 While a producer writes, faults of every kind come and go, the stream is resharded at random and the server is killed. The
 reader's patience is short, so that much of the trouble gets through to it. A soak takes BEAM_DIS_SOAK_SECONDS on each runner
-(120 where it isn't set; 600 is the long one) and some seconds to calm down; it prints its seed, BEAM_DIS_SOAK_SEED gives it.
+(120 where it isn't set, since all long tests together have 90 minutes in CI; 600 is the long one) and some seconds to calm
+down; it prints its seed, BEAM_DIS_SOAK_SEED gives it.
 """
 
 from __future__ import annotations
