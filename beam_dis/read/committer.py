@@ -33,6 +33,11 @@ class Committer:
             self._registered[partition] = max(next_number, self._registered.get(partition, 0))
         return lambda: self._confirm(partition, next_number)
 
+    def confirmed(self, stream: str, partition_id: str, next_number: int) -> bool:
+        """Whether a position was committed, or one behind it."""
+        with self._lock:
+            return next_number <= self._committed.get((stream, partition_id), -1)
+
     @property
     def unconfirmed(self) -> dict[tuple[str, str], int]:
         """Positions that were registered and not committed, by stream and partition."""

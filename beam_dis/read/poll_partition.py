@@ -3,7 +3,7 @@
 *Element*: a :class:`StreamPartition`. *Restriction*: ``[start, None)``; never split but for checkpoints. *A call*: not due,
 it defers at once, after a pause of 20 ms at most for runners that ignore the delay; else it reads until a page is empty or
 the bundle's budget of two seconds and 64 MB is through, at least one page, moves the watermark and defers. *Commit*: with an
-app, the next number is registered with the bundle finalizer on every call, again until it is confirmed, since finalizers
+app, the next number is registered with the bundle finalizer, on every call until it is confirmed, since finalizers
 are best effort. *Watermark*: ``beam_dis.read.watermark``; reported is the lowest of the partitions of this read in this
 process. *Backlog*: bytes up to the end that was seen last. *Drain*: nothing of an endless range is left to truncate to.
 
@@ -132,8 +132,9 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
                 self._count(name, n)
             if turn.ended:
                 return
-        if self._app is not None:
-            finalizer.register(self._committer.register(place.stream, place.partition_id, place.sequence_number))
+        position = (place.stream, place.partition_id, place.sequence_number)
+        if self._app is not None and not self._committer.confirmed(*position):
+            finalizer.register(self._committer.register(*position))
         tracker.defer_remainder(Duration(seconds=pause))
 
     def _key(self, place: Place) -> tuple[str, str, str]:

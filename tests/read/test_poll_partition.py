@@ -218,6 +218,16 @@ def test_a_position_is_committed_once_finalised_and_again_until_confirmed(
     assert len(service.commits) == 1
 
 
+def test_what_is_confirmed_is_not_registered_again(fake_service: Any, polling: Any, now: Any) -> None:
+    """Runners keep a bundle with a finalizer until it is finalised: an idle partition leaves them nothing to keep."""
+    service = fake_service(next_number=7)
+    polls = polling(service, app="delays")
+    polls.call()
+    polls.finalize()
+    polls.call()
+    assert not polls.runner.bundle_finalizer_param.has_callbacks()
+
+
 def test_commits_go_forward_also_when_bundles_of_several_instances_finalise_out_of_order(
     fake_service: Any, polling: Any, reader_on: Any, now: Any
 ) -> None:
