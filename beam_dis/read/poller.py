@@ -3,9 +3,8 @@
 Law: callers name a place by its sequence number; cursors stay in here. A cursor is kept with the place behind the page it
 came with, is used once (throttling uses none up), and is opened anew where there is none, where it is older than 270 s
 (the service keeps them for 300), or where the service refuses it. Before a stream is opened for the first time in this
-process, and again after a refusal, it is looked at, because it may be another one, made anew under the same name: that
-raises StreamNotFoundError. A place the
-service doesn't hold raises OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since
+process, and again after a refusal or a cursor's age, it is looked at, because it may be another one, made anew under the
+same name: that raises StreamNotFoundError. A place the service doesn't hold raises OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since
 runners move partitions between DoFn instances.
 """
 
@@ -103,7 +102,10 @@ class Poller:
     def _taken(self, place: Place) -> Any | None:
         with self._lock:
             kept = self._cursors.pop(place, None)
-        return kept.cursor if kept and self._clock() - kept.since < CURSOR_SECONDS else None
+        if kept and self._clock() - kept.since >= CURSOR_SECONDS:
+            self._confirmed.discard(place.stream_id)
+            return None
+        return kept.cursor if kept else None
 
     def _keep(self, place: Place, cursor: Any) -> None:
         now = self._clock()
@@ -111,4 +113,5 @@ class Poller:
             self._cursors[place] = _Kept(cursor, now)
             self._cursors.move_to_end(place)
             while len(self._cursors) > _KEPT or next(iter(self._cursors.values())).since < now - CURSOR_SECONDS:
-                self._cursors.popitem(last=False)
+                forgotten, _ = self._cursors.popitem(last=False)
+                self._confirmed.discard(forgotten.stream_id)

@@ -92,6 +92,16 @@ def test_a_stream_made_anew_is_told_and_never_read_for_the_old_one(fake_service:
         poller.read(place)
 
 
+def test_a_stream_made_anew_while_a_reader_slept_is_noticed(fake_service: Any, now: Any) -> None:
+    """Nobody refuses a cursor that is too old to be tried."""
+    service = fake_service()
+    poller = Poller(service, tally=Tally(), clock=now)
+    place = START.after(poller.read(START))
+    service.stream_id, now.seconds = "another id", now.seconds + 3600
+    with pytest.raises(StreamNotFoundError, match="made anew while it was read"):
+        poller.read(place)
+
+
 def test_a_new_cursor_is_opened_unasked_once_the_stream_was_seen_to_be_the_same(fake_service: Any) -> None:
     service = fake_service()
     poller = Poller(service, tally=Tally())
