@@ -11,10 +11,12 @@ clock that only its own pauses and the delays it asks for move.
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -143,6 +145,7 @@ def read(flags: list[str], source: ReadFromDIS, expected: int) -> Run:
     """Read until as many elements came by as there are, then cancel; more or less is an error."""
     started = time.time()
     folder = tempfile.mkdtemp()  # it outlasts the pipeline: steps go on for a while on a Flink that was told to cancel
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with running(flags, source, Note(folder)):
         while sum(line[2] for line in noted(folder)) < expected:
             if time.time() > started + PATIENCE_SECONDS:
@@ -381,7 +384,7 @@ def main() -> None:
     count = numbers[0] if numbers else 1_000_000
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, Beam {beam.__version__}")
     print(f"{count:,} records of 200 bytes on {PARTITIONS} partitions, {ROUNDS} rounds")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as tempfile.tempdir, LocalDIS() as dis:
+    with LocalDIS() as dis:
         if NEED_RECORDS & set(chosen):
             load(dis.connection, count)
         for word in chosen:
