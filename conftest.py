@@ -57,13 +57,13 @@ def prism_location(pytestconfig: pytest.Config) -> str:
     return str(_prism(pytestconfig))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def flink_options(flink_endpoint: str) -> list[str]:
-    """The flags of an endless job on the session's Flink; it fails where it would begin again. Mark the test ``flink``."""
+    """The flags of an endless job on the module's Flink; it fails where it would begin again. Mark the test ``flink``."""
     return [*FLINK_FLAGS, ONCE, f"--job_endpoint={flink_endpoint}"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bounded_flink_options(flink_options: list[str]) -> list[str]:
     """The same for a job that ends by itself."""
     return [*flink_options, TO_AN_END]
@@ -75,9 +75,12 @@ def flink_jar_options(pytestconfig: pytest.Config) -> list[str]:
     return [*FLINK_FLAGS, TO_AN_END, f"--flink_job_server_jar={_flink(pytestconfig)}"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def flink_endpoint(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The job server of the session: starting one takes 4 s and half a GB. It dies with this process, if that is killed."""
+    """The job server of a module: starting one takes 4 s and half a GB. It dies with this process, if that is killed.
+
+    Jobs that were cancelled run on in it, with their steps in this process, until it is ended: so it ends with the module.
+    """
     folder = tmp_path_factory.mktemp("flink")
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
     java = ["java", "-jar", str(_flink(pytestconfig)), *ports, f"--artifacts-dir={folder}"]
