@@ -1,9 +1,10 @@
 """The read loop of a partition without an end: one call's turn at it.
 
 Law: page → claim the last number → hand out the records, until the page is empty or the turn is spent; every turn gets at
-least one page. Then the caller defers for ``pause`` seconds, unless the partition has ``ended``. Throttling, a service that
+least one page. Then the caller defers for ``pause`` seconds. Throttling, a service that
 doesn't answer and one that refuses a cursor which it has just given are waited out with growing pauses, counted and told,
-never fatal: the records are still there. Records that expired follow the policy, are claimed and counted; a partition that is gone is claimed to its end.
+never fatal: the records are still there. Records that expired follow the policy, are claimed and counted. A partition that has expired is looked at now and then, for ever: it
+may be restored between two listings, and then nobody else would read it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from beam_dis.errors import (
 from beam_dis.read.expiry import resume_at
 from beam_dis.read.poller import Place
 from beam_dis.read.range_reader import Claims, claimed
-from beam_dis.read.sequence_range import END_OF_PARTITION
 from beam_dis.service import Page, PageRecord, PartitionDescription
 
 _log = logging.getLogger(__name__)
@@ -33,16 +33,17 @@ _log = logging.getLogger(__name__)
 class EndlessSource:
     """Where turns read from.
 
-    ``page(place)`` reads; ``partition(place)`` lists what a partition holds; ``count(name, n)`` counts; ``spent(bytes)``
+    ``page(place)`` reads; ``held(place)`` lists what a partition holds, with the service's clock in ms; ``count(name, n)`` counts; ``spent(bytes)``
     says whether a turn that handed out so many bytes is through.
     """
 
     page: Callable[[Place], Page]
-    partition: Callable[[Place], PartitionDescription | None]
+    held: Callable[[Place], tuple[PartitionDescription | None, int]]
     count: Callable[[str, int], None]
     spent: Callable[[int], bool]
     on_expired: str
     poll_interval: float
+    gone_interval: float
 
 
 class Turn:
@@ -56,11 +57,10 @@ class Turn:
         self.pause = 0.0
         self.idle_at: int | None = None
         self.failed: Exception | None = None
-        self.ended = False
 
     def pages(self) -> Iterator[tuple[list[PageRecord], int]]:
         """``(records, the service's clock when they were asked for in ms)``, each claimed."""
-        while not self.ended:
+        while True:
             page = self._page()
             if page is None or not page.records:
                 return
@@ -101,23 +101,29 @@ class Turn:
         return records
 
     def _expired(self, error: OutOfRangeError | PartitionExpiredError) -> Page | None:
-        held = self._source.partition(self.place)
+        held, as_of = self._source.held(self.place)
         if held is None or not held.readable:
-            self._gone(held, error)
+            self._gone(held, as_of, error)
             return None
         target = resume_at(self._source.on_expired, self.place, error, stop=None, partition=lambda: held)
-        if self._claims.try_claim(target - 1):
-            self._source.count("expired_records", target - self.place.sequence_number)
-            _log.warning("%s: %d records expired unread", self.place, target - self.place.sequence_number)
-            self.place = self.place._replace(sequence_number=target)
-            return self._answered()
-        return None
+        return self._answered() if self._skipped_to(target) else None
 
-    def _gone(self, held: PartitionDescription | None, error: OutOfRangeError | PartitionExpiredError) -> None:
-        """The partition has expired: what it held beyond our place is lost."""
-        lost = max(0, held.next - self.place.sequence_number) if held else 0
-        if lost and self._source.on_expired == "fail":
-            resume_at("fail", self.place, error, stop=None, partition=lambda: held)
-        if self._claims.try_claim(END_OF_PARTITION):
-            self._source.count("expired_records", lost)
-            self.ended = True
+    def _gone(
+        self, held: PartitionDescription | None, as_of: int, error: OutOfRangeError | PartitionExpiredError
+    ) -> None:
+        """The partition has expired: what it held beyond our place is lost, and it is looked at now and then."""
+        if held is not None and held.next > self.place.sequence_number:
+            if self._source.on_expired == "fail":
+                resume_at("fail", self.place, error, stop=None, partition=lambda: held)
+            self._skipped_to(held.next)
+        self.pause, self.idle_at = self._source.gone_interval, as_of
+
+    def _skipped_to(self, number: int) -> bool:
+        """Claim what expired before a number; False where a checkpoint came in between."""
+        if not self._claims.try_claim(number - 1):
+            return False
+        lost = number - self.place.sequence_number
+        self._source.count("expired_records", lost)
+        _log.warning("%s: %d records expired unread", self.place, lost)
+        self.place = self.place._replace(sequence_number=number)
+        return True

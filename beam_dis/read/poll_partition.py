@@ -68,6 +68,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         app: str | None,
         on_expired: str,
         poll_interval: float,
+        gone_interval: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -77,6 +78,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         self._app = app
         self._on_expired = on_expired
         self._poll_interval = poll_interval
+        self._gone_interval = gone_interval
         self._clock = clock
         self._sleep = sleep
         self._counters = {name: Metrics.counter("beam_dis.read", name) for name in COUNTERS}
@@ -130,8 +132,6 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
             place, pause = turn.place, self._pause(turn)
             for name, n in self._reader.tally.take().items():
                 self._count(name, n)
-            if turn.ended:
-                return
         position = (place.stream, place.partition_id, place.sequence_number)
         if self._app is not None and not self._committer.confirmed(*position):
             finalizer.register(self._committer.register(*position))
@@ -172,7 +172,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
                 self._reader.ends.reached(turn.place)
                 self._behind.update(0)
         finally:
-            board.leave(partition, ended=turn.ended)
+            board.leave(partition)
 
     def _pause(self, turn: Turn) -> float:
         """Seconds to defer; what was empty or failed rests so long, whatever the runner does."""
@@ -198,11 +198,12 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         reader: Reader = self._reader
         return EndlessSource(
             page=lambda place: reader.page(place, None),
-            partition=reader.partition,
+            held=reader.held,
             count=self._count,
             spent=lambda size: size >= BUNDLE_BYTES or self._clock() >= self._bundle_ends,
             on_expired=self._on_expired,
             poll_interval=self._poll_interval,
+            gone_interval=self._gone_interval,
         )
 
     def _count(self, name: str, n: int) -> None:

@@ -106,6 +106,7 @@ class ReadSteps:
             app=settings.app,
             on_expired=settings.on_expired,
             poll_interval=settings.poll_interval,
+            gone_interval=settings.discovery_interval or settings.poll_interval,
         )
 
     def _decode(self) -> DecodePageFn:

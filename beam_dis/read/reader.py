@@ -67,9 +67,13 @@ class Reader:
 
     def partition(self, place: Place) -> PartitionDescription | None:
         """What a partition holds now; None where the stream no longer has it."""
+        return self.held(place)[0]
+
+    def held(self, place: Place) -> tuple[PartitionDescription | None, int]:
+        """The same, with the service's clock (ms) when it was asked."""
         listing = self.service.describe(place.stream)
         self.ends.listed(listing)
-        return next((p for p in listing.partitions if p.partition_id == place.partition_id), None)
+        return next((p for p in listing.partitions if p.partition_id == place.partition_id), None), listing.as_of
 
 
 _readers: dict[DISConnection, Reader] = {}

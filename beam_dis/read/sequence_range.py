@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-END_OF_PARTITION = 2**63 - 1
-"""Claimed once a partition has expired: no record has this number, and a range without an end is over with it."""
-
 
 @dataclass(frozen=True, slots=True)
 class SequenceRange:

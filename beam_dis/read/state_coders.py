@@ -13,7 +13,7 @@ import msgspec
 from apache_beam import coders
 from apache_beam.utils.timestamp import Timestamp
 
-from beam_dis.read.known_partitions import Known, KnownPartitions
+from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.stream_start import StreamStart, fields, position_of
@@ -92,16 +92,16 @@ class WatermarkStateCoder(coders.Coder):
 
 
 class KnownPartitionsCoder(coders.Coder):
-    """Version, stream id, whether the watch is over, and each partition with its incarnation and whether it has expired."""
+    """Version, stream id, the partitions that were handed out, whether the watch is over."""
 
     def encode(self, value: KnownPartitions) -> bytes:
         """Bytes of what is known."""
-        return _encode(value.stream_id, value.over, [list(known) for known in value.partitions])
+        return _encode(value.stream_id, value.partitions, value.over)
 
     def decode(self, encoded: bytes) -> KnownPartitions:
         """What is known, of some bytes."""
-        stream_id, over, partitions = _decode(encoded, "set of known partitions")
-        return KnownPartitions(stream_id, tuple(Known(*known) for known in partitions), over=over)
+        stream_id, partitions, over = _decode(encoded, "set of known partitions")
+        return KnownPartitions(stream_id, tuple(partitions), over=over)
 
     def is_deterministic(self) -> bool:
         """Equal values have equal bytes."""

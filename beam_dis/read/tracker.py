@@ -6,7 +6,6 @@ Law:
 * a claim at or behind the end is refused, and a refused claim changes nothing;
 * a checkpoint (``try_split(0)``) is granted while work remains; any other split only of a range with an end;
 * primary and residual are the original, without a gap and without an overlap;
-* a range without an end is over when the end of the partition is claimed;
 * ``check_done`` fails unless every number was claimed.
 
 It does no I/O and reads no clock: runners call it from other threads, under a lock.
@@ -17,7 +16,7 @@ from __future__ import annotations
 from apache_beam.io.iobase import RestrictionTracker
 
 from beam_dis.read.progress import OwnProgress
-from beam_dis.read.sequence_range import END_OF_PARTITION, SequenceRange
+from beam_dis.read.sequence_range import SequenceRange
 
 _NEVER_CLAIMED = (
     ". Nothing was claimed at all: some runners end the call before it begins to read, such as the one that DirectRunner"
@@ -56,14 +55,14 @@ class SequenceRangeTracker(RestrictionTracker):
     def try_split(self, fraction_of_remainder: float) -> tuple[SequenceRange, SequenceRange] | None:
         """Give away the unclaimed part (0) or a fraction of it; None where there is nothing to give."""
         split = self._next if fraction_of_remainder == 0 else self._split_point(fraction_of_remainder)
-        if split is None or split == self._range.stop or split > END_OF_PARTITION:
+        if split is None or split == self._range.stop:
             return None
         self._range, residual = self._range.split_at(split)
         return self._range, residual
 
     def check_done(self) -> bool:
         """True once everything is claimed; ValueError names what isn't."""
-        if self._next < (END_OF_PARTITION if self._range.stop is None else self._range.stop):
+        if self._range.stop is None or self._next < self._range.stop:
             raise ValueError(
                 f"{self._range} was left with {self._next} and what follows unread: "
                 "process() returned without claiming or deferring it" + ("" if self._claimed else _NEVER_CLAIMED)

@@ -1,6 +1,6 @@
 """DiscoverPartitions without an end: the step that lists a stream again and again.
 
-Law: every partition is handed out once per incarnation, also over a restart of the job; the first listing starts where the
+Law: every partition is handed out once, also over a restart of the job; the first listing starts where the
 user said, partitions that appear later at their earliest record. The watermark is the service's clock at the last listing
 that succeeded, since it holds back all that is behind it; so a listing that fails is tried again, never fatal. A stream
 made anew under the same name ends the pipeline: its numbers are others.
@@ -107,12 +107,11 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 f"stream {stream!r} was deleted and made anew while it was read: its records have other numbers. "
                 "Start a new pipeline to read the new stream"
             )
-        new = {p.partition_id: known.next_incarnation(p.partition_id) for p in known.new(listing.partitions)}
+        new = known.new(listing.partitions)
         if known.stream_id == "":
             found = self._discovery.starting_at(element.start).resolved(reader.service, stream, listing)
             Lineage.sources().add("dis", self._connection.project_id or "", stream)
         else:
             found = self._discovery.starting_at(_LATER).resolved(reader.service, stream, listing, among=new)
         self._partitions.inc(len(found))
-        found = [partition._replace(incarnation=new[partition.partition_id]) for partition in found]
-        return found, known.after(listing.stream_id, listing.partitions), listing.as_of
+        return found, known.after(listing.stream_id, new), listing.as_of

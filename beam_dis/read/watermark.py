@@ -63,7 +63,7 @@ class WatermarkBoard:
                 del self._left[gone], self._values[gone]
             return min(self._values.values())
 
-    def leave(self, partition: Hashable, *, ended: bool = False) -> None:
-        """The call is over; ``ended`` partitions are forgotten at once."""
+    def leave(self, partition: Hashable) -> None:
+        """The call is over."""
         with self._lock:
-            self._left[partition] = self._clock() - (2 * FORGOTTEN_SECONDS if ended else 0.0)
+            self._left[partition] = self._clock()

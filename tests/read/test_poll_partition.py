@@ -37,7 +37,14 @@ def polling(reader_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
             decoder=PageDecoder(options.pop("decode", lambda record: record), options.pop("dead_letters", False)),
             event_micros=options.pop("event_micros", None),
         )
-        settings = {"read": "r", "app": None, "on_expired": "fail", "poll_interval": 1.0, **options}
+        settings = {
+            "read": "r",
+            "app": None,
+            "on_expired": "fail",
+            "poll_interval": 1.0,
+            "gone_interval": 10.0,
+            **options,
+        }
         fn = PollPartitionFn(CONNECTION, times=times, clock=now, sleep=now.sleep, **settings)
         driven = calls(fn, element or partition())
         driven.reader = reader
@@ -301,21 +308,30 @@ def test_expired_records_are_skipped_by_policy(fake_service: Any, polling: Any, 
     assert numbers(polls.call()) == list(range(first, 100))
 
 
-def test_a_partition_that_was_drained_and_expired_ends(fake_service: Any, polling: Any, now: Any) -> None:
+def test_a_partition_that_expired_is_looked_at_now_and_then_and_read_on_when_it_is_restored(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    """Also when it is restored between two looks, or two listings: its reader is the one it has."""
     service = fake_service(next_number=5)
     polls = polling(service)
     polls.call()
-    service.expired, now.seconds = True, now.seconds + 1
+    service.expired, service.earliest, service.now_ms, now.seconds = True, 5, 90_000, now.seconds + 1
     service.forget_cursors()
-    assert (polls.call().delay, polls.residual) == (None, None)
+    gone = polls.call()
+    assert (gone.elements, round(gone.delay), gone.watermark) == ([], 10, 90_000 - MARGIN_MS)
+    service.expired, service.next, now.seconds = False, 8, now.seconds + 10
+    assert numbers(polls.call()) == [5, 6, 7]
 
 
-def test_a_partition_that_expired_unread_fails_or_is_counted(fake_service: Any, polling: Any) -> None:
+def test_a_partition_that_expired_unread_fails_or_is_counted(fake_service: Any, polling: Any, now: Any) -> None:
     service = fake_service(next_number=5)
     service.expired = True
     with pytest.raises(Exception, match="no longer holds record 0"):
         polling(service).call()
-    assert polling(service, on_expired="latest").call().delay is None
+    polls = polling(service, on_expired="latest")
+    assert polls.call().elements == []
+    service.expired, service.next, now.seconds = False, 7, now.seconds + 10
+    assert numbers(polls.call()) == [5, 6]
 
 
 def test_the_backlog_is_bytes_to_the_known_end_and_0_when_caught_up(fake_service: Any, polling: Any) -> None:

@@ -11,7 +11,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.positions import StartingPosition
 from beam_dis.read import state_coders
-from beam_dis.read.known_partitions import Known, KnownPartitions
+from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.stream_start import StreamStart
@@ -27,7 +27,7 @@ CASES = {
     "watermark-v1": (state_coders.WatermarkStateCoder(), Timestamp(micros=-12)),
     "known_partitions-v1": (
         state_coders.KnownPartitionsCoder(),
-        KnownPartitions("id", (Known("shardId-0000000000", 1, expired=True),), over=False),
+        KnownPartitions("id", ("shardId-0000000000", "shardId-0000000001"), over=False),
     ),
     "stream_start-v1": (state_coders.StreamStartCoder(), StreamStart("flights")),
     "stream_start-v1-checkpoint": (

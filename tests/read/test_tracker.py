@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_dis.read.sequence_range import END_OF_PARTITION, SequenceRange
+from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.tracker import SequenceRangeTracker
 
 
@@ -102,12 +102,6 @@ def test_an_unbounded_range_is_never_done() -> None:
 def test_a_runner_that_ends_the_call_without_a_claim_is_explained() -> None:
     with pytest.raises(ValueError, match="Nothing was claimed at all: some runners end the call"):
         tracker(0, None).check_done()
-
-
-def test_the_end_of_a_partition_ends_a_range_without_end() -> None:
-    t = tracker(5, None)
-    assert t.try_claim(END_OF_PARTITION)
-    assert [t.check_done(), t.try_split(0)] == [True, None]
 
 
 def test_an_empty_range_is_done_at_once_and_its_residual_is_never_falsy() -> None:

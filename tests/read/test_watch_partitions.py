@@ -52,14 +52,17 @@ def test_a_partition_that_appears_later_starts_at_its_earliest_record(fake_servi
     assert found(watch.call()) == [(ONE, 0, 3)]
 
 
-def test_one_that_expired_and_came_back_is_a_new_incarnation(fake_service: Any, watching: Any) -> None:
+def test_one_that_expires_and_comes_back_keeps_its_reader_and_one_that_was_expired_at_first_gets_one(
+    fake_service: Any, watching: Any
+) -> None:
     service = fake_service(0, 50)
     watch = watching(service)
+    grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9, readable=False))
     watch.call()
-    service.expired = True
+    grow(service, PartitionDescription(ZERO, 60, 60, readable=False), PartitionDescription(ONE, 9, 9))
+    assert found(watch.call()) == [(ONE, 0, 9)]
+    grow(service, PartitionDescription(ZERO, 60, 61), PartitionDescription(ONE, 9, 9))
     assert found(watch.call()) == []
-    service.expired, service.earliest = False, 50
-    assert found(watch.call()) == [(ZERO, 1, 50)]
 
 
 def test_only_the_partitions_asked_for_are_handed_out_later_too(fake_service: Any, watching: Any) -> None:

@@ -35,14 +35,6 @@ def test_the_lowest_of_all_partitions_is_reported() -> None:
     assert [board.lowest("a", 200), board.lowest("b", 150), board.lowest("b", 300)] == [40, 150, 200]
 
 
-def test_a_partition_that_ended_holds_nobody_back() -> None:
-    board = WatermarkBoard()
-    board.enter("a", 10)
-    board.leave("a", ended=True)
-    board.enter("b", 50)
-    assert board.lowest("b", 60) == 60
-
-
 def test_a_partition_that_moved_to_another_worker_is_forgotten_after_a_while_but_not_one_that_is_worked_on(
     now: Any,
 ) -> None:
