@@ -273,7 +273,12 @@ class Calls(Receiver):
         times = RunTimes(policy=WatermarkPolicy(), decoder=PageDecoder(bytes, dead_letters=False), event_micros=None)
         settings = {"read": "benchmark", "app": None, "on_expired": "fail", "poll_interval": POLL_INTERVAL}
         fn = PollPartitionFn(
-            connection, times=times, clock=clock, sleep=getattr(clock, "sleep", time.sleep), **settings
+            connection,
+            times=times,
+            gone_interval=10.0,
+            clock=clock,
+            sleep=getattr(clock, "sleep", time.sleep),
+            **settings,
         )
         self._runner = DoFnRunner(fn, [], {}, [], Windowing(GlobalWindows()), {None: self})
         restriction = fn.initial_restriction(partition)

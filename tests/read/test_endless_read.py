@@ -171,9 +171,11 @@ def test_eight_partitions_scaled_while_they_are_read_lose_nothing_from_windows(
         eventually(lambda: sum(held(client, target)), 8000)
 
 
-def test_a_partition_that_expired_and_came_back_is_read_as_a_new_one(
-    options: PipelineOptions, make_stream: Callable[..., str]
+@pytest.mark.parametrize("away", [0.0, 3.0])
+def test_a_partition_that_expired_and_came_back_is_read_on_once(
+    options: PipelineOptions, make_stream: Callable[..., str], away: float
 ) -> None:
+    """Restored at once, between two listings, and after some of them."""
     with LocalDIS() as dis, DISClient(dis.connection) as client:
         for stream in ("source", "target"):
             client.create_stream(stream, partition_count=2)
@@ -183,7 +185,7 @@ def test_a_partition_that_expired_and_came_back_is_read_as_a_new_one(
             eventually(lambda: Counter(held(client, "target")), Counter(range(100)))
             dis.advance(hours=26)
             eventually(lambda: client.describe_stream("source").partitions[1].status, "EXPIRED")
-            time.sleep(3)
+            time.sleep(away)
             client.update_partition_count("source", target_partition_count=2)
             put(client, "source", range(100, 200), partition_id="1")
             eventually(lambda: Counter(n for n in held(client, "target") if n >= 100), Counter(range(100, 200)))
