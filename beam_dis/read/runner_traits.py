@@ -30,10 +30,10 @@ def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
     return name not in _IN_PROCESS and (name != _SWITCHING or _prism_found(options))
 
 
-def check(runner: object, options: PipelineOptions) -> bool:
+def check(runner: object, options: PipelineOptions, *, app: str | None = None) -> bool:
     """The same; warns where it isn't so, and refuses what would lose data without a word."""
     if runs_endless_steps(runner, options):
-        _check_flink(runner, options)
+        _check_flink(runner, options, app)
         return True
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers != 1:
@@ -51,7 +51,7 @@ def check(runner: object, options: PipelineOptions) -> bool:
     return False
 
 
-def _check_flink(runner: object, options: PipelineOptions) -> None:
+def _check_flink(runner: object, options: PipelineOptions, app: str | None) -> None:
     """A bundle that a checkpoint cuts holds its output back till the next begins, which may be never.
 
     Seen on Flink 1.19 with bundles of one second: nothing came out with checkpoints every 1, 2 and 5 s; with bundles of a
@@ -61,6 +61,12 @@ def _check_flink(runner: object, options: PipelineOptions) -> None:
         return
     known = options.get_all_options(retain_unknown_options=True)
     interval, bundle = (int(known.get(name) or default) for name, default in _FLINK_MILLISECONDS.items())
+    if interval <= 0 and app is not None:
+        _log.warning(
+            "app %s: without --checkpointing_interval Flink finalises nothing, so nothing is ever committed to the app."
+            " Add --checkpointing_interval=2000 --finish_bundle_before_checkpointing",
+            app,
+        )
     if 0 < interval < _SAFE_BUNDLES * bundle and not known.get("finish_bundle_before_checkpointing"):
         _log.warning(
             "--checkpointing_interval=%d cuts bundles of %d ms (--max_bundle_time_mills): on Flink such a read may never hand"

@@ -46,7 +46,7 @@ class _Read(beam.PTransform[Any, Any]):
             decode=decode,
             element_type=element_type,
             error_handler=self._error_handler,
-            watch=settings.stop is None and check(pipeline.runner, pipeline.options),
+            watch=settings.stop is None and check(pipeline.runner, pipeline.options, app=settings.app),
         )
 
 
@@ -56,7 +56,7 @@ class ReadFromDIS(_Read):
     Args:
         stream: the stream's name, or the ``stream_id`` of one that another project shares.
         start: a :class:`StartingPosition`; None is the app's checkpoint with ``app``, else the earliest record.
-        stop: a :class:`StoppingPosition`, exclusive, which makes the read bounded. It must be given in this release.
+        stop: a :class:`StoppingPosition`, exclusive, which makes the read bounded; None reads without an end.
         app: the app that owns the checkpoints; made if it is missing. What was read is committed to it, as the next
             number, once the runner has finalised the bundle. Partitions are then read in one piece each.
         decode: "record" for :class:`DISRecord`; "bytes"; "stream" for rows by the stream's own data_type and

@@ -48,6 +48,15 @@ def test_a_runner_that_cannot_stream_is_told_on_and_so_is_the_way_out(caplog: py
     assert "--runner=PrismRunner" in said
 
 
+@pytest.mark.parametrize(("flags", "warned"), [([], True), (["--checkpointing_interval=60000"], False)])
+def test_an_app_on_flink_without_checkpoints_is_warned_about(
+    flags: list[str], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="beam_dis"):
+        check(FlinkRunner(), PipelineOptions(flags), app="delays")
+    assert ("nothing is ever committed" in caplog.text) == warned
+
+
 def test_workers_that_drop_what_is_left_for_later_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="direct_num_workers=4 drops"):
         check(FnApiRunner(), PipelineOptions(["--direct_num_workers=4"]))
