@@ -273,7 +273,7 @@ def test_a_fault_that_never_ends_is_raised_when_the_deadline_has_passed(fault, s
         speaker.list_streams()
         started = time.monotonic()
         outcome, calls = strike("list_streams", endless, speaker)
-        assert time.monotonic() - started < 0.8 + 1
+        assert time.monotonic() - started < 0.8 + 0.3
     assert isinstance(outcome, TransportError | ServerError | errors.ThrottledError)
     assert calls >= 2
 
