@@ -13,8 +13,8 @@ from beam_dis.read.sequence_range import SequenceRange
 class StreamPartition(NamedTuple):
     """One partition to read: sequence numbers ``start`` to ``stop`` (exclusive; None without end).
 
-    ``stream`` is its name or id, as the user gave it; ``stream_id`` tells a stream from one made anew under its name; ``incarnation`` is 0: a partition
-    that expires and comes back keeps its reader.
+    ``stream`` is its name or id, as the user gave it; ``stream_id`` tells a stream from one made anew under its name.
+    ``incarnation`` is 0: a partition that expires and comes back keeps its reader. It is part of the stored form.
     """
 
     stream: str
