@@ -43,7 +43,7 @@ _ADVICE = {
     "DIS.4226": "open a new cursor at the next sequence number",
     "DIS.4301": "create the stream, or check its name, the region and the project id",
     "DIS.4302": "describe the stream to see its partitions",
-    "DIS.4303": "write slower, or scale the stream up",
+    "DIS.4303": "ask less, or scale the stream up",
     "DIS.4307": "choose another name, or use the stream that is there",
     "DIS.4308": "delete streams or ask for a larger quota",
     "DIS.4319": "leave the partition out: its retention has passed",

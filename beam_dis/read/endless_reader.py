@@ -33,16 +33,17 @@ _log = logging.getLogger(__name__)
 class EndlessSource:
     """Where turns read from.
 
-    ``page(place)`` reads; ``held(place)`` lists what a partition holds, with the service's clock in ms; ``count(name, n)`` counts; ``spent(bytes)``
-    says whether a turn that handed out so many bytes is through.
+    ``page(place)`` reads; ``held(place)`` lists what a partition holds, with the service's clock in ms; ``count(name, n)`` counts; ``spent(bytes,
+    place)`` says whether a turn that handed out so many bytes, and would go on at a place, is through; ``rest(place)`` is how
+    many seconds a partition without more records rests, ``gone_interval`` how many one that has expired.
     """
 
     page: Callable[[Place], Page]
     held: Callable[[Place], tuple[PartitionDescription | None, int]]
     count: Callable[[str, int], None]
-    spent: Callable[[int], bool]
+    spent: Callable[[int, Place], bool]
     on_expired: str
-    poll_interval: float
+    rest: Callable[[Place], float]
     gone_interval: float
 
 
@@ -68,7 +69,7 @@ class Turn:
             if not records:
                 return  # a checkpoint came in between: the residual reads them
             yield self._handed_out(records), page.as_of
-            if self._source.spent(self._bytes):
+            if self._source.spent(self._bytes, self.place):
                 return
 
     def _page(self) -> Page | None:
@@ -82,7 +83,7 @@ class Turn:
             return None
         if page is not None and not page.records:
             source.count("empty_polls", 1)
-            self.pause, self.idle_at = source.poll_interval, page.as_of
+            self.pause, self.idle_at = source.rest(self.place), page.as_of
         return page
 
     def _answered(self) -> Page | None:

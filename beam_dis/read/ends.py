@@ -1,10 +1,13 @@
-"""Where partitions end, as far as this process knows.
+"""Where partitions end, and which take no more, as far as this process knows.
 
 Law: no I/O; what is asked is answered from what was seen last: a listing, or a page that was empty. An end that is not
 known counts as reached, so that a backlog is never invented. Thread-safe by single dict operations.
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 from beam_dis.read.poller import Place
 from beam_dis.service import StreamDescription
@@ -15,12 +18,20 @@ _Key = tuple[str, str]
 class Ends:
     """The next number of each partition of each stream (by id), as of the last look."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._next: dict[_Key, int] = {}
+        self._closed: set[_Key] = set()
+        self._looked_at: dict[str, float] = {}
 
     def listed(self, listing: StreamDescription) -> None:
         """A stream was listed."""
+        self._looked_at[listing.stream_id] = self._clock()
         self._next.update({(listing.stream_id, p.partition_id): p.next for p in listing.partitions})
+        for partition in listing.partitions:
+            (self._closed.discard if partition.writable else self._closed.add)(
+                (listing.stream_id, partition.partition_id)
+            )
 
     def reached(self, place: Place) -> None:
         """There was nothing at a place."""
@@ -29,3 +40,15 @@ class Ends:
     def left(self, stream_id: str, partition_id: str, start: int) -> int:
         """How many numbers there are from ``start`` on."""
         return max(0, self._next.get((stream_id, partition_id), 0) - start)
+
+    def closed(self, place: Place) -> bool:
+        """Whether the partition takes nothing more, unless it is restored: scaling down left it, or it has expired."""
+        return (place.stream_id, place.partition_id) in self._closed
+
+    def overdue(self, stream_id: str, seconds: float) -> bool:
+        """Whether nobody has looked at a stream for so long; True once for each such time."""
+        now = self._clock()
+        if stream_id in self._looked_at and now - self._looked_at[stream_id] < seconds:
+            return False
+        self._looked_at[stream_id] = now
+        return True

@@ -1,8 +1,9 @@
 """ReadPartition without an end: the splittable step that polls a partition, call after call.
 
 *Element*: a :class:`StreamPartition`. *Restriction*: ``[start, None)``; never split but for checkpoints. *A call*: not due,
-it defers at once, after a pause of 20 ms at most for runners that ignore the delay; else it reads until a page is empty or
-the bundle's budget of two seconds and 64 MB is through, at least one page, moves the watermark and defers. *Commit*: with an
+it defers at once, after a pause of 20 ms at most for runners that ignore the delay; else it reads until a page is empty, the
+bundle's budget of two seconds and 64 MB is through, or, on a runner that comes back at once, its next page is still under
+way while one of another partition lies ready; at least one page; then it moves the watermark and defers. *Commit*: with an
 app, the next number is registered with the bundle finalizer, on every call until it is confirmed, since finalizers
 are best effort. *Watermark*: ``beam_dis.read.watermark``; reported is the lowest of the partitions of this read in this
 process. *Backlog*: bytes up to the end that was seen last. *Drain*: nothing of an endless range is left to truncate to.
@@ -41,6 +42,7 @@ from beam_dis.read.tracker import SequenceRangeTracker
 BUNDLE_SECONDS = 2.0
 BUNDLE_BYTES = 64 * 1024 * 1024
 LONGEST_NAP = 0.02
+LISTED_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 
 COUNTERS = (
@@ -69,6 +71,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         on_expired: str,
         poll_interval: float,
         gone_interval: float,
+        gives_way: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -79,6 +82,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         self._on_expired = on_expired
         self._poll_interval = poll_interval
         self._gone_interval = gone_interval
+        self._gives_way = gives_way
         self._clock = clock
         self._sleep = sleep
         self._counters = {name: Metrics.counter("beam_dis.read", name) for name in COUNTERS}
@@ -107,6 +111,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
     def setup(self) -> None:
         """Find what this process shares."""
         self._reader = reader_of(self._connection)
+        self._board = self._reader.board(self._read, max(self._poll_interval, self._gone_interval))
         self._committer = self._reader.committer(self._read, self._app or "")
 
     def start_bundle(self) -> None:
@@ -124,11 +129,13 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         """One turn at the partition."""
         self._reader.vigil.reads()
         start = tracker.current_restriction().start
-        place = Place(element.stream, element.stream_id, element.partition_id, start)
+        place = element.at(start)
         pause = self._not_due(self._key(place))
         if not pause:
             turn = Turn(self._source(), place, tracker)
-            yield from self._turn(turn, estimator)
+            with self._reader.ahead.at_work(place):
+                yield from self._turn(turn, estimator)
+            self._reader.keep_ends(place, max(LISTED_SECONDS, 2 * self._gone_interval))
             place, pause = turn.place, self._pause(turn)
             for name, n in self._reader.tally.take().items():
                 self._count(name, n)
@@ -151,7 +158,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
 
     def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The turn's records, the watermark behind each page."""
-        board, partition = self._reader.board(self._read), (turn.place.stream_id, turn.place.partition_id)
+        board, partition = self._board, (turn.place.stream_id, turn.place.partition_id)
         watermark = watermark_of(estimator.current_watermark())
         board.enter(partition, watermark)
         try:
@@ -197,12 +204,16 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
     def _source(self) -> EndlessSource:
         reader: Reader = self._reader
         return EndlessSource(
-            page=lambda place: reader.page(place, None),
+            page=lambda place: reader.ahead.page(place, None),
             held=reader.held,
             count=self._count,
-            spent=lambda size: size >= BUNDLE_BYTES or self._clock() >= self._bundle_ends,
+            spent=lambda size, place: (
+                size >= BUNDLE_BYTES
+                or self._clock() >= self._bundle_ends
+                or (self._gives_way and reader.ahead.better_elsewhere(place))
+            ),
             on_expired=self._on_expired,
-            poll_interval=self._poll_interval,
+            rest=lambda place: self._gone_interval if reader.ends.closed(place) else self._poll_interval,
             gone_interval=self._gone_interval,
         )
 

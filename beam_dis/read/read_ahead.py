@@ -1,29 +1,42 @@
-"""Fetching the next page while the pipeline works on this one.
+"""Fetching the next pages while the pipeline works on this one.
 
 Law: what is fetched ahead is a cache. It is keyed by its place, handed out once, never committed for having been fetched,
-and dropped at no cost when nobody comes for it; an error in the background is forgotten and met again, by the caller,
-in the foreground. Pages held and under way never exceed the budget of bytes. Thread-safe, process-wide.
+and dropped at no cost when nobody comes for it. A partition has up to four pages ahead, one fetched behind the other as
+long as they are full; those behind the first take half of the budget at most, so that every partition gets its first. An
+error in the background is forgotten and met again, by the caller, in the foreground; but throttling is an answer: it is
+handed out once, since asking again at once would make it worse. Pages held and under way never exceed the budget of bytes.
+Nobody need wait for a page of one partition while one of another lies ready. Thread-safe, process-wide.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from beam_dis.errors import ThrottledError
 from beam_dis.read.poller import Place
 from beam_dis.service import Page
 
 BUDGET_BYTES = 64 * 1024 * 1024
+PAGES_AHEAD = 4
 IDLE_SECONDS = 60.0
+_THROTTLED_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    page: Future[Page]
+class _Fetched(NamedTuple):
+    """``full``: there is likely to be more behind the page."""
+
+    page: Page
+    full: bool
+
+
+class _Ahead(NamedTuple):
+    fetched: Future[_Fetched]
     since: float
 
 
@@ -33,7 +46,7 @@ class ReadAhead:
     def __init__(
         self,
         fetch: Callable[[Place], Page],
-        submit: Callable[[Callable[[Place], Page], Place], Future[Page]],
+        submit: Callable[[Callable[[Place], _Fetched], Place], Future[_Fetched]],
         *,
         page_bytes: int,
         budget: int = BUDGET_BYTES,
@@ -41,35 +54,89 @@ class ReadAhead:
     ) -> None:
         self._fetch = fetch
         self._submit = submit
+        self._page_bytes = page_bytes
         self._slots = budget // page_bytes
         self._clock = clock
         self._ahead: OrderedDict[Place, _Ahead] = OrderedDict()
+        self._at_work: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def page(self, place: Place, *, stop: int | None) -> Page:
-        """The page at a place; the one behind it is fetched unless it starts at or behind ``stop``."""
+    def page(self, place: Place, stop: int | None) -> Page:
+        """The page at a place; those behind it are fetched unless they start at or behind ``stop``."""
         page = self._waited_for(place) or self._fetch(place)
-        following = place.after(page)
-        if page.records and (stop is None or following.sequence_number < stop):
-            self._prepare(following)
+        if page.records:
+            self._chain(place.after(page), stop, 0)
         return page
+
+    def expect(self, place: Place) -> None:
+        """Somebody will want the page at a place soon."""
+        self._submitted(place, self._slots)
+
+    @contextlib.contextmanager
+    def at_work(self, place: Place) -> Iterator[None]:
+        """Somebody is taking the pages of this partition meanwhile: nobody else need make way for it."""
+        partition = _partition(place)
+        self._at_work.add(partition)
+        try:
+            yield
+        finally:
+            self._at_work.discard(partition)
+
+    def better_elsewhere(self, place: Place) -> bool:
+        """Whether the page at a place isn't there yet, but one of a partition that nobody is at work on is."""
+        with self._lock:
+            here = self._ahead.get(place)
+            if here is None or here.fetched.done():
+                return False
+            return any(
+                ahead.fetched.done() and _partition(other) not in self._at_work for other, ahead in self._ahead.items()
+            )
 
     def _waited_for(self, place: Place) -> Page | None:
         """A page that was fetched ahead, an empty one too; None where there is none or it failed."""
         with self._lock:
             ahead = self._ahead.pop(place, None)
-        if ahead is None or ahead.page.exception() is not None:
+        if ahead is None:
             return None
-        return ahead.page.result()
+        error = ahead.fetched.exception()
+        if isinstance(error, ThrottledError) and self._clock() - ahead.since < _THROTTLED_SECONDS:
+            raise error
+        return None if error else ahead.fetched.result().page
 
-    def _prepare(self, place: Place) -> None:
+    def _chain(self, place: Place, stop: int | None, depth: int) -> None:
+        """Fetch the page at a place and, once it is there and full, those behind it."""
+        if depth == PAGES_AHEAD or (stop is not None and place.sequence_number >= stop):
+            return
+        fetched = self._submitted(place, self._slots if depth == 0 else self._slots // 2)
+        if fetched is not None:
+            fetched.add_done_callback(lambda done: self._go_on(place, done, stop, depth + 1))
+
+    def _go_on(self, place: Place, done: Future[_Fetched], stop: int | None, depth: int) -> None:
+        """Fetch what is behind a page that has come, unless somebody took it, who goes on then."""
+        if place in self._ahead and not done.exception() and done.result().full:
+            with contextlib.suppress(RuntimeError):  # the process is ending, and takes nothing more
+                self._chain(place.after(done.result().page), stop, depth)
+
+    def _submitted(self, place: Place, slots: int) -> Future[_Fetched] | None:
+        """The page at a place under way, perhaps there already; None where that would be more than so many."""
         with self._lock:
             self._forget_idle()
-            if place not in self._ahead and len(self._ahead) < self._slots:
-                self._ahead[place] = _Ahead(self._submit(self._fetch, place), self._clock())
+            if place not in self._ahead:
+                if len(self._ahead) >= slots:
+                    return None
+                self._ahead[place] = _Ahead(self._submit(self._fetched, place), self._clock())
+            return self._ahead[place].fetched
+
+    def _fetched(self, place: Place) -> _Fetched:
+        page = self._fetch(place)
+        return _Fetched(page, full=sum([len(record.data) for record in page.records]) > self._page_bytes // 2)
 
     def _forget_idle(self) -> None:
         now = self._clock()
         while self._ahead and next(iter(self._ahead.values())).since < now - IDLE_SECONDS:
             _, idle = self._ahead.popitem(last=False)
-            idle.page.cancel()
+            idle.fetched.cancel()
+
+
+def _partition(place: Place) -> tuple[str, str]:
+    return place.stream_id, place.partition_id

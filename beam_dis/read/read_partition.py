@@ -26,7 +26,6 @@ from beam_dis.connection import DISConnection
 from beam_dis.read.backlog import Backlog
 from beam_dis.read.committer import Committer
 from beam_dis.read.page_decoder import MICROSECONDS, PageDecoder
-from beam_dis.read.poller import Place
 from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.reader import reader_of
 from beam_dis.read.record_run import RecordRun, runs_of_equal_time
@@ -92,10 +91,14 @@ class _PartitionReading(beam.DoFn, RestrictionProvider):
         """What is left of the range, in runs of equal time."""
         reader = reader_of(self._connection)
         loop = RangeReader(
-            reader.page, reader.partition, on_expired=self._on_expired, count=self._count, throttled=reader.tally.add
+            reader.ahead.page,
+            reader.partition,
+            on_expired=self._on_expired,
+            count=self._count,
+            throttled=reader.tally.add,
         )
         start = tracker.current_restriction().start
-        place = Place(element.stream, element.stream_id, element.partition_id, start)
+        place = element.at(start)
         for records in loop.read(place, tracker):
             for name, n in reader.tally.take().items():
                 self._count(name, n)

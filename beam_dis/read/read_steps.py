@@ -26,6 +26,7 @@ from beam_dis.read.page_decoder import PageDecoder
 from beam_dis.read.poll_partition import PollPartitionFn
 from beam_dis.read.read_partition import ReadPartitionFn, ReadPartitionForAppFn
 from beam_dis.read.run_times import RunTimes
+from beam_dis.read.runner_traits import RunnerTraits
 from beam_dis.read.settings import ReadSettings
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.watch_partitions import WatchPartitionsFn
@@ -46,14 +47,14 @@ class ReadFromDISResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSteps:
-    """``watch``: the streams are listed again and again, which takes a runner that streams."""
+    """``runner``: what it can do for a read without an end."""
 
     settings: ReadSettings
     connection: DISConnection
     decode: Callable[[Any], Any]
     element_type: Any
     error_handler: ErrorHandler | None
-    watch: bool
+    runner: RunnerTraits
 
     def elements(self, streams: PCollection) -> PCollection | ReadFromDISResult:
         """DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
@@ -79,7 +80,7 @@ class ReadSteps:
     def _discover(self) -> DiscoverPartitionsFn | WatchPartitionsFn:
         settings = self.settings
         discovery = Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
-        if settings.discovery_interval is None or not self.watch:
+        if settings.discovery_interval is None or not self.runner.streams:
             return DiscoverPartitionsFn(self.connection, discovery)
         return WatchPartitionsFn(self.connection, discovery, settings.discovery_interval)
 
@@ -107,6 +108,7 @@ class ReadSteps:
             on_expired=settings.on_expired,
             poll_interval=settings.poll_interval,
             gone_interval=settings.discovery_interval or settings.poll_interval,
+            gives_way=self.runner.returns_at_once,
         )
 
     def _decode(self) -> DecodePageFn:

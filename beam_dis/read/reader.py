@@ -19,8 +19,8 @@ from beam_dis.read.poller import Place, Poller
 from beam_dis.read.read_ahead import BUDGET_BYTES, ReadAhead
 from beam_dis.read.tally import Tally
 from beam_dis.read.vigil import Vigil
-from beam_dis.read.watermark import WatermarkBoard
-from beam_dis.service import Page, PartitionDescription, StreamService, shared_service
+from beam_dis.read.watermark import FORGOTTEN_SECONDS, WatermarkBoard
+from beam_dis.service import PartitionDescription, StreamService, shared_service
 
 PAGE_BYTES = 2 * 1024 * 1024
 """Data of one page at most: what the service returns where nothing is asked for, above any single record."""
@@ -43,16 +43,18 @@ class Reader:
         self._clock = clock
         self.tally = Tally()
         self._poller = Poller(service, tally=self.tally, page_bytes=PAGE_BYTES, clock=clock)
-        self._ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, budget=budget, clock=clock)
+        self.ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, budget=budget, clock=clock)
+        self._executor = executor
         self._boards: dict[str, WatermarkBoard] = {}
         self._committers: dict[tuple[str, str], Committer] = {}
         self.guard = PollGuard(clock=clock)
-        self.ends = Ends()
+        self.ends = Ends(clock=clock)
         self.vigil = Vigil(clock=clock)
 
-    def board(self, read: str) -> WatermarkBoard:
-        """The watermarks of one read's partitions in this process."""
-        return self._boards.setdefault(read, WatermarkBoard(clock=self._clock))
+    def board(self, read: str, pause: float) -> WatermarkBoard:
+        """The watermarks of one read's partitions in this process, each called again after a ``pause`` at most."""
+        forgotten_after = max(FORGOTTEN_SECONDS, 2 * pause)
+        return self._boards.setdefault(read, WatermarkBoard(forgotten_after=forgotten_after, clock=self._clock))
 
     def committer(self, read: str, app: str) -> Committer:
         """The commits of one read to an app; bundles of a partition go through many instances, finalised in any order."""
@@ -61,9 +63,10 @@ class Reader:
             (read, app), Committer(lambda stream, partition, number: service.commit(app, stream, partition, number))
         )
 
-    def page(self, place: Place, stop: int | None) -> Page:
-        """The page at a place; what is behind it, up to ``stop``, is fetched meanwhile."""
-        return self._ahead.page(place, stop=stop)
+    def keep_ends(self, place: Place, interval: float) -> None:
+        """List a stream in the background where nobody does, as on a worker that reads what another one discovered."""
+        if self.ends.overdue(place.stream_id, interval):
+            self._executor.submit(self.held, place)
 
     def partition(self, place: Place) -> PartitionDescription | None:
         """What a partition holds now; None where the stream no longer has it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.prism_runner import PrismJobServer
@@ -24,17 +25,29 @@ _SAFE_BUNDLES = 20
 _FLINK_MILLISECONDS = {"checkpointing_interval": -1, "max_bundle_time_mills": 1000}
 
 
+_RETURNING = {"PrismRunner", _SWITCHING}
+
+
+class RunnerTraits(NamedTuple):
+    """``streams``: windows fire and partitions are found while an endless read runs. ``returns_at_once``: what a call
+    deferred for no time is called again as soon as its bundle is through; Flink waits for a timer, a second or so.
+    """
+
+    streams: bool = False
+    returns_at_once: bool = False
+
+
 def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
     """Whether windows fire and partitions are found while an endless read runs."""
     name = type(runner).__name__
     return name not in _IN_PROCESS and (name != _SWITCHING or _prism_found(options))
 
 
-def check(runner: object, options: PipelineOptions, *, app: str | None = None) -> bool:
-    """The same; warns where it isn't so, and refuses what would lose data without a word."""
+def check(runner: object, options: PipelineOptions, *, app: str | None = None) -> RunnerTraits:
+    """What it can do; warns where that isn't all, and refuses what would lose data without a word."""
     if runs_endless_steps(runner, options):
         _check_flink(runner, options, app)
-        return True
+        return RunnerTraits(streams=True, returns_at_once=type(runner).__name__ in _RETURNING)
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers != 1:
         raise ConfigurationError(
@@ -48,7 +61,7 @@ def check(runner: object, options: PipelineOptions, *, app: str | None = None) -
         " --prism_location=PATH",
         type(runner).__name__,
     )
-    return False
+    return RunnerTraits()
 
 
 def _check_flink(runner: object, options: PipelineOptions, app: str | None) -> None:

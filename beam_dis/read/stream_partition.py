@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from beam_dis.read.poller import Place
 from beam_dis.read.sequence_range import SequenceRange
 
 
@@ -28,3 +29,7 @@ class StreamPartition(NamedTuple):
     def range(self) -> SequenceRange:
         """What is to be read of it."""
         return SequenceRange(self.start, self.stop)
+
+    def at(self, sequence_number: int) -> Place:
+        """Where a number of it is."""
+        return Place(self.stream, self.stream_id, self.partition_id, sequence_number)

@@ -19,7 +19,7 @@ from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
 from beam_dis.positions import StartingPosition, StoppingPosition
 from beam_dis.read.read_steps import PCollection, ReadFromDISResult, ReadSteps
-from beam_dis.read.runner_traits import check
+from beam_dis.read.runner_traits import RunnerTraits, check
 from beam_dis.read.settings import ReadSettings
 from beam_dis.read.stream_start import StreamStart, stream_start
 from beam_dis.service import StreamDescription, open_service
@@ -46,7 +46,9 @@ class _Read(beam.PTransform[Any, Any]):
             decode=decode,
             element_type=element_type,
             error_handler=self._error_handler,
-            watch=settings.stop is None and check(pipeline.runner, pipeline.options, app=settings.app),
+            runner=check(pipeline.runner, pipeline.options, app=settings.app)
+            if settings.stop is None
+            else RunnerTraits(),
         )
 
 

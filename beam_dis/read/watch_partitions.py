@@ -80,6 +80,8 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         else:
             if tracker.try_claim(known):
                 self._watch_over(reader, element.stream, found)
+                for partition in found:
+                    reader.ahead.expect(partition.at(partition.start))
                 yield from found
                 estimator.set_watermark(Timestamp(micros=as_of * 1000))
         tracker.defer_remainder(Duration(seconds=self._interval))

@@ -39,10 +39,13 @@ class WatermarkBoard:
     """The watermarks of the partitions that one process serves for one read; thread-safe.
 
     A partition counts while a call works on it and for a while after, so that one that moved to another worker doesn't
-    hold the rest back for ever.
+    hold the rest back for ever: ``forgotten_after`` seconds, which must be more than the pause between two calls.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, forgotten_after: float = FORGOTTEN_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._forgotten_after = forgotten_after
         self._clock = clock
         self._lock = threading.Lock()
         self._values: dict[Hashable, int] = {}
@@ -59,7 +62,7 @@ class WatermarkBoard:
         with self._lock:
             self._values[partition] = value
             now = self._clock()
-            for gone in [p for p, left in self._left.items() if now - left > FORGOTTEN_SECONDS]:
+            for gone in [p for p, left in self._left.items() if now - left > self._forgotten_after]:
                 del self._left[gone], self._values[gone]
             return min(self._values.values())
 

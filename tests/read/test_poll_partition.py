@@ -15,7 +15,7 @@ from beam_dis.read.poll_partition import PollPartitionFn
 from beam_dis.read.run_times import RunTimes
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.watermark import MARGIN_MS, WatermarkPolicy
-from beam_dis.service import PageRecord
+from beam_dis.service import PageRecord, PartitionDescription
 
 ZERO = "shardId-0000000000"
 CONNECTION = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
@@ -99,6 +99,42 @@ def test_two_reads_of_a_partition_in_one_process_keep_a_pace_of_their_own(
     reader = reader_on(service)
     polling(service, partition(25), reader=reader, read="caught up", poll_interval=60.0).call()
     assert numbers(polling(service, reader=reader, read="behind").call()) == list(range(25))
+
+
+def test_a_turn_gives_way_where_the_runner_comes_back_at_once_and_another_partition_is_ready(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=25)
+    for returns, expected in ((True, (10, 0.0)), (False, (25, 1.0))):
+        polls = polling(service, gives_way=returns)
+        polls.reader.ahead.better_elsewhere = lambda place: True
+        call = polls.call()
+        assert (len(numbers(call)), round(call.delay, 2)) == expected
+
+
+def test_a_partition_that_takes_nothing_more_rests_at_the_pace_of_discovery(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=25)
+    describe = service.describe
+    service.describe = lambda stream: describe(stream)._replace(partitions=(PartitionDescription(ZERO, 0, 25, False),))
+    polls = polling(service)
+    first = polls.call()
+    now.seconds += 1
+    assert (len(numbers(first)), round(polls.call().delay)) == (25, 10)
+
+
+def test_a_worker_that_lists_no_streams_itself_has_its_own_look_at_the_ends_now_and_then(
+    fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=20)
+    polls = polling(service)
+    looks, describe = [], service.describe
+    service.describe = lambda stream: looks.append(now.seconds - 1000) or describe(stream)
+    for _ in range(50):
+        polls.call()
+        now.seconds += 1
+    assert looks == [0, 0, 20, 40]  # the first one makes sure that the stream is the one that it was
 
 
 def test_a_bundle_ends_when_its_time_is_through_and_every_call_gets_a_page(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from beam_dis.errors import TransportError
+from beam_dis.errors import DISError, ThrottledError, TransportError
 from beam_dis.read.poller import Place
 from beam_dis.read.read_ahead import ReadAhead
 from beam_dis.service import Page, PageRecord
@@ -16,87 +16,182 @@ from beam_dis.service import Page, PageRecord
 START = Place("flights", "id", "shardId-0000000000", 0)
 
 
+def at(number: int, partition: str = START.partition_id) -> Place:
+    return START._replace(sequence_number=number, partition_id=partition)
+
+
 class Background:
-    """Runs what is submitted at once; ``fetched`` says what was read, in order."""
+    """Pages of ten records of a byte; what is submitted runs at once, or once it is told to ``answer``."""
 
     def __init__(self) -> None:
         self.fetched: list[int] = []
-        self.fails: set[int] = set()
+        self.fails: dict[int, DISError] = {}
         self.end = 1000
         self.now = 0.0
+        self.under_way: list[Callable[[], None]] | None = None
 
     def fetch(self, place: Place) -> Page:
         number = place.sequence_number
         self.fetched.append(number)
         if number in self.fails:
-            self.fails.remove(number)
-            raise TransportError("cut")
+            raise self.fails.pop(number)
         page = range(number, min(number + 10, self.end))
-        return Page([PageRecord(n, b"", 0) for n in page], None, 0)
+        return Page([PageRecord(n, b".", 0) for n in page], None, 0)
 
-    def submit(self, fetch: Callable[[Place], Page], place: Place) -> Future[Page]:
-        future: Future[Page] = Future()
-        try:
-            future.set_result(fetch(place))
-        except TransportError as error:
-            future.set_exception(error)
+    def submit(self, fetch: Callable[[Place], Any], place: Place) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fetch(place))
+            except DISError as error:
+                future.set_exception(error)
+
+        if self.under_way is None:
+            run()
+        else:
+            self.under_way.append(run)
         return future
+
+    def answer(self) -> None:
+        """All that is under way, but not what it leads to."""
+        waiting, self.under_way = self.under_way or [], []
+        for run in waiting:
+            run()
 
     def ahead(self, **options: Any) -> ReadAhead:
         return ReadAhead(self.fetch, self.submit, page_bytes=10, clock=lambda: self.now, **options)
 
 
-def test_the_next_page_is_fetched_while_this_one_is_used() -> None:
+def test_four_pages_are_fetched_ahead_one_behind_the_other() -> None:
     background = Background()
     ahead = background.ahead()
-    page = ahead.page(START, stop=None)
-    assert background.fetched == [0, 10]
-    assert ahead.page(START.after(page), stop=None).records[0].sequence_number == 10
+    page = ahead.page(START, None)
+    assert background.fetched == [0, 10, 20, 30, 40]
+    assert ahead.page(START.after(page), None).records[0].sequence_number == 10
+    assert background.fetched == [0, 10, 20, 30, 40, 50]
+
+
+def test_nothing_is_fetched_behind_a_page_that_is_not_full() -> None:
+    background = Background()
+    background.end = 23
+    ahead = background.ahead()
+    ahead.page(START, None)
     assert background.fetched == [0, 10, 20]
+    ahead.page(at(20), None)
+    assert background.fetched == [0, 10, 20, 23]
 
 
 def test_nothing_behind_the_stop_is_fetched() -> None:
     background = Background()
-    background.ahead().page(START, stop=10)
-    assert background.fetched == [0]
+    background.ahead().page(START, 30)
+    assert background.fetched == [0, 10, 20]
 
 
 def test_a_page_fetched_ahead_is_handed_out_once() -> None:
     background = Background()
     ahead = background.ahead()
-    ahead.page(START, stop=None)
+    ahead.page(START, 20)
     for _ in range(2):
-        ahead.page(START._replace(sequence_number=10), stop=20)
+        ahead.page(at(10), 20)
     assert background.fetched == [0, 10, 10]
+
+
+def test_a_page_that_was_taken_while_it_was_under_way_is_gone_on_from_by_whoever_took_it() -> None:
+    background = Background()
+    ahead = background.ahead()
+    background.under_way = []
+    ahead.page(START, None)
+    del ahead._ahead[at(10)]  # as a caller does that waits for it
+    background.answer()
+    assert (background.fetched, background.under_way) == ([0, 10], [])
 
 
 def test_an_error_in_the_background_is_met_again_in_the_foreground() -> None:
     background = Background()
     ahead = background.ahead()
-    background.fails = {10}
-    ahead.page(START, stop=None)
-    assert ahead.page(START._replace(sequence_number=10), stop=20).records[0].sequence_number == 10
-    background.fails = {50}
+    background.fails = {10: TransportError("cut")}
+    ahead.page(START, None)
+    assert ahead.page(at(10), 20).records[0].sequence_number == 10
+    background.fails = {50: TransportError("cut")}
     with pytest.raises(TransportError):
-        ahead.page(START._replace(sequence_number=50), stop=None)
+        ahead.page(at(50), None)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.5, True), (1.5, False)])
+def test_throttling_in_the_background_is_told_rather_than_asked_for_again_while_it_is_new(
+    seconds: float, told: bool
+) -> None:
+    background = Background()
+    ahead = background.ahead()
+    background.fails = {10: ThrottledError("slower", code="DIS.4303", status=400)}
+    ahead.page(START, None)
+    background.now += seconds
+    asked: list[int] = []
+    try:
+        ahead.page(at(10), 20)
+    except ThrottledError:
+        asked.append(10)
+    assert (bool(asked), background.fetched.count(10)) == (told, 1 if told else 2)
 
 
 def test_an_empty_page_fetched_ahead_is_an_answer_and_asked_for_again_after_it() -> None:
     background = Background()
     background.end = 10
     ahead = background.ahead()
-    ahead.page(START, stop=None)
+    ahead.page(START, None)
     background.end = 15
-    assert ahead.page(START._replace(sequence_number=10), stop=None).records == []
-    assert len(ahead.page(START._replace(sequence_number=10), stop=None).records) == 5
+    assert ahead.page(at(10), None).records == []
+    assert len(ahead.page(at(10), None).records) == 5
+
+
+def test_a_page_that_somebody_expects_is_fetched_and_nothing_behind_it() -> None:
+    background = Background()
+    ahead = background.ahead()
+    ahead.expect(START)
+    assert background.fetched == [0]
+    ahead.page(START, 10)
+    assert background.fetched == [0]
 
 
 def test_pages_ahead_stay_within_the_budget_and_idle_ones_make_room() -> None:
     background = Background()
     ahead = background.ahead(budget=25)
     for partition in "abc":
-        ahead.page(START._replace(partition_id=partition), stop=None)
+        ahead.page(at(0, partition), None)
     assert background.fetched == [0, 10, 0, 10, 0]
     background.now = 61.0
-    ahead.page(START._replace(partition_id="d"), stop=None)
+    ahead.page(at(0, "d"), None)
     assert background.fetched == [0, 10, 0, 10, 0, 0, 10]
+
+
+def test_pages_behind_the_first_leave_half_of_the_budget_to_the_first_pages_of_others() -> None:
+    background = Background()
+    ahead = background.ahead(budget=60)
+    ahead.page(START, None)
+    assert background.fetched == [0, 10, 20, 30]
+    for partition in "abcd":
+        ahead.page(at(0, partition), None)
+    assert background.fetched[4:] == [0, 10, 0, 10, 0, 10, 0]
+
+
+def test_a_page_under_way_is_not_worth_waiting_for_while_one_of_an_idle_partition_lies_ready() -> None:
+    background = Background()
+    ahead = background.ahead()
+    ahead.expect(at(0, "other"))
+    background.under_way = []
+    ahead.page(START, None)
+    assert ahead.better_elsewhere(at(10))
+    with ahead.at_work(at(0, "other")):
+        assert not ahead.better_elsewhere(at(10))
+    background.answer()
+    assert not ahead.better_elsewhere(at(10))
+
+
+def test_a_page_is_worth_waiting_for_where_nothing_else_lies_ready() -> None:
+    background = Background()
+    ahead = background.ahead()
+    background.under_way = []
+    ahead.expect(at(0, "other"))
+    ahead.page(START, None)
+    assert not ahead.better_elsewhere(at(10))

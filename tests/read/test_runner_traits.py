@@ -8,7 +8,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.read.runner_traits import check
+from beam_dis.read.runner_traits import RunnerTraits, check
 
 
 class FlinkRunner:
@@ -39,7 +39,12 @@ def test_a_runner_that_streams_is_not_warned_about(caplog: pytest.LogCaptureFixt
 
 def test_direct_runner_is_what_it_finds(caplog: pytest.LogCaptureFixture) -> None:
     assert warnings(SwitchingDirectRunner(), "--prism_location=/opt/prism", caplog=caplog) == ""
-    assert check(SwitchingDirectRunner(), PipelineOptions(["--prism_location=/opt/prism"]))
+    assert check(SwitchingDirectRunner(), PipelineOptions(["--prism_location=/opt/prism"])).streams
+
+
+def test_prism_comes_back_at_once_to_what_a_call_left_and_flink_with_its_timers() -> None:
+    assert check(PrismRunner(), PipelineOptions([])) == RunnerTraits(streams=True, returns_at_once=True)
+    assert check(FlinkRunner(), PipelineOptions([])) == RunnerTraits(streams=True, returns_at_once=False)
 
 
 def test_a_runner_that_cannot_stream_is_told_on_and_so_is_the_way_out(caplog: pytest.LogCaptureFixture) -> None:
