@@ -19,6 +19,7 @@ from apache_beam.transforms.window import FixedWindows
 from beam_dis import DISClient, ReadFromDIS, WriteToDIS
 from beam_dis.errors import ConfigurationError
 from beam_dis.local import LocalDIS
+from beam_dis.testing import Latency
 from beam_dis.wire.records import PutRecordsRequestEntry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -169,6 +170,40 @@ def test_eight_partitions_scaled_while_they_are_read_lose_nothing_from_windows(
             put(client, source, range(index * 2000, index * 2000 + 2000))
             time.sleep(1.3)
         eventually(lambda: sum(held(client, target)), 8000)
+
+
+def test_far_partitions_that_give_way_to_each_other_lose_nothing_from_windows(
+    options: PipelineOptions, make_stream: Callable[..., str]
+) -> None:
+    """Eight backlogs of several pages, 20 ms away, by arrival."""
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        client.create_stream("source", partition_count=8)
+        client.create_stream("target", partition_count=1)
+        for number in range(8):
+            for _ in range(30):
+                entries = [PutRecordsRequestEntry(data=bytes(20_000), partition_id=str(number)) for _ in range(20)]
+                client.put_records("source", records=entries)
+        dis.inject(Latency(seconds=0.02, operation="get_records"))
+        with running(_counts_of_windows(options, dis.connection, "source", "target")):
+            eventually(lambda: sum(held(client, "target")), 8 * 30 * 20)
+
+
+def test_an_idle_partition_is_polled_once_per_interval(options: PipelineOptions) -> None:
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        for stream in ("source", "target"):
+            client.create_stream(stream, partition_count=2)
+        dis.inject(Latency(seconds=0, operation="get_records"))
+        with running(copy(options, dis.connection, "source", "target")):
+            eventually(lambda: _calls(dis) >= 4, True)
+            before = _calls(dis)
+            time.sleep(4)
+            polls = _calls(dis) - before
+    assert 2 <= polls <= 2 * (4 / 0.2 + 1)
+
+
+def _calls(dis: LocalDIS) -> int:
+    (seen,) = dis.faults()
+    return seen.calls
 
 
 @pytest.mark.parametrize("away", [0.0, 3.0])
