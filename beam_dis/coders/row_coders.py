@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.typehints.row_type import RowTypeConstraint
 
 from beam_dis.coders.row_values import from_row, to_row
 from beam_dis.coders.schemas import row_type
@@ -47,8 +48,8 @@ class _RowsCoder(beam.coders.Coder):
         return True
 
     def to_type_hint(self) -> Any:
-        """The NamedTuple of the rows."""
-        return self.row_type
+        """The NamedTuple of the rows, in the form by which Beam knows the types of its fields, as of keys made of them."""
+        return RowTypeConstraint.from_user_type(self.row_type)
 
     def _settings(self) -> tuple[Any, ...]:
         return (self._schema_text,)

@@ -47,7 +47,7 @@ def test_stream_is_rows_by_the_streams_description_both_ways(data_type, coder):
     row = coder.row_type(1, "x")
     decode, hint = decoder_for("stream", lambda: stream(data_type))
     encode, _ = encoder_for("stream", lambda: stream(data_type))
-    assert (decode(RECORD._replace(data=coder.encode(row))), hint) == (row, coder.row_type)
+    assert (decode(RECORD._replace(data=coder.encode(row))), hint) == (row, coder.to_type_hint())
     assert encode(row) == coder.encode(row)
 
 

@@ -228,6 +228,19 @@ def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
         assert_that(dead, equal_to([(1, b"b,x", True)]), label="Dead")
 
 
+@ON_FLINK_TOO
+def test_rows_are_grouped_by_a_field_of_theirs(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    """The field's type goes with it: Flink finds no key in a type of Any."""
+    stream = make_stream(data_type="CSV", data_schema=WORD)
+    client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,2", b"a,3")])
+    with beam.Pipeline(options=options) as pipeline:
+        words = pipeline | source(stream, local_dis, decode="stream") | beam.GroupBy("word")
+        sums = words | beam.MapTuple(lambda word, rows: (word, sum(row.n for row in rows)))
+        assert_that(sums, equal_to([("a", 4), ("b", 2)]))
+
+
 @pytest.mark.fnapi
 def test_an_error_handler_takes_the_dead_letters(
     local_dis: Any, client: DISClient, make_stream: Callable[..., str]
