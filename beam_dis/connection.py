@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from beam_dis.credentials import CredentialsSource, check_source, is_loopback, profile
+from beam_dis.credentials import CredentialsSource, check_source, check_travels, is_loopback, profile
 from beam_dis.errors import ConfigurationError
 
 _DOMAINS = {
@@ -85,6 +85,13 @@ class DISConnection:
                 "HUAWEICLOUD_SDK_PROJECT_ID"
             )
         return replace(self, endpoint=endpoint, region=region, project_id=project_id)
+
+
+def connection_of_pipeline(connection: DISConnection | None, options: Any) -> DISConnection:
+    """A connection as the steps of a pipeline take it to the workers: resolved, and with nothing that stays behind."""
+    connection = connection or DISConnection()
+    check_travels(connection.credentials)
+    return connection.resolved(options)
 
 
 def _option(options: Any, name: str) -> str | None:

@@ -104,6 +104,15 @@ def check_source(source: Any) -> None:
         raise ConfigurationError(f"credentials={name} needs arguments: it is called without any")
 
 
+def check_travels(source: CredentialsSource) -> None:
+    """Refuse what is good in this process and couldn't be found again on a worker, whose main module is another one."""
+    if callable(source) and source.__module__ == "__main__":
+        raise ConfigurationError(
+            f"credentials=__main__.{source.__qualname__}: workers import the function, and have another __main__ than this"
+            " script: put it into a module of its own and import it from there"
+        )
+
+
 def found_credentials(source: CredentialsSource, environ: Mapping[str, str] = os.environ) -> Credentials | Token | None:
     """What the first place has: ``credentials=``, the environment, the profile file; None where none has any.
 

@@ -14,7 +14,7 @@ from apache_beam import pvalue
 from apache_beam.transforms.error_handling import ErrorHandler
 
 from beam_dis.coders.resolve import decoder_for
-from beam_dis.connection import DISConnection
+from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
 from beam_dis.positions import StartingPosition, StoppingPosition
@@ -38,7 +38,7 @@ class _Read(beam.PTransform[Any, Any]):
 
     def _steps(self, pipeline: beam.Pipeline) -> ReadSteps:
         settings = self._settings
-        connection = (settings.connection or DISConnection()).resolved(pipeline.options.view_as(DISOptions))
+        connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
         decode, element_type = decoder_for(settings.decode, lambda: _described(connection, settings.stream or ""))
         return ReadSteps(
             settings=settings,

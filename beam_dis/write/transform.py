@@ -16,7 +16,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints import typehints
 
 from beam_dis.coders.resolve import encoder_for
-from beam_dis.connection import DISConnection
+from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
@@ -116,7 +116,7 @@ class WriteToDIS(beam.PTransform[Any, Any]):
 
     def expand(self, elements: PCollection) -> WriteToDISResult | PCollection:
         """Resolve what the user left out, then put."""
-        connection = (self._connection or DISConnection()).resolved(elements.pipeline.options.view_as(DISOptions))
+        connection = connection_of_pipeline(self._connection, elements.pipeline.options.view_as(DISOptions))
         encode, takes = encoder_for(self._encode, lambda: self._describe(connection))
         self._require(elements.element_type, takes)
         outputs = elements | "PutRecords" >> _put_records(self._plan(encode), connection)

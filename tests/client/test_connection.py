@@ -1,12 +1,13 @@
 """Which DIS: connection before options before environment, field by field, and errors that say what to set."""
 
 import pickle
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from beam_dis.client import DISClient
-from beam_dis.connection import DISConnection
+from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.credentials import Credentials
 from beam_dis.errors import ConfigurationError, CredentialsError
 
@@ -132,6 +133,15 @@ def test_a_connection_with_credentials_inside_refuses_to_travel_and_says_what_to
     with pytest.raises(CredentialsError, match=r"can't be pickled.*importable function without arguments"):
         pickle.dumps(connection)
     assert hash(connection) == hash(connection)
+
+
+def test_a_function_of_the_script_itself_is_refused_for_a_pipeline_and_good_for_a_client(monkeypatch):
+    script = ModuleType("__main__")
+    exec("def keys():\n    return None", vars(script))
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=script.keys)
+    with pytest.raises(ConfigurationError, match=r"credentials=__main__\.keys: .* put it into a module of its own"):
+        connection_of_pipeline(connection, None)
 
 
 def test_a_trailing_slash_of_the_endpoint_does_not_count():
