@@ -15,6 +15,7 @@ from beam_dis.errors import (
     ConfigurationError,
     CredentialsError,
     EncodeError,
+    InvalidRequestError,
     StreamNotFoundError,
     TransportError,
 )
@@ -290,6 +291,21 @@ def test_a_portal_that_answers_everything_is_given_up_within_ten_seconds_and_nam
 def test_a_page_that_is_garbled_once_is_asked_for_again(connect, ok):
     rig = connect([Response(200, {}, b'{"records":['), ok({"records": [], "next_partition_cursor": "c"})])
     assert rig.client.get_records("c").records == []
+
+
+SPOILT = Response(400, {"content-type": "text/html"}, b"<html>")
+
+
+def test_a_refusal_that_is_spoilt_on_its_way_is_asked_for_again(connect, ok):
+    rig = connect([ok({"stream_names": []}), SPOILT, SPOILT, ok({"stream_names": ["s"]})])
+    rig.client.list_streams()
+    assert rig.client.list_streams().stream_names == ["s"]
+
+
+def test_what_refuses_without_a_code_from_the_beginning_is_no_dis(connect):
+    rig = connect([SPOILT])
+    with pytest.raises(InvalidRequestError, match=r"check that .* is a DIS and reachable without detours"):
+        rig.client.list_streams()
 
 
 def test_an_endpoint_that_has_answered_gets_the_whole_deadline(connect, ok):

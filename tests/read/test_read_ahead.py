@@ -10,9 +10,10 @@ import pytest
 
 from beam_dis.errors import DISError, ThrottledError, TransportError
 from beam_dis.read.poller import Place
-from beam_dis.read.read_ahead import ReadAhead
+from beam_dis.read.read_ahead import RECORD_BYTES, ReadAhead
 from beam_dis.service import Page, PageRecord
 
+PAGE_WEIGHT = 10 + 11 * RECORD_BYTES
 START = Place("flights", "id", "shardId-0000000000", 0)
 
 
@@ -156,7 +157,7 @@ def test_a_page_that_somebody_expects_is_fetched_and_nothing_behind_it() -> None
 
 def test_pages_ahead_stay_within_the_budget_and_idle_ones_make_room() -> None:
     background = Background()
-    ahead = background.ahead(budget=25)
+    ahead = background.ahead(budget=2 * PAGE_WEIGHT)
     for partition in "abc":
         ahead.page(at(0, partition), None)
     assert background.fetched == [0, 10, 0, 10, 0]
@@ -167,7 +168,7 @@ def test_pages_ahead_stay_within_the_budget_and_idle_ones_make_room() -> None:
 
 def test_pages_behind_the_first_leave_half_of_the_budget_to_the_first_pages_of_others() -> None:
     background = Background()
-    ahead = background.ahead(budget=60)
+    ahead = background.ahead(budget=6 * PAGE_WEIGHT)
     ahead.page(START, None)
     assert background.fetched == [0, 10, 20, 30]
     for partition in "abcd":
