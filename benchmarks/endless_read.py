@@ -271,7 +271,7 @@ class Calls(Receiver):
 
     def __init__(self, connection: DISConnection, partition: StreamPartition, clock: Any = time.monotonic) -> None:
         times = RunTimes(policy=WatermarkPolicy(), decoder=PageDecoder(bytes, dead_letters=False), event_micros=None)
-        settings = {"read": "benchmark", "app": None, "on_expired": "fail", "poll_interval": POLL_INTERVAL}
+        settings = {"read": "benchmark", "on_expired": "fail", "poll_interval": POLL_INTERVAL}
         fn = PollPartitionFn(
             connection,
             times=times,

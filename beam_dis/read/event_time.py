@@ -1,7 +1,7 @@
-"""Beam's timestamps and our milliseconds, there and back.
+"""Beam's timestamps of event times and watermarks.
 
 Law: event times are what the user's function says of a decoded value: a Beam Timestamp, an aware datetime, seconds since
-1970; anything else fails with the value's name. The beginning of time is one value on both sides.
+1970; anything else fails with the value's name. The beginning of time is the same on both sides.
 """
 
 from __future__ import annotations
@@ -26,11 +26,6 @@ class EventMicros:
         """The event time of a value."""
         time: Timestamp = Timestamp.of(self.timestamp_fn(value))
         return int(time.micros)
-
-
-def watermark_of(timestamp: Timestamp) -> int:
-    """A reported watermark in milliseconds."""
-    return START_OF_TIME_MS if timestamp <= MIN_TIMESTAMP else int(timestamp.micros // MICROSECONDS)
 
 
 def timestamp_of(milliseconds: int) -> Timestamp:

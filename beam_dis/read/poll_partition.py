@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -29,7 +29,6 @@ from beam_dis.errors import ThrottledError
 from beam_dis.read.backlog import Backlog
 from beam_dis.read.endless_reader import EndlessSource, Turn
 from beam_dis.read.estimator import ForwardWatermarkProvider
-from beam_dis.read.event_time import timestamp_of, watermark_of
 from beam_dis.read.poller import Place
 from beam_dis.read.reader import Reader, reader_of
 from beam_dis.read.record_run import RecordRun
@@ -58,8 +57,8 @@ COUNTERS = (
 )
 
 
-class PollPartitionFn(beam.DoFn, RestrictionProvider):
-    """Partition → runs of records, for ever."""
+class _PartitionPolling(beam.DoFn, RestrictionProvider):
+    """What both steps share: the restriction, and turns at the partition."""
 
     def __init__(
         self,
@@ -67,7 +66,6 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         *,
         read: str,
         times: RunTimes,
-        app: str | None,
         on_expired: str,
         poll_interval: float,
         gone_interval: float,
@@ -78,7 +76,6 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         self._connection = connection
         self._read = read
         self._times = times
-        self._app = app
         self._on_expired = on_expired
         self._poll_interval = poll_interval
         self._gone_interval = gone_interval
@@ -112,37 +109,27 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
         """Find what this process shares."""
         self._reader = reader_of(self._connection)
         self._board = self._reader.board(self._read, max(self._poll_interval, self._gone_interval))
-        self._committer = self._reader.committer(self._read, self._app or "")
 
     def start_bundle(self) -> None:
         """A new budget."""
         self._bundle_ends = self._clock() + BUNDLE_SECONDS
 
-    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
-    def process(
-        self,
-        element: StreamPartition,
-        finalizer: Any = beam.DoFn.BundleFinalizerParam,  # must stand before the restriction: Beam's invoker says so
-        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
-        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
-    ) -> Iterator[TimestampedValue[Any]]:
-        """One turn at the partition."""
+    def _polled(
+        self, element: StreamPartition, tracker: Any, estimator: Any
+    ) -> Generator[TimestampedValue[Any], None, tuple[Place, float]]:
+        """One turn at the partition; where the next one goes on, and in how many seconds."""
         self._reader.vigil.reads()
-        start = tracker.current_restriction().start
-        place = element.at(start)
-        pause = self._not_due(self._key(place))
-        if not pause:
-            turn = Turn(self._source(), place, tracker)
-            with self._reader.ahead.at_work(place):
-                yield from self._turn(turn, estimator)
-            self._reader.keep_ends(place, max(LISTED_SECONDS, 2 * self._gone_interval))
-            place, pause = turn.place, self._pause(turn)
-            for name, n in self._reader.tally.take().items():
-                self._count(name, n)
-        position = (place.stream, place.partition_id, place.sequence_number)
-        if self._app is not None and not self._committer.confirmed(*position):
-            finalizer.register(self._committer.register(*position))
-        tracker.defer_remainder(Duration(seconds=pause))
+        place = element.at(tracker.current_restriction().start)
+        if pause := self._not_due(self._key(place)):
+            return place, pause
+        turn = Turn(self._source(), place, tracker)
+        with self._reader.ahead.at_work(place):
+            yield from self._turn(turn, estimator)
+        self._reader.keep_ends(place, max(LISTED_SECONDS, 2 * self._gone_interval))
+        pause = self._pause(turn)
+        for name, n in self._reader.tally.take().items():
+            self._count(name, n)
+        return turn.place, pause
 
     def _key(self, place: Place) -> tuple[str, str, str]:
         """By what the guard knows a partition: reads of one stream in one process don't wait for each other."""
@@ -159,7 +146,7 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
     def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The turn's records, the watermark behind each page."""
         board, partition = self._board, (turn.place.stream_id, turn.place.partition_id)
-        watermark = watermark_of(estimator.current_watermark())
+        watermark = estimator.own()
         board.enter(partition, watermark)
         try:
             for records, as_of in turn.pages():
@@ -171,11 +158,11 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
                     yield TimestampedValue(values, Timestamp(micros=micros))
                 if times:
                     watermark = self._times.policy.after_records(watermark, max(times), as_of)
-                self._report(estimator, board.lowest(partition, watermark))
+                estimator.advance(watermark, board.lowest(partition, watermark))
                 self._behind.update(max(0, as_of - records[-1].timestamp))
             if turn.idle_at is not None:
                 watermark = self._times.policy.after_nothing(watermark, turn.idle_at)
-                self._report(estimator, board.lowest(partition, watermark))
+                estimator.advance(watermark, board.lowest(partition, watermark))
                 self._reader.ends.reached(turn.place)
                 self._behind.update(0)
         finally:
@@ -198,13 +185,10 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
             guard.rest(key, pause)
         return pause
 
-    def _report(self, estimator: Any, milliseconds: int) -> None:
-        estimator.set_watermark(timestamp_of(milliseconds))
-
     def _source(self) -> EndlessSource:
         reader: Reader = self._reader
         return EndlessSource(
-            page=lambda place: reader.ahead.page(place, None),
+            page=lambda place: reader.ahead.page(place, None, fresh=self._poll_interval),
             held=reader.held,
             count=self._count,
             spent=lambda size, place: (
@@ -220,3 +204,49 @@ class PollPartitionFn(beam.DoFn, RestrictionProvider):
     def _count(self, name: str, n: int) -> None:
         self._counters[name].inc(n)
         Backlog.note(name, n)
+
+
+class PollPartitionFn(_PartitionPolling):
+    """Partition → runs of records, for ever."""
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: StreamPartition,
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[TimestampedValue[Any]]:
+        """One turn at the partition."""
+        _, pause = yield from self._polled(element, tracker, estimator)
+        tracker.defer_remainder(Duration(seconds=pause))
+
+
+class PollPartitionForAppFn(_PartitionPolling):
+    """The same, and the app's checkpoint is committed once the runner has finalised the bundle.
+
+    A step of its own, since Prism logs an error for each bundle that it should finalise and can't.
+    """
+
+    def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self._app = app
+
+    def setup(self) -> None:
+        """Find the app's commits, too."""
+        super().setup()
+        self._committer = self._reader.committer(self._read, self._app)
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: StreamPartition,
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,  # must stand before the restriction: Beam's invoker says so
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[TimestampedValue[Any]]:
+        """One turn at the partition; where it ended is registered to be committed, until that is confirmed."""
+        place, pause = yield from self._polled(element, tracker, estimator)
+        position = (place.stream, place.partition_id, place.sequence_number)
+        if not self._committer.confirmed(*position):
+            finalizer.register(self._committer.register(*position))
+        tracker.defer_remainder(Duration(seconds=pause))

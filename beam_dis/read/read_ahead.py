@@ -4,9 +4,9 @@ Law: what is fetched ahead is a cache. It is keyed by its place, handed out once
 and dropped at no cost when nobody comes for it. A partition has up to four pages ahead, one fetched behind the other as
 long as they are full; those behind the first take half of the budget at most, so that every partition gets its first. An
 error in the background is forgotten and met again, by the caller, in the foreground; but throttling is an answer: it is
-handed out once, since asking again at once would make it worse. Pages held and under way stay within the budget, by what
-they take in memory; one that is under way counts as the last that came. Nobody need wait for a page of one partition while
-one of another lies ready. Thread-safe, process-wide.
+handed out once, since asking again at once would make it worse. An empty page is an answer for a while. Pages held and under
+way stay within the budget, by what they take in memory; one that is under way counts as those that came lately, and at most
+eight are. Nobody need wait for a page of one partition while one of another lies ready. Thread-safe, process-wide.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from beam_dis.service import Page
 
 BUDGET_BYTES = 64 * 1024 * 1024
 PAGES_AHEAD = 4
+UNDER_WAY = 8
 RECORD_BYTES = 240
 """What a record takes beside its data: 230 to 245 bytes of resident memory where it was measured (CPython 3.11)."""
 IDLE_SECONDS = 60.0
@@ -68,12 +69,15 @@ class ReadAhead:
         self._weight = page_bytes
         self._clock = clock
         self._ahead: OrderedDict[Place, _Ahead] = OrderedDict()
-        self._at_work: set[tuple[str, str]] = set()
+        self._at_work: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
-    def page(self, place: Place, stop: int | None) -> Page:
-        """The page at a place; those behind it are fetched unless they start at or behind ``stop``."""
-        page = self._waited_for(place) or self._fetch(place)
+    def page(self, place: Place, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
+        """The page at a place; those behind it are fetched unless they start at or behind ``stop``.
+
+        One that was empty up to ``fresh`` seconds ago is an answer.
+        """
+        page = self._waited_for(place, fresh) or self._fetch(place)
         if page.records:
             self._chain(place.after(page), stop, 0)
         return page
@@ -82,15 +86,24 @@ class ReadAhead:
         """Somebody will want the page at a place soon."""
         self._submitted(place, self._budget)
 
+    def forget_idle(self) -> None:
+        """Let go of what nobody came for."""
+        with self._lock:
+            while self._ahead and next(iter(self._ahead.values())).since < self._clock() - IDLE_SECONDS:
+                _, idle = self._ahead.popitem(last=False)
+                idle.fetched.cancel()
+
     @contextlib.contextmanager
     def at_work(self, place: Place) -> Iterator[None]:
         """Somebody is taking the pages of this partition meanwhile: nobody else need make way for it."""
         partition = _partition(place)
-        self._at_work.add(partition)
+        with self._lock:
+            self._at_work[partition] += 1
         try:
             yield
         finally:
-            self._at_work.discard(partition)
+            with self._lock:
+                self._at_work -= Counter([partition])  # and nothing is kept of what nobody is at work on
 
     def better_elsewhere(self, place: Place) -> bool:
         """Whether the page at a place isn't there yet, but one of a partition that nobody is at work on is."""
@@ -102,40 +115,45 @@ class ReadAhead:
                 ahead.fetched.done() and _partition(other) not in self._at_work for other, ahead in self._ahead.items()
             )
 
-    def _waited_for(self, place: Place) -> Page | None:
-        """A page that was fetched ahead, an empty one too; None where there is none or it failed."""
+    def _waited_for(self, place: Place, fresh: float) -> Page | None:
+        """A page that was fetched ahead; None where there is none, it failed or was empty too long ago."""
+        self.forget_idle()
         with self._lock:
             ahead = self._ahead.pop(place, None)
         if ahead is None:
             return None
-        error = ahead.fetched.exception()
-        if isinstance(error, ThrottledError) and self._clock() - ahead.since < _THROTTLED_SECONDS:
+        error, age = ahead.fetched.exception(), self._clock() - ahead.since
+        if isinstance(error, ThrottledError) and age < _THROTTLED_SECONDS:
             raise error
-        return None if error else ahead.fetched.result().page
+        page = None if error else ahead.fetched.result().page
+        return None if page is None or (not page.records and age > fresh) else page
 
-    def _chain(self, place: Place, stop: int | None, depth: int) -> None:
+    def _chain(self, place: Place, stop: int | None, depth: int, behind: Place | None = None) -> None:
         """Fetch the page at a place and, once it is there and full, those behind it."""
         if depth == PAGES_AHEAD or (stop is not None and place.sequence_number >= stop):
             return
-        fetched = self._submitted(place, self._budget if depth == 0 else self._budget // 2)
+        fetched = self._submitted(place, self._budget if depth == 0 else self._budget // 2, behind)
         if fetched is not None:
             fetched.add_done_callback(lambda done: self._go_on(place, done, stop, depth + 1))
 
     def _go_on(self, place: Place, done: Future[_Fetched], stop: int | None, depth: int) -> None:
         """Fetch what is behind a page that has come, unless somebody took it, who goes on then."""
-        if place in self._ahead and not done.exception() and done.result().full:
-            with contextlib.suppress(RuntimeError):  # the process is ending, and takes nothing more
-                self._chain(place.after(done.result().page), stop, depth)
+        if not done.cancelled() and not done.exception() and done.result().full:
+            self._chain(place.after(done.result().page), stop, depth, behind=place)
 
-    def _submitted(self, place: Place, budget: int) -> Future[_Fetched] | None:
+    def _submitted(self, place: Place, budget: int, behind: Place | None = None) -> Future[_Fetched] | None:
         """The page at a place under way, perhaps there already; None where that would be more than so many bytes."""
         with self._lock:
-            self._forget_idle()
+            if behind is not None and behind not in self._ahead:
+                return None
             if place not in self._ahead:
-                if self._taken() + self._weight > budget:
+                if self._taken() + self._weight > budget or self._under_way() >= UNDER_WAY:
                     return None
                 self._ahead[place] = _Ahead(self._submit(self._fetched, place), self._clock())
             return self._ahead[place].fetched
+
+    def _under_way(self) -> int:
+        return sum([not ahead.fetched.done() for ahead in self._ahead.values()])
 
     def _taken(self) -> int:
         return sum([ahead.weight(self._weight) for ahead in self._ahead.values()])
@@ -144,14 +162,8 @@ class ReadAhead:
         page = self._fetch(place)
         data = sum([len(record.data) for record in page.records])
         weight = data + RECORD_BYTES * (len(page.records) + 1)
-        self._weight = max(self._page_bytes, weight)
+        self._weight = max(self._page_bytes, weight, self._weight * 9 // 10)
         return _Fetched(page, full=data > self._page_bytes // 2, weight=weight)
-
-    def _forget_idle(self) -> None:
-        now = self._clock()
-        while self._ahead and next(iter(self._ahead.values())).since < now - IDLE_SECONDS:
-            _, idle = self._ahead.popitem(last=False)
-            idle.fetched.cancel()
 
 
 def _partition(place: Place) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from beam_dis.read.discover_partitions import DiscoverPartitionsFn
 from beam_dis.read.discovery import Discovery
 from beam_dis.read.event_time import EventMicros
 from beam_dis.read.page_decoder import PageDecoder
-from beam_dis.read.poll_partition import PollPartitionFn
+from beam_dis.read.poll_partition import PollPartitionFn, PollPartitionForAppFn
 from beam_dis.read.read_partition import ReadPartitionFn, ReadPartitionForAppFn
 from beam_dis.read.run_times import RunTimes
 from beam_dis.read.runner_traits import RunnerTraits
@@ -35,7 +35,7 @@ from beam_dis.read.watermark import WatermarkPolicy
 RECORDS = "records"
 
 PCollection: TypeAlias = pvalue.PCollection[Any]
-ReadStep: TypeAlias = ReadPartitionFn | ReadPartitionForAppFn | PollPartitionFn
+ReadStep: TypeAlias = ReadPartitionFn | ReadPartitionForAppFn | PollPartitionFn | PollPartitionForAppFn
 
 
 class ReadFromDISResult(NamedTuple):
@@ -97,19 +97,20 @@ class ReadSteps:
             return ReadPartitionFn(self.connection, **options)
         return ReadPartitionForAppFn(self.connection, app=settings.app, **options)
 
-    def _poll(self) -> PollPartitionFn:
+    def _poll(self) -> PollPartitionFn | PollPartitionForAppFn:
         settings = self.settings
         policy = WatermarkPolicy(round(settings.watermark_lag * 1000))
-        return PollPartitionFn(
-            self.connection,
-            read=uuid4().hex,
-            times=RunTimes(policy=policy, decoder=self._decoder, event_micros=self._event_micros),
-            app=settings.app,
-            on_expired=settings.on_expired,
-            poll_interval=settings.poll_interval,
-            gone_interval=settings.discovery_interval or settings.poll_interval,
-            gives_way=self.runner.returns_at_once,
-        )
+        options: dict[str, Any] = {
+            "read": uuid4().hex,
+            "times": RunTimes(policy=policy, decoder=self._decoder, event_micros=self._event_micros),
+            "on_expired": settings.on_expired,
+            "poll_interval": settings.poll_interval,
+            "gone_interval": max(settings.discovery_interval or 0.0, settings.poll_interval),
+            "gives_way": self.runner.returns_at_once,
+        }
+        if settings.app is None:
+            return PollPartitionFn(self.connection, **options)
+        return PollPartitionForAppFn(self.connection, app=settings.app, **options)
 
     def _decode(self) -> DecodePageFn:
         return DecodePageFn(self._decoder) if self.settings.timestamp_fn is None else HandOutFn(self._decoder)

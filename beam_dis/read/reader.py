@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
+
+from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
 
 from beam_dis.connection import DISConnection
 from beam_dis.read.committer import Committer
@@ -24,8 +26,6 @@ from beam_dis.service import PartitionDescription, StreamService, shared_service
 
 PAGE_BYTES = 2 * 1024 * 1024
 """Data of one page at most: what the service returns where nothing is asked for, above any single record."""
-
-_THREADS = 8
 
 
 class Reader:
@@ -81,7 +81,9 @@ class Reader:
 
 _readers: dict[DISConnection, Reader] = {}
 _lock = threading.Lock()
-_executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="dis-read-ahead")
+_executor = (
+    UnboundedThreadPoolExecutor()
+)  # read-ahead bounds what runs; nothing waits for another connection, or at exit
 
 
 def reader_of(connection: DISConnection) -> Reader:

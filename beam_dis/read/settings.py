@@ -99,9 +99,10 @@ class ReadSettings:
             raise ConfigurationError("start=checkpoint() needs app=…, the app whose checkpoint it is")
 
     def _check_times(self) -> None:
-        for name, value in (("watermark_lag", self.watermark_lag), ("poll_interval", self.poll_interval)):
-            if not _is_seconds(value):
-                raise ConfigurationError(f"{name}={value!r} is not a number of seconds, 0 or more")
+        if not _is_seconds(self.watermark_lag):
+            raise ConfigurationError(f"watermark_lag={self.watermark_lag!r} is not a number of seconds, 0 or more")
+        if not (_is_seconds(self.poll_interval) and self.poll_interval):
+            raise ConfigurationError(f"poll_interval={self.poll_interval!r} is not a number of seconds, more than 0")
         if self.discovery_interval is not None and not (
             _is_seconds(self.discovery_interval) and self.discovery_interval
         ):

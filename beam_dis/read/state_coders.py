@@ -11,28 +11,31 @@ from typing import Any
 
 import msgspec
 from apache_beam import coders
-from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.stream_start import StreamStart, fields, position_of
+from beam_dis.read.watermark import START_OF_TIME_MS, WatermarkState
 
-_VERSION = 1
 
-
-def _encode(*fields: Any) -> bytes:
-    return msgspec.msgpack.encode((_VERSION, *fields))
+def _encode(*fields: Any, version: int = 1) -> bytes:
+    return msgspec.msgpack.encode((version, *fields))
 
 
 def _decode(data: bytes, what: str) -> list[Any]:
+    return _decoded(data, what, newest=1)[1]
+
+
+def _decoded(data: bytes, what: str, newest: int) -> tuple[int, list[Any]]:
+    """The version, which is known, and the fields."""
     version, *fields = msgspec.msgpack.decode(data, type=list)
-    if version != _VERSION:
+    if not 1 <= version <= newest:
         raise ValueError(
-            f"a {what} of version {version} can't be read by this release, which knows version {_VERSION}: "
+            f"a {what} of version {version} can't be read by this release, which knows versions up to {newest}: "
             "go on with the release that wrote it, or newer"
         )
-    return fields
+    return version, fields
 
 
 class SequenceRangeCoder(coders.Coder):
@@ -76,15 +79,19 @@ class StreamPartitionCoder(coders.Coder):
 
 
 class WatermarkStateCoder(coders.Coder):
-    """Version, microseconds since 1970."""
+    """Version 2, the partition's own and the reported one in milliseconds since 1970; version 1, one in microseconds."""
 
-    def encode(self, value: Timestamp) -> bytes:
-        """Bytes of a timestamp."""
-        return _encode(value.micros)
+    def encode(self, value: WatermarkState) -> bytes:
+        """Bytes of a state."""
+        return _encode(*value, version=2)
 
-    def decode(self, encoded: bytes) -> Timestamp:
-        """The timestamp of some bytes."""
-        return Timestamp(micros=_decode(encoded, "watermark")[0])
+    def decode(self, encoded: bytes) -> WatermarkState:
+        """The state of some bytes."""
+        version, fields = _decoded(encoded, "watermark", newest=2)
+        if version == 1:
+            milliseconds = max(START_OF_TIME_MS, fields[0] // 1000)
+            return WatermarkState(milliseconds, milliseconds)
+        return WatermarkState(*fields)
 
     def is_deterministic(self) -> bool:
         """Equal values have equal bytes."""

@@ -16,7 +16,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import Lineage
 from apache_beam.transforms.core import RestrictionProvider
-from apache_beam.utils.timestamp import Duration, Timestamp
+from apache_beam.utils.timestamp import Duration
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ServerError, StreamNotFoundError, ThrottledError, TransportError
@@ -80,10 +80,11 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         else:
             if tracker.try_claim(known):
                 self._watch_over(reader, element.stream, found)
+                reader.ahead.forget_idle()
                 for partition in found:
                     reader.ahead.expect(partition.at(partition.start))
                 yield from found
-                estimator.set_watermark(Timestamp(micros=as_of * 1000))
+                estimator.advance(as_of, as_of)
         tracker.defer_remainder(Duration(seconds=self._interval))
 
     def _watch_over(self, reader: Reader, stream: str, found: list[StreamPartition]) -> None:

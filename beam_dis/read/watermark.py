@@ -12,12 +12,20 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MARGIN_MS = 100
 """An empty page may miss a record that was being stored when it was asked for."""
 
 START_OF_TIME_MS = -(2**53)
 FORGOTTEN_SECONDS = 60.0
+
+
+class WatermarkState(NamedTuple):
+    """How far a partition itself has come, and what was reported of it."""
+
+    own: int
+    reported: int
 
 
 @dataclass(frozen=True, slots=True)

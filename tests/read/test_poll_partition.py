@@ -11,7 +11,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from beam_dis.connection import DISConnection
 from beam_dis.errors import CursorRefusedError, DecodeError, OutOfRangeError, ThrottledError, TransportError
 from beam_dis.read.page_decoder import PageDecoder
-from beam_dis.read.poll_partition import PollPartitionFn
+from beam_dis.read.poll_partition import PollPartitionFn, PollPartitionForAppFn
 from beam_dis.read.run_times import RunTimes
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.watermark import MARGIN_MS, WatermarkPolicy
@@ -39,13 +39,13 @@ def polling(reader_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
         )
         settings = {
             "read": "r",
-            "app": None,
             "on_expired": "fail",
             "poll_interval": 1.0,
             "gone_interval": 10.0,
             **options,
         }
-        fn = PollPartitionFn(CONNECTION, times=times, clock=now, sleep=now.sleep, **settings)
+        step = PollPartitionFn if options.get("app") is None else PollPartitionForAppFn
+        fn = step(CONNECTION, times=times, clock=now, sleep=now.sleep, **settings)
         driven = calls(fn, element or partition())
         driven.reader = reader
         return driven
@@ -230,6 +230,24 @@ def test_what_is_reported_is_the_lowest_of_the_partitions_of_the_read(
     service.read, service.next = read, 0
     idle = polling(service, partition(name="shardId-0000000001"), reader=reader)
     assert idle.call().watermark == 1003
+
+
+def test_what_others_hold_back_in_the_report_of_a_partition_does_not_make_its_elements_late(
+    fake_service: Any, polling: Any, reader_on: Any, now: Any
+) -> None:
+    """An idle partition has come to 4900 and reports 1003 for another's sake, which then reports 4900 for both."""
+    service = fake_service(next_number=10)
+    reader, read = reader_on(service), service.read
+    service.read = _without_the_end(read)
+    other = polling(service, reader=reader)
+    other.call()
+    service.read, service.next = read, 0
+    idle = polling(service, partition(name="shardId-0000000001"), reader=reader)
+    assert idle.call().watermark == 1003
+    service.next, now.seconds = 10, now.seconds + 1
+    assert other.call().watermark == 4900
+    service.next, service.record = 1, lambda n: PageRecord(n, b"", 2000)
+    assert idle.call().elements[0][1] == 4900
 
 
 def test_a_stream_that_is_idle_holds_no_partition_of_another_one_of_the_read_for_its_own(

@@ -146,6 +146,36 @@ def test_an_empty_page_fetched_ahead_is_an_answer_and_asked_for_again_after_it()
     assert len(ahead.page(at(10), None).records) == 5
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [(0.5, 1), (1.5, 2)])
+def test_what_was_empty_too_long_ago_is_asked_for_again(seconds: float, asked: int) -> None:
+    background = Background()
+    background.end = 10
+    ahead = background.ahead()
+    ahead.page(START, None)
+    background.now += seconds
+    ahead.page(at(10), None, fresh=1.0)
+    assert background.fetched.count(10) == asked
+
+
+def test_at_most_eight_pages_are_under_way() -> None:
+    background = Background()
+    background.under_way = []
+    ahead = background.ahead(budget=10**9)
+    for n in range(20):
+        ahead.expect(at(0, str(n)))
+    assert len(background.under_way) == 8
+
+
+def test_what_nobody_came_for_is_forgotten_at_the_next_page_that_anybody_wants() -> None:
+    background = Background()
+    ahead = background.ahead()
+    ahead.expect(at(0, "gone"))
+    background.now = 61.0
+    ahead.page(START, 10)
+    ahead.page(at(0, "gone"), 10)
+    assert background.fetched == [0, 0, 0]
+
+
 def test_a_page_that_somebody_expects_is_fetched_and_nothing_behind_it() -> None:
     background = Background()
     ahead = background.ahead()
@@ -184,6 +214,9 @@ def test_a_page_under_way_is_not_worth_waiting_for_while_one_of_an_idle_partitio
     ahead.page(START, None)
     assert ahead.better_elsewhere(at(10))
     with ahead.at_work(at(0, "other")):
+        assert not ahead.better_elsewhere(at(10))
+        with ahead.at_work(at(0, "other")):
+            pass
         assert not ahead.better_elsewhere(at(10))
     background.answer()
     assert not ahead.better_elsewhere(at(10))

@@ -31,6 +31,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"partitions": "shardId-0000000000"}, r"partitions='shardId-0000000000' is not a list"),
         ({"dead_letters": "no"}, "dead_letters='no': give True or False"),
         ({"poll_interval": -1}, "poll_interval=-1"),
+        ({"poll_interval": 0}, "poll_interval=0 is not a number of seconds, more than 0"),
         ({"watermark_lag": "1s"}, "watermark_lag='1s'"),
         ({"watermark_lag": float("nan")}, "watermark_lag=nan"),
         ({"poll_interval": True}, "poll_interval=True"),

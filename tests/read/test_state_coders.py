@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from apache_beam import coders
-from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.positions import StartingPosition
 from beam_dis.read import state_coders
@@ -15,6 +14,7 @@ from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.stream_start import StreamStart
+from beam_dis.read.watermark import WatermarkState
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -24,7 +24,7 @@ CASES = {
         state_coders.StreamPartitionCoder(),
         StreamPartition("flights", "8QM3Nt9YTLowtUVYJhO0", "shardId-0000000003", 0, 5, 900),
     ),
-    "watermark-v1": (state_coders.WatermarkStateCoder(), Timestamp(micros=-12)),
+    "watermark-v2": (state_coders.WatermarkStateCoder(), WatermarkState(1_700_000_000_123, -(2**53))),
     "known_partitions-v1": (
         state_coders.KnownPartitionsCoder(),
         KnownPartitions("id", ("shardId-0000000000", "shardId-0000000001"), over=False),
@@ -47,6 +47,11 @@ def test_golden_bytes_decode_and_are_still_written(name: str) -> None:
     golden = bytes.fromhex((GOLDEN / f"{name}.hex").read_text())
     assert coder.decode(golden) == value
     assert coder.encode(value) == golden
+
+
+def test_a_watermark_of_the_first_version_was_both_the_partitions_own_and_what_was_reported() -> None:
+    golden = bytes.fromhex((GOLDEN / "watermark-v1.hex").read_text())
+    assert state_coders.WatermarkStateCoder().decode(golden) == WatermarkState(-1, -1)
 
 
 def test_a_version_from_the_future_is_refused_by_name() -> None:
