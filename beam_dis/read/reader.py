@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
-
 from beam_dis.connection import DISConnection
+from beam_dis.read.background import THREADS
 from beam_dis.read.committer import Committer
 from beam_dis.read.ends import Ends
 from beam_dis.read.poll_guard import PollGuard
@@ -81,9 +80,6 @@ class Reader:
 
 _readers: dict[DISConnection, Reader] = {}
 _lock = threading.Lock()
-_executor = (
-    UnboundedThreadPoolExecutor()
-)  # read-ahead bounds what runs; nothing waits for another connection, or at exit
 
 
 def reader_of(connection: DISConnection) -> Reader:
@@ -91,5 +87,5 @@ def reader_of(connection: DISConnection) -> Reader:
     with _lock:
         reader = _readers.get(connection)
         if reader is None:
-            reader = _readers[connection] = Reader(shared_service(connection), _executor)
+            reader = _readers[connection] = Reader(shared_service(connection), THREADS)
         return reader

@@ -55,6 +55,7 @@ LIBRARIES = {
 BEAM_SHELLS = {
     "read": {
         "__init__.py",
+        "background.py",
         "decode_page.py",
         "discover_partitions.py",
         "estimator.py",
