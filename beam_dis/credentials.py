@@ -108,8 +108,8 @@ def check_travels(source: CredentialsSource) -> None:
     """Refuse what is good in this process and couldn't be found again on a worker, whose main module is another one."""
     if callable(source) and source.__module__ == "__main__":
         raise ConfigurationError(
-            f"credentials=__main__.{source.__qualname__}: workers import the function, and have another __main__ than this"
-            " script: put it into a module of its own and import it from there"
+            f"credentials=__main__.{source.__qualname__}: a pipeline takes the name of the function to its workers, and they"
+            " may have another __main__ than this script: put it into a module of its own and import it from there"
         )
 
 

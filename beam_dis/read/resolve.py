@@ -22,6 +22,9 @@ from beam_dis.positions import (
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.service import PartitionDescription, StreamDescription
 
+SKEW_MS = 60_000
+"""A user's "now" may be so far ahead of the service's clock, which is told in whole seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
@@ -67,6 +70,11 @@ class Resolver:
                 if committed is None:
                     return self._start(partition, or_else.at)
                 return self._written(partition, committed, "the app's checkpoint")
+            case AtTimestamp(milliseconds) if milliseconds > self.listing.as_of + SKEW_MS:
+                raise ConfigurationError(
+                    f"start=at_timestamp({milliseconds} ms) lies {(milliseconds - self.listing.as_of) / 1000:.1f} s in the "
+                    "future of the service's clock: start at a time that has passed, or at latest()"
+                )
             case _:
                 return self._place(partition, at, "start")
 

@@ -94,6 +94,12 @@ def test_a_map_that_leaves_a_partition_out_is_an_error() -> None:
         ends(StartingPosition.at_sequence_number({0: 17}), STOP_LATEST)
 
 
+def test_a_start_in_the_future_is_an_error_but_for_clocks_that_differ() -> None:
+    assert ends(StartingPosition.at_timestamp(at(70_000)), None)[0] == (ZERO, 700, None)
+    with pytest.raises(ConfigurationError, match=r"start=at_timestamp\(70001 ms\) lies 60\.0 s in the future"):
+        ends(StartingPosition.at_timestamp(at(70_001)), None)
+
+
 def test_a_stop_in_the_future_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match=r"lies 2\.5 s in the future of the service's clock"):
         ends(EARLIEST, StoppingPosition.at_timestamp(at(12_500)))
