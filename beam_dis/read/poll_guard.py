@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator
 from beam_dis.backoff import full_jitter
 
 _SWEEP = 10_000
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_WHEN_THROTTLED = 1.0, 30.0, 4.0
 
 
 class PollGuard:
@@ -38,9 +38,13 @@ class PollGuard:
                 self._until = {p: until for p, until in self._until.items() if until > now}
             self._until[partition] = now + seconds
 
-    def setback(self, partition: Hashable) -> float:
-        """A poll failed: seconds to leave the partition alone, longer each time in a row."""
-        return next(self._setbacks.setdefault(partition, full_jitter(_FIRST_PAUSE, _LONGEST_PAUSE)))
+    def setback(self, partition: Hashable, *, throttled: bool = False) -> float:
+        """A poll failed: seconds to leave the partition alone, longer each time in a row.
+
+        Not for long where it was throttled, since the service lets through so much in each second.
+        """
+        pause = next(self._setbacks.setdefault(partition, full_jitter(_FIRST_PAUSE, _LONGEST_PAUSE)))
+        return min(pause, _LONGEST_WHEN_THROTTLED) if throttled else pause
 
     def recovered(self, partition: Hashable) -> None:
         """A poll was answered."""

@@ -172,8 +172,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         """Seconds to defer; what was empty or failed rests so long, whatever the runner does."""
         guard, key = self._reader.guard, self._key(turn.place)
         if turn.failed:
-            pause = guard.setback(key)
-            if isinstance(turn.failed, ThrottledError):
+            throttled = isinstance(turn.failed, ThrottledError)
+            pause = guard.setback(key, throttled=throttled)
+            if throttled:
                 self._reader.tally.add("cumulativeThrottlingSeconds", pause)
             _log.warning(
                 "%s %s is polled again in %.1f s: %s", turn.place.stream, turn.place.partition_id, pause, turn.failed

@@ -322,6 +322,25 @@ def test_throttling_and_a_dead_service_are_waited_out_with_growing_pauses(
     assert (seen, errors) == (list(range(5)), [])
 
 
+@pytest.mark.parametrize(("error", "longest"), [(ThrottledError("slow"), 4.0), (TransportError("cut"), 30.0)])
+def test_throttling_never_keeps_a_partition_waiting_for_long(
+    error: Exception, longest: float, fake_service: Any, polling: Any, now: Any
+) -> None:
+    service = fake_service(next_number=5)
+    service.read, polls, pauses = _raising(error), polling(service), []
+    for _ in range(60):
+        pauses.append(polls.call().delay)
+        now.seconds += pauses[-1]
+    assert longest * 0.6 < max(pauses) <= longest
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def read(*_args: Any, **_options: Any) -> Any:
+        raise error
+
+    return read
+
+
 def test_a_cursor_that_is_refused_again_and_again_is_waited_out(fake_service: Any, polling: Any, now: Any) -> None:
     """Servers that disagree about cursors for a while end no pipeline."""
     service = fake_service(next_number=5)
