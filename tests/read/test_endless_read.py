@@ -6,17 +6,20 @@ import json
 import logging
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.window import FixedWindows
 
-from beam_dis import DISClient, ReadFromDIS, WriteToDIS
+from beam_dis import DISClient, DISRecord, ReadFromDIS, WriteToDIS
 from beam_dis.errors import ConfigurationError
 from beam_dis.local import LocalDIS
 from beam_dis.testing import Latency
@@ -73,12 +76,13 @@ def eventually(look: Callable[[], Any], expected: Any, seconds: float = 45.0) ->
 
 
 @contextmanager
-def running(pipeline: beam.Pipeline) -> Iterator[None]:
+def running(pipeline: beam.Pipeline) -> Iterator[Any]:
     result = pipeline.run()
     try:
-        yield
+        yield result
     finally:
-        result.cancel()
+        if not PipelineState.is_terminal(result.state):
+            result.cancel()
 
 
 def copy(options: PipelineOptions, connection: Any, source: str, target: str, **reading: Any) -> beam.Pipeline:
@@ -245,6 +249,106 @@ def _committed(client: DISClient, stream: str) -> int:
         for p in partitions
     ]
     return sum(int(number or 0) for number in found)
+
+
+class NoteDown(beam.DoFn):
+    """Writes partition and sequence number of each record into a file for each instance; ``fails_at`` fails it once."""
+
+    def __init__(self, folder: Path, fails_at: int | None = None) -> None:
+        self._folder = folder
+        self._fails_at = fails_at
+
+    def setup(self) -> None:
+        self._path = self._folder / f"{uuid.uuid4().hex}.txt"
+
+    def process(self, record: DISRecord) -> None:
+        if int(record.data) == self._fails_at and not (self._folder / "failed").exists():
+            (self._folder / "failed").touch()
+            raise RuntimeError("as a user's step does")
+        with self._path.open("a") as file:
+            file.write(f"{record.partition_id} {record.sequence_number} {record.data.decode()}\n")
+
+
+def noted(folder: Path) -> list[list[tuple[str, int, int]]]:
+    """Partition, sequence number and number of what came, in order, of each instance."""
+    files = [[line.split() for line in path.read_text().splitlines()] for path in folder.glob("*.txt")]
+    return [[(partition, int(place), int(number)) for partition, place, number in lines] for lines in files]
+
+
+def numbers(folder: Path) -> Counter[int]:
+    return Counter(number for lines in noted(folder) for _, _, number in lines)
+
+
+def noting(options: PipelineOptions, connection: Any, source: str, step: NoteDown, **reading: Any) -> beam.Pipeline:
+    pipeline = beam.Pipeline(options=options)
+    read = ReadFromDIS(source, connection=connection, poll_interval=0.2, discovery_interval=1.0, **reading)
+    _ = pipeline | read | beam.ParDo(step)
+    return pipeline
+
+
+def test_the_order_within_a_partition_is_kept_while_partitions_come_and_go(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str], tmp_path: Path
+) -> None:
+    source = make_stream(partitions=2)
+    with running(noting(options, local_dis.connection, source, NoteDown(tmp_path))):
+        for index, count in enumerate((2, 5, 3, 5)):
+            client.update_partition_count(source, target_partition_count=count)
+            for part in range(10):
+                first = index * 1000 + part * 100
+                put(client, source, range(first, first + 100))
+                time.sleep(0.1)
+        eventually(lambda: numbers(tmp_path), Counter(range(4000)))
+    for lines in noted(tmp_path):
+        for partition in {name for name, _, _ in lines}:
+            places = [place for name, place, _ in lines if name == partition]
+            assert places == sorted(places)
+
+
+@pytest.mark.flink
+def test_a_job_that_begins_again_at_its_checkpoint_starts_no_partition_twice(
+    flink_options: list[str], local_dis: Any, client: DISClient, make_stream: Callable[..., str], tmp_path: Path
+) -> None:
+    """A step fails once, long after a checkpoint: what came before that isn't read again, and nothing is lost."""
+    source, flags = make_stream(partitions=3), [flag for flag in flink_options if "execution_retries" not in flag]
+    options = PipelineOptions([*flags, "--number_of_execution_retries=3", "--execution_retry_delay=100"])
+    with running(noting(options, local_dis.connection, source, NoteDown(tmp_path, fails_at=3000))):
+        put(client, source, range(3000))
+        eventually(lambda: set(numbers(tmp_path)), set(range(3000)))
+        time.sleep(5)  # two checkpoints
+        put(client, source, range(3000, 4000))
+        eventually(lambda: set(numbers(tmp_path)), set(range(4000)))
+        time.sleep(3)
+    assert (tmp_path / "failed").exists()
+    assert [n for n, times in numbers(tmp_path).items() if n < 3000 and times > 1] == []
+
+
+def test_a_stream_made_anew_under_its_name_ends_the_pipeline(options: PipelineOptions, tmp_path: Path) -> None:
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        client.create_stream("source", partition_count=1)
+        put(client, "source", range(100))
+        pipeline = noting(options, dis.connection, "source", NoteDown(tmp_path))
+        with running(pipeline) as result:
+            eventually(lambda: numbers(tmp_path), Counter(range(100)))
+            client.delete_stream("source")
+            client.create_stream("source", partition_count=1)
+            put(client, "source", range(1000, 1200))
+            eventually(lambda: result.state, PipelineState.FAILED)
+    assert max(numbers(tmp_path)) < 1000
+
+
+@pytest.mark.prism
+def test_cancel_ends_the_polling(prism_location: str) -> None:
+    options = PipelineOptions(["--runner=PrismRunner", f"--prism_location={prism_location}", "--streaming"])
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        for stream in ("source", "target"):
+            client.create_stream(stream, partition_count=2)
+        dis.inject(Latency(seconds=0))
+        with running(copy(options, dis.connection, "source", "target")):
+            eventually(lambda: _calls(dis) >= 20, True)
+        time.sleep(2)
+        before = _calls(dis)
+        time.sleep(2)
+        assert _calls(dis) == before
 
 
 def test_nothing_is_lost_when_the_server_dies(options: PipelineOptions, make_stream: Callable[..., str]) -> None:
