@@ -4,6 +4,7 @@ Rule 1: a deadline bounds all attempts and the waits between them; an attempt is
 Rule 2: no connection was made, or the service answered with a code whose remedy is to retry: again.
 Rule 3: the answer was lost (cut, timed out, not understood, an HTTP 5xx from something in between): again only where the request may be
 repeated, which is where the route is harmless or the caller said so.
+A 400 without a DIS code, from a service that has answered as a DIS, was spoilt on its way: so is it tried again.
 Rule 4: too much traffic: again after longer waits, unless the caller paces itself.
 Rule 5: everything else is raised as it is. An error says it may have been carried out if any attempt may have been.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TypeVar
 
 from beam_dis.backoff import full_jitter
@@ -30,12 +32,14 @@ T = TypeVar("T")
 class Retry:
     """The attempts at one request; ``lost`` turns True when one may have been carried out without an answer.
 
-    ``deadline`` in seconds; ``repeatable``: a lost answer is tried again; ``patient``: so is throttling.
+    ``deadline`` in seconds; ``repeatable``: a lost answer is tried again; ``patient``: so is throttling. ``answered``: the
+    service is known to be a DIS.
     """
 
     deadline: float
     repeatable: bool
     patient: bool
+    answered: bool = False
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     random: Callable[[], float]
@@ -65,6 +69,8 @@ class Retry:
             return self.repeatable
         if isinstance(error, TransportError) or error.remedy is Remedy.RETRY:
             return True
+        if self.answered and _is_spoilt(error):
+            return self.repeatable
         return self.patient and _is_throttling(error)
 
     def _final(self, error: TransportError | ServiceError, passed: float) -> TransportError | ServiceError:
@@ -83,6 +89,10 @@ def was_lost(error: TransportError | ServiceError) -> bool:
     if isinstance(error, TransportError):
         return error.maybe_done
     return not error.code.startswith("DIS.") and error.status >= 500 and error.status != 503
+
+
+def _is_spoilt(error: ServiceError) -> bool:
+    return error.status == HTTPStatus.BAD_REQUEST and not error.code
 
 
 def _is_throttling(error: TransportError | ServiceError) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from beam_dis.client.answers import Answer, Asked, not_understood, refusal
+from beam_dis.client.answers import Answer, Asked, refusal
 from beam_dis.client.keys import Keys
 from beam_dis.client.retry import Retry
 from beam_dis.client.signer import Signer
@@ -24,7 +24,6 @@ from beam_dis.errors import (
     CheckpointNotFoundError,
     ConfigurationError,
     EncodeError,
-    InvalidRequestError,
     StreamNotFoundError,
 )
 from beam_dis.wire.messages import Query, encode, query_fields
@@ -120,6 +119,7 @@ class Session:
             deadline=deadline if self._answered else min(FIRST_ANSWER_SECONDS, deadline),
             repeatable=repeatable,
             patient=patient,
+            answered=self._answered,
             clock=self._monotonic,
             sleep=self._sleep,
             random=self._random,
@@ -145,10 +145,6 @@ class Session:
             if _good(response):
                 return response
             error = refusal(asked, response)
-        if self._answered and not error.code and type(error) is InvalidRequestError:
-            raise not_understood(
-                Answer(asked, response)
-            )  # a DIS that refuses says why: the answer was spoilt on its way
         self._answered = self._answered or bool(error.code)
         raise error
 

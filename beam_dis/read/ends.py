@@ -1,7 +1,8 @@
 """Where partitions end, and which take no more, as far as this process knows.
 
 Law: no I/O; what is asked is answered from what was seen last: a listing, or a page that was empty. An end that is not
-known counts as reached, so that a backlog is never invented. Thread-safe by single dict operations.
+known counts as reached, so that a backlog is never invented; a listing that a later one has overtaken counts for nothing.
+Races between threads only blur it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ class Ends:
         self._next: dict[_Key, int] = {}
         self._closed: set[_Key] = set()
         self._looked_at: dict[str, float] = {}
+        self._as_of: dict[str, int] = {}
 
     def listed(self, listing: StreamDescription) -> None:
         """A stream was listed."""
+        if listing.as_of < self._as_of.get(listing.stream_id, listing.as_of):
+            return
+        self._as_of[listing.stream_id] = listing.as_of
         self._looked_at[listing.stream_id] = self._clock()
         self._next.update({(listing.stream_id, p.partition_id): p.next for p in listing.partitions})
         for partition in listing.partitions:
@@ -46,7 +51,7 @@ class Ends:
         return (place.stream_id, place.partition_id) in self._closed
 
     def overdue(self, stream_id: str, seconds: float) -> bool:
-        """Whether nobody has looked at a stream for so long; True once for each such time."""
+        """Whether nobody has looked at a stream for so long; whoever is told so looks, and the next is told after as long."""
         now = self._clock()
         if stream_id in self._looked_at and now - self._looked_at[stream_id] < seconds:
             return False

@@ -23,7 +23,7 @@ class PollGuard:
         self._clock = clock
         self._lock = threading.Lock()
         self._until: dict[Hashable, float] = {}
-        self._setbacks: dict[Hashable, Iterator[float]] = {}
+        self._setbacks: dict[tuple[Hashable, bool], Iterator[float]] = {}
 
     def due_in(self, partition: Hashable) -> float:
         """Seconds until it may be polled; 0 once it may."""
@@ -43,9 +43,10 @@ class PollGuard:
 
         Not for long where it was throttled, since the service lets through so much in each second.
         """
-        pause = next(self._setbacks.setdefault(partition, full_jitter(_FIRST_PAUSE, _LONGEST_PAUSE)))
-        return min(pause, _LONGEST_WHEN_THROTTLED) if throttled else pause
+        longest = _LONGEST_WHEN_THROTTLED if throttled else _LONGEST_PAUSE
+        return next(self._setbacks.setdefault((partition, throttled), full_jitter(_FIRST_PAUSE, longest)))
 
     def recovered(self, partition: Hashable) -> None:
         """A poll was answered."""
-        self._setbacks.pop(partition, None)
+        for throttled in (False, True):
+            self._setbacks.pop((partition, throttled), None)

@@ -44,10 +44,20 @@ class _Ahead(NamedTuple):
     fetched: Future[_Fetched]
     since: float
 
+    def came(self) -> _Fetched | None:
+        """What came, None where nothing has or it failed."""
+        fetched = self.fetched
+        return fetched.result() if fetched.done() and not fetched.cancelled() and not fetched.exception() else None
+
     def weight(self, unknown: int) -> int:
-        """What it takes, ``unknown`` where it isn't there yet."""
-        came = self.fetched.done() and not self.fetched.exception()
-        return self.fetched.result().weight if came else unknown
+        """What it takes, ``unknown`` where it isn't there."""
+        came = self.came()
+        return unknown if came is None else came.weight
+
+    def lies_ready(self) -> bool:
+        """Whether there are records to take."""
+        came = self.came()
+        return came is not None and bool(came.page.records)
 
 
 class ReadAhead:
@@ -70,7 +80,7 @@ class ReadAhead:
         self._clock = clock
         self._ahead: OrderedDict[Place, _Ahead] = OrderedDict()
         self._at_work: Counter[tuple[str, str]] = Counter()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a turn that is left behind ends where garbage is collected, here perhaps
 
     def page(self, place: Place, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
         """The page at a place; those behind it are fetched unless they start at or behind ``stop``.
@@ -112,7 +122,7 @@ class ReadAhead:
             if here is None or here.fetched.done():
                 return False
             return any(
-                ahead.fetched.done() and _partition(other) not in self._at_work for other, ahead in self._ahead.items()
+                ahead.lies_ready() and _partition(other) not in self._at_work for other, ahead in self._ahead.items()
             )
 
     def _waited_for(self, place: Place, fresh: float) -> Page | None:
@@ -149,7 +159,10 @@ class ReadAhead:
             if place not in self._ahead:
                 if self._taken() + self._weight > budget or self._under_way() >= UNDER_WAY:
                     return None
-                self._ahead[place] = _Ahead(self._submit(self._fetched, place), self._clock())
+                try:
+                    self._ahead[place] = _Ahead(self._submit(self._fetched, place), self._clock())
+                except RuntimeError:  # there are no threads to be had, or the process is ending
+                    return None
             return self._ahead[place].fetched
 
     def _under_way(self) -> int:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 
 from beam_dis.connection import DISConnection
 from beam_dis.read.background import THREADS
@@ -65,7 +66,8 @@ class Reader:
     def keep_ends(self, place: Place, interval: float) -> None:
         """List a stream in the background where nobody does, as on a worker that reads what another one discovered."""
         if self.ends.overdue(place.stream_id, interval):
-            self._executor.submit(self.held, place)
+            with suppress(RuntimeError):  # there are no threads to be had, or the process is ending
+                self._executor.submit(self.held, place)
 
     def partition(self, place: Place) -> PartitionDescription | None:
         """What a partition holds now; None where the stream no longer has it."""

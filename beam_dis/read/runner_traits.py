@@ -29,8 +29,8 @@ _RETURNING = {"PrismRunner", _SWITCHING}
 
 
 class RunnerTraits(NamedTuple):
-    """``streams``: windows fire and partitions are found while an endless read runs. ``returns_at_once``: what a call
-    deferred for no time is called again as soon as its bundle is through; Flink waits for a timer, a second or so.
+    """``streams``: windows fire and partitions are found while an endless read runs. ``returns_at_once``: a call that asked
+    for no delay has its next one as soon as its bundle is through; on Flink a timer has to fire first, up to a second later.
     """
 
     streams: bool = False

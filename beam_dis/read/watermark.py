@@ -55,7 +55,7 @@ class WatermarkBoard:
     ) -> None:
         self._forgotten_after = forgotten_after
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a turn that is left behind ends where garbage is collected, here perhaps
         self._values: dict[Hashable, int] = {}
         self._left: dict[Hashable, float] = {}
 
@@ -70,7 +70,7 @@ class WatermarkBoard:
         with self._lock:
             self._values[partition] = value
             now = self._clock()
-            for gone in [p for p, left in self._left.items() if now - left > self._forgotten_after]:
+            for gone in [p for p, left in list(self._left.items()) if now - left > self._forgotten_after]:
                 del self._left[gone], self._values[gone]
             return min(self._values.values())
 

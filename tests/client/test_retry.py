@@ -41,12 +41,38 @@ class World:
         self.waits.append(seconds)
         self.now += seconds
 
-    def run(self, *, repeatable=False, patient=True, deadline=60.0, random=lambda: 1.0):
+    def run(self, *, repeatable=False, patient=True, answered=False, deadline=60.0, random=lambda: 1.0):
         clock = lambda: self.now  # noqa: E731
         retry = Retry(
-            deadline=deadline, repeatable=repeatable, patient=patient, clock=clock, sleep=self.sleep, random=random
+            deadline=deadline,
+            repeatable=repeatable,
+            patient=patient,
+            answered=answered,
+            clock=clock,
+            sleep=self.sleep,
+            random=random,
         )
         return retry.run(self.attempt)
+
+
+@pytest.mark.parametrize(
+    ("error", "known", "repeatable", "again"),
+    [
+        (answered("", 400), True, True, True),
+        (answered("", 400), True, False, False),
+        (answered("", 400), False, True, False),
+        (answered("", 413), True, True, False),
+        (answered("", 404), True, True, False),
+        (answered("DIS.4200", 400), True, True, False),
+    ],
+)
+def test_only_a_400_that_was_spoilt_on_its_way_from_a_dis_is_asked_for_again(error, known, repeatable, again):
+    attempts = World(error, "done")
+    if again:
+        assert attempts.run(answered=known, repeatable=repeatable) == "done"
+    else:
+        with pytest.raises(ServiceError):
+            attempts.run(answered=known, repeatable=repeatable)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,15 @@ def test_a_partition_that_takes_nothing_more_rests_at_the_pace_of_discovery(
     assert (len(numbers(first)), round(polls.call().delay)) == (25, 10)
 
 
+def test_a_listing_that_a_later_one_overtook_counts_for_nothing(fake_service: Any, polling: Any) -> None:
+    service = fake_service(next_number=25)
+    polls, listing = polling(service), service.describe("flights")
+    closed = (listing.partitions[0]._replace(writable=False),)
+    polls.reader.ends.listed(listing)
+    polls.reader.ends.listed(listing._replace(partitions=closed, as_of=listing.as_of - 1000))
+    assert not polls.reader.ends.closed(partition().at(0))
+
+
 def test_a_worker_that_lists_no_streams_itself_has_its_own_look_at_the_ends_now_and_then(
     fake_service: Any, polling: Any, now: Any
 ) -> None:

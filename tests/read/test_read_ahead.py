@@ -222,6 +222,25 @@ def test_a_page_under_way_is_not_worth_waiting_for_while_one_of_an_idle_partitio
     assert not ahead.better_elsewhere(at(10))
 
 
+def test_what_failed_or_was_empty_does_not_lie_ready() -> None:
+    background = Background()
+    ahead = background.ahead()
+    background.fails, background.end = {0: TransportError("cut")}, 0
+    for other in ("failed", "empty"):
+        ahead.expect(at(0, other))
+    background.under_way, background.end = [], 1000
+    ahead.page(START, None)
+    assert not ahead.better_elsewhere(at(10))
+
+
+def test_a_process_without_threads_to_spare_reads_on() -> None:
+    def submit(*_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    ahead = ReadAhead(Background().fetch, submit, page_bytes=10)
+    assert [len(ahead.page(at(n), None).records) for n in (0, 10)] == [10, 10]
+
+
 def test_a_page_is_worth_waiting_for_where_nothing_else_lies_ready() -> None:
     background = Background()
     ahead = background.ahead()
