@@ -2,9 +2,9 @@
 
 Rule 1: a deadline bounds all attempts and the waits between them; an attempt is told what is left of it.
 Rule 2: no connection was made, or the service answered with a code whose remedy is to retry: again.
-Rule 3: the answer was lost (cut, timed out, not understood, an HTTP 5xx from something in between): again only where the request may be
-repeated, which is where the route is harmless or the caller said so.
-A 400 without a DIS code, from a service that has answered as a DIS, was spoilt on its way: so is it tried again.
+Rule 3: the answer was lost (cut, timed out, not understood, an HTTP 5xx from something in between), or spoilt on its way (a
+400 without a DIS code, from a service that has answered as a DIS): again only where the request may be repeated, which is
+where the route is harmless or the caller said so.
 Rule 4: too much traffic: again after longer waits, unless the caller paces itself.
 Rule 5: everything else is raised as it is. An error says it may have been carried out if any attempt may have been.
 """

@@ -4,8 +4,8 @@ Law: callers name a place by its sequence number; cursors stay in here. A cursor
 came with, is used once (throttling uses none up), and is opened anew where there is none, where it is older than 270 s
 (the service keeps them for 300), or where the service refuses it. Before a stream is opened for the first time in this
 process, and again after a refusal or a cursor's age, it is looked at, because it may be another one, made anew under the
-same name: that raises StreamNotFoundError. A place the service doesn't hold raises OutOfRangeError or PartitionExpiredError. Thread-safe; one per connection and process, since
-runners move partitions between DoFn instances.
+same name: that raises StreamNotFoundError. A place the service doesn't hold raises OutOfRangeError or
+PartitionExpiredError. Thread-safe; one per connection and process, since runners move partitions between DoFn instances.
 """
 
 from __future__ import annotations
