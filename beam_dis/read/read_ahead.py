@@ -5,8 +5,9 @@ and dropped at no cost when nobody comes for it. A partition has up to four page
 long as they are full; those behind the first take half of the budget at most, so that every partition gets its first. An
 error in the background is forgotten and met again, by the caller, in the foreground; but throttling is an answer: it is
 handed out once, since asking again at once would make it worse. An empty page is an answer for a while. Pages held and under
-way stay within the budget, by what they take in memory; one that is under way counts as those that came lately, and at most
-eight are. Nobody need wait for a page of one partition while one of another lies ready. Thread-safe, process-wide.
+way stay within the budget, by what they take in memory; one that is under way counts as those that came lately, as half of
+the budget while none has, and at most eight are. Nobody need wait for a page of one partition while one of another lies
+ready. Thread-safe, process-wide.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class ReadAhead:
         self._submit = submit
         self._page_bytes = page_bytes
         self._budget = budget
-        self._weight = page_bytes
+        self._weight = budget // 2  # what a page is expected to take
+        self._has_come = False
         self._clock = clock
         self._ahead: OrderedDict[Place, _Ahead] = OrderedDict()
         self._at_work: Counter[tuple[str, str]] = Counter()
@@ -87,7 +89,7 @@ class ReadAhead:
 
         One that was empty up to ``fresh`` seconds ago is an answer.
         """
-        page = self._waited_for(place, fresh) or self._fetch(place)
+        page = self._waited_for(place, fresh) or self._fetched(place).page
         if page.records:
             self._chain(place.after(page), stop, 0)
         return page
@@ -175,8 +177,16 @@ class ReadAhead:
         page = self._fetch(place)
         data = sum([len(record.data) for record in page.records])
         weight = data + RECORD_BYTES * (len(page.records) + 1)
-        self._weight = max(self._page_bytes, weight, self._weight * 9 // 10)
+        if page.records:
+            self._expect_such(weight, data)
         return _Fetched(page, full=data > self._page_bytes // 2, weight=weight)
+
+    def _expect_such(self, weight: int, data: int) -> None:
+        """What a page may take after one that came. The first tells what a full one of such records would."""
+        with self._lock:
+            before = self._weight * 9 // 10 if self._has_come else weight * self._page_bytes // max(data, 1)
+            self._weight = max(self._page_bytes, weight, min(before, self._budget // 2))
+            self._has_come = True
 
 
 def _partition(place: Place) -> tuple[str, str]:

@@ -161,9 +161,32 @@ def test_at_most_eight_pages_are_under_way() -> None:
     background = Background()
     background.under_way = []
     ahead = background.ahead(budget=10**9)
+    ahead.page(at(0), None)
+    background.answer()
     for n in range(20):
         ahead.expect(at(0, str(n)))
     assert len(background.under_way) == 8
+
+
+def test_two_pages_are_under_way_while_nobody_knows_what_one_takes() -> None:
+    background = Background()
+    background.under_way = []
+    ahead = background.ahead(budget=10**9)
+    for n in range(20):
+        ahead.expect(at(0, str(n)))
+    assert len(background.under_way) == 2
+
+
+def test_the_first_page_tells_what_full_ones_would_take() -> None:
+    """Three records of a byte take what 3 bytes and 4 of ``RECORD_BYTES`` do: pages of ten bytes as many times more."""
+    background = Background()
+    background.end = 3
+    ahead = background.ahead(budget=4 * PAGE_WEIGHT)
+    ahead.page(START, None)
+    background.under_way, background.end = [], 1000
+    for n in range(20):
+        ahead.expect(at(0, str(n)))
+    assert len(background.under_way) == 3
 
 
 def test_what_nobody_came_for_is_forgotten_at_the_next_page_that_anybody_wants() -> None:
