@@ -76,6 +76,18 @@ def prism_location(pytestconfig: pytest.Config) -> str:
     return str(_prism(pytestconfig))
 
 
+@pytest.fixture(scope="session")
+def flink_flags() -> list[str]:
+    """The flags of an endless job on any Flink but where that is; its steps in this process."""
+    return list(FLINK_FLAGS)
+
+
+@pytest.fixture(scope="session")
+def flink_jar(pytestconfig: pytest.Config) -> Path:
+    """The job server's jar; what it needs is in ``lib`` beside it."""
+    return _flink(pytestconfig)
+
+
 @pytest.fixture(scope="module")
 def flink_options(flink_endpoint: str) -> list[str]:
     """The flags of an endless job on the module's Flink; it fails where it would begin again. Mark the test ``flink``."""
@@ -89,20 +101,20 @@ def bounded_flink_options(flink_options: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def flink_jar_options(pytestconfig: pytest.Config) -> list[str]:
+def flink_jar_options(flink_jar: Path) -> list[str]:
     """The flags of a bounded script that brings a Flink of its own, as users run it; that one ends with the script."""
-    return [*FLINK_FLAGS, TO_AN_END, f"--flink_job_server_jar={_flink(pytestconfig)}"]
+    return [*FLINK_FLAGS, TO_AN_END, f"--flink_job_server_jar={flink_jar}"]
 
 
 @pytest.fixture(scope="module")
-def flink_endpoint(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def flink_endpoint(flink_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The job server of a module: starting one takes 4 s and half a GB. It dies with this process, if that is killed.
 
     Jobs that were cancelled run on in it, with their steps in this process, until it is ended: so it ends with the module.
     """
     folder = tmp_path_factory.mktemp("flink")
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
-    java = ["java", "-jar", str(_flink(pytestconfig)), *ports, f"--artifacts-dir={folder}"]
+    java = ["java", "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}"]
     with (folder / "log").open("wb") as log:
         command = ["setpriv", "--pdeathsig=KILL", *java]  # on TERM one with a running job may linger
         server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - its words are ours
