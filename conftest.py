@@ -112,6 +112,7 @@ def flink_endpoint(flink_jar: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
     Jobs that were cancelled run on in it, with their steps in this process, until it is ended: so it ends with the module.
     """
+    _keep_ports_apart()
     folder = tmp_path_factory.mktemp("flink")
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
     java = ["java", "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}"]
@@ -122,6 +123,19 @@ def flink_endpoint(flink_jar: Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield _job_endpoint(server, folder / "log")
     finally:
         _stop(server)
+
+
+def _keep_ports_apart() -> None:
+    """Beam's channels in this process shall not share what they know of a port.
+
+    A worker whose Flink has ended tries its ports again for ever, ever more seldom; gRPC makes a new channel to one of these
+    ports wait for the old one's next attempt, and a job that the system gave such a port fails for want of its data.
+    """
+    from apache_beam.runners.worker.channel_factory import GRPCChannelFactory
+
+    own = ("grpc.use_local_subchannel_pool", 1)
+    if own not in GRPCChannelFactory.DEFAULT_OPTIONS:
+        GRPCChannelFactory.DEFAULT_OPTIONS.append(own)
 
 
 def _stop(server: subprocess.Popen[bytes], patience: float = 10.0) -> None:
