@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.prism_runner import PrismJobServer
+from apache_beam.runners.portability.prism_runner import PrismRunner as BeamsPrismRunner
+from apache_beam.transforms.window import Sessions
 
 from beam_dis.errors import ConfigurationError
+from beam_dis.read import runner_traits
 from beam_dis.read.runner_traits import RunnerTraits, check
+
+PRISM = "--prism_location=/opt/prism"
 
 
 class FlinkRunner:
@@ -37,9 +47,57 @@ def test_a_runner_that_streams_is_not_warned_about(caplog: pytest.LogCaptureFixt
     assert warnings(PrismRunner(), caplog=caplog) == ""
 
 
-def test_direct_runner_is_what_it_finds(caplog: pytest.LogCaptureFixture) -> None:
-    assert warnings(SwitchingDirectRunner(), "--prism_location=/opt/prism", caplog=caplog) == ""
-    assert check(SwitchingDirectRunner(), PipelineOptions(["--prism_location=/opt/prism"])).streams
+@pytest.fixture
+def no_prism(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without a Prism that Beam downloaded before."""
+    monkeypatch.setattr(PrismJobServer, "BIN_CACHE", str(tmp_path / "none"))
+
+
+@pytest.mark.usefixtures("no_prism")
+def test_direct_runner_is_what_it_finds() -> None:
+    assert check(SwitchingDirectRunner(), PipelineOptions([PRISM])).streams
+    assert not check(SwitchingDirectRunner(), PipelineOptions([])).streams
+
+
+@pytest.mark.parametrize("flag", ["--allow_unsafe_triggers", "--update_compatibility_version=2.76.0"])
+def test_direct_runner_with_options_that_keep_it_from_prism_is_told_on_as_one_that_cannot_stream(
+    flag: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "no window fires" in warnings(SwitchingDirectRunner(), PRISM, flag, caplog=caplog)
+    assert not check(SwitchingDirectRunner(), PipelineOptions([PRISM, flag])).streams
+
+
+def test_direct_runner_in_a_notebook_never_takes_prism(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_traits, "is_in_ipython", lambda: True)
+    assert not check(SwitchingDirectRunner(), PipelineOptions([PRISM])).streams
+
+
+def test_direct_runner_with_prism_is_warned_about_the_steps_that_keep_it_from_it_once_a_pipeline(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, second = SwitchingDirectRunner(), SwitchingDirectRunner()
+    said = warnings(first, PRISM, caplog=caplog)
+    assert "session windows" in said
+    assert "--runner=PrismRunner makes sure" in said
+    assert warnings(first, PRISM, caplog=caplog) == said
+    assert warnings(second, PRISM, caplog=caplog) == f"{said}\n{said}"
+
+
+STEPS: dict[str, tuple[bool, Callable[[Any], Any]]] = {
+    "plain": (True, lambda ones: ones | beam.Map(str)),
+    "sessions": (False, lambda ones: ones | beam.WindowInto(Sessions(10))),
+    "exceptions": (False, lambda ones: (ones | beam.Map(str).with_exception_handling())[0]),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_beam_keeps_the_steps_that_are_named_from_prism(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+    monkeypatch.setattr(BeamsPrismRunner, "run_pipeline", lambda *given: tried.append(given))  # fails: Beam goes on
+    goes_to_prism, behind = STEPS[step]
+    with beam.Pipeline(runner="DirectRunner", options=PipelineOptions([PRISM])) as pipeline:
+        behind(pipeline | beam.Create([1]))
+    assert bool(tried) == goes_to_prism
 
 
 def test_prism_comes_back_at_once_to_what_a_call_left_and_flink_with_its_timers() -> None:
