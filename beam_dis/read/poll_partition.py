@@ -225,7 +225,8 @@ class PollPartitionFn(_PartitionPolling):
 class PollPartitionForAppFn(_PartitionPolling):
     """The same, and the app's checkpoint is committed once the runner has finalised the bundle.
 
-    A step of its own, since Prism logs an error for each bundle that it should finalise and can't.
+    A step of its own, since Prism logs an error for each bundle that it should finalise and can't. On a runner that
+    finalises nothing a position is registered once a minute only: it would keep every bundle that waits for it.
     """
 
     def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
@@ -245,9 +246,9 @@ class PollPartitionForAppFn(_PartitionPolling):
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
     ) -> Iterator[TimestampedValue[Any]]:
-        """One turn at the partition; where it ended is registered to be committed, until that is confirmed."""
+        """One turn at the partition; where it ended is registered to be committed, until it is committed."""
         place, pause = yield from self._polled(element, tracker, estimator)
         position = (place.stream, place.partition_id, place.sequence_number)
-        if not self._committer.confirmed(*position):
+        if self._committer.due(*position):
             finalizer.register(self._committer.register(*position))
         tracker.defer_remainder(Duration(seconds=pause))

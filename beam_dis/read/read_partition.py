@@ -144,7 +144,10 @@ class ReadPartitionForAppFn(_PartitionReading):
     def setup(self) -> None:
         """Make what finalizers use: runners call them from other threads."""
         service, app = reader_of(self._connection).service, self._app
-        self._committer = Committer(lambda stream, partition, number: service.commit(app, stream, partition, number))
+        self._committer = Committer(
+            lambda stream, partition, number: service.commit(app, stream, partition, number),
+            executor=None,  # within the finalizer's call: the process may end right after the last one
+        )
 
     def process(
         self,

@@ -58,10 +58,12 @@ class Reader:
 
     def committer(self, read: str, app: str) -> Committer:
         """The commits of one read to an app; bundles of a partition go through many instances, finalised in any order."""
-        service = self.service
-        return self._committers.setdefault(
-            (read, app), Committer(lambda stream, partition, number: service.commit(app, stream, partition, number))
+        committer = Committer(
+            lambda stream, partition, number: self.service.commit(app, stream, partition, number),
+            executor=self._executor,
+            clock=self._clock,
         )
+        return self._committers.setdefault((read, app), committer)
 
     def keep_ends(self, place: Place, interval: float) -> None:
         """List a stream in the background where nobody does, as on a worker that reads what another one discovered."""
