@@ -7,7 +7,7 @@ seconds and the end of a bounded read must have passed. The app is made if it is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
@@ -42,9 +42,11 @@ class Discovery:
         service: StreamService,
         stream: str,
         listing: StreamDescription,
-        among: Container[str] | None = None,
+        among: Collection[str] | None = None,
     ) -> list[StreamPartition]:
         """The partitions of a listing with their ends resolved; of those ``among`` some only, if given."""
+        if among is not None and not among:
+            return []
         app = self.app
         if app is not None:
             service.ensure_app(app)

@@ -1,8 +1,8 @@
 """The read loop of a partition without an end: one call's turn at it.
 
 Law: page → claim the last number → hand out the records, until the page is empty or the turn is spent; every turn gets at
-least one page. Then the caller defers for ``pause`` seconds. Throttling, a service that doesn't answer and one that refuses a
-cursor which it has just given are waited out with growing pauses, counted and told, never fatal: the records are still there.
+least one page. Then the caller defers for ``pause`` seconds. Throttling, a service that doesn't answer, a stream that isn't
+running for now and a cursor that is refused although it has just been given are waited out with growing pauses, counted and told, never fatal: the records are still there.
 Records that expired follow the policy, are claimed and counted. A partition that has expired is looked at now and then, for
 ever: it may be restored between two listings, and then nobody else would read it.
 """
@@ -18,6 +18,7 @@ from beam_dis.errors import (
     OutOfRangeError,
     PartitionExpiredError,
     ServerError,
+    StreamNotRunningError,
     ThrottledError,
     TransportError,
 )
@@ -28,18 +29,23 @@ from beam_dis.service import Page, PageRecord, PartitionDescription
 
 _log = logging.getLogger(__name__)
 
+WAITED_OUT = (CursorRefusedError, ThrottledError, TransportError, ServerError, StreamNotRunningError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndlessSource:
     """Where turns read from.
 
-    ``page(place)`` reads; ``held(place)`` lists what a partition holds, with the service's clock in ms; ``count(name, n)``
-    counts; ``spent(bytes, place)`` says whether a turn that handed out so many bytes, and would go on at a place, is through;
+    ``page(place)`` reads; ``held(place)`` lists what a partition holds, with the service's clock in ms, and ``end(place)`` is
+    the number behind its last record as it was seen last, None where it never was; ``reached(place)`` notes that there is nothing
+    at a place; ``count(name, n)`` counts; ``spent(bytes, place)`` says whether a turn that handed out so many bytes, and would go on at a place, is through;
     ``rest(place)`` is how many seconds a partition without more records rests, ``gone_interval`` how many one that has expired.
     """
 
     page: Callable[[Place], Page]
     held: Callable[[Place], tuple[PartitionDescription | None, int]]
+    end: Callable[[Place], int | None]
+    reached: Callable[[Place], None]
     count: Callable[[str, int], None]
     spent: Callable[[int, Place], bool]
     on_expired: str
@@ -77,7 +83,7 @@ class Turn:
         source = self._source
         try:
             page = self._answered()
-        except (CursorRefusedError, ThrottledError, TransportError, ServerError) as error:
+        except WAITED_OUT as error:
             source.count("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
             self.failed = error
             return None
@@ -104,19 +110,21 @@ class Turn:
     def _expired(self, error: OutOfRangeError | PartitionExpiredError) -> Page | None:
         held, as_of = self._source.held(self.place)
         if held is None or not held.readable:
-            self._gone(held, as_of, error)
+            self._gone(as_of, error)
             return None
         target = resume_at(self._source.on_expired, self.place, error, stop=None, partition=lambda: held)
         return self._answered() if self._skipped_to(target) else None
 
-    def _gone(
-        self, held: PartitionDescription | None, as_of: int, error: OutOfRangeError | PartitionExpiredError
-    ) -> None:
+    def _gone(self, as_of: int, error: OutOfRangeError | PartitionExpiredError) -> None:
         """The partition has expired: what it held beyond our place is lost, and it is looked at now and then."""
-        if held is not None and held.next > self.place.sequence_number:
+        end = self._source.end(self.place)
+        if end is None:
+            _log.warning("%s: the partition has expired, and nothing tells whether it held more records", self.place)
+            self._source.reached(self.place)
+        elif end > self.place.sequence_number:
             if self._source.on_expired == "fail":
-                resume_at("fail", self.place, error, stop=None, partition=lambda: held)
-            self._skipped_to(held.next)
+                resume_at("fail", self.place, error, stop=None, partition=lambda: None)
+            self._skipped_to(end)
         self.pause, self.idle_at = self._source.gone_interval, as_of
 
     def _skipped_to(self, number: int) -> bool:

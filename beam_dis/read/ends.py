@@ -1,7 +1,8 @@
 """Where partitions end, and which take no more, as far as this process knows.
 
 Law: no I/O; what is asked is answered from what was seen last: a listing, or a page that was empty. An end that is not
-known counts as reached, so that a backlog is never invented; a listing that a later one has overtaken counts for nothing.
+known counts as reached, so that a backlog is never invented; a listing that was asked for before another one counts for
+nothing behind it. A partition that has expired keeps the end that it was last seen with, since the service names none.
 Races between threads only blur it.
 """
 
@@ -24,15 +25,17 @@ class Ends:
         self._next: dict[_Key, int] = {}
         self._closed: set[_Key] = set()
         self._looked_at: dict[str, float] = {}
-        self._as_of: dict[str, int] = {}
+        self._asked: dict[str, float] = {}
 
-    def listed(self, listing: StreamDescription) -> None:
-        """A stream was listed."""
-        if listing.as_of < self._as_of.get(listing.stream_id, listing.as_of):
+    def listed(self, listing: StreamDescription, asked: float) -> None:
+        """A stream was listed, which was asked for at that moment of the clock."""
+        if asked < self._asked.get(listing.stream_id, asked):
             return
-        self._as_of[listing.stream_id] = listing.as_of
+        self._asked[listing.stream_id] = asked
         self._looked_at[listing.stream_id] = self._clock()
-        self._next.update({(listing.stream_id, p.partition_id): p.next for p in listing.partitions})
+        self._next.update(
+            {(listing.stream_id, p.partition_id): p.next for p in listing.partitions if p.readable or p.next}
+        )
         for partition in listing.partitions:
             (self._closed.discard if partition.writable else self._closed.add)(
                 (listing.stream_id, partition.partition_id)
@@ -41,6 +44,10 @@ class Ends:
     def reached(self, place: Place) -> None:
         """There was nothing at a place."""
         self._next[place.stream_id, place.partition_id] = place.sequence_number
+
+    def end(self, place: Place) -> int | None:
+        """The number behind the last record of a place's partition; None where nobody has seen it."""
+        return self._next.get((place.stream_id, place.partition_id))
 
     def left(self, stream_id: str, partition_id: str, start: int) -> int:
         """How many numbers there are from ``start`` on."""

@@ -1,7 +1,7 @@
-"""When a partition may be polled again.
+"""When a partition may be polled again, or a stream listed.
 
-Law: at most one empty poll per interval and partition, whatever the runner makes of the delay that was asked for. A page
-with records lifts the guard. Process-wide; plain Python; seconds.
+Law: at most one empty poll per interval and partition, and one listing per interval and stream, whatever the runner makes
+of the delay that was asked for. A page with records lifts the guard. Process-wide; plain Python; seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 
 from beam_dis.backoff import full_jitter
 
+LONGEST_NAP = 0.02
 _SWEEP = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_WHEN_THROTTLED = 1.0, 30.0, 4.0
 
@@ -29,6 +30,14 @@ class PollGuard:
         """Seconds until it may be polled; 0 once it may."""
         with self._lock:
             return max(0.0, self._until.get(partition, 0.0) - self._clock())
+
+    def not_due(self, partition: Hashable, sleep: Callable[[float], None]) -> float:
+        """The same, behind a nap of 20 ms at most, which slows runners that ignore the delay they are asked for."""
+        due = self.due_in(partition)
+        if due:
+            sleep(min(due, LONGEST_NAP))
+            due = self.due_in(partition)
+        return due
 
     def rest(self, partition: Hashable, seconds: float) -> None:
         """Leave it alone for so long."""

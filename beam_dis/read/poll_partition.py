@@ -4,8 +4,8 @@
 it defers at once, after a pause of 20 ms at most for runners that ignore the delay; else it reads until a page is empty, the
 bundle's budget of two seconds and 64 MB is through, or, on a runner that comes back at once, its next page is still under
 way while one of another partition lies ready; at least one page; then it moves the watermark and defers. *Commit*: with an
-app, the next number is registered with the bundle finalizer, on every call until it is confirmed, since finalizers
-are best effort. *Watermark*: ``beam_dis.read.watermark``; reported is the lowest of the partitions of this read in this
+app, the next number is registered with the bundle finalizer, on every call until it is committed, since finalizers
+are best effort; seldom where none is ever called. *Watermark*: ``beam_dis.read.watermark``; reported is the lowest of the partitions of this read in this
 process. *Backlog*: bytes up to the end that was seen last. *Drain*: nothing of an endless range is left to truncate to.
 
 Law: a thin shell. The loop is :class:`~beam_dis.read.endless_reader.Turn`; what must outlive a call lives in the reader.
@@ -40,7 +40,6 @@ from beam_dis.read.tracker import SequenceRangeTracker
 
 BUNDLE_SECONDS = 2.0
 BUNDLE_BYTES = 64 * 1024 * 1024
-LONGEST_NAP = 0.02
 LISTED_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 
@@ -118,9 +117,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self, element: StreamPartition, tracker: Any, estimator: Any
     ) -> Generator[TimestampedValue[Any], None, tuple[Place, float]]:
         """One turn at the partition; where the next one goes on, and in how many seconds."""
-        self._reader.vigil.reads()
+        self._reader.vigil.reads(self._read)
         place = element.at(tracker.current_restriction().start)
-        if pause := self._not_due(self._key(place)):
+        if pause := self._reader.guard.not_due(self._key(place), self._sleep):
             return place, pause
         turn = Turn(self._source(), place, tracker)
         with self._reader.ahead.at_work(place):
@@ -134,14 +133,6 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
     def _key(self, place: Place) -> tuple[str, str, str]:
         """By what the guard knows a partition: reads of one stream in one process don't wait for each other."""
         return (self._read, place.stream_id, place.partition_id)
-
-    def _not_due(self, key: tuple[str, str, str]) -> float:
-        """Seconds until the partition may be polled, after a nap; 0 where it may be now."""
-        due = self._reader.guard.due_in(key)
-        if due:
-            self._sleep(min(due, LONGEST_NAP))
-            due = self._reader.guard.due_in(key)
-        return due
 
     def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The turn's records, the watermark behind each page."""
@@ -191,6 +182,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         return EndlessSource(
             page=lambda place: reader.ahead.page(place, None, fresh=self._poll_interval),
             held=reader.held,
+            end=reader.ends.end,
+            reached=reader.ends.reached,
             count=self._count,
             spent=lambda size, place: (
                 size >= BUNDLE_BYTES

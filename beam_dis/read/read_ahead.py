@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -81,8 +81,8 @@ class ReadAhead:
         self._has_come = False
         self._clock = clock
         self._ahead: OrderedDict[Place, _Ahead] = OrderedDict()
-        self._at_work: Counter[tuple[str, str]] = Counter()
-        self._lock = threading.RLock()  # a turn that is left behind ends where garbage is collected, here perhaps
+        self._at_work: dict[object, tuple[str, str]] = {}
+        self._lock = threading.RLock()  # an executor may run at once what is submitted
 
     def page(self, place: Place, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
         """The page at a place; those behind it are fetched unless they start at or behind ``stop``.
@@ -107,15 +107,16 @@ class ReadAhead:
 
     @contextlib.contextmanager
     def at_work(self, place: Place) -> Iterator[None]:
-        """Somebody is taking the pages of this partition meanwhile: nobody else need make way for it."""
-        partition = _partition(place)
-        with self._lock:
-            self._at_work[partition] += 1
+        """Somebody is taking the pages of this partition meanwhile: nobody else need make way for it.
+
+        Without a lock: a turn that is left behind ends where garbage is collected, in a thread that may hold any.
+        """
+        turn = object()
+        self._at_work[turn] = _partition(place)
         try:
             yield
         finally:
-            with self._lock:
-                self._at_work -= Counter([partition])  # and nothing is kept of what nobody is at work on
+            del self._at_work[turn]
 
     def better_elsewhere(self, place: Place) -> bool:
         """Whether the page at a place isn't there yet, but one of a partition that nobody is at work on is."""
@@ -123,9 +124,8 @@ class ReadAhead:
             here = self._ahead.get(place)
             if here is None or here.fetched.done():
                 return False
-            return any(
-                ahead.lies_ready() and _partition(other) not in self._at_work for other, ahead in self._ahead.items()
-            )
+            busy = set(self._at_work.values())
+            return any(ahead.lies_ready() and _partition(other) not in busy for other, ahead in self._ahead.items())
 
     def _waited_for(self, place: Place, fresh: float) -> Page | None:
         """A page that was fetched ahead; None where there is none, it failed or was empty too long ago."""

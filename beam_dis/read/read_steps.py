@@ -7,7 +7,7 @@ read has an end decides which DoFn stands behind a label, nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
@@ -47,7 +47,7 @@ class ReadFromDISResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSteps:
-    """``runner``: what it can do for a read without an end."""
+    """``runner``: what it can do for a read without an end; ``read`` tells what a process keeps of one read from another's."""
 
     settings: ReadSettings
     connection: DISConnection
@@ -55,6 +55,7 @@ class ReadSteps:
     element_type: Any
     error_handler: ErrorHandler | None
     runner: RunnerTraits
+    read: str = field(default_factory=lambda: uuid4().hex)
 
     def elements(self, streams: PCollection) -> PCollection | ReadFromDISResult:
         """DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
@@ -82,7 +83,9 @@ class ReadSteps:
         discovery = Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
         if settings.discovery_interval is None or not self.runner.streams:
             return DiscoverPartitionsFn(self.connection, discovery)
-        return WatchPartitionsFn(self.connection, discovery, settings.discovery_interval)
+        return WatchPartitionsFn(
+            self.connection, discovery, settings.discovery_interval, read=self.read, holds=self.runner.returns_at_once
+        )
 
     def _read(self) -> ReadStep:
         settings = self.settings
@@ -101,7 +104,7 @@ class ReadSteps:
         settings = self.settings
         policy = WatermarkPolicy(round(settings.watermark_lag * 1000))
         options: dict[str, Any] = {
-            "read": uuid4().hex,
+            "read": self.read,
             "times": RunTimes(policy=policy, decoder=self._decoder, event_micros=self._event_micros),
             "on_expired": settings.on_expired,
             "poll_interval": settings.poll_interval,

@@ -21,8 +21,8 @@ from beam_dis.read.poller import Place, Poller
 from beam_dis.read.read_ahead import BUDGET_BYTES, ReadAhead
 from beam_dis.read.tally import Tally
 from beam_dis.read.vigil import Vigil
-from beam_dis.read.watermark import FORGOTTEN_SECONDS, WatermarkBoard
-from beam_dis.service import PartitionDescription, StreamService, shared_service
+from beam_dis.read.watermark import WatermarkBoard
+from beam_dis.service import PartitionDescription, StreamDescription, StreamService, shared_service
 
 PAGE_BYTES = 2 * 1024 * 1024
 """Data of one page at most: what the service returns where nothing is asked for, above any single record."""
@@ -52,9 +52,10 @@ class Reader:
         self.vigil = Vigil(clock=clock)
 
     def board(self, read: str, pause: float) -> WatermarkBoard:
-        """The watermarks of one read's partitions in this process, each called again after a ``pause`` at most."""
-        forgotten_after = max(FORGOTTEN_SECONDS, 2 * pause)
-        return self._boards.setdefault(read, WatermarkBoard(forgotten_after=forgotten_after, clock=self._clock))
+        """The watermarks of one read in this process, whose steps are each called again after a ``pause`` at most."""
+        board = self._boards.setdefault(read, WatermarkBoard(clock=self._clock))
+        board.remember_for(2 * pause)
+        return board
 
     def committer(self, read: str, app: str) -> Committer:
         """The commits of one read to an app; bundles of a partition go through many instances, finalised in any order."""
@@ -75,10 +76,16 @@ class Reader:
         """What a partition holds now; None where the stream no longer has it."""
         return self.held(place)[0]
 
+    def listing(self, stream: str) -> StreamDescription:
+        """What a stream holds now; its ends are noted."""
+        asked = self._clock()
+        listing = self.service.describe(stream)
+        self.ends.listed(listing, asked)
+        return listing
+
     def held(self, place: Place) -> tuple[PartitionDescription | None, int]:
-        """The same, with the service's clock (ms) when it was asked."""
-        listing = self.service.describe(place.stream)
-        self.ends.listed(listing)
+        """What a partition holds, with the service's clock (ms) when it was asked."""
+        listing = self.listing(place.stream)
         return next((p for p in listing.partitions if p.partition_id == place.partition_id), None), listing.as_of
 
 

@@ -3,7 +3,8 @@
 Law: a watermark never moves back. After records it is the newest timestamp seen, less the lag, and never ahead of the
 service's clock; an empty page moves it to the clock when the page was asked for, less a margin and the lag, never to now.
 What is reported is the minimum over the partitions that this process serves for one read, since Prism takes a stage's
-watermark from its last bundle instead of the minimum. Plain Python; times are epoch milliseconds.
+watermark from its last bundle instead of the minimum; and over the listings that may find more of them, since Prism doesn't
+let what is before a step hold it back. Plain Python; times are epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -44,20 +45,29 @@ class WatermarkPolicy:
 
 
 class WatermarkBoard:
-    """The watermarks of the partitions that one process serves for one read; thread-safe.
+    """The watermarks of the partitions that one process serves for one read, and of the listings; thread-safe.
 
     A partition counts while a call works on it and for a while after, so that one that moved to another worker doesn't
-    hold the rest back for ever: ``forgotten_after`` seconds, which must be more than the pause between two calls.
+    hold the rest back for ever: a minute, or ``remember_for``, which must be more than the pause between two calls.
     """
 
-    def __init__(
-        self, *, forgotten_after: float = FORGOTTEN_SECONDS, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._forgotten_after = forgotten_after
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._forgotten_after = FORGOTTEN_SECONDS
         self._clock = clock
-        self._lock = threading.RLock()  # a turn that is left behind ends where garbage is collected, here perhaps
+        self._lock = threading.Lock()
         self._values: dict[Hashable, int] = {}
         self._left: dict[Hashable, float] = {}
+
+    def remember_for(self, seconds: float) -> None:
+        """Forget nothing that was left for less than so long."""
+        self._forgotten_after = max(self._forgotten_after, seconds)
+
+    def expect(self, partition: Hashable) -> None:
+        """A partition was found, and its first call will come; until then nothing may be reported."""
+        with self._lock:
+            if partition not in self._values:
+                self._values[partition] = START_OF_TIME_MS
+                self._left[partition] = self._clock()
 
     def enter(self, partition: Hashable, value: int) -> None:
         """A call begins to work on a partition."""
@@ -71,10 +81,10 @@ class WatermarkBoard:
             self._values[partition] = value
             now = self._clock()
             for gone in [p for p, left in list(self._left.items()) if now - left > self._forgotten_after]:
-                del self._left[gone], self._values[gone]
+                del self._left[gone]
+                self._values.pop(gone, None)
             return min(self._values.values())
 
     def leave(self, partition: Hashable) -> None:
-        """The call is over."""
-        with self._lock:
-            self._left[partition] = self._clock()
+        """The call is over. Without a lock: one left behind ends where garbage is collected, in a thread that may hold any."""
+        self._left[partition] = self._clock()

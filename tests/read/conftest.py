@@ -60,7 +60,9 @@ class FakeService:
         self.stream_id = "another id"
 
     def describe(self, stream: str) -> StreamDescription:
-        partition = PartitionDescription(ZERO, self.earliest, self.next, readable=not self.expired)
+        partition = PartitionDescription(ZERO, self.earliest, self.next)
+        if self.expired:  # the service names no numbers then
+            partition = PartitionDescription(ZERO, 0, 0, readable=False)
         limits = WriteLimits(1000, 2**20, 2**20)
         return StreamDescription(stream, self.stream_id, "BLOB", None, ",", (partition,), limits, self.now_ms)
 

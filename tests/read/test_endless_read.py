@@ -136,12 +136,14 @@ def test_an_idle_partition_makes_nothing_of_a_backlogged_one_late(
         eventually(lambda: sum(held(client, target)), 21_000)
 
 
-def _counts_of_windows(options: PipelineOptions, connection: Any, source: str, target: str) -> beam.Pipeline:
+def _counts_of_windows(
+    options: PipelineOptions, connection: Any, source: str, target: str, discovery_interval: float = 1.0
+) -> beam.Pipeline:
     """A pipeline that writes how many records each second's window held."""
     pipeline = beam.Pipeline(options=options)
     _ = (
         pipeline
-        | ReadFromDIS(source, connection=connection, poll_interval=0.2, discovery_interval=1.0)
+        | ReadFromDIS(source, connection=connection, poll_interval=0.2, discovery_interval=discovery_interval)
         | beam.WindowInto(FixedWindows(1))
         | beam.Map(lambda _: ("all", 1))
         | beam.CombinePerKey(sum)
@@ -174,6 +176,22 @@ def test_eight_partitions_scaled_while_they_are_read_lose_nothing_from_windows(
             put(client, source, range(index * 2000, index * 2000 + 2000))
             time.sleep(1.3)
         eventually(lambda: sum(held(client, target)), 8000)
+
+
+def test_records_of_a_partition_are_not_late_however_long_it_was_not_found(
+    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    """Windows fire behind a listing; right after that the stream is scaled, and the next listing is five seconds away."""
+    source, target = make_stream(partitions=1), make_stream(partitions=1)
+    with running(_counts_of_windows(options, local_dis.connection, source, target, discovery_interval=5.0)):
+        put(client, source, range(10))
+        eventually(lambda: sum(held(client, target)), 10)
+        client.update_partition_count(source, target_partition_count=2)
+        for _ in range(4):
+            put(client, source, range(10), partition_id="0")
+            put(client, source, range(10), partition_id="1")
+            time.sleep(1)
+        eventually(lambda: sum(held(client, target)), 90)
 
 
 def test_far_partitions_that_give_way_to_each_other_lose_nothing_from_windows(

@@ -9,7 +9,14 @@ import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import CursorRefusedError, DecodeError, OutOfRangeError, ThrottledError, TransportError
+from beam_dis.errors import (
+    CursorRefusedError,
+    DecodeError,
+    OutOfRangeError,
+    StreamNotRunningError,
+    ThrottledError,
+    TransportError,
+)
 from beam_dis.read.page_decoder import PageDecoder
 from beam_dis.read.poll_partition import PollPartitionFn, PollPartitionForAppFn
 from beam_dis.read.run_times import RunTimes
@@ -128,8 +135,8 @@ def test_a_listing_that_a_later_one_overtook_counts_for_nothing(fake_service: An
     service = fake_service(next_number=25)
     polls, listing = polling(service), service.describe("flights")
     closed = (listing.partitions[0]._replace(writable=False),)
-    polls.reader.ends.listed(listing)
-    polls.reader.ends.listed(listing._replace(partitions=closed, as_of=listing.as_of - 1000))
+    polls.reader.ends.listed(listing, asked=10.0)
+    polls.reader.ends.listed(listing._replace(partitions=closed), asked=9.0)
     assert not polls.reader.ends.closed(partition().at(0))
 
 
@@ -406,20 +413,62 @@ def test_a_partition_that_expired_is_looked_at_now_and_then_and_read_on_when_it_
 
 
 def test_a_partition_that_expired_unread_fails_or_is_counted(fake_service: Any, polling: Any, now: Any) -> None:
+    """The service doesn't name the numbers of a partition that has expired; what was seen before does."""
     service = fake_service(next_number=5)
+    failing = polling(service)
+    failing.reader.listing("flights")
     service.expired = True
     with pytest.raises(Exception, match="no longer holds record 0"):
-        polling(service).call()
+        failing.call()
+    service.expired = False
     polls = polling(service, on_expired="latest")
-    assert polls.call().elements == []
+    polls.reader.listing("flights")
+    service.expired = True
+    assert (polls.call().elements, polls.residual[1].start) == ([], 5)
     service.expired, service.next, now.seconds = False, 7, now.seconds + 10
     assert numbers(polls.call()) == [5, 6]
+
+
+def test_a_partition_that_expired_before_anybody_saw_its_end_is_told_once(
+    fake_service: Any, polling: Any, now: Any, caplog: Any
+) -> None:
+    """A process that is new may read on where another had read all: nothing says so, and nothing says otherwise."""
+    service = fake_service(next_number=5)
+    service.expired = True
+    polls = polling(service)
+    for _ in range(3):
+        polls.call()
+        now.seconds += 10
+    assert caplog.text.count("nothing tells whether it held more records") == 1
+
+
+def test_a_stream_that_is_not_running_for_now_is_waited_out(fake_service: Any, polling: Any, now: Any) -> None:
+    service = fake_service(next_number=5)
+    polls, read = polling(service), service.read
+
+    def frozen(cursor: Any, *, max_bytes: int | None = None) -> Any:
+        raise StreamNotRunningError("is frozen", code="DIS.4205", status=400)
+
+    service.read = frozen
+    assert polls.call().elements == []
+    service.read, now.seconds = read, now.seconds + 60
+    assert numbers(polls.call()) == [0, 1, 2, 3, 4]
+
+
+def test_a_clock_that_was_wrong_once_does_not_blind_the_ends(fake_service: Any, polling: Any, now: Any) -> None:
+    service = fake_service(next_number=5)
+    polls = polling(service)
+    service.now_ms += 3_600_000
+    polls.reader.listing("flights")
+    service.now_ms, service.next, now.seconds = 6000, 25, now.seconds + 10
+    polls.reader.listing("flights")
+    assert polls.reader.ends.left("id", ZERO, 0) == 25
 
 
 def test_the_backlog_is_bytes_to_the_known_end_and_0_when_caught_up(fake_service: Any, polling: Any) -> None:
     service = fake_service(next_number=30)
     polls = polling(service)
-    polls.reader.ends.listed(service.describe("flights"))
+    polls.reader.listing("flights")
     element, restriction, _ = polls.residual
     assert polls.fn.restriction_size(element, restriction) > 0
     polls.call()

@@ -7,23 +7,38 @@ from typing import Any
 import pytest
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import StreamNotFoundError, TransportError
+from beam_dis.errors import StreamNotFoundError, StreamNotRunningError, TransportError
 from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery import Discovery
+from beam_dis.read.poll_guard import LONGEST_NAP
 from beam_dis.read.stream_start import StreamStart
 from beam_dis.read.watch_partitions import WatchPartitionsFn
+from beam_dis.read.watermark import START_OF_TIME_MS
 from beam_dis.service import PartitionDescription
 
 ZERO, ONE = "shardId-0000000000", "shardId-0000000001"
 
 
 @pytest.fixture
-def watching(reader_on: Any, calls: Any) -> Any:
-    def start(service: Any, *, position: Any = None, only: Any = None) -> Any:
-        reader_on(service)
-        discovery = Discovery(start=position or StartingPosition.earliest(), stop=None, only=only, app=None)
+def watching(reader_on: Any, calls: Any, now: Any) -> Any:
+    """Makes the calls of a watch; ``call()`` comes when the last one's delay is over, ``early()`` at once."""
+
+    class Watch(calls):
+        def early(self) -> Any:
+            return super().call()
+
+        def call(self) -> Any:
+            now.seconds += 10
+            return super().call()
+
+    def start(service: Any, *, position: Any = None, only: Any = None, app: Any = None, holds: bool = False) -> Any:
+        reader = reader_on(service)
+        discovery = Discovery(start=position or StartingPosition.earliest(), stop=None, only=only, app=app)
         connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
-        return calls(WatchPartitionsFn(connection, discovery, 10.0), StreamStart("flights"))
+        fn = WatchPartitionsFn(connection, discovery, 10.0, read="a", holds=holds, sleep=now.sleep)
+        watch = Watch(fn, StreamStart("flights"))
+        watch.reader = reader
+        return watch
 
     return start
 
@@ -96,3 +111,77 @@ def test_a_stream_made_anew_ends_the_read(fake_service: Any, watching: Any) -> N
     service.stream_id = "another id"
     with pytest.raises(StreamNotFoundError, match="was deleted and made anew while it was read"):
         watch.call()
+
+
+def test_a_stream_is_listed_once_per_interval_also_where_the_runner_ignores_the_delay(
+    fake_service: Any, watching: Any, now: Any
+) -> None:
+    service = fake_service()
+    watch, listings = watching(service), []
+    describe = service.describe
+    service.describe = lambda stream: listings.append(now.seconds) or describe(stream)
+    watch.call()
+    listings.clear()
+    early = [watch.early() for _ in range(100)]
+    assert (listings, {round(call.delay) for call in early} <= {8, 9, 10}) == ([], True)
+    assert max(now.naps) <= LONGEST_NAP
+    watch.call()
+    assert len(listings) == 1
+
+
+def test_an_app_is_made_sure_of_only_where_partitions_are_handed_out(fake_service: Any, watching: Any) -> None:
+    service, asked = fake_service(), []
+    service.ensure_app = asked.append
+    watch = watching(service, app="a")
+    for _ in range(3):
+        watch.call()
+    assert asked == ["a"]
+
+
+def test_a_listing_holds_what_is_reported_of_the_read_where_the_runner_does_not(
+    fake_service: Any, watching: Any
+) -> None:
+    service = fake_service()
+    watch = watching(service, holds=True)
+    watch.call()
+    board = watch.reader.board("a", 1.0)
+    board.enter(("id", ZERO), 1000)
+    assert board.lowest(("id", ZERO), 9000) == 5000
+    service.now_ms = 7000
+    watch.call()
+    assert board.lowest(("id", ZERO), 9000) == 7000
+
+
+def test_nothing_is_reported_between_the_listing_that_finds_a_partition_and_its_first_call(
+    fake_service: Any, watching: Any
+) -> None:
+    service = fake_service()
+    watch = watching(service, holds=True)
+    watch.call()
+    board = watch.reader.board("a", 1.0)
+    board.enter(("id", ZERO), 1000)
+    grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9))
+    watch.call()
+    assert board.lowest(("id", ZERO), 5000) == START_OF_TIME_MS
+    board.enter(("id", ONE), 3000)
+    assert board.lowest(("id", ZERO), 5000) == 3000
+
+
+def test_a_runner_that_holds_back_what_is_behind_a_step_needs_no_help(fake_service: Any, watching: Any) -> None:
+    watch = watching(fake_service())
+    watch.call()
+    board = watch.reader.board("a", 1.0)
+    assert board.lowest(("id", ONE), 9000) == 9000
+
+
+def test_a_stream_that_is_not_running_for_now_is_listed_again(fake_service: Any, watching: Any) -> None:
+    service = fake_service(7)
+    watch, describe = watching(service), service.describe
+
+    def frozen(stream: str) -> Any:
+        raise StreamNotRunningError("is frozen", code="DIS.4205", status=400)
+
+    service.describe = frozen
+    assert found(watch.call()) == []
+    service.describe = describe
+    assert found(watch.call()) == [(ZERO, 0, 7)]
