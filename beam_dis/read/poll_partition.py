@@ -14,6 +14,7 @@ Law: a thin shell. The loop is :class:`~beam_dis.read.endless_reader.Turn`; what
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -107,7 +108,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
     def setup(self) -> None:
         """Find what this process shares."""
         self._reader = reader_of(self._connection)
-        self._board = self._reader.board(self._read, max(self._poll_interval, self._gone_interval))
+        pause = max(self._poll_interval, self._gone_interval)
+        # Prism, which needs the board, has no other process that a partition could move to.
+        self._board = self._reader.board(self._read, math.inf if self._gives_way else pause)
 
     def start_bundle(self) -> None:
         """A new budget."""
@@ -136,7 +139,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def _turn(self, turn: Turn, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The turn's records, the watermark behind each page."""
-        board, partition = self._board, (turn.place.stream_id, turn.place.partition_id)
+        board, start = self._board, turn.place
+        partition = (start.stream_id, start.partition_id)
         watermark = estimator.own()
         board.enter(partition, watermark)
         try:
@@ -153,6 +157,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
                 self._behind.update(max(0, as_of - records[-1].timestamp))
             if turn.idle_at is not None:
                 watermark = self._times.policy.after_nothing(watermark, turn.idle_at)
+                if turn.place == start:
+                    board.enter(partition, watermark)
                 estimator.advance(watermark, board.lowest(partition, watermark))
                 self._reader.ends.reached(turn.place)
                 self._behind.update(0)

@@ -11,6 +11,7 @@ the same name ends the pipeline: its numbers are others.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -92,11 +93,11 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         reader, listing = reader_of(self._connection), (self._read, "listing", element.stream)
         pause = reader.guard.not_due(listing, self._sleep)
         if not pause:
-            board = reader.board(self._read, self._interval) if self._holds else WatermarkBoard()
+            board = reader.board(self._read, math.inf) if self._holds else WatermarkBoard()
             board.enter(listing, estimator.own())
             try:
                 yield from self._found(reader, element, tracker, estimator, board)
-                board.lowest(listing, estimator.own())
+                board.enter(listing, estimator.own())  # at once: each partition that was found is on the board
             finally:
                 board.leave(listing)
             pause = self._interval

@@ -47,8 +47,10 @@ class WatermarkPolicy:
 class WatermarkBoard:
     """The watermarks of the partitions that one process serves for one read, and of the listings; thread-safe.
 
-    A partition counts while a call works on it and for a while after, so that one that moved to another worker doesn't
-    hold the rest back for ever: a minute, or ``remember_for``, which must be more than the pause between two calls.
+    A partition counts for the others with what it had when its call began, unless it hands nothing out: what it hands out
+    isn't the runner's before the bundle is through, and another one's may be through first. It counts while a call works on
+    it and for a while after, so that one that moved to another worker doesn't hold the rest back for ever: a minute, or
+    ``remember_for``, which must be more than the pause between two calls.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,20 +72,19 @@ class WatermarkBoard:
                 self._left[partition] = self._clock()
 
     def enter(self, partition: Hashable, value: int) -> None:
-        """A call begins to work on a partition."""
+        """A call works on a partition, and the runner has what was handed out of it before this watermark."""
         with self._lock:
             self._values[partition] = value
             self._left.pop(partition, None)
 
     def lowest(self, partition: Hashable, value: int) -> int:
-        """Note a partition's watermark; the lowest of all."""
+        """The lowest of a partition's watermark, as it is now, and those of the others."""
         with self._lock:
-            self._values[partition] = value
             now = self._clock()
             for gone in [p for p, left in list(self._left.items()) if now - left > self._forgotten_after]:
                 del self._left[gone]
                 self._values.pop(gone, None)
-            return min(self._values.values())
+            return min([value, *(known for other, known in self._values.items() if other != partition)])
 
     def leave(self, partition: Hashable) -> None:
         """The call is over. Without a lock: one left behind ends where garbage is collected, in a thread that may hold any."""

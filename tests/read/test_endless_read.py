@@ -137,15 +137,26 @@ def test_an_idle_partition_makes_nothing_of_a_backlogged_one_late(
 
 
 def _counts_of_windows(
-    options: PipelineOptions, connection: Any, source: str, target: str, discovery_interval: float = 1.0
+    options: PipelineOptions,
+    connection: Any,
+    source: str,
+    target: str,
+    *,
+    discovery_interval: float = 1.0,
+    record_seconds: float = 0.0,
 ) -> beam.Pipeline:
-    """A pipeline that writes how many records each second's window held."""
+    """A pipeline that writes how many records each second's window held, behind a step that takes so long for each."""
+
+    def work(_: DISRecord) -> tuple[str, int]:
+        time.sleep(record_seconds)
+        return "all", 1
+
     pipeline = beam.Pipeline(options=options)
     _ = (
         pipeline
         | ReadFromDIS(source, connection=connection, poll_interval=0.2, discovery_interval=discovery_interval)
         | beam.WindowInto(FixedWindows(1))
-        | beam.Map(lambda _: ("all", 1))
+        | beam.Map(work)
         | beam.CombinePerKey(sum)
         | beam.Map(lambda kv: json.dumps(kv[1]).encode())
         | WriteToDIS(target, connection=connection)
@@ -192,6 +203,28 @@ def test_records_of_a_partition_are_not_late_however_long_it_was_not_found(
             put(client, source, range(10), partition_id="1")
             time.sleep(1)
         eventually(lambda: sum(held(client, target)), 90)
+
+
+def _put_large(client: DISClient, partition_id: str) -> None:
+    entries = [PutRecordsRequestEntry(data=bytes(100_000), partition_id=partition_id) for _ in range(5)]
+    assert client.put_records("source", records=entries).failed_record_count == 0
+
+
+@pytest.mark.prism
+def test_a_slow_step_makes_no_record_late(prism_location: str) -> None:
+    """A page takes five seconds; another partition reports how far the read has come while that bundle isn't through."""
+    options = PipelineOptions(["--runner=PrismRunner", f"--prism_location={prism_location}", "--streaming"])
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        client.create_stream("source", partition_count=3)
+        client.create_stream("target", partition_count=1)
+        for _ in range(12):
+            _put_large(client, "0")
+            _put_large(client, "1")
+            time.sleep(0.7)
+        for _ in range(8):
+            _put_large(client, "2")
+        with running(_counts_of_windows(options, dis.connection, "source", "target", record_seconds=0.25)):
+            eventually(lambda: sum(held(client, "target")), 160, seconds=80)
 
 
 def test_far_partitions_that_give_way_to_each_other_lose_nothing_from_windows(

@@ -235,14 +235,37 @@ def _odd_ones_only(record: Any) -> int:
     return number if number % 2 else _raised(DecodeError("even"))
 
 
+def _called_twice(polls: Any, now: Any) -> None:
+    """So that the runner has what the first call handed out."""
+    polls.call()
+    now.seconds += 60
+    polls.call()
+
+
+def test_what_a_partition_hands_out_lets_others_report_no_more_before_the_runner_has_it(
+    fake_service: Any, polling: Any, reader_on: Any, now: Any
+) -> None:
+    """Another one's bundle may be through first, and its report would make these records late."""
+    service = fake_service(next_number=10)
+    reader = reader_on(service)
+    busy = polling(service, reader=reader)
+    idle = polling(service, partition(name="shardId-0000000001", start=10), reader=reader)
+    assert busy.call().watermark == 4900
+    assert idle.call().watermark == START_OF_TIME
+    now.seconds += 1
+    busy.call()
+    now.seconds += 1
+    assert idle.call().watermark == 4900
+
+
 def test_what_is_reported_is_the_lowest_of_the_partitions_of_the_read(
-    fake_service: Any, polling: Any, reader_on: Any
+    fake_service: Any, polling: Any, reader_on: Any, now: Any
 ) -> None:
     service = fake_service(next_number=10)
     reader, read = reader_on(service), service.read
     service.read = _without_the_end(read)
     backlogged = polling(service, reader=reader)
-    backlogged.call()
+    _called_twice(backlogged, now)
     service.read, service.next = read, 0
     idle = polling(service, partition(name="shardId-0000000001"), reader=reader)
     assert idle.call().watermark == 1003
@@ -256,24 +279,24 @@ def test_what_others_hold_back_in_the_report_of_a_partition_does_not_make_its_el
     reader, read = reader_on(service), service.read
     service.read = _without_the_end(read)
     other = polling(service, reader=reader)
-    other.call()
+    _called_twice(other, now)
     service.read, service.next = read, 0
     idle = polling(service, partition(name="shardId-0000000001"), reader=reader)
     assert idle.call().watermark == 1003
-    service.next, now.seconds = 10, now.seconds + 1
+    service.next, now.seconds = 10, now.seconds + 60
     assert other.call().watermark == 4900
     service.next, service.record = 1, lambda n: PageRecord(n, b"", 2000)
     assert idle.call().elements[0][1] == 4900
 
 
 def test_a_stream_that_is_idle_holds_no_partition_of_another_one_of_the_read_for_its_own(
-    fake_service: Any, polling: Any, reader_on: Any
+    fake_service: Any, polling: Any, reader_on: Any, now: Any
 ) -> None:
     """Streams read together have partitions of the same names: each counts for itself."""
     service = fake_service(next_number=10)
     reader, read = reader_on(service), service.read
     service.read = _without_the_end(read)
-    polling(service, reader=reader).call()
+    _called_twice(polling(service, reader=reader), now)
     service.read, service.next, service.stream_id = read, 0, "id 2"
     idle = polling(service, partition(stream_id="id 2"), reader=reader)
     assert idle.call().watermark == 1003
@@ -487,3 +510,15 @@ def test_a_reader_asleep_for_an_hour_goes_on_at_its_next_number(fake_service: An
     service.next, now.seconds = 8, now.seconds + 3600
     service.forget_cursors()
     assert numbers(polls.call()) == [5, 6, 7]
+
+
+def test_a_partition_that_waits_its_turn_for_an_hour_is_not_forgotten_where_there_is_one_process(
+    fake_service: Any, polling: Any, reader_on: Any, now: Any
+) -> None:
+    service = fake_service(next_number=10)
+    reader = reader_on(service)
+    waiting = polling(service, partition(start=0), reader=reader, gives_way=True)
+    idle = polling(service, partition(name="shardId-0000000001", start=10), reader=reader, gives_way=True)
+    waiting.call()
+    now.seconds += 3600
+    assert idle.call().watermark == START_OF_TIME
