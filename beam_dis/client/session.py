@@ -90,7 +90,8 @@ class Session:
         """What ``read`` makes of the good answer to an operation of the routes' table.
 
         An answer that it can't understand (TransportError) counts as lost. ``names`` fill its path and ``message`` is its
-        body or query; ``about`` says in errors what it is about, where those don't. ``retry_lost``: repeat it although an attempt without an answer may have been carried out.
+        body or query; ``about`` says in errors what it is about, where those don't. ``retry_lost``: repeat it although an
+        attempt without an answer may have been carried out.
         ``patient``: wait and try again where the service is throttling. Raises the tree of ``beam_dis.errors``.
         """
         route = ROUTES[operation]

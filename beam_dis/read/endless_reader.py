@@ -2,9 +2,10 @@
 
 Law: page → claim the last number → hand out the records, until the page is empty or the turn is spent; every turn gets at
 least one page. Then the caller defers for ``pause`` seconds. Throttling, a service that doesn't answer, a stream that isn't
-running for now and a cursor that is refused although it has just been given are waited out with growing pauses, counted and told, never fatal: the records are still there.
-Records that expired follow the policy, are claimed and counted. A partition that has expired is looked at now and then, for
-ever: it may be restored between two listings, and then nobody else would read it.
+running for now and a cursor that is refused although it has just been given are waited out with growing pauses, counted and
+told, never fatal: the records are still there. Records that expired follow the policy, are claimed and counted. A partition
+that has expired is looked at now and then, for ever: it may be restored between two listings, and then nobody else would
+read it.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class EndlessSource:
     """Where turns read from.
 
     ``page(place)`` reads; ``held(place)`` lists what a partition holds, with the service's clock in ms, and ``end(place)`` is
-    the number behind its last record as it was seen last, None where it never was; ``reached(place)`` notes that there is nothing
-    at a place; ``count(name, n)`` counts; ``spent(bytes, place)`` says whether a turn that handed out so many bytes, and would go on at a place, is through;
-    ``rest(place)`` is how many seconds a partition without more records rests, ``gone_interval`` how many one that has expired.
+    the number behind its last record as it was seen last, None where it never was; ``reached(place)`` notes that there is
+    nothing at a place; ``count(name, n)`` counts; ``spent(bytes, place)`` says whether a turn that handed out so many bytes,
+    and would go on at a place, is through; ``rest(place)`` is how many seconds a partition without more records rests,
+    ``gone_interval`` how many one that has expired.
     """
 
     page: Callable[[Place], Page]

@@ -20,15 +20,15 @@ class Vigil:
         self._found_at: dict[str, float] = {}
         self._over: set[str] = set()
 
-    def found(self, read: str = "") -> None:
+    def found(self, read: str) -> None:
         """Partitions were handed out."""
         self._found_at.setdefault(read, self._clock())
 
-    def reads(self, read: str = "") -> None:
+    def reads(self, read: str) -> None:
         """A partition is being read: all is well."""
         self._over.add(read)
 
-    def overdue(self, read: str = "") -> bool:
+    def overdue(self, read: str) -> bool:
         """Whether it is time to say that nothing was read; True once."""
         found_at = self._found_at.get(read)
         if read in self._over or found_at is None or self._clock() - found_at <= PATIENCE_SECONDS:

@@ -138,14 +138,20 @@ def test_an_app_is_made_sure_of_only_where_partitions_are_handed_out(fake_servic
     assert asked == ["a"]
 
 
+def _board_after_a_call(watch: Any) -> Any:
+    """The board of the read, once the partition that the call found has been called, too."""
+    watch.call()
+    board = watch.reader.board("a", 1.0)
+    board.enter(("id", ZERO), 1000)
+    return board
+
+
 def test_a_listing_holds_what_is_reported_of_the_read_where_the_runner_does_not(
     fake_service: Any, watching: Any
 ) -> None:
     service = fake_service()
     watch = watching(service, holds=True)
-    watch.call()
-    board = watch.reader.board("a", 1.0)
-    board.enter(("id", ZERO), 1000)
+    board = _board_after_a_call(watch)
     assert board.lowest(("id", ZERO), 9000) == 5000
     service.now_ms = 7000
     watch.call()
@@ -157,9 +163,7 @@ def test_nothing_is_reported_between_the_listing_that_finds_a_partition_and_its_
 ) -> None:
     service = fake_service()
     watch = watching(service, holds=True)
-    watch.call()
-    board = watch.reader.board("a", 1.0)
-    board.enter(("id", ZERO), 1000)
+    board = _board_after_a_call(watch)
     grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9))
     watch.call()
     assert board.lowest(("id", ZERO), 5000) == START_OF_TIME_MS
