@@ -1,4 +1,4 @@
-"""The record as a pipeline sees it.
+"""Records: as a pipeline reads them, and as they are put.
 
 Law: plain values only, no Beam and no HTTP. The Beam coder for it is registered in ``beam_dis.coders``. Beam reads the
 annotations as they are, so they are types and not text: no ``from __future__ import annotations`` here, no ``|``.
@@ -6,6 +6,8 @@ annotations as they are, so they are types and not text: no ``from __future__ im
 
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple, Optional
+
+import msgspec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -16,7 +18,7 @@ class DISRecord(NamedTuple):
     ``stream`` is the stream's name and ``partition_id`` the service's word for the partition
     (``"shardId-0000000000"``). ``sequence_number`` counts records within the partition from 0.
     ``partition_key`` is None where the producer set none. ``timestamp`` is the arrival time in
-    milliseconds since 1970 UTC, as the service reports it; ``event_time`` is the same as a datetime.
+    milliseconds since 1970 UTC, as the service reports it; ``arrival_time`` is the same as a datetime.
     """
 
     stream: str
@@ -27,6 +29,19 @@ class DISRecord(NamedTuple):
     timestamp: int
 
     @property
-    def event_time(self) -> datetime:
+    def arrival_time(self) -> datetime:
         """``timestamp`` as an aware datetime in UTC, exact to the millisecond."""
         return _EPOCH + timedelta(milliseconds=self.timestamp)
+
+
+class PutRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record to put: its data, and where it goes.
+
+    ``partition_id`` wins over ``explicit_hash_key`` over ``partition_key``; with none of them the service chooses.
+    ``partition_key`` is kept with the record. An explicit hash key is a number of 0 to 2^63-1 as decimal text.
+    """
+
+    data: bytes
+    partition_key: Optional[str] = None  # noqa: UP045
+    explicit_hash_key: Optional[str] = None  # noqa: UP045
+    partition_id: Optional[str] = None  # noqa: UP045

@@ -47,7 +47,7 @@ from beam_dis.read.reader import Reader
 from beam_dis.read.run_times import RunTimes
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.watermark import WatermarkPolicy
-from beam_dis.service import shared_service
+from beam_dis.services import shared_service
 from beam_dis.testing import Latency
 from beam_dis.wire.records import PutRecordsRequestEntry
 

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             .aggregate_field(lambda flight: int(flight.dep_delay is None), sum, "cancelled")
             .aggregate_field(lambda flight: flight.dep_delay or 0, sum, "minutes")
             | "Delay" >> beam.Map(delay_of).with_output_types(Delay)
-            | "WriteDelays" >> WriteToDIS(streams.output_stream, encode="stream", partition_key="carrier")
+            | "WriteDelays" >> WriteToDIS(streams.output_stream, encode="rows", partition_key="carrier")
         )
 
 

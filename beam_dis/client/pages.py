@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from beam_dis.client.answers import Answer, message_of, not_understood
-from beam_dis.service import PageRecord
+from beam_dis.stream_service import PageRecord
 
 
 class ReadPage(msgspec.Struct):

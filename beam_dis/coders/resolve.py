@@ -20,21 +20,21 @@ from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
 from beam_dis.formats.misfit import shown
 from beam_dis.record import DISRecord
-from beam_dis.service import StreamDescription
+from beam_dis.stream_service import StreamListing
 
-Describe = Callable[[], StreamDescription]
+Describe = Callable[[], StreamListing]
 
 
 def decoder_for(decode: Any, describe: Describe) -> tuple[Callable[[DISRecord], Any], Any]:
     """The function that makes an element of a record, and the element's type.
 
-    ``decode`` is "record", "bytes", "stream" (which calls ``describe`` once, now), a Beam coder for the data, or a function
+    ``decode`` is "record", "bytes", "rows" (which calls ``describe`` once, now), a Beam coder for the data, or a function
     of the DISRecord. The function raises DecodeError with the record's place in it.
     """
     known = _DECODERS.get(decode) if isinstance(decode, str) else None
     if known is not None:
         return known
-    if decode == "stream":
+    if decode == "rows":
         decode = _coder_of(describe(), "decode")
     if isinstance(decode, beam.coders.Coder):
         return Decoder(decode.decode, attrgetter("data")), decode.to_type_hint()
@@ -46,13 +46,13 @@ def decoder_for(decode: Any, describe: Describe) -> tuple[Callable[[DISRecord], 
 def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes], Any]:
     """The function that makes a record's data of an element, and the type that it takes.
 
-    ``encode`` is "bytes", "record" (the data of a DISRecord), "stream" (which calls ``describe`` once, now), a Beam coder,
+    ``encode`` is "bytes", "record" (the data of a DISRecord), "rows" (which calls ``describe`` once, now), a Beam coder,
     or a function of the element that returns bytes. The function raises EncodeError.
     """
     known = _ENCODERS.get(encode) if isinstance(encode, str) else None
     if known is not None:
         return known
-    if encode == "stream":
+    if encode == "rows":
         encode = _coder_of(describe(), "encode")
     if isinstance(encode, beam.coders.Coder):
         return Encoder(encode.encode), Any
@@ -133,13 +133,13 @@ _CODERS: dict[str, Callable[[str, str], beam.coders.Coder]] = {
 }
 
 
-def _coder_of(stream: StreamDescription, argument: str) -> beam.coders.Coder:
+def _coder_of(stream: StreamListing, argument: str) -> beam.coders.Coder:
     """The coder of a stream's rows; a stream without a usable schema is refused in the words of ``format_of``."""
     try:
         schema = format_of(stream.data_type, stream.data_schema, delimiter=stream.delimiter).schema
         return _CODERS[stream.data_type](schema.text, stream.delimiter)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{argument}='stream' of stream {stream.name!r}: {error}") from error
+        raise ConfigurationError(f"{argument}='rows' of stream {stream.name!r}: {error}") from error
 
 
 def _is_coder_class(value: Any) -> bool:
@@ -156,5 +156,5 @@ def _output_type(function: Callable[[Any], Any]) -> Any:
 def _wrong(argument: str, value: Any, function: str) -> ConfigurationError:
     hint = f"; give an instance, such as {value.__name__}(schema)" if _is_coder_class(value) else ""
     return ConfigurationError(
-        f"{argument}={shown(value)} is neither 'record', 'bytes' nor 'stream', nor a Beam coder, nor {function}{hint}"
+        f"{argument}={shown(value)} is neither 'record', 'bytes' nor 'rows', nor a Beam coder, nor {function}{hint}"
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
 from beam_dis.read.resolve import Resolver
 from beam_dis.read.stream_partition import StreamPartition
-from beam_dis.service import StreamDescription, StreamService
+from beam_dis.stream_service import StreamListing, StreamService
 
 _CLOCK_MS = 1000
 
@@ -41,7 +41,7 @@ class Discovery:
         self,
         service: StreamService,
         stream: str,
-        listing: StreamDescription,
+        listing: StreamListing,
         among: Collection[str] | None = None,
     ) -> list[StreamPartition]:
         """The partitions of a listing with their ends resolved; of those ``among`` some only, if given."""
@@ -64,7 +64,7 @@ class Discovery:
     def _wants(self, partition_id: str) -> bool:
         return self.only is None or partition_id in self.only
 
-    def _listed(self, service: StreamService, stream: str, sleep: Callable[[float], None]) -> StreamDescription:
+    def _listed(self, service: StreamService, stream: str, sleep: Callable[[float], None]) -> StreamListing:
         listing = service.describe(stream)
         if self.stop is not None and isinstance(self.stop.at, AtTimestamp):
             ahead = self.stop.at.milliseconds - listing.as_of

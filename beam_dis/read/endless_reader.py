@@ -26,7 +26,7 @@ from beam_dis.errors import (
 from beam_dis.read.expiry import resume_at
 from beam_dis.read.poller import Place
 from beam_dis.read.range_reader import Claims, claimed
-from beam_dis.service import Page, PageRecord, PartitionDescription
+from beam_dis.stream_service import Page, PageRecord, PartitionDescription
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from beam_dis.read.poller import Place
-from beam_dis.service import StreamDescription
+from beam_dis.stream_service import StreamListing
 
 _Key = tuple[str, str]
 
@@ -27,7 +27,7 @@ class Ends:
         self._looked_at: dict[str, float] = {}
         self._asked: dict[str, float] = {}
 
-    def listed(self, listing: StreamDescription, asked: float) -> None:
+    def listed(self, listing: StreamListing, asked: float) -> None:
         """A stream was listed, which was asked for at that moment of the clock."""
         if asked < self._asked.get(listing.stream_id, asked):
             return

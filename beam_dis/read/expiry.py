@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError
 from beam_dis.read.poller import Place
-from beam_dis.service import PartitionDescription
+from beam_dis.stream_service import PartitionDescription
 
 POLICIES = ("fail", "earliest", "latest")
 

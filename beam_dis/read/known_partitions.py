@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from beam_dis.service import PartitionDescription
+from beam_dis.stream_service import PartitionDescription
 
 
 @dataclass(frozen=True, slots=True)

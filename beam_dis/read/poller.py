@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from beam_dis.errors import CursorRefusedError, StreamNotFoundError, ThrottledError
 from beam_dis.read.tally import Tally
-from beam_dis.service import Page, StreamService
+from beam_dis.stream_service import Page, StreamService
 
 CURSOR_SECONDS = 270.0
 _KEPT = 10_000

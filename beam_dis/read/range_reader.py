@@ -18,7 +18,7 @@ from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, Th
 from beam_dis.read.expiry import resume_at
 from beam_dis.read.poller import Place
 from beam_dis.read.sequence_range import SequenceRange
-from beam_dis.service import Page, PageRecord, PartitionDescription
+from beam_dis.stream_service import Page, PageRecord, PartitionDescription
 
 PATIENCE_SECONDS = 60.0
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from beam_dis.errors import ThrottledError
 from beam_dis.read.poller import Place
-from beam_dis.service import Page
+from beam_dis.stream_service import Page
 
 BUDGET_BYTES = 64 * 1024 * 1024
 PAGES_AHEAD = 4

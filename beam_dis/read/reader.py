@@ -22,7 +22,8 @@ from beam_dis.read.read_ahead import BUDGET_BYTES, ReadAhead
 from beam_dis.read.tally import Tally
 from beam_dis.read.vigil import Vigil
 from beam_dis.read.watermark import WatermarkBoard
-from beam_dis.service import PartitionDescription, StreamDescription, StreamService, shared_service
+from beam_dis.services import shared_service
+from beam_dis.stream_service import PartitionDescription, StreamListing, StreamService
 
 PAGE_BYTES = 2 * 1024 * 1024
 """Data of one page at most: what the service returns where nothing is asked for, above any single record."""
@@ -76,7 +77,7 @@ class Reader:
         """What a partition holds now; None where the stream no longer has it."""
         return self.held(place)[0]
 
-    def listing(self, stream: str) -> StreamDescription:
+    def listing(self, stream: str) -> StreamListing:
         """What a stream holds now; its ends are noted."""
         asked = self._clock()
         listing = self.service.describe(stream)

@@ -14,7 +14,7 @@ from operator import attrgetter
 import msgspec
 
 from beam_dis.record import DISRecord
-from beam_dis.service import PageRecord
+from beam_dis.stream_service import PageRecord
 
 _timestamp = attrgetter("timestamp")
 

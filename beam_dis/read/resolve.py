@@ -20,7 +20,7 @@ from beam_dis.positions import (
     StoppingPosition,
 )
 from beam_dis.read.stream_partition import StreamPartition
-from beam_dis.service import PartitionDescription, StreamDescription
+from beam_dis.stream_service import PartitionDescription, StreamListing
 
 SKEW_MS = 60_000
 """A user's "now" may be so far ahead of the service's clock, which is told in whole seconds."""
@@ -35,7 +35,7 @@ class Resolver:
     """
 
     stream: str
-    listing: StreamDescription
+    listing: StreamListing
     locate: Callable[[str, int], int]
     committed: Callable[[str], int | None]
 

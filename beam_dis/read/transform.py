@@ -22,7 +22,8 @@ from beam_dis.read.read_steps import PCollection, ReadFromDISResult, ReadSteps
 from beam_dis.read.runner_traits import RunnerTraits, check
 from beam_dis.read.settings import ReadSettings
 from beam_dis.read.stream_start import StreamStart, stream_start
-from beam_dis.service import StreamDescription, open_service
+from beam_dis.services import open_service
+from beam_dis.stream_service import StreamListing
 
 
 class _Read(beam.PTransform[Any, Any]):
@@ -61,7 +62,7 @@ class ReadFromDIS(_Read):
         stop: a :class:`StoppingPosition`, exclusive, which makes the read bounded; None reads without an end.
         app: the app that owns the checkpoints; made if it is missing. What was read is committed to it, as the next
             number, once the runner has finalised the bundle. Partitions are then read in one piece each.
-        decode: "record" for :class:`DISRecord`; "bytes"; "stream" for rows by the stream's own data_type and
+        decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and
             data_schema, which are looked up when the pipeline is built; a Beam coder, on the bytes; or a function of
             the DISRecord.
         timestamp_fn: the event time of what ``decode`` yields, as a Beam Timestamp, an aware datetime or seconds since
@@ -78,7 +79,7 @@ class ReadFromDIS(_Read):
 
     Raises:
         ConfigurationError: an argument is wrong, or no endpoint or project is known.
-        ServiceError: while the pipeline runs, or while it is built with ``decode="stream"``.
+        ServiceError: while the pipeline runs, or while it is built with ``decode="rows"``.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class ReadAllFromDIS(_Read):
     """Reads many DIS streams: those whose names, or ``(name, start)``, are the elements of its input.
 
     The arguments are those of :class:`ReadFromDIS`, for all streams alike; a start beside a name counts for that stream.
-    ``decode="stream"`` is refused, since rows need one schema: give a coder. An element that is neither fails the pipeline.
+    ``decode="rows"`` is refused, since rows need one schema: give a coder. An element that is neither fails the pipeline.
     """
 
     def __init__(
@@ -157,9 +158,9 @@ class ReadAllFromDIS(_Read):
         connection: DISConnection | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(decode, str) and decode == "stream":
+        if isinstance(decode, str) and decode == "rows":
             raise ConfigurationError(
-                "ReadAllFromDIS(decode=\"stream\"): the streams' schemas aren't known now: give a coder, such as"
+                "ReadAllFromDIS(decode=\"rows\"): the streams' schemas aren't known now: give a coder, such as"
                 " AvroCoder(schema)"
             )
         self._settings = ReadSettings(
@@ -195,7 +196,7 @@ def _listed(partitions: Any) -> Any:
     return tuple(partitions) if is_list else partitions
 
 
-def _described(connection: DISConnection, stream: str) -> StreamDescription:
+def _described(connection: DISConnection, stream: str) -> StreamListing:
     service = open_service(connection)
     try:
         return service.describe(stream)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from beam_dis.errors import EncodeError
-from beam_dis.service import OutgoingRecord, WriteLimits
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import WriteLimits
 
 OPEN_BYTES = 64 * 1024 * 1024
 
@@ -24,7 +25,7 @@ class Batch:
         self.stream = stream
         self.lane = lane
         self.limits = limits
-        self.records: list[OutgoingRecord] = []
+        self.records: list[PutRecord] = []
         self.origins: list[Any] = []
         self.bytes = 0
 
@@ -41,7 +42,7 @@ class Batcher:
         self._bytes = 0
         self._open: dict[tuple[str, int], Batch] = {}
 
-    def add(self, stream: str, lane: int, record: OutgoingRecord, origin: Any) -> Sequence[Batch]:
+    def add(self, stream: str, lane: int, record: PutRecord, origin: Any) -> Sequence[Batch]:
         """Take a record; the batches that are full because of it. EncodeError for one no request may hold."""
         size = len(record.data)
         batch = self._open.get((stream, lane)) or self._begin(stream, lane)

@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
-from beam_dis.service import OutgoingRecord, Refused, StreamService
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, StreamService
 from beam_dis.write.batching import Batch, Batcher
 from beam_dis.write.limits import StreamLimits
 from beam_dis.write.ordering import lane_of
@@ -66,7 +67,7 @@ class BundleWriter:
 
     def add(self, origin: Any) -> Iterable[Result]:
         """Take the element that ``origin`` carries; what is known by now about earlier ones."""
-        record: OutgoingRecord | None = None
+        record: PutRecord | None = None
         stream: str | None = None
         plan = self._plan
         try:
@@ -104,7 +105,7 @@ class BundleWriter:
         named = isinstance(error, StreamNotFoundError) and not isinstance(self._plan.stream, str)
         return named or isinstance(error, EncodeError)
 
-    def _left_out(self, error: DISError, origin: Any, stream: str | None, record: OutgoingRecord | None) -> Result:
+    def _left_out(self, error: DISError, origin: Any, stream: str | None, record: PutRecord | None) -> Result:
         self._tally = self._tally._replace(refused=self._tally.refused + 1)
         return refused_unsent(error, origin, stream, record)
 
@@ -131,7 +132,7 @@ class BundleWriter:
             yield from written(settled)
         yield from (refused_by_service(settled, place, refusal) for place, refusal in refusals)
 
-    def _count(self, settled: Settled, refusals: list[tuple[int, Refused]]) -> None:
+    def _count(self, settled: Settled, refusals: list[tuple[int, NotWritten]]) -> None:
         tally, batch = self._tally, settled.batch
         self._tally = Tally(
             tally.records + len(batch.records) - len(refusals),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beam_dis.service import Refused, Written
+from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
 from beam_dis.write.ordering import send_again
 from beam_dis.write.outcome import Settled, describe_refusal
@@ -21,19 +21,19 @@ class Delivery:
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.left: Sequence[int] = range(len(batch.records))
-        self.answers: list[Written | Refused] = []
+        self.answers: list[Written | NotWritten] = []
         self.requests = 0
         self.retries = 0
         self.throttled = False
 
-    def take(self, answers: list[Written | Refused], *, ordered: bool) -> None:
+    def take(self, answers: list[Written | NotWritten], *, ordered: bool) -> None:
         """Note the answers to what was left, one each."""
         sent = self.left
         self._note(answers)
         records = [self.batch.records[place] for place in sent]
         self.left = [sent[index] for index in send_again(records, answers, ordered=ordered)]
         self.retries += len(self.left)
-        self.throttled = any(isinstance(answer, Refused) and answer.throttled for answer in answers)
+        self.throttled = any(isinstance(answer, NotWritten) and answer.throttled for answer in answers)
 
     def settled(self) -> Settled:
         """The whole, once nothing is left."""
@@ -46,14 +46,14 @@ class Delivery:
         last = next(
             describe_refusal(batch.stream, batch.records[place], answer)
             for place, answer in refusals
-            if isinstance(answer, Refused)
+            if isinstance(answer, NotWritten)
         )
         return (
             f"{len(self.left)} of {len(batch.records)} records were not written within {deadline:g} s"
             f" and {self.requests} requests; the last answer: {last}"
         )
 
-    def _note(self, answers: list[Written | Refused]) -> None:
+    def _note(self, answers: list[Written | NotWritten]) -> None:
         if not self.answers:
             self.answers = answers
             return

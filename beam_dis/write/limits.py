@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from beam_dis.errors import StreamNotFoundError
-from beam_dis.service import StreamDescription, WriteLimits
+from beam_dis.stream_service import StreamListing, WriteLimits
 
 
 class StreamLimits:
     """The limits of each stream by its description; raises StreamNotFoundError."""
 
-    def __init__(self, describe: Callable[[str], StreamDescription]) -> None:
+    def __init__(self, describe: Callable[[str], StreamListing]) -> None:
         self._describe = describe
         self._known: dict[str, WriteLimits] = {}
         self._missing: dict[str, StreamNotFoundError] = {}

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beam_dis.service import OutgoingRecord, Refused, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, Written
 
 
 def lane_of(partition_key: str | None, lanes: int) -> int:
@@ -18,7 +19,7 @@ def lane_of(partition_key: str | None, lanes: int) -> int:
     return hash(partition_key) % lanes
 
 
-def send_again(records: Sequence[OutgoingRecord], answers: Sequence[Written | Refused], *, ordered: bool) -> list[int]:
+def send_again(records: Sequence[PutRecord], answers: Sequence[Written | NotWritten], *, ordered: bool) -> list[int]:
     """The places in a request of what must be sent again, in order."""
     again: list[int] = []
     held: set[str] = set()

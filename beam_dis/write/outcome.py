@@ -19,7 +19,8 @@ from beam_dis.errors import (
     ServiceError,
     TransportError,
 )
-from beam_dis.service import OutgoingRecord, Refused, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, Written
 from beam_dis.wire.error_codes import Remedy
 from beam_dis.write.batching import Batch
 
@@ -44,7 +45,7 @@ class Settled(NamedTuple):
     """
 
     batch: Batch
-    answers: Sequence[Written | Refused]
+    answers: Sequence[Written | NotWritten]
     requests: int
     retries: int
 
@@ -60,18 +61,18 @@ def action_on(error: DISError) -> Action:
     return Action.RAISE
 
 
-def refusal_of(error: DISError, action: Action) -> Refused:
+def refusal_of(error: DISError, action: Action) -> NotWritten:
     """The same error as the answer to a single record."""
     code = error.code if isinstance(error, ServiceError) else ""
-    return Refused(code, str(error), retriable=action is not Action.DIVIDE, throttled=action is Action.SLOW_DOWN)
+    return NotWritten(code, str(error), retriable=action is not Action.DIVIDE, throttled=action is Action.SLOW_DOWN)
 
 
-def describe_refusal(stream: str, record: OutgoingRecord, refusal: Refused) -> str:
+def describe_refusal(stream: str, record: PutRecord, refusal: NotWritten) -> str:
     """One refused record in words, without its data."""
     key = f" with partition key {record.partition_key!r}" if record.partition_key is not None else ""
     return f"stream {stream!r}: a record of {len(record.data):,} bytes{key}: {_reason(refusal)}"
 
 
-def _reason(refusal: Refused) -> str:
+def _reason(refusal: NotWritten) -> str:
     already = not refusal.code or refusal.code in refusal.message
     return refusal.message if already else f"{refusal.code} {refusal.message}"

@@ -15,7 +15,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
-from beam_dis.service import shared_service
+from beam_dis.services import shared_service
 from beam_dis.write.bundle import BundleWriter, Tally, WritePlan
 from beam_dis.write.results import Result
 

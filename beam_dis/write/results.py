@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Optional
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DISError, ServiceError
-from beam_dis.service import OutgoingRecord, Refused, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.outcome import Settled, describe_refusal
 
 
@@ -41,12 +42,12 @@ def written(settled: Settled) -> Iterator[Result]:
             yield Result(origin, place)
 
 
-def refused(settled: Settled) -> list[tuple[int, Refused]]:
+def refused(settled: Settled) -> list[tuple[int, NotWritten]]:
     """The places in a batch whose records were refused for good, and why."""
-    return [(place, answer) for place, answer in enumerate(settled.answers) if isinstance(answer, Refused)]
+    return [(place, answer) for place, answer in enumerate(settled.answers) if isinstance(answer, NotWritten)]
 
 
-def refused_by_service(settled: Settled, place: int, refusal: Refused) -> Result:
+def refused_by_service(settled: Settled, place: int, refusal: NotWritten) -> Result:
     """The dead letter of a record that the service refused."""
     batch = settled.batch
     origin, record = batch.origins[place], batch.records[place]
@@ -54,13 +55,13 @@ def refused_by_service(settled: Settled, place: int, refusal: Refused) -> Result
     return Result(origin, _dead_letter(error, refusal.code, origin, batch.stream, record))
 
 
-def refused_unsent(error: DISError, origin: Any, stream: str | None, record: OutgoingRecord | None) -> Result:
+def refused_unsent(error: DISError, origin: Any, stream: str | None, record: PutRecord | None) -> Result:
     """The dead letter of an element that never was sent; ``stream`` and ``record`` as far as they were known."""
     code = error.code if isinstance(error, ServiceError) else ""
     return Result(origin, _dead_letter(str(error), code, origin, stream, record))
 
 
-def refused_in_words(settled: Settled, refusals: list[tuple[int, Refused]]) -> str:
+def refused_in_words(settled: Settled, refusals: list[tuple[int, NotWritten]]) -> str:
     """Why a bundle fails over refused records."""
     batch = settled.batch
     place, refusal = refusals[0]
@@ -71,6 +72,6 @@ def refused_in_words(settled: Settled, refusals: list[tuple[int, Refused]]) -> s
     )
 
 
-def _dead_letter(error: str, code: str, origin: Any, stream: str | None, record: OutgoingRecord | None) -> DeadLetter:
+def _dead_letter(error: str, code: str, origin: Any, stream: str | None, record: PutRecord | None) -> DeadLetter:
     key, data = (None, None) if record is None else (record.partition_key, record.data)
     return DeadLetter(error, code, stream, partition_key=key, data=data, element=origin.value)

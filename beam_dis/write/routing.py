@@ -15,7 +15,7 @@ from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
 from beam_dis.positions import canonical_partition_id
-from beam_dis.service import OutgoingRecord
+from beam_dis.record import PutRecord
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import STREAM_NAME
 from beam_dis.wire.ranges import explicit_hash
@@ -126,10 +126,10 @@ class RecordOf:
     explicit_hash_key: ExplicitHashKey | None = None
     partition_id: PartitionId | None = None
 
-    def __call__(self, element: Any) -> OutgoingRecord:
+    def __call__(self, element: Any) -> PutRecord:
         """Encode and route."""
         try:
-            return OutgoingRecord(
+            return PutRecord(
                 self.encode(element),
                 None if self.partition_key is None else self.partition_key(element),
                 None if self.explicit_hash_key is None else self.explicit_hash_key(element),

@@ -16,13 +16,14 @@ from time import sleep as _sleep
 
 from beam_dis.backoff import full_jitter, own_random
 from beam_dis.errors import DISError, WriteError
-from beam_dis.service import OutgoingRecord, Refused, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
 from beam_dis.write.delivery import Delivery
 from beam_dis.write.outcome import Action, Settled, action_on, refusal_of
 from beam_dis.write.pace import Pace
 
-Write = Callable[[str, Sequence[OutgoingRecord]], "list[Written | Refused]"]
+Write = Callable[[str, Sequence[PutRecord]], "list[Written | NotWritten]"]
 
 IN_FLIGHT = 4
 DEADLINE = 120.0
@@ -131,7 +132,7 @@ class Sender:
         delivery.take(self._answers(delivery, records), ordered=self._ordered)
         return len(delivery.left) < before
 
-    def _answers(self, delivery: Delivery, records: Sequence[OutgoingRecord]) -> list[Written | Refused]:
+    def _answers(self, delivery: Delivery, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         delivery.requests += 1
         try:
             return self._write(delivery.batch.stream, records)

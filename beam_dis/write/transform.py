@@ -1,7 +1,7 @@
 """WriteToDIS: what the user says, checked when the pipeline is built, and handed to one DoFn.
 
 Law: ``expand`` is a table of contents; step labels are frozen. Nothing here touches the network but
-``encode="stream"``, which describes the stream once, when the pipeline is built.
+``encode="rows"``, which describes the stream once, when the pipeline is built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
-from beam_dis.service import StreamDescription, shared_service
+from beam_dis.services import shared_service
+from beam_dis.stream_service import StreamListing
 from beam_dis.write.bundle import WritePlan
 from beam_dis.write.element_fields import fields_of
 from beam_dis.write.put_records import DEAD_LETTERS, WRITTEN, PutRecordsFn
@@ -30,7 +31,7 @@ from beam_dis.write.routing import Rule, StreamOf, record_of, require_fields, st
 PCollection: TypeAlias = pvalue.PCollection[Any]
 
 _ONE_STREAM = (
-    'encode="stream" needs one stream, whose schema is asked for now, and stream= is a function:'
+    'encode="rows" needs one stream, whose schema is asked for now, and stream= is a function:'
     " give a coder, such as AvroCoder(schema)"
 )
 
@@ -55,7 +56,7 @@ class WriteToDIS(beam.PTransform[Any, Any]):
     Args:
       stream: its name, or its id where another project shares it; or a function of the element that returns one.
       encode: how an element becomes bytes: ``"bytes"`` (it is bytes), ``"record"`` (a DISRecord's data and partition
-        key), ``"stream"`` (rows, by the stream's data_type and data_schema, asked for now), a Beam coder, or a function
+        key), ``"rows"`` (by the stream's data_type and data_schema, asked for now), a Beam coder, or a function
         of the element.
       partition_key: the key that routes the record and is stored with it: the name of a field of the element, or a
         function of the element that returns text or None. For a constant: ``lambda _: "k"``.
@@ -131,7 +132,7 @@ class WriteToDIS(beam.PTransform[Any, Any]):
             dead_letters=self._dead_letters or self._error_handler is not None,
         )
 
-    def _describe(self, connection: DISConnection) -> StreamDescription:
+    def _describe(self, connection: DISConnection) -> StreamListing:
         if isinstance(self._stream, StreamOf):
             raise ConfigurationError(_ONE_STREAM)
         return shared_service(connection).describe(self._stream)
@@ -154,12 +155,12 @@ class WriteToDIS(beam.PTransform[Any, Any]):
         return WriteToDISResult(written if self._written else None, dead_letters if self._dead_letters else None)
 
     def _validate(self) -> None:
-        if self._encode == "stream" and isinstance(self._stream, StreamOf):
+        if self._encode == "rows" and isinstance(self._stream, StreamOf):
             raise ConfigurationError(_ONE_STREAM)
         if self._ordered and self._rules["partition_key"] is None:
             raise ConfigurationError('ordering="partition_key" keeps the order of each key: give partition_key= too')
         record_of(bytes, **self._rules)
-        if self._encode != "stream":
+        if self._encode != "rows":
             encoder_for(self._encode, _nothing_to_describe)
 
 
@@ -168,8 +169,8 @@ def _put_records(plan: WritePlan, connection: DISConnection) -> Any:
     return step.with_outputs(DEAD_LETTERS, main=WRITTEN)
 
 
-def _nothing_to_describe() -> StreamDescription:
-    raise AssertionError("only encode='stream' describes the stream")
+def _nothing_to_describe() -> StreamListing:
+    raise AssertionError("only encode='rows' describes the stream")
 
 
 def _choice(argument: str, given: Any, choice: str) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from beam_dis.client import DISClient
-from beam_dis.client.service import DISService
+from beam_dis.client.dis_service import DISService
 from beam_dis.client.transport import Response
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials

@@ -9,11 +9,12 @@ import pytest
 
 from beam_dis import errors
 from beam_dis.client import DISClient
-from beam_dis.client.service import DISService
+from beam_dis.client.dis_service import DISService
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token
 from beam_dis.local import LocalDIS
-from beam_dis.service import OutgoingRecord, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import Written
 from beam_dis.wire.records import PutRecordsRequestEntry
 from beam_dis.wire.routes import ROUTES
 
@@ -163,7 +164,7 @@ def test_what_is_there_already_is_an_error(client):
 
 def test_the_service_writes_and_reads_back(service, client):
     client.create_stream("s", partition_count=2)
-    outgoing = [OutgoingRecord(b"a", "k", None, P1), OutgoingRecord(b""), OutgoingRecord(b"b", None, None, P1)]
+    outgoing = [PutRecord(b"a", "k", None, P1), PutRecord(b""), PutRecord(b"b", None, None, P1)]
     written = service.write("s", outgoing)
     assert [type(w) for w in written] == [Written, type(written[1]), Written]
     assert written[1].code == "DIS.4200"
@@ -176,7 +177,7 @@ def test_the_service_writes_and_reads_back(service, client):
 def test_the_service_finds_positions(service, client):
     client.create_stream("s")
     assert service.locate("s", P0, 0) == 0
-    service.write("s", [OutgoingRecord(b"a"), OutgoingRecord(b"b")])
+    service.write("s", [PutRecord(b"a"), PutRecord(b"b")])
     arrived = service.read(service.open("s", P0, 0)).records[0].timestamp
     places = [service.locate("s", P0, arrived + shift) for shift in (-60_000, 0, 60_000)]
     assert places == [0, 0, 2]
@@ -197,7 +198,7 @@ def test_the_service_keeps_checkpoints(service, client):
 def test_a_stream_goes_by_its_id_too(service, client):
     client.create_stream("s")
     stream_id = client.describe_stream("s").stream_id
-    service.write(stream_id, [OutgoingRecord(b"a")])
+    service.write(stream_id, [PutRecord(b"a")])
     assert service.describe(stream_id).name == "s"
     assert service.read(service.open(stream_id, P0, 0)).records[0].data == b"a"
 

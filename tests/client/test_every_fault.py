@@ -16,7 +16,7 @@ from beam_dis.testing import (
     Failing,
     Latency,
     RecordsRefused,
-    Refused,
+    RequestRefused,
     Reset,
     SlowBody,
     SlowHeaders,
@@ -192,7 +192,7 @@ def test_every_operation_is_here():
 
 def test_every_kind_of_fault_is_here():
     kinds = {type(fault) for fault in (*LOST.values(), *REFUSED.values(), *NO_MATTER.values())}
-    assert kinds | {Refused, RecordsRefused, ClockSkew} == set(type(Reset()).__mro__[1].__subclasses__())
+    assert kinds | {RequestRefused, RecordsRefused, ClockSkew} == set(type(Reset()).__mro__[1].__subclasses__())
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(LOST))
@@ -246,7 +246,7 @@ def test_a_clock_that_differs_from_the_services_is_set_once(seconds, operation, 
 @pytest.mark.parametrize("code", ERROR_CODES)
 @pytest.mark.parametrize("operation", ["get_records", "put_records", "create_app"])
 def test_a_code_is_tried_again_or_raised_by_the_table_of_codes(code, operation, strike):
-    outcome, calls = strike(operation, Refused(code=code, operation=operation, count=1))
+    outcome, calls = strike(operation, RequestRefused(code=code, operation=operation, count=1))
     if ERROR_CODES[code].remedy in (Remedy.RETRY, Remedy.SLOW_DOWN):
         assert not isinstance(outcome, errors.DISError), outcome
         assert calls == 2

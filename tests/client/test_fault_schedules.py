@@ -16,7 +16,7 @@ from beam_dis.testing import (
     Failing,
     Latency,
     RecordsRefused,
-    Refused,
+    RequestRefused,
     Reset,
     Throttled,
     WrongContentType,
@@ -141,7 +141,7 @@ def test_a_refusal_for_good_ends_any_schedule(dis, client, nth, faults):
     """It is told as it is, whatever came before: an attempt may have been carried out, so nothing is said of that."""
     stream = next(NAMES)
     client.create_stream(stream)
-    refusal = Refused(code="DIS.4200", operation="put_records", nth=nth)
+    refusal = RequestRefused(code="DIS.4200", operation="put_records", nth=nth)
     entry = PutRecordsRequestEntry(b"x")
     outcome = struck(dis, [refusal, *faults], lambda: client.put_records(stream, records=[entry], retry_lost=True))
     stored = stored_in(client, stream)

@@ -8,7 +8,7 @@ import pytest
 from apache_beam.internal.cloudpickle import cloudpickle
 
 from beam_dis.client import DISClient
-from beam_dis.client.service import DISService
+from beam_dis.client.dis_service import DISService
 from beam_dis.client.transport import HTTPTransport
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials

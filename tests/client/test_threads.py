@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from beam_dis.service import PageRecord
+from beam_dis.stream_service import PageRecord
 
 
 def test_many_threads_share_one_client(connect, ok):

@@ -8,7 +8,7 @@ from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.coders.resolve import decoder_for, encoder_for
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.record import DISRecord
-from beam_dis.service import StreamDescription, WriteLimits
+from beam_dis.stream_service import StreamListing, WriteLimits
 
 SCHEMA = json.dumps(
     {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "string"}]}
@@ -18,7 +18,7 @@ PLACE = "stream 'flights', partition shardId-0000000002, sequence number 17: "
 
 
 def stream(data_type, schema=SCHEMA):
-    return StreamDescription("flights", "id", data_type, schema, ";", (), WriteLimits(1, 1, 1), 0)
+    return StreamListing("flights", "id", data_type, schema, ";", (), WriteLimits(1, 1, 1), 0)
 
 
 def undescribed():
@@ -45,15 +45,15 @@ def test_record_and_bytes_are_the_record_and_its_data():
 )
 def test_stream_is_rows_by_the_streams_description_both_ways(data_type, coder):
     row = coder.row_type(1, "x")
-    decode, hint = decoder_for("stream", lambda: stream(data_type))
-    encode, _ = encoder_for("stream", lambda: stream(data_type))
+    decode, hint = decoder_for("rows", lambda: stream(data_type))
+    encode, _ = encoder_for("rows", lambda: stream(data_type))
     assert (decode(RECORD._replace(data=coder.encode(row))), hint) == (row, coder.to_type_hint())
     assert encode(row) == coder.encode(row)
 
 
 def test_stream_describes_once_and_when_it_is_built():
     calls = []
-    function, _ = decoder_for("stream", lambda: calls.append(1) or stream("CSV"))
+    function, _ = decoder_for("rows", lambda: calls.append(1) or stream("CSV"))
     function(RECORD)
     assert calls == [1]
 
@@ -62,14 +62,14 @@ def test_stream_describes_once_and_when_it_is_built():
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        (stream("BLOB", None), "'stream' of stream 'flights': a stream of data_type BLOB without a data_schema"),
-        (stream("JSON", ""), "'stream' of stream 'flights': a stream of data_type JSON without a data_schema"),
-        (stream("CSV", "{"), "'stream' of stream 'flights': data_schema '{' is not an Avro schema"),
+        (stream("BLOB", None), "'rows' of stream 'flights': a stream of data_type BLOB without a data_schema"),
+        (stream("JSON", ""), "'rows' of stream 'flights': a stream of data_type JSON without a data_schema"),
+        (stream("CSV", "{"), "'rows' of stream 'flights': data_schema '{' is not an Avro schema"),
     ],
 )
 def test_a_stream_without_a_schema_of_use_is_refused_by_name(choose, description, message):
     with pytest.raises(ConfigurationError, match=message):
-        choose("stream", lambda: description)
+        choose("rows", lambda: description)
 
 
 def test_a_beam_coder_works_on_the_bytes():
@@ -138,7 +138,7 @@ def test_what_is_written_is_bytes(encode, element):
     assert type(function(element)) is bytes
 
 
-@pytest.mark.parametrize("way", ["record", "bytes", "stream", parsed, beam.coders.BytesCoder()])
+@pytest.mark.parametrize("way", ["record", "bytes", "rows", parsed, beam.coders.BytesCoder()])
 def test_what_travels_to_the_worker_can_be_pickled(way):
     for choose in (decoder_for, encoder_for):
         function, _ = choose(way, lambda: stream("CSV"))

@@ -16,13 +16,13 @@ from beam_dis.errors import CursorRefusedError, OutOfRangeError, PartitionExpire
 from beam_dis.read import poll_partition, watch_partitions
 from beam_dis.read.reader import Reader
 from beam_dis.read.record_run import RecordRun
-from beam_dis.service import (
-    OutgoingRecord,
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import (
+    NotWritten,
     Page,
     PageRecord,
     PartitionDescription,
-    Refused,
-    StreamDescription,
+    StreamListing,
     WriteLimits,
     Written,
 )
@@ -59,12 +59,12 @@ class FakeService:
         self.refusal = refusal
         self.stream_id = "another id"
 
-    def describe(self, stream: str) -> StreamDescription:
+    def describe(self, stream: str) -> StreamListing:
         partition = PartitionDescription(ZERO, self.earliest, self.next)
         if self.expired:  # the service names no numbers then
             partition = PartitionDescription(ZERO, 0, 0, readable=False)
         limits = WriteLimits(1000, 2**20, 2**20)
-        return StreamDescription(stream, self.stream_id, "BLOB", None, ",", (partition,), limits, self.now_ms)
+        return StreamListing(stream, self.stream_id, "BLOB", None, ",", (partition,), limits, self.now_ms)
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
         return max(self.earliest, min(self.next, (timestamp - 1000) * 3))
@@ -85,7 +85,7 @@ class FakeService:
         stop = min(start + self.page_records, self.next)
         return Page([self.record(n) for n in range(start, stop)], (generation, stop), self.now_ms)
 
-    def write(self, stream: str, records: Sequence[OutgoingRecord]) -> list[Written | Refused]:
+    def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         raise NotImplementedError
 
     def ensure_app(self, app: str) -> None:

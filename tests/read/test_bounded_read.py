@@ -91,7 +91,7 @@ def test_a_record_says_where_it_was_and_when_it_came(
 
     def check(record: DISRecord, timestamp: Any = beam.DoFn.TimestampParam) -> tuple[Any, ...]:
         assert timestamp.micros == record.timestamp * 1000
-        assert before < record.event_time < before + timedelta(minutes=2)
+        assert before < record.arrival_time < before + timedelta(minutes=2)
         return record.stream, place(record), record.partition_key, record.data
 
     with beam.Pipeline(options=options) as pipeline:
@@ -220,7 +220,7 @@ def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
     stream = make_stream(data_type="CSV", data_schema=WORD)
     client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x", b"c,3")])
     with beam.Pipeline(options=options) as pipeline:
-        result = pipeline | source(stream, local_dis, decode="stream", dead_letters=True)
+        result = pipeline | source(stream, local_dis, decode="rows", dead_letters=True)
         assert_that(result.records | beam.Map(lambda row: (row.word, row.n)), equal_to([("a", 1), ("c", 3)]))
         dead = result.dead_letters | beam.Map(
             lambda letter: (letter.sequence_number, letter.data, "'n'" in letter.error)
@@ -236,7 +236,7 @@ def test_rows_are_grouped_by_a_field_of_theirs(
     stream = make_stream(data_type="CSV", data_schema=WORD)
     client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,2", b"a,3")])
     with beam.Pipeline(options=options) as pipeline:
-        words = pipeline | source(stream, local_dis, decode="stream") | beam.GroupBy("word")
+        words = pipeline | source(stream, local_dis, decode="rows") | beam.GroupBy("word")
         sums = words | beam.MapTuple(lambda word, rows: (word, sum(row.n for row in rows)))
         assert_that(sums, equal_to([("a", 4), ("b", 2)]))
 
@@ -286,7 +286,7 @@ def test_a_stream_that_does_not_exist_is_named(options: PipelineOptions, local_d
     with pytest.raises(Exception, match="nowhere"), beam.Pipeline(options=options) as pipeline:
         _ = pipeline | source("nowhere", local_dis)
     with pytest.raises(StreamNotFoundError, match="nowhere"):
-        _ = beam.Pipeline(options=options) | source("nowhere", local_dis, decode="stream")
+        _ = beam.Pipeline(options=options) | source("nowhere", local_dis, decode="rows")
 
 
 def test_a_connection_without_a_project_is_refused_when_the_pipeline_is_built(local_dis: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.state_coders import KnownPartitionsCoder
 from beam_dis.read.watch_tracker import WatchTracker
-from beam_dis.service import PartitionDescription
+from beam_dis.stream_service import PartitionDescription
 
 listings = st.lists(st.dictionaries(st.sampled_from("abcde"), st.booleans(), max_size=5), max_size=8)
 

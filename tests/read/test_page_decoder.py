@@ -9,7 +9,7 @@ from beam_dis.errors import DecodeError
 from beam_dis.read.page_decoder import PageDecoder
 from beam_dis.read.record_run import RecordRun, runs_of_equal_time
 from beam_dis.record import DISRecord
-from beam_dis.service import PageRecord
+from beam_dis.stream_service import PageRecord
 
 
 def record(number: int, data: bytes, timestamp: int = 0) -> DISRecord:

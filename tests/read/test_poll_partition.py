@@ -22,7 +22,7 @@ from beam_dis.read.poll_partition import PollPartitionFn, PollPartitionForAppFn
 from beam_dis.read.run_times import RunTimes
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.watermark import MARGIN_MS, WatermarkPolicy
-from beam_dis.service import PageRecord, PartitionDescription
+from beam_dis.stream_service import PageRecord, PartitionDescription
 
 ZERO = "shardId-0000000000"
 CONNECTION = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")

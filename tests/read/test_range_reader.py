@@ -15,7 +15,7 @@ from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.tally import Tally
 from beam_dis.read.tracker import SequenceRangeTracker
-from beam_dis.service import Page, PageRecord
+from beam_dis.stream_service import Page, PageRecord
 
 ZERO = "shardId-0000000000"
 

@@ -11,7 +11,7 @@ import pytest
 from beam_dis.errors import DISError, ThrottledError, TransportError
 from beam_dis.read.poller import Place
 from beam_dis.read.read_ahead import RECORD_BYTES, ReadAhead
-from beam_dis.service import Page, PageRecord
+from beam_dis.stream_service import Page, PageRecord
 
 PAGE_WEIGHT = 10 + 11 * RECORD_BYTES
 START = Place("flights", "id", "shardId-0000000000", 0)

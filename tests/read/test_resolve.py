@@ -9,10 +9,10 @@ import pytest
 from beam_dis.errors import ConfigurationError
 from beam_dis.positions import StartingPosition, StoppingPosition
 from beam_dis.read.resolve import Resolver
-from beam_dis.service import PartitionDescription, StreamDescription, WriteLimits
+from beam_dis.stream_service import PartitionDescription, StreamListing, WriteLimits
 
 ZERO, ONE, TWO = (f"shardId-000000000{n}" for n in range(3))
-LISTING = StreamDescription(
+LISTING = StreamListing(
     "flights",
     "id",
     "BLOB",

@@ -67,7 +67,7 @@ def test_a_stream_is_a_name(stream: Any) -> None:
 
 def test_many_streams_have_no_one_schema() -> None:
     with pytest.raises(ConfigurationError, match="give a coder"):
-        ReadAllFromDIS(stop=STOP, decode="stream")
+        ReadAllFromDIS(stop=STOP, decode="rows")
 
 
 @pytest.mark.parametrize("element", [7, "no such name!", ("flights", "earliest"), ("flights",)])

@@ -14,7 +14,7 @@ from beam_dis.read.poll_guard import LONGEST_NAP
 from beam_dis.read.stream_start import StreamStart
 from beam_dis.read.watch_partitions import WatchPartitionsFn
 from beam_dis.read.watermark import START_OF_TIME_MS
-from beam_dis.service import PartitionDescription
+from beam_dis.stream_service import PartitionDescription
 
 ZERO, ONE = "shardId-0000000000", "shardId-0000000001"
 

@@ -19,13 +19,13 @@ def test_fields_stand_in_the_public_order():
     assert DISRecord._fields == ("stream", "partition_id", "sequence_number", "partition_key", "data", "timestamp")
 
 
-def test_the_event_time_is_aware_and_exact():
-    assert record(1767268800001).event_time == datetime(2026, 1, 1, 12, 0, 0, 1000, tzinfo=timezone.utc)
+def test_the_arrival_time_is_aware_and_exact():
+    assert record(1767268800001).arrival_time == datetime(2026, 1, 1, 12, 0, 0, 1000, tzinfo=timezone.utc)
 
 
 @given(st.integers(0, 4102444800000))
 def test_no_millisecond_is_lost(timestamp):
-    time = record(timestamp).event_time
+    time = record(timestamp).arrival_time
     assert int(time.timestamp()) * 1000 + time.microsecond // 1000 == timestamp
 
 

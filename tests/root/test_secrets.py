@@ -19,7 +19,7 @@ from beam_dis import DISClient, ReadFromDIS, StoppingPosition, WriteToDIS
 from beam_dis.credentials import Credentials, Token
 from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
-from beam_dis.testing import Failing, Refused, Reset, WrongJSON
+from beam_dis.testing import Failing, RequestRefused, Reset, WrongJSON
 from beam_dis.wire.records import PutRecordsRequestEntry
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
@@ -130,7 +130,7 @@ def test_a_pipeline_whose_credentials_are_refused_shows_nothing(credentials, dis
 
 
 FAULTS = {
-    "refused": Refused(code="DIS.4200"),
+    "refused": RequestRefused(code="DIS.4200"),
     "failing": Failing(status=502),
     "reset": Reset(),
     "garbled": WrongJSON(operation="put_records"),

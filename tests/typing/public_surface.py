@@ -24,7 +24,7 @@ from beam_dis import (
     errors,
 )
 from beam_dis.local import LocalDIS
-from beam_dis.testing import InjectedFault, Refused, Throttled
+from beam_dis.testing import InjectedFault, RequestRefused, Throttled
 
 SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}'
 
@@ -64,7 +64,7 @@ def records(record: DISRecord, letter: DeadLetter) -> None:
     assert_type(record.sequence_number, int)
     assert_type(record.partition_key, str | None)
     assert_type(record.data, bytes)
-    assert_type(record.event_time, datetime)
+    assert_type(record.arrival_time, datetime)
     assert_type(letter.error, str)
 
 
@@ -89,5 +89,5 @@ def faults(dis: LocalDIS) -> None:
     assert_type(dis.faults(), list[InjectedFault])
     dis.clear_faults()
     dis.advance(hours=25)
-    Refused()  # type: ignore[call-arg]
+    RequestRefused()  # type: ignore[call-arg]
     Throttled("put_records")  # type: ignore[call-arg]

@@ -8,20 +8,20 @@ from typing import NamedTuple
 import pytest
 
 from beam_dis.errors import StreamNotFoundError, TransportError
-from beam_dis.service import PartitionDescription, Refused, StreamDescription, WriteLimits, Written
+from beam_dis.stream_service import NotWritten, PartitionDescription, StreamListing, WriteLimits, Written
 from beam_dis.wire.ranges import partition_id
 from beam_dis.write.sender import Sender
 
-THROTTLED = Refused("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
-BROKEN = Refused("DIS.5250", "Record could not be stored.", retriable=True)
-REJECTED = Refused("DIS.4302", "Partition does not exist.", retriable=False)
+THROTTLED = NotWritten("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
+BROKEN = NotWritten("DIS.5250", "Record could not be stored.", retriable=True)
+REJECTED = NotWritten("DIS.4302", "Partition does not exist.", retriable=False)
 
 
 class Partly(NamedTuple):
     """A request of which only some records are written: place n is refused where bit n is set."""
 
     mask: int
-    refusal: Refused = THROTTLED
+    refusal: NotWritten = THROTTLED
 
 
 class Lost(NamedTuple):
@@ -48,7 +48,7 @@ class MemoryService:
         if stream not in self.logs:
             raise StreamNotFoundError(f"no stream {stream!r}", code="DIS.4301", status=400)
         partition = PartitionDescription(partition_id(0), 0, len(self.logs[stream]))
-        return StreamDescription(stream, "id", "BLOB", None, ",", (partition,), self.limits, 0)
+        return StreamListing(stream, "id", "BLOB", None, ",", (partition,), self.limits, 0)
 
     def write(self, stream, records):
         with self._lock:

@@ -10,7 +10,8 @@ from beam_dis.client.dis_client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.errors import EncodeError, StreamNotFoundError, TransportError, WriteError
 from beam_dis.record import DISRecord
-from beam_dis.service import Refused, shared_service
+from beam_dis.services import shared_service
+from beam_dis.stream_service import NotWritten
 from beam_dis.write import WriteToDIS, put_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
@@ -77,7 +78,7 @@ class Failing:
     def _write_partly(self, stream, records, refused):
         kept = [record for place, record in enumerate(records) if place not in refused]
         answers = iter(self._service.write(stream, kept) if kept else ())
-        no = Refused("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
+        no = NotWritten("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
         return [no if place in refused else next(answers) for place in range(len(records))]
 
 
@@ -227,9 +228,5 @@ def test_a_service_that_is_not_there_fails_within_ten_seconds_and_is_named():
 def test_rows_are_written_by_the_stream_s_schema(local_dis, make_stream, sink):
     schema = '{"type":"record","name":"f","fields":[{"name":"carrier","type":"string"},{"name":"n","type":"int"}]}'
     stream = make_stream(data_type="CSV", data_schema=schema)
-    run(
-        lambda p: (
-            p | beam.Create([beam.Row(carrier="AA", n=7)]) | sink(stream, encode="stream", partition_key="carrier")
-        )
-    )
+    run(lambda p: p | beam.Create([beam.Row(carrier="AA", n=7)]) | sink(stream, encode="rows", partition_key="carrier"))
     assert [(r.partition_key, r.data) for r in everything(local_dis.connection, stream)] == [("AA", b"AA,7")]

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_dis.errors import EncodeError
-from beam_dis.service import OutgoingRecord, WriteLimits
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import WriteLimits
 from beam_dis.write.batching import Batcher
 
 LIMITS = WriteLimits(request_records=4, request_bytes=50, record_bytes=20)
@@ -16,7 +17,7 @@ def cut(records, *, limits=LIMITS, **settings_):
     batcher = Batcher(lambda _: limits, **settings_)
     batches = []
     for position, (stream, lane, size) in enumerate(records):
-        batches += batcher.add(stream, lane, OutgoingRecord(b"x" * size), position)
+        batches += batcher.add(stream, lane, PutRecord(b"x" * size), position)
     return batches + batcher.rest()
 
 
@@ -58,7 +59,7 @@ def test_open_batches_hold_no_more_than_they_may_together(triples, most):
     batcher = Batcher(lambda _: LIMITS, open_bytes=most)
     held = 0
     for stream, lane, size in triples:
-        full = batcher.add(stream, lane, OutgoingRecord(b"x" * size), None)
+        full = batcher.add(stream, lane, PutRecord(b"x" * size), None)
         held += size - sum(batch.bytes for batch in full)
         assert held <= most
     assert sum(batch.bytes for batch in batcher.rest()) == held
@@ -67,7 +68,7 @@ def test_open_batches_hold_no_more_than_they_may_together(triples, most):
 def test_what_was_handed_out_no_longer_counts_among_the_open_batches():
     """100 bytes in batches of 20 go by; 40 open bytes are never reached, so no batch is cut short."""
     batcher = Batcher(lambda _: WriteLimits(request_records=2, request_bytes=20, record_bytes=20), open_bytes=40)
-    full = [batch for _ in range(10) for batch in batcher.add("a", 0, OutgoingRecord(b"x" * 10), None)]
+    full = [batch for _ in range(10) for batch in batcher.add("a", 0, PutRecord(b"x" * 10), None)]
     assert [len(batch.records) for batch in full] == [2] * 5
 
 
@@ -83,7 +84,7 @@ def test_an_empty_record_is_refused():
 
 def test_a_refused_record_leaves_the_open_batch_as_it_was():
     batcher = Batcher(lambda _: LIMITS)
-    batcher.add("a", 0, OutgoingRecord(b"x"), 0)
+    batcher.add("a", 0, PutRecord(b"x"), 0)
     with pytest.raises(EncodeError):
-        batcher.add("a", 0, OutgoingRecord(b"x" * 21), 1)
+        batcher.add("a", 0, PutRecord(b"x" * 21), 1)
     assert [batch.origins for batch in batcher.rest()] == [[0]]

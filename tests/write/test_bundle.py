@@ -4,7 +4,7 @@ import pytest
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, WriteError
-from beam_dis.service import WriteLimits
+from beam_dis.stream_service import WriteLimits
 from beam_dis.wire.ranges import partition_id
 from beam_dis.write.bundle import BundleWriter, Tally, WritePlan
 from beam_dis.write.results import Result, WrittenRecord

@@ -1,6 +1,7 @@
 import pytest
 
-from beam_dis.service import OutgoingRecord, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import Written
 from beam_dis.write.ordering import lane_of, send_again
 
 OK = Written("shardId-0000000000", 0)
@@ -21,7 +22,7 @@ OK = Written("shardId-0000000000", 0)
     ],
 )
 def test_what_is_sent_again_after_a_partial_failure(memory, keys, answers, unordered, ordered):
-    records = [OutgoingRecord(b"x", None if key == "-" else key) for key in keys]
+    records = [PutRecord(b"x", None if key == "-" else key) for key in keys]
     meaning = {".": OK, "!": memory.THROTTLED, "x": memory.REJECTED}
     given = [meaning[answer] for answer in answers]
     assert [unordered, ordered] == [send_again(records, given, ordered=flag) for flag in (False, True)]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.service import OutgoingRecord
+from beam_dis.record import PutRecord
 from beam_dis.wire.limits import STREAM_NAME
 from beam_dis.write.routing import Field, record_of, require_fields, stream_rule
 
@@ -28,7 +28,7 @@ def data(_element):
 
 @pytest.mark.parametrize("element", [Flight("AA", 1), Plane("AA"), {"carrier": "AA"}])
 def test_a_string_names_a_field_of_named_tuples_dataclasses_and_dicts(element):
-    assert record_of(data, partition_key="carrier")(element) == OutgoingRecord(b"x", partition_key="AA")
+    assert record_of(data, partition_key="carrier")(element) == PutRecord(b"x", partition_key="AA")
 
 
 @pytest.mark.parametrize("element", [Flight("AA", 1), {"carrier": "AA"}])
@@ -39,12 +39,12 @@ def test_a_field_that_is_missing_is_named_with_the_element_s_type(element):
 
 def test_all_rules_that_are_given_are_written():
     routed = record_of(data, partition_key="carrier", explicit_hash_key="number", partition_id=lambda _: 3)
-    assert routed(Flight("AA", 7)) == OutgoingRecord(b"x", "AA", "7", "shardId-0000000003")
+    assert routed(Flight("AA", 7)) == PutRecord(b"x", "AA", "7", "shardId-0000000003")
 
 
 def test_a_rule_that_gives_none_leaves_the_choice_to_the_next():
     routed = record_of(data, partition_key="carrier", explicit_hash_key=lambda _: None, partition_id=lambda _: None)
-    assert routed(Flight("AA", 7)) == OutgoingRecord(b"x", "AA", None, None)
+    assert routed(Flight("AA", 7)) == PutRecord(b"x", "AA", None, None)
 
 
 @given(st.integers(0, 2**63 - 1))

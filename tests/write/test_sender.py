@@ -14,7 +14,8 @@ from beam_dis.errors import (
     TransportError,
     WriteError,
 )
-from beam_dis.service import OutgoingRecord, Refused, WriteLimits, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, WriteLimits, Written
 from beam_dis.write.batching import Batcher
 from beam_dis.write.ordering import lane_of
 
@@ -28,7 +29,7 @@ def write_all(sender, keys):
     """Write record n with the n-th key, and wait; what was settled."""
     batcher, settled = Batcher(lambda _: LIMITS), []
     for number, key in enumerate(keys):
-        for batch in batcher.add("s", lane_of(key, sender.lanes), OutgoingRecord(b"%d" % number, key), number):
+        for batch in batcher.add("s", lane_of(key, sender.lanes), PutRecord(b"%d" % number, key), number):
             settled += sender.send(batch)
     for batch in batcher.rest():
         settled += sender.send(batch)
@@ -39,7 +40,7 @@ def write_some(sender, count, then=lambda: None):
     """Send records 0, 1, 2 … in batches of five, without waiting for the last."""
     batcher = Batcher(lambda _: LIMITS)
     for number in range(count):
-        for batch in batcher.add("s", 0, OutgoingRecord(b"%d" % number), None):
+        for batch in batcher.add("s", 0, PutRecord(b"%d" % number), None):
             sender.send(batch)
             then()
 
@@ -104,7 +105,7 @@ def test_a_lost_answer_is_asked_for_again_at_the_price_of_copies(memory):
 def test_a_record_refused_for_good_is_settled_as_such_and_not_sent_again(memory):
     service = memory.Service(reject=lambda record: record.data == b"1")
     (settled,) = write_all(memory.sender(service), "aaa")
-    assert [Written, Refused, Written] == [type(answer) for answer in settled.answers]
+    assert [Written, NotWritten, Written] == [type(answer) for answer in settled.answers]
     assert len(service.requests) == 1
 
 
@@ -121,7 +122,7 @@ def test_a_request_refused_for_one_record_is_divided_until_that_one_stands_alone
     service.write = refusing
     (settled,) = write_all(memory.sender(service), "aaaaa")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1, 2, 4]
-    assert Refused("DIS.4200", "Invalid request.", retriable=False) == settled.answers[3]
+    assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == settled.answers[3]
 
 
 @pytest.mark.parametrize("error", [AuthenticationError, StreamNotFoundError])

@@ -22,7 +22,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import ConfigurationError, EncodeError
 from beam_dis.record import DISRecord
-from beam_dis.service import WriteLimits
+from beam_dis.stream_service import WriteLimits
 from beam_dis.wire.ranges import partition_id
 from beam_dis.write import WriteToDIS, WriteToDISResult, WrittenRecord, put_records
 
@@ -190,7 +190,7 @@ def test_a_result_holds_what_was_asked_for(write):
         ({"dead_letters": 1}, "dead_letters=1: give True or False"),
         ({"encode": "text"}, "encode='text' is neither"),
         ({"encode": None}, "encode=None is neither"),
-        ({"encode": "stream", "partition_id": 7}, "partition_id=7 is neither a field's name nor a function"),
+        ({"encode": "rows", "partition_id": 7}, "partition_id=7 is neither a field's name nor a function"),
         ({"partition_key": 7}, "partition_key=7 is neither a field's name nor a function"),
         ({"connection": "http://x"}, "connection='http://x': give a DISConnection"),
     ],
@@ -201,8 +201,8 @@ def test_wrong_arguments_are_refused_at_construction(arguments, message):
 
 
 def test_one_schema_for_a_stream_of_each_element_is_refused():
-    with pytest.raises(ConfigurationError, match='encode="stream" needs one stream'):
-        WriteToDIS(lambda _: "s", encode="stream")
+    with pytest.raises(ConfigurationError, match='encode="rows" needs one stream'):
+        WriteToDIS(lambda _: "s", encode="rows")
 
 
 def test_dead_letters_and_an_error_handler_are_refused():

@@ -57,7 +57,7 @@ def _throttled(fault: values.Throttled) -> Reply:
     return refuse(429, *_TOO_MANY) if fault.status == 429 else _refused(fault)
 
 
-def _refused(fault: values.Refused | values.Throttled) -> Reply:
+def _refused(fault: values.RequestRefused | values.Throttled) -> Reply:
     row = ERROR_CODES[fault.code]
     return refuse(row.status, row.code, row.text)
 
@@ -65,7 +65,7 @@ def _refused(fault: values.Refused | values.Throttled) -> Reply:
 _STAND_INS: dict[type, Callable[[Any], Reply]] = {
     values.Failing: _failing,
     values.Throttled: _throttled,
-    values.Refused: _refused,
+    values.RequestRefused: _refused,
 }
 
 

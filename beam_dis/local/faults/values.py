@@ -85,7 +85,7 @@ class Throttled(Fault, frozen=True, kw_only=True, tag=True):
         _check_choice(self, "status", self.status, (400, 429))
 
 
-class Refused(Fault, frozen=True, kw_only=True, tag=True):
+class RequestRefused(Fault, frozen=True, kw_only=True, tag=True):
     """The whole request is refused with a DIS code, at the HTTP status that goes with it."""
 
     code: str
@@ -200,7 +200,7 @@ class Latency(Fault, frozen=True, kw_only=True, tag=True):
 AnyFault = (
     Failing
     | Throttled
-    | Refused
+    | RequestRefused
     | RecordsRefused
     | Reset
     | CutAnswer

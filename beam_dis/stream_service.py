@@ -9,17 +9,12 @@ What passes once a record is a struct that the garbage collector needn't visit: 
 
 from __future__ import annotations
 
-import atexit
-import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from beam_dis.record import DISRecord
-
-if TYPE_CHECKING:
-    from beam_dis.connection import DISConnection
+from beam_dis.record import DISRecord, PutRecord
 
 
 class PartitionDescription(NamedTuple):
@@ -40,7 +35,7 @@ class WriteLimits(NamedTuple):
     record_bytes: int
 
 
-class StreamDescription(NamedTuple):
+class StreamListing(NamedTuple):
     """A stream and all its partitions, by number, as of one listing.
 
     ``as_of`` is the service's clock in ms when the listing was asked for; ``data_schema`` is Avro JSON text or None;
@@ -85,15 +80,6 @@ class Page(NamedTuple):
     as_of: int
 
 
-class OutgoingRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record to write: ``partition_id`` wins over ``explicit_hash_key`` over ``partition_key``."""
-
-    data: bytes
-    partition_key: str | None = None
-    explicit_hash_key: str | None = None
-    partition_id: str | None = None
-
-
 class Written(msgspec.Struct, frozen=True, gc=False):
     """Where a record is now."""
 
@@ -101,7 +87,7 @@ class Written(msgspec.Struct, frozen=True, gc=False):
     sequence_number: int
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
+class NotWritten(msgspec.Struct, frozen=True, gc=False):
     """Why a record was not written. ``retriable``: sending it again may help; ``throttled``: after slowing down."""
 
     code: str
@@ -113,7 +99,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 class StreamService(Protocol):
     """What the source and the sink ask of a stream service."""
 
-    def describe(self, stream: str) -> StreamDescription:
+    def describe(self, stream: str) -> StreamListing:
         """The stream of this name or id, with every partition. Raises StreamNotFoundError."""
         ...
 
@@ -129,7 +115,7 @@ class StreamService(Protocol):
         """The next records at a cursor, perhaps none. Raises CursorRefusedError, PartitionExpiredError, ThrottledError."""
         ...
 
-    def write(self, stream: str, records: Sequence[OutgoingRecord]) -> list[Written | Refused]:
+    def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         """Write records; what became of each, in order. Raises where the request as a whole was refused or lost."""
         ...
 
@@ -148,29 +134,3 @@ class StreamService(Protocol):
     def close(self) -> None:
         """Let go of connections; using the service afterwards is an error."""
         ...
-
-
-def open_service(connection: DISConnection) -> StreamService:
-    """A service of its own for a resolved connection; the caller closes it."""
-    from beam_dis.client.service import DISService
-
-    return DISService(connection)
-
-
-_shared: dict[DISConnection, StreamService] = {}
-_shared_lock = threading.Lock()
-
-
-@atexit.register
-def _close_shared() -> None:
-    while _shared:
-        _shared.popitem()[1].close()
-
-
-def shared_service(connection: DISConnection) -> StreamService:
-    """The one service of this process for a connection: pooled sockets outlive DoFns and are closed at exit."""
-    with _shared_lock:
-        service = _shared.get(connection)
-        if service is None:
-            service = _shared[connection] = open_service(connection)
-        return service

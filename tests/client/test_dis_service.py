@@ -1,9 +1,10 @@
-"""DIS behind the seam: the contract of ``beam_dis.service.StreamService``."""
+"""DIS behind the seam: the contract of ``beam_dis.stream_service.StreamService``."""
 
 import pytest
 
 from beam_dis import errors
-from beam_dis.service import OutgoingRecord, PageRecord, PartitionDescription, Refused, WriteLimits, Written
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, PageRecord, PartitionDescription, WriteLimits, Written
 from beam_dis.wire.cursors import CursorToken, IteratorParam, encode_cursor
 
 P0, P1 = "shardId-0000000000", "shardId-0000000001"
@@ -157,24 +158,24 @@ def test_write_says_of_each_record_what_became_of_it(connect, ok):
         {"error_code": "DIS.4302", "error_message": "closed"},
     ]
     rig = connect([ok({"failed_record_count": 3, "records": entries})])
-    assert rig.service.write("s", [OutgoingRecord(b"x")] * 4) == [
+    assert rig.service.write("s", [PutRecord(b"x")] * 4) == [
         Written(P0, 7),
-        Refused("DIS.4303", "slow", retriable=True, throttled=True),
-        Refused("DIS.5250", "Record could not be stored.", retriable=True),
-        Refused("DIS.4302", "closed", retriable=False),
+        NotWritten("DIS.4303", "slow", retriable=True, throttled=True),
+        NotWritten("DIS.5250", "Record could not be stored.", retriable=True),
+        NotWritten("DIS.4302", "closed", retriable=False),
     ]
 
 
 def test_write_sends_routing_and_data(connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}]})])
-    rig.service.write("s", [OutgoingRecord(b"\xff", "k", "9", P0)])
+    rig.service.write("s", [PutRecord(b"\xff", "k", "9", P0)])
     record = {"data": "/w==", "partition_key": "k", "explicit_hash_key": "9", "partition_id": P0}
     assert rig.sent == ("POST", "/v2/p1/records", {"stream_name": "s", "records": [record]})
 
 
 def test_an_empty_record_is_refused_unsent_and_the_others_are_sent(connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}]})])
-    empty, written = rig.service.write("s", [OutgoingRecord(b""), OutgoingRecord(b"x")])
+    empty, written = rig.service.write("s", [PutRecord(b""), PutRecord(b"x")])
     assert (empty.code, empty.retriable, written) == ("DIS.4200", False, Written(P0, 0))
     assert len(rig.sent[2]["records"]) == 1
 
@@ -182,7 +183,7 @@ def test_an_empty_record_is_refused_unsent_and_the_others_are_sent(connect, ok):
 def test_nothing_to_write_sends_nothing(connect, ok):
     rig = connect(lambda _: ok())
     assert rig.service.write("s", []) == []
-    assert [result.code for result in rig.service.write("s", [OutgoingRecord(b"")])] == ["DIS.4200"]
+    assert [result.code for result in rig.service.write("s", [PutRecord(b"")])] == ["DIS.4200"]
     assert rig.transport.sent == []
 
 
@@ -190,14 +191,14 @@ def test_nothing_to_write_sends_nothing(connect, ok):
 def test_an_answer_for_another_number_of_records_is_no_answer(count, connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}] * count})])
     with pytest.raises(errors.TransportError, match="no answer of DIS"):
-        rig.service.write("s", [OutgoingRecord(b"x")])
+        rig.service.write("s", [PutRecord(b"x")])
 
 
 @pytest.mark.parametrize("lost", [errors.TransportError("cut"), None])
 def test_a_lost_or_throttled_put_is_raised_at_once(lost, connect, refused):
     rig = connect([lost or refused(4303)])
     with pytest.raises(errors.DISError):
-        rig.service.write("s", [OutgoingRecord(b"x")])
+        rig.service.write("s", [PutRecord(b"x")])
     assert rig.time.slept == []
 
 

@@ -1,4 +1,4 @@
-"""DIS as the service that pipelines read and write: the adapter of ``beam_dis.service.StreamService``.
+"""DIS as the service that pipelines read and write: the adapter of ``beam_dis.stream_service.StreamService``.
 
 Law: everything HTTP ends here. Streams go by name, or by the id of one shared by another project, which is looked up once.
 Cursors are private. Throttling is raised, not waited out: the source and the sink pace themselves. A put whose answer was
@@ -27,15 +27,8 @@ from beam_dis.errors import (
     TransportError,
     service_error,
 )
-from beam_dis.service import (
-    OutgoingRecord,
-    Page,
-    PartitionDescription,
-    Refused,
-    StreamDescription,
-    WriteLimits,
-    Written,
-)
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, Page, PartitionDescription, StreamListing, WriteLimits, Written
 from beam_dis.wire import streams as wire
 from beam_dis.wire.cursors import decode_cursor
 from beam_dis.wire.error_codes import ERROR_CODES, Refusal, Remedy, record_remedy
@@ -70,7 +63,7 @@ class DISService:
         self._client = client or DISClient(connection)
         self._targets: dict[str, _Target] = {}
 
-    def describe(self, stream: str) -> StreamDescription:
+    def describe(self, stream: str) -> StreamListing:
         """The stream of this name or id, with every partition. Raises StreamNotFoundError, which names what there is."""
         try:
             target = self._target(stream)
@@ -121,7 +114,7 @@ class DISService:
             as_of(answer, self._client.clock()),
         )
 
-    def write(self, stream: str, records: Sequence[OutgoingRecord]) -> list[Written | Refused]:
+    def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         """Write records; what became of each, in order. Raises where the request as a whole was refused or lost.
 
         Records without data are refused unsent: the service would refuse them with the same code.
@@ -225,15 +218,15 @@ class DISService:
         return read_page(self._client, cursor.text, max_fetch_bytes=max_bytes, about=about, patient=False)
 
 
-_EMPTY = Refused("DIS.4200", "the record is empty: DIS takes no record without data", retriable=False)
+_EMPTY = NotWritten("DIS.4200", "the record is empty: DIS takes no record without data", retriable=False)
 _EMPTY_RANGE = Range(0, 0)
 
 
-def _description(answer: wire.StreamDescription, asked_at: int) -> StreamDescription:
+def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing:
     partitions = sorted(answer.partitions, key=lambda partition: partition_number(partition.partition_id))
     delimiter = answer.csv_properties.delimiter if answer.csv_properties else None
     request_bytes = MAX_REQUEST_BYTES.get(answer.stream_type, MAX_REQUEST_BYTES["COMMON"])
-    return StreamDescription(
+    return StreamListing(
         name=answer.stream_name,
         stream_id=answer.stream_id,
         data_type=answer.data_type,
@@ -256,13 +249,13 @@ def _partition(answer: wire.PartitionResult) -> PartitionDescription:
     )
 
 
-def _result(entry: PutEntry) -> Written | Refused:
+def _result(entry: PutEntry) -> Written | NotWritten:
     if entry.sequence_number is not None and entry.partition_id is not None:
         return Written(entry.partition_id, entry.sequence_number)
     code = entry.error_code or ""
     remedy = record_remedy(code)
     text = entry.error_message or (ERROR_CODES[code].text if code in ERROR_CODES else "no reason given")
-    return Refused(
+    return NotWritten(
         code, text, retriable=remedy in (Remedy.RETRY, Remedy.SLOW_DOWN), throttled=remedy is Remedy.SLOW_DOWN
     )
 
