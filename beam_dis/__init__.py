@@ -13,6 +13,7 @@ from beam_dis.version import __version__
 
 if TYPE_CHECKING:
     from beam_dis.client.dis_client import DISClient
+    from beam_dis.client.iam import iam_token
     from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
     from beam_dis.connection import DISConnection
     from beam_dis.credentials import Credentials, Token
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from beam_dis.options import DISOptions
     from beam_dis.positions import StartingPosition, StoppingPosition
     from beam_dis.read import ReadAllFromDIS, ReadFromDIS, ReadFromDISResult
-    from beam_dis.record import DISRecord
+    from beam_dis.record import DISRecord, PutRecord
     from beam_dis.write import WriteToDIS, WriteToDISResult
 
 _HOMES = {
@@ -35,6 +36,7 @@ _HOMES = {
     "DISRecord": "beam_dis.record",
     "DeadLetter": "beam_dis.dead_letter",
     "JSONCoder": "beam_dis.coders",
+    "PutRecord": "beam_dis.record",
     "ReadAllFromDIS": "beam_dis.read",
     "ReadFromDIS": "beam_dis.read",
     "ReadFromDISResult": "beam_dis.read",
@@ -43,6 +45,7 @@ _HOMES = {
     "Token": "beam_dis.credentials",
     "WriteToDIS": "beam_dis.write",
     "WriteToDISResult": "beam_dis.write",
+    "iam_token": "beam_dis.client.iam",
 }
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "DISRecord",
     "DeadLetter",
     "JSONCoder",
+    "PutRecord",
     "ReadAllFromDIS",
     "ReadFromDIS",
     "ReadFromDISResult",
@@ -65,6 +69,7 @@ __all__ = [
     "WriteToDIS",
     "WriteToDISResult",
     "__version__",
+    "iam_token",
 ]
 
 

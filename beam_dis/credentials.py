@@ -49,26 +49,26 @@ class _Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials(_Secret):
-    """An access key ``ak``, its secret key ``sk``, and the ``security_token`` that goes with temporary ones.
+    """An access key, its secret key, and the ``security_token`` that belongs to temporary keys.
 
     Good for a ``DISClient`` in this process. They refuse pickling: a pipeline takes a function that returns them. It is
     called again 40 minutes before they expire (``expires`` is an aware datetime), once a minute without, and when refused.
     """
 
-    ak: str
-    sk: str = field(repr=False)
+    access_key: str
+    secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
     expires: datetime | None = None
 
     def __post_init__(self) -> None:
-        _check_text("Credentials(ak=…)", self.ak)
-        _check_text("Credentials(sk=…)", self.sk)
+        _check_text("Credentials(access_key=…)", self.access_key)
+        _check_text("Credentials(secret_key=…)", self.secret_key)
         if self.security_token is not None:
             _check_text("Credentials(security_token=…)", self.security_token)
         _check_expires("Credentials", self.expires)
 
     def __repr__(self) -> str:
-        return f"Credentials(ak='{self.ak[:4]}…')"
+        return f"Credentials(access_key='{self.access_key[:4]}…')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,11 +190,14 @@ def _given(source: CredentialsSource) -> Credentials | Token | None:
 
 
 def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
-    ak, sk, token = (environ.get(name) for name in _ENVIRONMENT)
+    access_key, secret_key, token = (environ.get(name) for name in _ENVIRONMENT)
     _check_no_federation(
-        environ.get("HUAWEICLOUD_SDK_IDP_ID"), environ.get("HUAWEICLOUD_SDK_ID_TOKEN_FILE"), ak, "the environment"
+        environ.get("HUAWEICLOUD_SDK_IDP_ID"),
+        environ.get("HUAWEICLOUD_SDK_ID_TOKEN_FILE"),
+        access_key,
+        "the environment",
     )
-    return _whole(ak, sk, token, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment")
+    return _whole(access_key, secret_key, token, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment")
 
 
 def _from_profile(environ: Mapping[str, str]) -> Credentials | None:
@@ -204,20 +207,20 @@ def _from_profile(environ: Mapping[str, str]) -> Credentials | None:
     return _whole(section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {place}")
 
 
-def _whole(ak: str | None, sk: str | None, token: str | None, place: str) -> Credentials | None:
-    if not ak and not sk:
+def _whole(access_key: str | None, secret_key: str | None, token: str | None, place: str) -> Credentials | None:
+    if not access_key and not secret_key:
         return None
-    if not ak or not sk:
+    if not access_key or not secret_key:
         raise CredentialsError(f"only one of {place} is set: set both, or neither")
-    return Credentials(ak=ak, sk=sk, security_token=token or None)
+    return Credentials(access_key=access_key, secret_key=secret_key, security_token=token or None)
 
 
-def _check_no_federation(idp_id: str | None, id_token_file: str | None, ak: str | None, place: str) -> None:
+def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_key: str | None, place: str) -> None:
     """The vendor's tools would log in with an identity provider's token, as somebody else than the keys."""
     if idp_id and id_token_file:
         raise CredentialsError(
             f"{place} names an identity provider (idp_id, id_token_file), which is not supported"
-            f"{', and takes precedence over ak' if ak else ''}: {_REMEDY}"
+            f"{', and takes precedence over the access key' if access_key else ''}: {_REMEDY}"
         )
 
 

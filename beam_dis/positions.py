@@ -12,8 +12,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER, partition_id, partition_number
+from beam_dis.names import canonical_partition_id
+from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -107,16 +107,6 @@ class StoppingPosition:
     def at_sequence_number(cls, numbers: Mapping[int | str, int]) -> StoppingPosition:
         """The first number not read, for every partition that is read."""
         return cls(AtSequenceNumber(_numbers(numbers)))
-
-
-def canonical_partition_id(partition: int | str) -> str:
-    """``3`` or ``"3"`` or ``"shardId-0000000003"`` → ``"shardId-0000000003"``; ConfigurationError otherwise."""
-    try:
-        return partition_id(partition_number(str(partition)))
-    except Refusal as error:
-        raise ConfigurationError(
-            f"partition {partition!r} is neither a number nor a partition id such as 'shardId-0000000000'"
-        ) from error
 
 
 def _milliseconds(time: Any) -> int:

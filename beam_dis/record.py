@@ -5,7 +5,7 @@ annotations as they are, so they are types and not text: no ``from __future__ im
 """
 
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import msgspec
 
@@ -37,11 +37,12 @@ class DISRecord(NamedTuple):
 class PutRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to put: its data, and where it goes.
 
-    ``partition_id`` wins over ``explicit_hash_key`` over ``partition_key``; with none of them the service chooses.
-    ``partition_key`` is kept with the record. An explicit hash key is a number of 0 to 2^63-1 as decimal text.
+    ``partition_id`` wins over ``explicit_hash_key``, which wins over ``partition_key``; with none of them the service
+    chooses. ``partition_key`` is kept with the record. ``explicit_hash_key`` is a number of 0 to 2^63-1, as an int or as
+    decimal text; ``partition_id`` is a number (``0``) or an id (``"shardId-0000000000"``).
     """
 
     data: bytes
     partition_key: Optional[str] = None  # noqa: UP045
-    explicit_hash_key: Optional[str] = None  # noqa: UP045
-    partition_id: Optional[str] = None  # noqa: UP045
+    explicit_hash_key: Union[int, str, None] = None  # noqa: UP007
+    partition_id: Union[int, str, None] = None  # noqa: UP007

@@ -24,7 +24,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_dis import DISClient, DISConnection, ReadFromDIS, StoppingPosition
 from beam_dis.local import LocalDIS
-from beam_dis.wire.records import GetRecordsResult, PutRecordsRequestEntry
+from beam_dis.record import PutRecord
+from beam_dis.wire.records import GetRecordsResult
 
 PARTITIONS = 8
 DATA = b"x" * 200
@@ -38,9 +39,7 @@ def load(connection: DISConnection, count: int) -> None:
         client.create_stream(STREAM, partition_count=PARTITIONS, stream_type="ADVANCED")
         for first in range(0, count, 1000):
             keys = range(first, min(first + 1000, count))
-            client.put_records(
-                STREAM, records=[PutRecordsRequestEntry(data=DATA, partition_key=str(key)) for key in keys]
-            )
+            client.put_records(STREAM, [PutRecord(data=DATA, partition_key=str(key)) for key in keys])
 
 
 def bare_loop(connection: DISConnection) -> int:

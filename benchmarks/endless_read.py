@@ -47,9 +47,9 @@ from beam_dis.read.reader import Reader
 from beam_dis.read.run_times import RunTimes
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.watermark import WatermarkPolicy
+from beam_dis.record import PutRecord
 from beam_dis.services import shared_service
 from beam_dis.testing import Latency
-from beam_dis.wire.records import PutRecordsRequestEntry
 
 ROOT = Path(__file__).resolve().parent.parent
 PRISM = ROOT / ".runners" / "prism" / "prism"
@@ -238,8 +238,8 @@ def latency(dis: LocalDIS, _count: int) -> None:
             time.sleep(8)  # until it polls
             until = time.monotonic() + LATENCY_SECONDS
             while time.monotonic() < until:
-                record = PutRecordsRequestEntry(data=repr(time.time()).encode(), partition_key=str(chance.random()))
-                client.put_records("clock", records=[record])
+                record = PutRecord(data=repr(time.time()).encode(), partition_key=str(chance.random()))
+                client.put_records("clock", [record])
                 time.sleep(chance.uniform(0.02, 0.18))
             time.sleep(4)
         delays = sorted(line[0] for line in noted(folder))
@@ -362,8 +362,8 @@ def fill(connection: DISConnection, size: int) -> None:
         client.create_stream("large", partition_count=PARTITIONS, stream_type="ADVANCED")
         for number in range(size // (LARGE * 100) + 1):
             place = str(number % PARTITIONS)
-            records = [PutRecordsRequestEntry(data=bytes(LARGE), partition_id=place) for _ in range(100)]
-            client.put_records("large", records=records)
+            records = [PutRecord(data=bytes(LARGE), partition_id=place) for _ in range(100)]
+            client.put_records("large", records)
 
 
 def resident_mb() -> float:

@@ -24,8 +24,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_dis import DISClient, DISConnection, WriteToDIS
 from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
 from beam_dis.testing import CutAnswer, Failing, Fault, RecordsRefused, Reset, Throttled, WrongJSON
-from beam_dis.wire.records import PutRecordsRequestEntry
 
 RECORD_BYTES = 200
 REQUEST_RECORDS = 500
@@ -68,9 +68,9 @@ def client_in_threads(connection: DISConnection, stream: str, count: int) -> Non
     """Put with DISClient, a request after the other in each of a few threads, lost answers tried again."""
 
     def put(first: int) -> None:
-        records = [PutRecordsRequestEntry(data) for data in elements(first, min(REQUEST_RECORDS, count - first))]
+        records = [PutRecord(data) for data in elements(first, min(REQUEST_RECORDS, count - first))]
         while records:
-            results = client.put_records(stream, records=records, retry_lost=True).records
+            results = client.put_records(stream, records, retry_lost=True).records
             records = [record for record, result in zip(records, results, strict=True) if result.error_code]
 
     with DISClient(connection) as client, ThreadPoolExecutor(THREADS) as pool:

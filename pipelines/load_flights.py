@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import csv
 import gzip
+import random
 import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from beam_dis import DISClient, DISConnection, DISError
-from beam_dis.backoff import full_jitter
-from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis import DISClient, DISConnection, DISError, PutRecord
 
 JANUARY = Path(__file__).parent / "data" / "flights-2013-01.csv.gz"
 AT_ONCE = 500
-PATIENCE = 120.0
+DEADLINE_SECONDS = 120.0
+LONGEST_PAUSE_SECONDS = 5.0
 
 
 def rows_of(file: Path) -> list[str]:
@@ -34,34 +34,34 @@ def rows_of(file: Path) -> list[str]:
         return lines.read().splitlines()[1:]
 
 
-def entries_of(rows: list[str], carrier: int = 9) -> Iterator[PutRecordsRequestEntry]:
+def records_of(rows: list[str], carrier: int = 9) -> Iterator[PutRecord]:
     """A record for each row; the column ``carrier`` is its partition key."""
     for row, columns in zip(rows, csv.reader(rows), strict=True):
-        yield PutRecordsRequestEntry(data=row.encode(), partition_key=columns[carrier])
+        yield PutRecord(data=row.encode(), partition_key=columns[carrier])
 
 
-def put_all(client: DISClient, stream: str, entries: list[PutRecordsRequestEntry]) -> None:
-    """Put records, and those that were refused again, for two minutes at most; DISError where some remain."""
-    deadline = time.monotonic() + PATIENCE
-    for delay in full_jitter():
-        results = client.put_records(stream, records=entries).records
-        refused = [(entry, result) for entry, result in zip(entries, results, strict=True) if result.error_code]
+def put_all(client: DISClient, stream: str, records: list[PutRecord]) -> None:
+    """Put records, and put those that were refused again, for up to two minutes; DISError if some remain."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    for attempt in count():
+        results = client.put_records(stream, records).records
+        refused = [(record, result) for record, result in zip(records, results, strict=True) if result.error_code]
         if not refused:
             return
-        entries = [entry for entry, _ in refused]
+        records = [record for record, _ in refused]
         if time.monotonic() > deadline:
             result = refused[0][1]
             raise DISError(f"{stream} refused {len(refused)} records: {result.error_code} {result.error_message}")
-        time.sleep(delay)
+        time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2**attempt)))
 
 
 def load(client: DISClient, stream: str, file: Path = JANUARY, *, console: Console | None = None) -> int:
     """Put every row of a file into a stream, showing how far it is; how many there were."""
     rows = rows_of(file)
-    entries = entries_of(rows)
+    records = records_of(rows)
     with Progress(console=console) as progress:
         task = progress.add_task(f"loading {file.name}", total=len(rows))
-        while batch := list(islice(entries, AT_ONCE)):
+        while batch := list(islice(records, AT_ONCE)):
             put_all(client, stream, batch)
             progress.advance(task, len(batch))
     return len(rows)

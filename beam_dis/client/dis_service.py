@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from beam_dis.client.answers import Answer, as_of, expired_timestamp
 from beam_dis.client.dis_client import DISClient
-from beam_dis.client.pages import PutEntry, ReadPage
+from beam_dis.client.pages import PutRecordResult, ReadPage
 from beam_dis.client.records import put, read_page
 from beam_dis.client.streams import describe_pages
 from beam_dis.connection import DISConnection
@@ -120,7 +120,15 @@ class DISService:
         Records without data are refused unsent: the service would refuse them with the same code.
         """
         full = [record for record in records if record.data]
-        entries = [PutRecordsRequestEntry(r.data, r.partition_key, r.explicit_hash_key, r.partition_id) for r in full]
+        entries = [
+            PutRecordsRequestEntry(
+                r.data,
+                r.partition_key,
+                None if r.explicit_hash_key is None else str(r.explicit_hash_key),
+                None if r.partition_id is None else str(r.partition_id),  # the service takes bare numbers too [§5.4.1]
+            )
+            for r in full
+        ]
         if not entries:
             return [_EMPTY for _ in records]
         target = self._target(stream)
@@ -249,7 +257,7 @@ def _partition(answer: wire.PartitionResult) -> PartitionDescription:
     )
 
 
-def _result(entry: PutEntry) -> Written | NotWritten:
+def _result(entry: PutRecordResult) -> Written | NotWritten:
     if entry.sequence_number is not None and entry.partition_id is not None:
         return Written(entry.partition_id, entry.sequence_number)
     code = entry.error_code or ""

@@ -76,7 +76,10 @@ def _read(answer: Response, endpoint: str) -> Credentials:
         fields = msgspec.json.decode(answer.body)["credential"]
         expires = parse_expiry(fields["expires_at"])
         return Credentials(
-            ak=fields["access"], sk=fields["secret"], security_token=fields["securitytoken"], expires=expires
+            access_key=fields["access"],
+            secret_key=fields["secret"],
+            security_token=fields["securitytoken"],
+            expires=expires,
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, CredentialsError):
         # neither the cause nor its text: they may quote what the service said

@@ -22,8 +22,8 @@ class ReadPage(msgspec.Struct):
     next_partition_cursor: str
 
 
-class PutEntry(msgspec.Struct, gc=False):
-    """What became of a record: a place, or a code."""
+class PutRecordResult(msgspec.Struct, gc=False):
+    """The result of one record: its partition and sequence number, or an error code."""
 
     partition_id: str | None = None
     sequence_number: int | None = None
@@ -31,16 +31,21 @@ class PutEntry(msgspec.Struct, gc=False):
     error_message: str | None = None
 
 
-class PutAnswer(msgspec.Struct):
-    """What became of the records of a put, in their order."""
+class PutResult(msgspec.Struct):
+    """The results of a put, in the order of its records."""
 
-    records: list[PutEntry]
+    records: list[PutRecordResult]
+
+    @property
+    def failed_record_count(self) -> int:
+        """How many records were refused: their results have an ``error_code``."""
+        return sum(1 for record in self.records if record.error_code)
 
 
 _PAGES = msgspec.json.Decoder(ReadPage, strict=False)
-_PUTS = msgspec.json.Decoder(PutAnswer, strict=False)
+_PUTS = msgspec.json.Decoder(PutResult, strict=False)
 
-M = TypeVar("M", ReadPage, PutAnswer)
+M = TypeVar("M", ReadPage, PutResult)
 
 
 def page_of(answer: Answer) -> ReadPage:
@@ -48,7 +53,7 @@ def page_of(answer: Answer) -> ReadPage:
     return _decoded(_PAGES, answer)
 
 
-def put_of(answer: Answer, count: int) -> PutAnswer:
+def put_of(answer: Answer, count: int) -> PutResult:
     """What became of ``count`` records; TransportError where the answer doesn't say so for each."""
     put = _decoded(_PUTS, answer)
     if len(put.records) != count or not all(_told(entry) for entry in put.records):
@@ -56,7 +61,7 @@ def put_of(answer: Answer, count: int) -> PutAnswer:
     return put
 
 
-def _told(entry: PutEntry) -> bool:
+def _told(entry: PutRecordResult) -> bool:
     return bool(entry.error_code) or (entry.partition_id is not None and entry.sequence_number is not None)
 
 

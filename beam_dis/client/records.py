@@ -6,48 +6,91 @@ each names, all raise the general errors of ``DISClient``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from beam_dis.client.answers import Answer, reading, with_answer
-from beam_dis.client.pages import PutAnswer, ReadPage, page_of, put_of
+from beam_dis.client.pages import PutResult, ReadPage, page_of, put_of
 from beam_dis.client.session import Session
 from beam_dis.errors import ConfigurationError, EncodeError
+from beam_dis.names import canonical_partition_id
+from beam_dis.record import PutRecord
 from beam_dis.wire import records as wire
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.ranges import explicit_hash
 
 
 def put_records(
     client: Session,
     stream_name: str,
+    records: Iterable[PutRecord],
     *,
-    records: Iterable[wire.PutRecordsRequestEntry],
     stream_id: str | None = None,
     retry_lost: bool = False,
-) -> wire.PutRecordsResult:
-    """Append records; what became of each, in their order [§5.4.1].
+) -> PutResult:
+    """Append records to a stream [§5.4.1].
 
-    A record has at most 1 MiB of data and at least a byte, a request 1 MiB together (ADVANCED streams: 5 MiB) and, as
-    official clients send, 1000 records at most. ``stream_id`` counts where the name doesn't resolve. A result with
-    ``failed_record_count`` above 0 has entries with ``error_code`` in place of ``partition_id`` and ``sequence_number``:
-    sending those again is the caller's work. An answer that was lost is tried again only with ``retry_lost``, since the
-    records may be there already; else TransportError says ``maybe_done``.
-    Raises StreamNotFoundError, StreamNotRunningError, InvalidRequestError; EncodeError, unsent, for an empty record.
+    A record has 1 byte to 1 MiB of data. A request has up to 1 MiB of data (5 MiB for ADVANCED streams) and, as official
+    clients send, up to 1000 records. The client doesn't send refused records again: look at ``failed_record_count``.
+
+    Args:
+        client: the client.
+        stream_name: the stream.
+        records: ``PutRecord`` values, at least one.
+        stream_id: the stream's id, which counts if the name isn't found, as for a stream shared by another project.
+        retry_lost: send the request again if its answer is lost, although the records may have been stored then. Without
+            it, TransportError says ``maybe_done``.
+
+    Returns:
+        One result per record, in their order: ``partition_id`` and ``sequence_number``, or ``error_code``.
+
+    Raises:
+        EncodeError: a record can't be sent; nothing was sent.
+        StreamNotFoundError, StreamNotRunningError, InvalidRequestError: the service refused the whole request.
     """
-    entries = list(records)
-    for index, entry in enumerate(entries):
-        if not entry.data:
-            raise EncodeError(f"record {index} of {len(entries)} for stream {stream_name!r} is empty: give it data")
-    answer = put(client, stream_name, entries, stream_id=stream_id, retry_lost=retry_lost)
-    results = [
-        wire.PutRecordsResultEntry(
-            partition_id=entry.partition_id,
-            sequence_number=None if entry.sequence_number is None else str(entry.sequence_number),
-            error_code=entry.error_code or None,
-            error_message=entry.error_message,
-        )
-        for entry in answer.records
+    given = _listed(records, stream_name)
+    entries = [
+        _entry(record, f"record {i} of {len(given)} for stream {stream_name!r}") for i, record in enumerate(given)
     ]
-    return wire.PutRecordsResult(sum(1 for entry in results if entry.error_code), results)
+    return put(client, stream_name, entries, stream_id=stream_id, retry_lost=retry_lost)
+
+
+def _listed(records: Any, stream_name: str) -> list[Any]:
+    if isinstance(records, str | bytes | Mapping | PutRecord) or not isinstance(records, Iterable):
+        raise EncodeError(
+            f"records for stream {stream_name!r} are a {type(records).__name__}: give a list of PutRecord(data, …)"
+        )
+    return list(records)
+
+
+def _entry(record: Any, where: str) -> wire.PutRecordsRequestEntry:
+    """A record as it is sent. Raises EncodeError, which names the field."""
+    if not isinstance(record, PutRecord):
+        raise EncodeError(f"{where} is a {type(record).__name__}: give PutRecord(data, partition_key=…)")
+    if not isinstance(record.data, bytes | bytearray | memoryview):
+        advice = 'encode text, such as data="…".encode()' if isinstance(record.data, str) else "give bytes"
+        raise EncodeError(f"{where}: data is a {type(record.data).__name__}, not bytes: {advice}")
+    if not record.data:
+        raise EncodeError(f"{where} is empty: give it data")
+    key = record.partition_key
+    if key is not None and not isinstance(key, str):
+        advice = "decode it, such as partition_key=key.decode()" if isinstance(key, bytes) else "give text"
+        raise EncodeError(f"{where}: partition_key is a {type(key).__name__}, not a str: {advice}")
+    partition, explicit = record.partition_id, record.explicit_hash_key
+    try:
+        return wire.PutRecordsRequestEntry(
+            bytes(record.data),
+            key,
+            None
+            if explicit is None
+            else str(explicit_hash(explicit if isinstance(explicit, str) else f"{explicit:d}")),
+            None if partition is None else canonical_partition_id(partition),
+        )
+    except ConfigurationError as error:
+        raise EncodeError(f"{where}: {error}") from error
+    except (Refusal, TypeError, ValueError) as error:
+        raise EncodeError(f"{where}: explicit_hash_key={explicit!r} is not a number of 0 to 2**63 - 1") from error
 
 
 def put(
@@ -58,7 +101,7 @@ def put(
     stream_id: str | None = None,
     retry_lost: bool = False,
     patient: bool = True,
-) -> PutAnswer:
+) -> PutResult:
     """What became of records whose data isn't empty; ``patient`` waits where the whole request is throttled."""
     if not entries:
         raise ConfigurationError(f"no records to put into stream {stream_name!r}: give at least one")
@@ -69,16 +112,25 @@ def put(
 
 def get_records(
     client: Session, partition_cursor: str, *, max_fetch_bytes: int | None = None, app_name: str | None = None
-) -> wire.GetRecordsResult:
-    """The next records at a cursor, perhaps none, and the cursor behind them [§5.4.2].
+) -> ReadPage:
+    """Read the next records at a cursor, perhaps none [§5.4.2].
 
-    ``max_fetch_bytes`` counts data before base64 (2 MiB where absent); a record larger than that is never returned.
-    ``timestamp`` of a record is its arrival in ms. ``app_name`` is for the service's statistics.
-    Raises CursorRefusedError (open a new one at the next sequence number), PartitionExpiredError, ThrottledError.
+    Args:
+        client: the client.
+        partition_cursor: from ``get_cursor``, or the ``next_partition_cursor`` of the page before.
+        max_fetch_bytes: the most data to return, before base64 (default 2 MiB). A larger record is never returned.
+        app_name: the app that reads, for the service's statistics.
+
+    Returns:
+        The records, whose ``timestamp`` is their arrival in ms, and the cursor after them.
+
+    Raises:
+        CursorRefusedError: the cursor is too old; open a new one at the next sequence number.
+        PartitionExpiredError: the partition was scaled away and its retention has passed.
+        ThrottledError: too much traffic until the deadline.
     """
     page, _ = read_page(client, partition_cursor, max_fetch_bytes=max_fetch_bytes, app_name=app_name)
-    records = [wire.Record(r.partition_key, str(r.sequence_number), r.data, r.timestamp) for r in page.records]
-    return wire.GetRecordsResult(records, page.next_partition_cursor)
+    return page
 
 
 def read_page(

@@ -57,7 +57,10 @@ class Signer:
         }
         if isinstance(keys, Credentials):
             headers["authorization"] = sign(
-                draft._replace(headers=headers), access_key=keys.ak, secret_key=keys.sk, signed_headers=tuple(headers)
+                draft._replace(headers=headers),
+                access_key=keys.access_key,
+                secret_key=keys.secret_key,
+                signed_headers=tuple(headers),
             )
         return Signed({**headers, "user-agent": f"beam-dis/{__version__}", "accept-encoding": "identity"}, keys, skew)
 

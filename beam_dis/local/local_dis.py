@@ -64,7 +64,11 @@ class LocalDIS:
         self._limits = limits
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._port = port
-        self._keys = None if access_key is None or secret_key is None else Credentials(ak=access_key, sk=secret_key)
+        self._keys = (
+            None
+            if access_key is None or secret_key is None
+            else Credentials(access_key=access_key, secret_key=secret_key)
+        )
         self._token = None if auth_token is None else Token(value=auth_token)
         self._admin_token = secrets.token_urlsafe(24)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -201,7 +205,7 @@ class LocalDIS:
 def _key_variables(keys: Credentials | None, token: Token | None) -> dict[str, str]:
     """Keys travel in the environment, which only this user can read; arguments are for all to see."""
     return {
-        "BEAM_DIS_ACCESS_KEY": keys.ak if keys else "",
-        "BEAM_DIS_SECRET_KEY": keys.sk if keys else "",
+        "BEAM_DIS_ACCESS_KEY": keys.access_key if keys else "",
+        "BEAM_DIS_SECRET_KEY": keys.secret_key if keys else "",
         "BEAM_DIS_AUTH_TOKEN": token.value if token else "",
     }

@@ -11,13 +11,13 @@ from typing import Any
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
+from beam_dis.names import canonical_partition_id
 from beam_dis.positions import (
     AtCheckpoint,
     AtSequenceNumber,
     AtTimestamp,
     StartingPosition,
     StoppingPosition,
-    canonical_partition_id,
 )
 from beam_dis.read.expiry import POLICIES
 from beam_dis.wire.limits import APP_NAME, STREAM_NAME

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.positions import canonical_partition_id
+from beam_dis.names import canonical_partition_id
 from beam_dis.record import PutRecord
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import STREAM_NAME

@@ -11,6 +11,7 @@ ROOT_FILES = {
     "credentials",
     "dead_letter",
     "errors",
+    "names",
     "positions",
     "record",
     "stream_service",

@@ -14,7 +14,7 @@ from beam_dis.credentials import Credentials
 from beam_dis.errors import TransportError
 
 NOW = 1_767_225_600.0
-KEYS = Credentials(ak="TESTAK0000000000AKID", sk="TestSecretKey/0123456789abcdefghijklmnop")
+KEYS = Credentials(access_key="TESTAK0000000000AKID", secret_key="TestSecretKey/0123456789abcdefghijklmnop")
 
 
 class FakeTime:

@@ -15,7 +15,6 @@ from beam_dis.credentials import Credentials, Token
 from beam_dis.local import LocalDIS
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import Written
-from beam_dis.wire.records import PutRecordsRequestEntry
 from beam_dis.wire.routes import ROUTES
 
 pytestmark = pytest.mark.integration
@@ -54,8 +53,8 @@ def service(connection):
 
 
 def put(client, *data, stream="s"):
-    entries = [PutRecordsRequestEntry(datum, partition_id=P0) for datum in data]
-    return client.put_records(stream, records=entries)
+    entries = [PutRecord(datum, partition_id=P0) for datum in data]
+    return client.put_records(stream, entries)
 
 
 def test_streams(client):
@@ -105,21 +104,21 @@ def test_apps_and_checkpoints(client):
 def test_records(client):
     client.create_stream("s")
     result = put(client, b"\x00\xff", b"y")
-    assert [(entry.partition_id, entry.sequence_number) for entry in result.records] == [(P0, "0"), (P0, "1")]
+    assert [(entry.partition_id, entry.sequence_number) for entry in result.records] == [(P0, 0), (P0, 1)]
     cursor = client.get_cursor("s", partition_id=P0, cursor_type="TRIM_HORIZON")
     page = client.get_records(cursor)
     assert [(r.sequence_number, r.data, r.partition_key) for r in page.records] == [
-        ("0", b"\x00\xff", None),
-        ("1", b"y", None),
+        (0, b"\x00\xff", None),
+        (1, b"y", None),
     ]
     assert client.get_records(page.next_partition_cursor).records == []
 
 
 def test_records_that_are_refused_are_told_one_by_one(client):
     client.create_stream("s")
-    entries = [PutRecordsRequestEntry(b"x", explicit_hash_key="none"), PutRecordsRequestEntry(b"y")]
-    result = client.put_records("s", records=entries)
-    assert (result.failed_record_count, [entry.error_code for entry in result.records]) == (1, ["DIS.4200", None])
+    entries = [PutRecord(b"x", partition_id=7), PutRecord(b"y")]
+    result = client.put_records("s", entries)
+    assert (result.failed_record_count, [entry.error_code for entry in result.records]) == (1, ["DIS.4302", None])
 
 
 def refusals(client):
@@ -211,7 +210,11 @@ def test_an_unknown_stream_is_an_error_that_names_what_exists(service, client):
 
 @pytest.mark.parametrize(
     ("keys", "code"),
-    [(None, "DIS.4101"), (Credentials(ak=AK, sk="wrong"), "DIS.4100"), (Credentials(ak="WRONG", sk=SK), "DIS.4107")],
+    [
+        (None, "DIS.4101"),
+        (Credentials(access_key=AK, secret_key="wrong"), "DIS.4100"),
+        (Credentials(access_key="WRONG", secret_key=SK), "DIS.4107"),
+    ],
     ids=["none", "wrong secret", "unknown key"],
 )
 def test_wrong_credentials_are_an_error_that_says_what_is_wrong(keys, code, keyed, no_keys):

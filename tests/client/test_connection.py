@@ -13,7 +13,7 @@ from beam_dis.errors import ConfigurationError, CredentialsError
 
 
 def given_keys():
-    return Credentials(ak="AK", sk="SK")
+    return Credentials(access_key="AK", secret_key="SK")
 
 
 def options(**fields):

@@ -11,12 +11,12 @@ from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token, found_credentials, is_loopback, may_go_unsigned
 from beam_dis.errors import ConfigurationError, CredentialsError
 
-KEYS = Credentials(ak="given", sk="SK")
+KEYS = Credentials(access_key="given", secret_key="SK")
 TOKEN = Token(value="hunter2")
 
 
 def from_function():
-    return Credentials(ak="function", sk="SK")
+    return Credentials(access_key="function", secret_key="SK")
 
 
 def of_the_wrong_kind():
@@ -37,7 +37,7 @@ class Vault:
 
     @staticmethod
     def static_keys():
-        return Credentials(ak="static", sk="SK")
+        return Credentials(access_key="static", secret_key="SK")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ PROFILE = "[basic]\nak = profile\nsk = SK%x\nsecurity_token = T\n"
 
 
 @pytest.mark.parametrize(
-    ("source", "profile", "variables", "ak"),
+    ("source", "profile", "variables", "access_key"),
     [
         (KEYS, PROFILE, {"AK": "env", "SK": "SK"}, "given"),
         (from_function, PROFILE, {"AK": "env", "SK": "SK"}, "function"),
@@ -68,14 +68,16 @@ PROFILE = "[basic]\nak = profile\nsk = SK%x\nsecurity_token = T\n"
         (None, PROFILE, {}, "profile"),
     ],
 )
-def test_the_first_place_that_has_credentials_wins(source, profile, variables, ak, environ):
-    assert found_credentials(source, environ(profile, **variables)).ak == ak
+def test_the_first_place_that_has_credentials_wins(source, profile, variables, access_key, environ):
+    assert found_credentials(source, environ(profile, **variables)).access_key == access_key
 
 
 def test_each_place_has_a_security_token(environ):
-    assert found_credentials(None, environ(PROFILE)) == Credentials(ak="profile", sk="SK%x", security_token="T")
+    assert found_credentials(None, environ(PROFILE)) == Credentials(
+        access_key="profile", secret_key="SK%x", security_token="T"
+    )
     variables = environ(AK="a", SK="s", SECURITY_TOKEN="t")
-    assert found_credentials(None, variables) == Credentials(ak="a", sk="s", security_token="t")
+    assert found_credentials(None, variables) == Credentials(access_key="a", secret_key="s", security_token="t")
 
 
 @pytest.mark.parametrize(
@@ -111,14 +113,14 @@ PROFILES = {
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_file_is_read_as_the_vendors_tools_do(name, environ):
-    text, sk = PROFILES[name]
-    assert found_credentials(None, environ(text)) == Credentials(ak="a", sk=sk)
+    text, secret_key = PROFILES[name]
+    assert found_credentials(None, environ(text)) == Credentials(access_key="a", secret_key=secret_key)
 
 
-@pytest.mark.parametrize("ak", ["", "ak = a\nsk = s\n"])
-def test_a_login_by_identity_provider_is_refused_not_passed_over(ak, environ):
+@pytest.mark.parametrize("keys", ["", "ak = a\nsk = s\n"])
+def test_a_login_by_identity_provider_is_refused_not_passed_over(keys, environ):
     with pytest.raises(CredentialsError, match=r"profile names an identity provider .*not supported"):
-        found_credentials(None, environ(f"[basic]\n{ak}idp_id = i\nid_token_file = /f\n"))
+        found_credentials(None, environ(f"[basic]\n{keys}idp_id = i\nid_token_file = /f\n"))
 
 
 @pytest.mark.parametrize(
@@ -181,8 +183,8 @@ def test_a_function_that_gives_no_credentials_is_named(source, message):
         found_credentials(source, {})
 
 
-@pytest.mark.parametrize("fields", [{"ak": "", "sk": "s"}, {"ak": "a", "sk": None}, {"ak": "a", "sk": "hunter2\n"},
-                                    {"ak": "a", "sk": "s", "security_token": ""}])  # fmt: skip
+@pytest.mark.parametrize("fields", [{"access_key": "", "secret_key": "s"}, {"access_key": "a", "secret_key": None}, {"access_key": "a", "secret_key": "hunter2\n"},
+                                    {"access_key": "a", "secret_key": "s", "security_token": ""}])  # fmt: skip
 def test_credentials_that_can_not_be_sent_are_refused_without_showing_them(fields):
     with pytest.raises(CredentialsError) as error:
         Credentials(**fields)
@@ -201,7 +203,7 @@ def test_a_time_of_expiry_without_a_time_zone_is_refused(expires):
     with pytest.raises(CredentialsError, match="give an aware datetime"):
         Token(value="t", expires=expires)
     with pytest.raises(CredentialsError, match="give an aware datetime"):
-        Credentials(ak="a", sk="s", expires=expires)
+        Credentials(access_key="a", secret_key="s", expires=expires)
 
 
 @pytest.mark.parametrize("value", ["", "a b", "hunter2\n", None, 7])

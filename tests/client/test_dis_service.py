@@ -236,11 +236,11 @@ def test_commit_sends_the_next_number(connect, ok):
 
 
 def test_an_empty_record_is_refused_by_the_client_too(connect, ok):
-    from beam_dis.wire.records import PutRecordsRequestEntry
+    from beam_dis.record import PutRecord
 
     rig = connect(lambda _: ok())
     with pytest.raises(errors.EncodeError, match="record 1 of 2 for stream 's' is empty"):
-        rig.client.put_records("s", records=[PutRecordsRequestEntry(b"x"), PutRecordsRequestEntry(b"")])
+        rig.client.put_records("s", [PutRecord(b"x"), PutRecord(b"")])
     with pytest.raises(errors.ConfigurationError, match="no records to put"):
-        rig.client.put_records("s", records=[])
+        rig.client.put_records("s", [])
     assert rig.transport.sent == []

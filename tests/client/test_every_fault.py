@@ -10,6 +10,7 @@ from beam_dis.client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ServerError, TransportError
 from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
 from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
@@ -25,7 +26,6 @@ from beam_dis.testing import (
     WrongJSON,
 )
 from beam_dis.wire.error_codes import ERROR_CODES, Remedy
-from beam_dis.wire.records import PutRecordsRequestEntry
 from beam_dis.wire.routes import ROUTES
 
 pytestmark = pytest.mark.integration
@@ -53,7 +53,7 @@ def client(dis):
     with client_of(dis) as client:
         client.create_stream("s")
         client.create_app("a")
-        client.put_records("s", records=[PutRecordsRequestEntry(b"x")])
+        client.put_records("s", [PutRecord(b"x")])
         client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=0)
         yield client
 
@@ -124,7 +124,7 @@ def allowing(client, speaker, name, **fields):
 
 
 def put(client, _name, **fields):
-    return client.put_records("s", records=[PutRecordsRequestEntry(b"x")], **fields)
+    return client.put_records("s", [PutRecord(b"x")], **fields)
 
 
 OPERATIONS = {

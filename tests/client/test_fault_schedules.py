@@ -10,6 +10,7 @@ from beam_dis.client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.errors import DISError, InvalidRequestError, ServerError, TransportError
 from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
 from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
@@ -22,7 +23,6 @@ from beam_dis.testing import (
     WrongContentType,
     WrongJSON,
 )
-from beam_dis.wire.records import PutRecordsRequestEntry
 
 pytestmark = pytest.mark.integration
 
@@ -102,8 +102,8 @@ def test_a_put(dis, client, faults, retry_lost):
     """Stored once where it is told done; at most once, or at least once, as was asked for; an error lets all be told."""
     stream = next(NAMES)
     client.create_stream(stream)
-    entries = [PutRecordsRequestEntry(b"x"), PutRecordsRequestEntry(b"y")]
-    outcome = struck(dis, faults, lambda: client.put_records(stream, records=entries, retry_lost=retry_lost))
+    entries = [PutRecord(b"x"), PutRecord(b"y")]
+    outcome = struck(dis, faults, lambda: client.put_records(stream, entries, retry_lost=retry_lost))
     stored = stored_in(client, stream)
     client.delete_stream(stream)
     assert stored == [b"x", b"y"] * (len(stored) // 2)
@@ -123,7 +123,7 @@ def test_reading_and_committing(dis, client, faults):
     """Faults that end never show: what is read is what was written, what was committed is found."""
     stream = next(NAMES)
     client.create_stream(stream)
-    client.put_records(stream, records=[PutRecordsRequestEntry(b"x"), PutRecordsRequestEntry(b"y")])
+    client.put_records(stream, [PutRecord(b"x"), PutRecord(b"y")])
 
     def work():
         client.commit_checkpoint("a", stream_name=stream, partition_id=P0, sequence_number=1)
@@ -142,8 +142,8 @@ def test_a_refusal_for_good_ends_any_schedule(dis, client, nth, faults):
     stream = next(NAMES)
     client.create_stream(stream)
     refusal = RequestRefused(code="DIS.4200", operation="put_records", nth=nth)
-    entry = PutRecordsRequestEntry(b"x")
-    outcome = struck(dis, [refusal, *faults], lambda: client.put_records(stream, records=[entry], retry_lost=True))
+    entry = PutRecord(b"x")
+    outcome = struck(dis, [refusal, *faults], lambda: client.put_records(stream, [entry], retry_lost=True))
     stored = stored_in(client, stream)
     client.delete_stream(stream)
     assert isinstance(outcome, InvalidRequestError) or stored
@@ -157,8 +157,8 @@ def test_records_that_are_refused_are_told_and_no_others(dis, client, rate, seed
     stream = next(NAMES)
     client.create_stream(stream)
     fault = RecordsRefused(code=code, rate=rate, seed=seed)
-    entries = [PutRecordsRequestEntry(b"%d" % number) for number in range(10)]
-    outcome = struck(dis, [fault], lambda: client.put_records(stream, records=entries))
+    entries = [PutRecord(b"%d" % number) for number in range(10)]
+    outcome = struck(dis, [fault], lambda: client.put_records(stream, entries))
     told = [entry.data for entry, result in zip(entries, outcome.records, strict=True) if result.error_code is None]
     stored = stored_in(client, stream)
     client.delete_stream(stream)

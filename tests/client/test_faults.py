@@ -8,7 +8,7 @@ from beam_dis.client import DISClient
 from beam_dis.client.transport import Response
 from beam_dis.connection import DISConnection
 from beam_dis.errors import DISError, TransportError
-from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.record import PutRecord
 
 STORED = b'{"failed_record_count":0,"records":[{"partition_id":"shardId-0000000000","sequence_number":"0"}]}'
 
@@ -55,7 +55,7 @@ def put(store, *, retry_lost):
         random=lambda: 1.0,
     )
     try:
-        return client.put_records("s", records=[PutRecordsRequestEntry(b"x")], retry_lost=retry_lost)
+        return client.put_records("s", [PutRecord(b"x")], retry_lost=retry_lost)
     except DISError as error:
         return error
 

@@ -106,4 +106,4 @@ def test_what_was_refused_and_can_not_be_renewed_is_no_other(keys):
 )
 def test_how_long_keys_are_kept(left, kept):
     expires = datetime.fromtimestamp(NOW + left, timezone.utc)
-    assert keep_seconds(Credentials(ak="a", sk="s", expires=expires), NOW) == pytest.approx(kept)
+    assert keep_seconds(Credentials(access_key="a", secret_key="s", expires=expires), NOW) == pytest.approx(kept)

@@ -65,7 +65,7 @@ def keys(instance, no_keys):
 
 def test_an_instance_gives_keys_with_a_token_and_an_expiry(keys, instance):
     found = keys.current(NOW)
-    assert (found.ak, found.sk, found.security_token) == ("AK", "hunter2", "T")
+    assert (found.access_key, found.secret_key, found.security_token) == ("AK", "hunter2", "T")
     assert found.expires == datetime(2026, 1, 2, tzinfo=timezone.utc)
     (put, token, opened), (get, key, asked) = instance.heard
     assert (put, token, opened["x-metadata-token-ttl-seconds"]) == ("PUT", TOKEN, "21600")
@@ -81,14 +81,14 @@ def test_keys_are_kept_until_forty_minutes_before_they_expire(keys, instance):
 @pytest.mark.parametrize("status", [404, 405, 503])
 def test_an_older_instance_knows_no_session_tokens(status, keys, instance):
     instance.answers["PUT"] = [(status, b"")]
-    assert keys.current(NOW).ak == "AK"
+    assert keys.current(NOW).access_key == "AK"
     assert "x-metadata-token" not in instance.heard[1][2]
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
 def test_a_service_that_stumbles_is_asked_again(method, keys, instance):
     instance.answers[method] = [(500, b""), (429, b""), *instance.answers[method]]
-    assert keys.current(NOW).ak == "AK"
+    assert keys.current(NOW).access_key == "AK"
 
 
 FAULTS = {

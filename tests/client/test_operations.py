@@ -3,12 +3,14 @@
 import pytest
 
 from beam_dis.client import DISClient
+from beam_dis.client.pages import PutRecordResult, PutResult, ReadPage
 from beam_dis.errors import ServiceError, TransportError
-from beam_dis.wire import apps, checkpoints, records, streams
-from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import PageRecord
+from beam_dis.wire import apps, checkpoints, streams
 from beam_dis.wire.routes import ROUTES
 
-ENTRIES = [PutRecordsRequestEntry(b"\x00\xff", partition_key="k")]
+ENTRIES = [PutRecord(b"\x00\xff", partition_key="k")]
 POLICY = {"stream_id": "i", "principal_names": ["d.*", "e.u"], "action_type": "putRecords"}
 COMMIT = {"stream_name": "s", "partition_id": "0", "sequence_number": 7}
 NUMBERED = {"records": [{"sequence_number": "3", "data": "AP8=", "timestamp": 5}], "next_partition_cursor": "n"}
@@ -102,16 +104,16 @@ CALLS = {
         (204, None, None),
     ),
     "put_records": (
-        lambda c: c.put_records("s", records=ENTRIES),
+        lambda c: c.put_records("s", ENTRIES),
         ("POST", "/v2/p1/records"),
         {"stream_name": "s", "records": [{"data": "AP8=", "partition_key": "k"}]},
-        (200, PLACED, records.PutRecordsResult(0, [records.PutRecordsResultEntry("shardId-0000000000", "3")])),
+        (200, PLACED, PutResult([PutRecordResult("shardId-0000000000", 3)])),
     ),
     "get_records": (
         lambda c: c.get_records("abc==", max_fetch_bytes=9),
         ("GET", "/v2/p1/records?partition-cursor=abc%3D%3D&max_fetch_bytes=9"),
         None,
-        (200, NUMBERED, records.GetRecordsResult([records.Record(None, "3", b"\x00\xff", 5)], "n")),
+        (200, NUMBERED, ReadPage([PageRecord(3, b"\x00\xff", 5)], "n")),
     ),
     "get_cursor": (
         lambda c: c.get_cursor("s", partition_id="0", starting_sequence_number=4),

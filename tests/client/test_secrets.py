@@ -13,10 +13,10 @@ from beam_dis.client.transport import HTTPTransport
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials
 from beam_dis.errors import CredentialsError, DISError, TransportError
-from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.record import PutRecord
 
 SK, TOKEN, DATA = "hunter2-secret-key", "hunter2-token", b"hunter2-data"
-KEYS = Credentials(ak="AKIDhunter2", sk=SK, security_token=TOKEN)
+KEYS = Credentials(access_key="AKIDhunter2", secret_key=SK, security_token=TOKEN)
 
 
 def vault():
@@ -44,7 +44,7 @@ def test_no_repr_shows_a_secret(make):
 
 def test_no_request_shows_a_secret(connect, ok):
     rig = connect(lambda _: ok({"records": [{"partition_id": "0", "sequence_number": "0"}]}), credentials=KEYS)
-    rig.client.put_records("s", records=[PutRecordsRequestEntry(DATA)])
+    rig.client.put_records("s", [PutRecord(DATA)])
     assert shows(repr(rig.transport.sent)) == []
     assert shows(str(dict(rig.transport.sent[0].headers))) == ["hunter2", "Signature="]
 
@@ -54,7 +54,7 @@ def test_no_error_shows_a_secret(status, connect, refused):
     answer = TransportError("cut") if status is None else refused(4100, "Authorization error.", status=status)
     rig = connect(lambda _: answer, credentials=KEYS)
     with pytest.raises(DISError) as error:
-        rig.client.put_records("s", records=[PutRecordsRequestEntry(DATA)])
+        rig.client.put_records("s", [PutRecord(DATA)])
     assert shows(everything_of(error.value)) == []
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
 
@@ -64,7 +64,7 @@ def test_no_log_shows_a_secret_and_ours_are_for_debugging(caplog, connect):
     transport = HTTPTransport("http://127.0.0.1:1")
     rig = connect(None, transport=transport, endpoint="http://127.0.0.1:1", credentials=KEYS)
     with pytest.raises(TransportError):
-        rig.client.put_records("s", records=[PutRecordsRequestEntry(DATA)])
+        rig.client.put_records("s", [PutRecord(DATA)])
     transport.close()
     ours = [record for record in caplog.records if record.name.startswith("beam_dis")]
     assert {(record.name, record.levelno) for record in ours} == {("beam_dis.client.retry", logging.DEBUG)}

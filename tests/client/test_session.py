@@ -22,7 +22,7 @@ from beam_dis.errors import (
 from beam_dis.wire.signing import SigningRequest, verify
 from beam_dis.wire.timestamps import parse_sdk_date
 
-KEYS = Credentials(ak="AK1", sk="secret", security_token="token")
+KEYS = Credentials(access_key="AK1", secret_key="secret", security_token="token")
 NOW = 1_767_225_600
 GONE = TransportError("cut", maybe_done=True)
 
@@ -161,7 +161,7 @@ def test_without_credentials_nothing_leaves_this_machine(endpoint, connect, ok, 
 def counted():
     """Credentials that differ each time; a function that a worker can import."""
     counted.calls += 1
-    return Credentials(ak=f"AK{counted.calls}", sk="secret")
+    return Credentials(access_key=f"AK{counted.calls}", secret_key="secret")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 from beam_dis import CSVCoder, DISClient, DISRecord, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
 from beam_dis.read import read_partition, reader
-from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.record import PutRecord
 
 pytestmark = pytest.mark.integration
 
@@ -60,9 +60,7 @@ def filled(client: DISClient, make_stream: Callable[..., str]) -> Callable[..., 
         name = stream or make_stream(partitions=partitions)
         for start in range(first, first + count, 500):
             numbers = range(start, min(start + 500, first + count))
-            client.put_records(
-                name, records=[PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers]
-            )
+            client.put_records(name, [PutRecord(data=b"%d" % n, partition_key=str(n)) for n in numbers])
         return name
 
     return fill
@@ -218,7 +216,7 @@ def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
     options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream(data_type="CSV", data_schema=WORD)
-    client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x", b"c,3")])
+    client.put_records(stream, [PutRecord(data=data) for data in (b"a,1", b"b,x", b"c,3")])
     with beam.Pipeline(options=options) as pipeline:
         result = pipeline | source(stream, local_dis, decode="rows", dead_letters=True)
         assert_that(result.records | beam.Map(lambda row: (row.word, row.n)), equal_to([("a", 1), ("c", 3)]))
@@ -234,7 +232,7 @@ def test_rows_are_grouped_by_a_field_of_theirs(
 ) -> None:
     """The field's type goes with it: Flink finds no key in a type of Any."""
     stream = make_stream(data_type="CSV", data_schema=WORD)
-    client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,2", b"a,3")])
+    client.put_records(stream, [PutRecord(data=data) for data in (b"a,1", b"b,2", b"a,3")])
     with beam.Pipeline(options=options) as pipeline:
         words = pipeline | source(stream, local_dis, decode="rows") | beam.GroupBy("word")
         sums = words | beam.MapTuple(lambda word, rows: (word, sum(row.n for row in rows)))
@@ -246,7 +244,7 @@ def test_an_error_handler_takes_the_dead_letters(
     local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream()
-    client.put_records(stream, records=[PutRecordsRequestEntry(data=data) for data in (b"a,1", b"b,x")])
+    client.put_records(stream, [PutRecord(data=data) for data in (b"a,1", b"b,x")])
     check = beam.combiners.Count.Globally() | beam.Map(lambda n: n == 1 or pytest.fail(f"{n} dead letters"))
     with (
         beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline,
@@ -261,7 +259,7 @@ def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
     options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream()
-    client.put_records(stream, records=[PutRecordsRequestEntry(data=b"b,x")])
+    client.put_records(stream, [PutRecord(data=b"b,x")])
     with (
         pytest.raises(
             Exception, match=f"stream '{stream}', partition shardId-0000000000, sequence number 0: field 'n'"

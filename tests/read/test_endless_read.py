@@ -22,8 +22,8 @@ from apache_beam.transforms.window import FixedWindows
 from beam_dis import DISClient, DISRecord, ReadFromDIS, WriteToDIS
 from beam_dis.errors import ConfigurationError
 from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
 from beam_dis.testing import Latency
-from beam_dis.wire.records import PutRecordsRequestEntry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -51,8 +51,8 @@ def client(local_dis: Any) -> Iterator[DISClient]:
 def put(client: DISClient, stream: str, numbers: range, **place: str) -> None:
     for start in range(numbers.start, numbers.stop, 500):
         part = range(start, min(start + 500, numbers.stop))
-        entries = [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n), **place) for n in part]
-        result = client.put_records(stream, records=entries)
+        entries = [PutRecord(data=b"%d" % n, partition_key=str(n), **place) for n in part]
+        result = client.put_records(stream, entries)
         assert result.failed_record_count == 0
 
 
@@ -206,8 +206,8 @@ def test_records_of_a_partition_are_not_late_however_long_it_was_not_found(
 
 
 def _put_large(client: DISClient, partition_id: str) -> None:
-    entries = [PutRecordsRequestEntry(data=bytes(100_000), partition_id=partition_id) for _ in range(5)]
-    assert client.put_records("source", records=entries).failed_record_count == 0
+    entries = [PutRecord(data=bytes(100_000), partition_id=partition_id) for _ in range(5)]
+    assert client.put_records("source", entries).failed_record_count == 0
 
 
 @pytest.mark.prism
@@ -236,8 +236,8 @@ def test_far_partitions_that_give_way_to_each_other_lose_nothing_from_windows(
         client.create_stream("target", partition_count=1)
         for number in range(8):
             for _ in range(30):
-                entries = [PutRecordsRequestEntry(data=bytes(20_000), partition_id=str(number)) for _ in range(20)]
-                client.put_records("source", records=entries)
+                entries = [PutRecord(data=bytes(20_000), partition_id=str(number)) for _ in range(20)]
+                client.put_records("source", entries)
         dis.inject(Latency(seconds=0.02, operation="get_records"))
         with running(_counts_of_windows(options, dis.connection, "source", "target")):
             eventually(lambda: sum(held(client, "target")), 8 * 30 * 20)

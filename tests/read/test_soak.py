@@ -27,6 +27,7 @@ from apache_beam.runners.runner import PipelineState
 from beam_dis import DISClient, DISConnection, DISRecord, ReadFromDIS
 from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
 from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
@@ -42,7 +43,6 @@ from beam_dis.testing import (
     WrongContentType,
     WrongJSON,
 )
-from beam_dis.wire.records import PutRecordsRequestEntry
 
 SECONDS = float(os.environ.get("BEAM_DIS_SOAK_SECONDS", "600"))
 CALM_SECONDS = 90.0
@@ -141,9 +141,9 @@ class Trouble:
                 self.stop.wait(0.02)
 
     def _put(self, client: DISClient, numbers: range) -> None:
-        entries = [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers]
+        entries = [PutRecord(data=b"%d" % n, partition_key=str(n)) for n in numbers]
         try:
-            result = client.put_records(STREAM, records=entries)
+            result = client.put_records(STREAM, entries)
         except DISError:
             self.doubtful.update(numbers)
             return

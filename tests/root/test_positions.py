@@ -9,6 +9,7 @@ import pytest
 from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.errors import ConfigurationError
+from beam_dis.names import canonical_partition_id
 from beam_dis.positions import (
     AtCheckpoint,
     AtSequenceNumber,
@@ -16,7 +17,6 @@ from beam_dis.positions import (
     Latest,
     StartingPosition,
     StoppingPosition,
-    canonical_partition_id,
 )
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)

@@ -19,8 +19,8 @@ from beam_dis import DISClient, ReadFromDIS, StoppingPosition, WriteToDIS
 from beam_dis.credentials import Credentials, Token
 from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
 from beam_dis.testing import Failing, RequestRefused, Reset, WrongJSON
-from beam_dis.wire.records import PutRecordsRequestEntry
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
 
@@ -31,11 +31,11 @@ PACKED = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
 
 
 def vault():
-    return Credentials(ak=AK, sk=SK, security_token=SECURITY_TOKEN)
+    return Credentials(access_key=AK, secret_key=SK, security_token=SECURITY_TOKEN)
 
 
 def wrong_vault():
-    return Credentials(ak=AK, sk="hunter2-wrong", security_token=SECURITY_TOKEN)
+    return Credentials(access_key=AK, secret_key="hunter2-wrong", security_token=SECURITY_TOKEN)
 
 
 def token_vault():
@@ -146,7 +146,7 @@ def test_a_request_that_fails_shows_nothing(fault, credentials, dis, caplog, cap
         DISClient(replace(dis.connection, credentials=credentials)) as client,
         pytest.raises(DISError) as error,
     ):
-        client.put_records("s", records=[PutRecordsRequestEntry(DATA)])
+        client.put_records("s", [PutRecord(DATA)])
     printed = capfd.readouterr()
     texts = (everything_of(error.value), caplog.text, printed.out, printed.err, repr(client), repr(dis))
     assert [shown(text) for text in texts] == [[]] * len(texts)

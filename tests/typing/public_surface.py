@@ -30,7 +30,7 @@ SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"
 
 
 def credentials() -> Credentials:
-    return Credentials(ak="ak", sk="sk")
+    return Credentials(access_key="ak", secret_key="sk")
 
 
 def token() -> Token:

@@ -21,7 +21,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_dis import DISClient, ReadFromDIS, WriteToDIS
-from beam_dis.wire.records import PutRecordsRequestEntry
+from beam_dis.record import PutRecord
 
 PATIENCE_SECONDS = 90.0
 APP = "copy"
@@ -203,8 +203,8 @@ class Numbers:
     def put(self, count: int) -> None:
         """So many more."""
         numbers = range(self.sent, self.sent + count)
-        entries = [PutRecordsRequestEntry(data=b"%d" % n, partition_key=str(n)) for n in numbers]
-        assert self.client.put_records(self.source, records=entries).failed_record_count == 0
+        entries = [PutRecord(data=b"%d" % n, partition_key=str(n)) for n in numbers]
+        assert self.client.put_records(self.source, entries).failed_record_count == 0
         self.sent = numbers.stop
 
     def put_for_a_second(self) -> None:
