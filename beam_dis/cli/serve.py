@@ -16,7 +16,7 @@ from beam_dis.cli.failure import fail
 if TYPE_CHECKING:
     import uvicorn
 
-    from beam_dis.local.auth import Keys
+    from beam_dis.local.http.authentication import AccessKeys
 
 SUMMARY = "run a durable local DIS"
 
@@ -71,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped."""
+    from beam_dis.local.http.server import Settings, StartError, serve
     from beam_dis.local.parent import stop_with_parent
-    from beam_dis.local.server import Settings, StartError, serve
     from beam_dis.local.store import StoreError
 
     def ready(endpoint: str) -> None:
@@ -107,16 +107,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def read_keys(file: Path | None, environ: Mapping[str, str]) -> Keys | None:
+def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | None:
     """What requests are signed with, or bear; None where there is nothing. Raises KeysError."""
-    from beam_dis.local.auth import Keys
+    from beam_dis.local.http.authentication import AccessKeys
 
     where, (access, secret, token) = _from_environment(environ) if file is None else _from_file(file)
     if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
     if file is not None and not access and not token:
         raise KeysError(f"{where}: has neither keys nor a token, which would let everybody in")
-    return Keys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
+    return AccessKeys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
 
 
 def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:

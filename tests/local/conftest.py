@@ -15,13 +15,13 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from beam_dis.local.app import LocalApp
-from beam_dis.local.auth import Keys
-from beam_dis.local.call import House
 from beam_dis.local.clock import Clock
-from beam_dis.local.server import Settings, app_of
+from beam_dis.local.handlers.call import ServerContext
+from beam_dis.local.handlers.throughput import ThroughputLimits
+from beam_dis.local.http.app import LocalApp
+from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.http.server import Settings, app_of
 from beam_dis.local.store import Store, open_store
-from beam_dis.local.throughput import ThroughputLimits
 
 
 class Asked(NamedTuple):
@@ -127,7 +127,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
 
     def make(
         clock: Callable[[], float] = time.time,
-        keys: Keys | None = None,
+        keys: AccessKeys | None = None,
         project: str | None = None,
         *,
         limits: bool = False,
@@ -138,9 +138,9 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         stores.callback(store.close)
         readers = stores.enter_context(ThreadPoolExecutor(1))
         throughput = ThroughputLimits(clock) if limits else None
-        house = House(store, clock, itertools.count().__next__, readers, throughput)
+        context = ServerContext(store, clock, itertools.count().__next__, readers, throughput)
         settings = Settings(data_dir=tmp_path, keys=keys, project=project, admin_token=admin)
-        return InProcess(app_of(settings, house, Clock(clock)), store)
+        return InProcess(app_of(settings, context, Clock(clock)), store)
 
     with stores:
         yield make

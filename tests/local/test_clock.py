@@ -12,10 +12,10 @@ import pytest
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.local import LocalDIS
-from beam_dis.local.admin import AdminError, AdminRequest, Controls, advance_clock
-from beam_dis.local.auth import Keys
 from beam_dis.local.clock import Clock, advance, resume
 from beam_dis.local.faults.rules import Rules
+from beam_dis.local.http.admin import AdminError, AdminRequest, Controls, advance_clock
+from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 
@@ -102,7 +102,7 @@ def test_the_date_of_answers_follows(app, clock):
 
 
 def test_the_window_of_signatures_follows(in_process, clock):
-    app = in_process(clock=clock, keys=Keys(access_key="AK", secret_key="SK"))
+    app = in_process(clock=clock, keys=AccessKeys(access_key="AK", secret_key="SK"))
 
     def status(signed_at):
         headers = {"host": "h", "x-sdk-date": sdk_date(signed_at)}

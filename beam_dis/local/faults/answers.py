@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from beam_dis.local.faults import values
-from beam_dis.local.reply import Headers, Reply, refuse
+from beam_dis.local.http.reply import Headers, Reply, refuse
 from beam_dis.wire.error_codes import ERROR_CODES
 
 Sleep = Callable[[float], Awaitable[Any]]

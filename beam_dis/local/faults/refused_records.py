@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from beam_dis.local.call import Call
 from beam_dis.local.faults.rules import Rule
 from beam_dis.local.faults.values import RecordsRefused
-from beam_dis.local.routing import Routes
+from beam_dis.local.handlers.call import Call
+from beam_dis.local.handlers.routing import Routes
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.ranges import partition_id
 from beam_dis.wire.records import PutRecordsRequest, PutRecordsResult, PutRecordsResultEntry
@@ -35,7 +35,7 @@ def _places(call: Call, request: PutRecordsRequest) -> dict[int, int]:
     stream = call.store.stream(call.project, request.stream_name or "", request.stream_id or "")
     if stream is None or not request.records:
         return {}
-    routed = Routes(stream, call.house.spread).route(request.records)
+    routed = Routes(stream, call.context.spread).route(request.records)
     positions = [position for position in range(len(request.records)) if position not in routed.refusals]
     places = dict(zip(positions, routed.partitions, strict=True))
     for position, number in places.items():

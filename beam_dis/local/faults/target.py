@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from beam_dis.local.faults.values import Fault
-from beam_dis.local.routing import Routes
+from beam_dis.local.handlers.routing import Routes
 from beam_dis.local.store import Store, Stream
 from beam_dis.wire.cursors import decode_cursor
 from beam_dis.wire.error_codes import Refusal

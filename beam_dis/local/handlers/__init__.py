@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from beam_dis.local.call import Call
 from beam_dis.local.handlers import apps, checkpoints, records, streams
+from beam_dis.local.handlers.call import Call
 from beam_dis.wire.routes import ROUTES
 
 Handler = Callable[[Call, Any], Awaitable[Any]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from beam_dis.local.call import Call, durable, within
+from beam_dis.local.handlers.call import Call, durable, within
 from beam_dis.local.handlers.checkpoints import check_type
 from beam_dis.local.store import App, Partition, StoredCheckpoint
 from beam_dis.wire import apps as wire

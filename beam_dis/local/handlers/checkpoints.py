@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from beam_dis.local.call import Call, durable, partition_of
+from beam_dis.local.handlers.call import Call, durable, partition_of
 from beam_dis.wire.checkpoints import (
     LAST_READ,
     Checkpoint,

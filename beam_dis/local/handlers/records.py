@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beam_dis.local.call import Call, House, durable, readable_partition
-from beam_dis.local.cursor_positions import Standing, fresh_cursor, resolve, standing
-from beam_dis.local.routing import Routed, Routes, closed
+from beam_dis.local.handlers.call import Call, ServerContext, durable, readable_partition
+from beam_dis.local.handlers.cursor_positions import CursorPosition, fresh_cursor, resolve, standing
+from beam_dis.local.handlers.routing import Routed, Routes, closed
 from beam_dis.local.store import Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DEFAULT_FETCH_BYTES, MAX_REQUEST_BYTES, MIB
@@ -50,9 +50,9 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
     if size > MAX_REQUEST_BYTES[stream.stream_type]:
         limit = MAX_REQUEST_BYTES[stream.stream_type]
         raise Refusal(4200, f"the records hold {size} bytes, more than the {limit} of a request", status=413)
-    routed = Routes(stream, call.house.spread).route(records)
-    if call.house.limits is not None:
-        routed = call.house.limits.admit(stream, routed)
+    routed = Routes(stream, call.context.spread).route(records)
+    if call.context.limits is not None:
+        routed = call.context.limits.admit(stream, routed)
     if not routed.datas:
         return _put_result(stream, routed, [])
     numbers = await durable(call.store.append_columns(stream, routed.partitions, routed.keys, routed.datas))
@@ -68,12 +68,12 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
         raise Refusal(4200, f"limit {request.limit} is not within 1 to 10000")
     now = call.now_ms()
     place = standing(call, request.partition_cursor, now)
-    if call.house.limits is not None:
-        call.house.limits.check_read(place.stream, place.partition.number)
+    if call.context.limits is not None:
+        call.context.limits.check_read(place.stream, place.partition.number)
     if place.start == place.partition.next:
         return encode(GetRecordsResult([], fresh_cursor(place.stream, place.partition.number, place.start, now)))
-    with call.house.answers.page(min(limit, MAX_FETCH_BYTES)) as size:
-        return await call.blocking(_page, call.house, place, size, now)
+    with call.context.answers.page(min(limit, MAX_FETCH_BYTES)) as size:
+        return await call.blocking(_page, call.context, place, size, now)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
@@ -114,11 +114,11 @@ def _refused(refusal: Refusal) -> PutRecordsResultEntry:
     return PutRecordsResultEntry(error_code=refusal.code, error_message=refusal.message)
 
 
-def _page(house: House, place: Standing, max_bytes: int, now: int) -> bytes:
+def _page(context: ServerContext, place: CursorPosition, max_bytes: int, now: int) -> bytes:
     stream, number, start = place.stream, place.partition.number, place.start
-    runs = house.store.read_runs(stream, number, start, max_bytes)
-    if house.limits is not None:
-        house.limits.count_read(stream, number, sum(len(data) for run in runs for data in run.datas))
+    runs = context.store.read_runs(stream, number, start, max_bytes)
+    if context.limits is not None:
+        context.limits.count_read(stream, number, sum(len(data) for run in runs for data in run.datas))
     if runs and runs[0].first != start:
         raise Refusal(4226)
     records = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from beam_dis.local.call import Call, durable, within
-from beam_dis.local.descriptions import described, partition_described, summarised
-from beam_dis.local.stream_rules import checked_changes, checked_definition
+from beam_dis.local.handlers.call import Call, durable, within
+from beam_dis.local.handlers.descriptions import described, partition_described, summarised
+from beam_dis.local.handlers.stream_rules import checked_changes, checked_definition
 from beam_dis.wire import streams as wire
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_number
@@ -56,8 +56,8 @@ async def update_partition_count(
     if target < 1:
         raise Refusal(4200, f"target_partition_count {target} is not above 0")
     stream = call.stream(call.names["stream_name"])
-    if call.house.limits is not None and target != stream.active_count:
-        call.house.limits.check_scaling(stream)
+    if call.context.limits is not None and target != stream.active_count:
+        call.context.limits.check_scaling(stream)
     before, after = await durable(call.store.scale(stream, target))
     return wire.UpdatePartitionCountResult(stream.name, before, after)
 

@@ -8,7 +8,7 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beam_dis.local.routing import Routes
+from beam_dis.local.handlers.routing import Routes
 from beam_dis.local.store import Partition, Stream
 from beam_dis.wire.ranges import MAX_HASH, hash_of, hash_ranges
 from beam_dis.wire.records import PutRecordsRequestEntry

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from beam_dis.local.app import LocalApp, message_of
-from beam_dis.local.auth import Gate
-from beam_dis.local.body_budget import BodyBudget
-from beam_dis.local.call import Call, House
 from beam_dis.local.faults.answers import Answer, Sleep, spoiled, stand_in, travel, travels_badly
 from beam_dis.local.faults.refused_records import put_in_part
 from beam_dis.local.faults.rules import Rule, Rules
 from beam_dis.local.faults.target import Target, target_of
 from beam_dis.local.faults.values import AnyFault, ClockSkew, Failing, Latency, RecordsRefused, Reset
 from beam_dis.local.handlers import HANDLERS
-from beam_dis.local.reply import Reply, answer
+from beam_dis.local.handlers.call import Call, ServerContext
+from beam_dis.local.http.app import LocalApp, message_of
+from beam_dis.local.http.authentication import Authenticator
+from beam_dis.local.http.budgets import BodyBudget
+from beam_dis.local.http.reply import Reply, answer
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import Route
 
@@ -56,20 +56,20 @@ class Struck(NamedTuple):
 class ControlledApp(LocalApp):
     """LocalApp, with rules that faults come from, and ``admin`` under ``/admin``.
 
-    ``gate_at`` makes the gate that goes by a clock; ``sleep`` waits without holding up others.
+    ``authenticator_at`` makes the authenticator that goes by a clock; ``sleep`` waits without holding up others.
     """
 
     def __init__(
         self,
-        house: House,
-        gate_at: Callable[[Callable[[], float]], Gate],
+        context: ServerContext,
+        authenticator_at: Callable[[Callable[[], float]], Authenticator],
         budget: BodyBudget,
         rules: Rules,
         admin: ASGIApp,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        super().__init__(house, gate_at(house.clock), budget, [Mount("/admin", admin)])
-        self._gate_at = gate_at
+        super().__init__(context, authenticator_at(context.clock), budget, [Mount("/admin", admin)])
+        self._authenticator_at = authenticator_at
         self._rules = rules
         self._sleep = sleep
 
@@ -83,10 +83,10 @@ class ControlledApp(LocalApp):
         self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes, struck: Struck
     ) -> Reply:
         if struck.skew:
-            self._gate_at(lambda: self._house.clock() + struck.skew).check(scope, names["project_id"], body)
+            self._authenticator_at(lambda: self._context.clock() + struck.skew).check(scope, names["project_id"], body)
         else:
-            self._gate.check(scope, names["project_id"], body)
-        call, request = Call(self._house, names), message_of(route, scope, body)
+            self._authenticator.check(scope, names["project_id"], body)
+        call, request = Call(self._context, names), message_of(route, scope, body)
         handler = HANDLERS[route.operation]
         if struck.refusing:
             return answer(route, await put_in_part(struck.refusing, handler, call, request))
@@ -99,7 +99,7 @@ class ControlledApp(LocalApp):
             return
         reply = struck.instead or reply
         sent = Answer(reply.status, reply.headers(self._date(second + int(struck.skew))), reply.body)
-        with self._house.answers.held(len(sent.body)):
+        with self._context.answers.counted(len(sent.body)):
             if struck.delay:
                 await _while_connected(self._sleep(struck.delay), receive)
             if struck.fault is not None and travels_badly(struck.fault):
@@ -110,7 +110,7 @@ class ControlledApp(LocalApp):
 
     def _struck(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> Struck:
         def target() -> Target:
-            return target_of(self._house.store, names, _message_or_none(route, scope, body))
+            return target_of(self._context.store, names, _message_or_none(route, scope, body))
 
         rules = self._rules.struck(route.operation, target)
         return Struck(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_dis.local.request_body import Disconnected, declared_length, read_body
+from beam_dis.local.http.request_body import Disconnected, declared_length, read_body
 from beam_dis.wire.error_codes import Refusal
 
 

@@ -22,17 +22,17 @@ from pathlib import Path
 
 import uvicorn
 
-from beam_dis.local.admin import Admin, Controls
-from beam_dis.local.app import LocalApp
-from beam_dis.local.auth import Gate, Keys
-from beam_dis.local.body_budget import BodyBudget
-from beam_dis.local.call import House
 from beam_dis.local.clock import Clock, resume
-from beam_dis.local.controlled_app import ControlledApp
-from beam_dis.local.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.faults.rules import Rules
+from beam_dis.local.handlers.call import ServerContext
+from beam_dis.local.handlers.throughput import ThroughputLimits
+from beam_dis.local.http.admin import Admin, Controls
+from beam_dis.local.http.app import LocalApp
+from beam_dis.local.http.authentication import AccessKeys, Authenticator
+from beam_dis.local.http.budgets import BodyBudget
+from beam_dis.local.http.controlled_app import ControlledApp
+from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.store import open_store
-from beam_dis.local.throughput import ThroughputLimits
 
 DRAIN_SECONDS = 10
 READERS = 4
@@ -53,7 +53,7 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 7700
-    keys: Keys | None = None
+    keys: AccessKeys | None = None
     project: str | None = None
     real_limits: bool = False
     admin_token: str | None = field(default=None, repr=False)
@@ -74,8 +74,8 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         listener = _listen(settings.host, settings.port)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
-            house = House(store, clock, itertools.count().__next__, readers, limits)
-            app = app_of(settings, house, clock)
+            context = ServerContext(store, clock, itertools.count().__next__, readers, limits)
+            app = app_of(settings, context, clock)
             server = _Server(app, lambda: ready(_endpoint(listener)))
             started(server)
             _run(server, listener)
@@ -83,14 +83,14 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         store.close()
 
 
-def app_of(settings: Settings, house: House, clock: Clock) -> LocalApp:
+def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp:
     """The application: with controls where there is a token for them."""
-    gate_at = partial(Gate, settings.keys, settings.project)
+    authenticator_at = partial(Authenticator, settings.keys, settings.project)
     if settings.admin_token is None:
-        return LocalApp(house, gate_at(clock), BodyBudget())
+        return LocalApp(context, authenticator_at(clock), BodyBudget())
     rules = Rules()
-    admin = Admin(settings.admin_token, Controls(rules, house.store, clock))
-    return ControlledApp(house, gate_at, BodyBudget(), rules, admin)
+    admin = Admin(settings.admin_token, Controls(rules, context.store, clock))
+    return ControlledApp(context, authenticator_at, BodyBudget(), rules, admin)
 
 
 def _check_admin(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from beam_dis.wire.signing import SigningRequest, verify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class AccessKeys:
     """The access key and secret key that requests are signed with, the token that they may bear instead, or both."""
 
     access_key: str = ""
@@ -24,10 +24,10 @@ class Keys:
     auth_token: str = field(default="", repr=False)
 
 
-class Gate:
+class Authenticator:
     """Lets a request in or refuses it. ``clock`` gives epoch seconds; ``project`` limits the service to one."""
 
-    def __init__(self, keys: Keys | None, project: str | None, clock: Callable[[], float]) -> None:
+    def __init__(self, keys: AccessKeys | None, project: str | None, clock: Callable[[], float]) -> None:
         self._closed = keys is not None
         self._secrets = {keys.access_key: keys.secret_key} if keys and keys.access_key else {}
         self._token = keys.auth_token.encode() if keys else b""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from beam_dis.local.auth import Keys
+from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.wire.timestamps import parse_sdk_date
 
-CAPTURED = json.loads((Path(__file__).parents[1] / "vectors" / "huaweicloudsdkdis_requests.json").read_text())
-KEYS = Keys(access_key="TESTAK0000000000AKID", secret_key="TestSecretKey/0123456789abcdefghijklmnop")
+CAPTURED = json.loads((Path(__file__).parents[2] / "vectors" / "huaweicloudsdkdis_requests.json").read_text())
+KEYS = AccessKeys(access_key="TESTAK0000000000AKID", secret_key="TestSecretKey/0123456789abcdefghijklmnop")
 
 
 def _date(captured) -> float:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from beam_dis.local import openapi
-from beam_dis.local.auth import Keys
+from beam_dis.local.http import openapi
+from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.version import __version__
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.messages import Query
@@ -81,7 +81,7 @@ def test_every_rule_is_about_a_field_that_there_is():
 
 
 def test_it_is_served_to_everybody_and_tells_no_key(in_process):
-    keys = Keys(access_key="ACCESS", secret_key="SECRET")
+    keys = AccessKeys(access_key="ACCESS", secret_key="SECRET")
     answer = in_process(keys=keys, project="mine")("GET", "/openapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
     assert answer.body == json.loads(json.dumps(DOCUMENT))

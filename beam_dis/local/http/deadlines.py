@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from beam_dis.local.reply import refuse
+from beam_dis.local.http.reply import refuse
 from beam_dis.wire.limits import MIB
 
 HEADER_SECONDS = 10.0

@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from beam_dis.local.call import Call, readable_partition
+from beam_dis.local.handlers.call import Call, readable_partition
 from beam_dis.local.store import Partition, Stream
 from beam_dis.wire.cursors import CursorToken, IteratorParam, decode_cursor, encode_cursor
 from beam_dis.wire.error_codes import Refusal
@@ -23,7 +23,7 @@ Position = Callable[[Call, Stream, Partition], Awaitable[int]]
 _NUMBER = re.compile("-?[0-9]{1,19}")
 
 
-class Standing(NamedTuple):
+class CursorPosition(NamedTuple):
     """Where a cursor stands: ``start`` is the number it reads next."""
 
     stream: Stream
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
     start: int
 
 
-def standing(call: Call, cursor: str, now_ms: int) -> Standing:
+def standing(call: Call, cursor: str, now_ms: int) -> CursorPosition:
     """Where a cursor stands; refused with DIS.4217, 4225, 4226, 4301, 4302 or 4319."""
     token = decode_cursor(cursor)
     if now_ms - token.generate_timestamp > CURSOR_SECONDS * 1000:
@@ -46,7 +46,7 @@ def standing(call: Call, cursor: str, now_ms: int) -> Standing:
         raise Refusal(4226)
     if start > partition.next:
         raise Refusal(4217, cursor)
-    return Standing(stream, partition, start)
+    return CursorPosition(stream, partition, start)
 
 
 def fresh_cursor(stream: Stream, number: int, start: int, now_ms: int, kind: str = "AT_SEQUENCE_NUMBER") -> str:

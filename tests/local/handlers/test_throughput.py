@@ -11,7 +11,7 @@ import pytest
 from beam_dis.errors import ConfigurationError
 from beam_dis.local import LocalDIS
 from beam_dis.local.clock import Clock
-from beam_dis.local.throughput import Bucket
+from beam_dis.local.handlers.throughput import Bucket
 from beam_dis.wire.limits import MIB, THROUGHPUT
 
 START = 1_800_000_000.0
@@ -138,7 +138,7 @@ def test_a_local_dis_has_the_limits_that_it_was_asked_for_also_after_a_restart(l
 
 
 def test_the_page_about_the_local_dis_says_the_limits_that_hold():
-    page = (Path(__file__).parents[2] / "docs" / "local.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "local.md").read_text(encoding="utf-8")
     rows = [
         f"| {kind} | {rate.write_bytes // MIB} MiB or {rate.write_records:,} records | {rate.read_bytes // MIB} MiB |"
         for kind, rate in THROUGHPUT.items()
@@ -158,7 +158,7 @@ def test_a_clock_that_is_set_back_gives_nothing_and_then_goes_on():
 
 
 def test_a_partition_that_was_idle_for_a_second_is_forgotten_and_one_in_use_is_not(app, clock, monkeypatch):
-    monkeypatch.setattr("beam_dis.local.throughput.MAX_METERS", 2)
+    monkeypatch.setattr("beam_dis.local.handlers.throughput.MAX_METERS", 2)
     put(app, [1] * 1000, partition=0)
     clock.advance(1)
     put(app, [1] * 1000, partition=1)

@@ -13,9 +13,9 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from beam_dis.local.answer_budget import AnswerBudget
+from beam_dis.local.handlers.throughput import ThroughputLimits
+from beam_dis.local.http.budgets import AnswerBudget
 from beam_dis.local.store import App, Partition, Store, Stream
-from beam_dis.local.throughput import ThroughputLimits
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_id, partition_number
 from beam_dis.wire.streams import EXPIRED
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ServerContext:
     """What all calls share. ``clock`` gives epoch seconds; ``spread`` counts on, for records that name no place.
 
     ``limits`` are those of throughput; None where only sizes are limited. ``answers`` is the room for them.
@@ -42,13 +42,13 @@ class House:
 class Call:
     """One request to one operation: ``names`` are the names in its path, decoded."""
 
-    house: House
+    context: ServerContext
     names: Mapping[str, str]
 
     @property
     def store(self) -> Store:
         """The durable log and its catalogue."""
-        return self.house.store
+        return self.context.store
 
     @property
     def project(self) -> str:
@@ -57,7 +57,7 @@ class Call:
 
     def now_ms(self) -> int:
         """The service's clock in milliseconds."""
-        return int(self.house.clock() * 1000)
+        return int(self.context.clock() * 1000)
 
     def stream(self, name: str | None, stream_id: str | None = None) -> Stream:
         """The stream of that name, else of that id; refused with DIS.4301."""
@@ -75,7 +75,7 @@ class Call:
 
     async def blocking(self, work: Callable[..., T], *args: object) -> T:
         """Run blocking reads in the readers' threads."""
-        return await asyncio.get_running_loop().run_in_executor(self.house.readers, work, *args)
+        return await asyncio.get_running_loop().run_in_executor(self.context.readers, work, *args)
 
 
 async def durable(change: Future[T]) -> T:

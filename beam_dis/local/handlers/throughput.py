@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from beam_dis.local.routing import Routed
+from beam_dis.local.handlers.routing import Routed
 from beam_dis.local.store import Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import SCALING_SECONDS, THROUGHPUT, PartitionThroughput

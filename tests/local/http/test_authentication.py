@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from beam_dis.local.auth import Keys
+from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 
 NOW = 1_800_000_000.0
-KEYS = Keys(access_key="AK", secret_key="SK")
+KEYS = AccessKeys(access_key="AK", secret_key="SK")
 PATH, QUERY = "/v2/p/streams", "limit=10"
 
 
@@ -67,7 +67,9 @@ def test_without_keys_everybody_is_let_in_signed_or_not(in_process):
     assert [app("GET", f"{PATH}?{QUERY}", headers).status for headers, _ in REFUSED.values()] == [200] * len(REFUSED)
 
 
-@pytest.mark.parametrize("keys", [Keys(auth_token="t"), Keys(access_key="AK", secret_key="SK", auth_token="t")])
+@pytest.mark.parametrize(
+    "keys", [AccessKeys(auth_token="t"), AccessKeys(access_key="AK", secret_key="SK", auth_token="t")]
+)
 def test_a_request_that_bears_the_token_is_let_in(in_process, keys):
     app = in_process(clock=lambda: NOW, keys=keys)
     assert app("GET", PATH, [("x-auth-token", "t")]).status == 200
@@ -75,12 +77,12 @@ def test_a_request_that_bears_the_token_is_let_in(in_process, keys):
 
 @pytest.mark.parametrize("headers", [[("x-auth-token", "T")], [("x-auth-token", "")], [], _signed()])
 def test_where_a_token_is_asked_for_nothing_else_will_do(in_process, headers):
-    app = in_process(clock=lambda: NOW, keys=Keys(auth_token="t"))
+    app = in_process(clock=lambda: NOW, keys=AccessKeys(auth_token="t"))
     assert app("GET", f"{PATH}?{QUERY}", headers).status == 441
 
 
 def test_a_signature_counts_before_a_token(in_process):
-    app = in_process(clock=lambda: NOW, keys=Keys(access_key="AK", secret_key="SK", auth_token="t"))
+    app = in_process(clock=lambda: NOW, keys=AccessKeys(access_key="AK", secret_key="SK", auth_token="t"))
     assert app("GET", f"{PATH}?{QUERY}", _signed(secret="OTHER", **{"x-auth-token": "t"})).status == 441
 
 

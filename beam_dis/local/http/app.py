@@ -1,7 +1,7 @@
 """The DIS as an ASGI application: from a request to an answer.
 
 Law: put_records and get_records are found by their path alone and answered without a framework; Starlette finds the rest,
-by the routes of ``beam_dis.wire``. All go the same way: room for the body, body, gate, message, handler, answer. Every
+by the routes of ``beam_dis.wire``. All go the same way: room for the body, body, authenticator, message, handler, answer. Every
 refusal is an answer; a fault of the program is DIS.5000, logged, and the service goes on.
 """
 
@@ -21,14 +21,13 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 from starlette.types import Receive, Scope, Send
 
-from beam_dis.local.answer_budget import LEAST_PAGE, PIECE
-from beam_dis.local.auth import Gate
-from beam_dis.local.body_budget import BodyBudget
-from beam_dis.local.call import Call, House
 from beam_dis.local.handlers import HANDLERS
-from beam_dis.local.openapi import document_json
-from beam_dis.local.reply import Headers, Reply, answer, refuse, refused
-from beam_dis.local.request_body import Disconnected, body_limit, declared_length, read_body
+from beam_dis.local.handlers.call import Call, ServerContext
+from beam_dis.local.http.authentication import Authenticator
+from beam_dis.local.http.budgets import LEAST_PAGE, PIECE, BodyBudget
+from beam_dis.local.http.openapi import document_json
+from beam_dis.local.http.reply import Headers, Reply, answer, refuse, refused
+from beam_dis.local.http.request_body import Disconnected, body_limit, declared_length, read_body
 from beam_dis.local.store import StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import Query, decode, decode_query, parse_query
@@ -43,9 +42,11 @@ _NO_ROUTE = "APIG.0101"
 class LocalApp:
     """Answers every request of the protocol, and by ``more`` routes what else there is."""
 
-    def __init__(self, house: House, gate: Gate, budget: BodyBudget, more: Sequence[BaseRoute] = ()) -> None:
-        self._house = house
-        self._gate = gate
+    def __init__(
+        self, context: ServerContext, authenticator: Authenticator, budget: BodyBudget, more: Sequence[BaseRoute] = ()
+    ) -> None:
+        self._context = context
+        self._authenticator = authenticator
         self._budget = budget
         self._second, self._formatted = -1, b""
         self._rest = Starlette(
@@ -73,7 +74,7 @@ class LocalApp:
 
     async def operate(self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one operation. The Date it bears was read before anything was looked up: no later record is in it."""
-        second = int(self._house.clock())
+        second = int(self._context.clock())
         try:
             async with self._budget.room(declared_length(scope)):
                 reply = await self._reply(route, names, scope, receive)
@@ -99,15 +100,15 @@ class LocalApp:
         return self._response(Reply(200, document_json()))
 
     async def _work(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> Reply:
-        self._gate.check(scope, names["project_id"], body)
+        self._authenticator.check(scope, names["project_id"], body)
         request = message_of(route, scope, body)
-        return answer(route, await HANDLERS[route.operation](Call(self._house, names), request))
+        return answer(route, await HANDLERS[route.operation](Call(self._context, names), request))
 
     async def _deliver(self, reply: Reply, second: int, scope: Scope, receive: Receive, send: Send) -> None:
         await self._send(reply.status, reply.headers(self._date(second)), reply.body, send)
 
     async def _send(self, status: int, headers: Headers, body: bytes, send: Send) -> None:
-        with self._house.answers.held(len(body)):
+        with self._context.answers.counted(len(body)):
             await send({"type": "http.response.start", "status": status, "headers": headers})
             if len(body) <= LEAST_PAGE:
                 await send({"type": "http.response.body", "body": body})
@@ -121,7 +122,9 @@ class LocalApp:
         return self._response(reply, _allowed(request.scope["raw_path"].decode("latin-1")))
 
     def _response(self, reply: Reply, more: Mapping[str, str] | None = None) -> Response:
-        headers = {name.decode(): value.decode() for name, value in reply.headers(self._date(int(self._house.clock())))}
+        headers = {
+            name.decode(): value.decode() for name, value in reply.headers(self._date(int(self._context.clock())))
+        }
         return Response(reply.body, reply.status, {**headers, **(more or {})})
 
     def _date(self, second: int) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from beam_dis.local.handlers import HANDLERS
-from beam_dis.local.reply import ErrorBody
+from beam_dis.local.http.reply import ErrorBody
 from beam_dis.version import __version__
 from beam_dis.wire import apps, checkpoints, records, streams
 from beam_dis.wire.error_codes import ERROR_CODES

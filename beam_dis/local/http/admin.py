@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 from beam_dis.local.clock import Clock, advance
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.faults.values import AnyFault, Fault, FaultListing, FaultNumber
-from beam_dis.local.reply import Reply
-from beam_dis.local.request_body import Disconnected, read_body
+from beam_dis.local.http.reply import Reply
+from beam_dis.local.http.request_body import Disconnected, read_body
 from beam_dis.local.store import Store, StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import Answer, encode, parse_query

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from beam_dis.local.deadlines import (
+from beam_dis.local.http.deadlines import (
     ANSWER_SECONDS,
     BODY_SECONDS,
     HEADER_SECONDS,

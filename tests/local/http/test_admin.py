@@ -16,8 +16,8 @@ from beam_dis.cli.serve import KeysError, read_admin_token
 from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
 from beam_dis.local.admin_client import AdminClient
-from beam_dis.local.auth import Keys
-from beam_dis.local.server import Settings, StartError, serve
+from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.http.server import Settings, StartError, serve
 
 TOKEN = "a-token"
 FAULTS = "/admin/faults"
@@ -27,7 +27,7 @@ THROTTLED = {"type": "Throttled", "nth": 7}
 @pytest.fixture
 def ask(in_process):
     """Asks a server with keys in this process: ``ask(method, path, body, header=…)``; a header that is None isn't sent."""
-    app = in_process(keys=Keys(access_key="AK", secret_key="SK"), admin=TOKEN)
+    app = in_process(keys=AccessKeys(access_key="AK", secret_key="SK"), admin=TOKEN)
 
     def asked(method: str, path: str, body: Any = None, **changes: str | None) -> tuple[int, Any]:
         headers = {"host": "127.0.0.1:7700", "x-admin-token": TOKEN}
