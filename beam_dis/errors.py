@@ -147,6 +147,10 @@ class ServerError(ServiceError):
     """The service failed; trying again may help."""
 
 
+TRANSIENT = (CursorRefusedError, ThrottledError, TransportError, ServerError, StreamNotRunningError)
+"""Failures that pass: asking again later may succeed, and nothing is lost meanwhile."""
+
+
 class EncodeError(DISError, ValueError):
     """An element can't be made a record."""
 

@@ -1,16 +1,18 @@
-"""The seam between the pipeline's side and a stream service.
+"""The interface between pipelines and a stream service.
 
-Law: ``read/`` and ``write/`` know this protocol and nothing of HTTP, codes or cursors. Cursors are opaque, belong to the
-service that opened them, and are never stored in a restriction. Sequence numbers are ints, partitions are named as the
-service names them, times are epoch milliseconds of the service's clock. Failures are the tree of ``beam_dis.errors``.
-An implementation is thread-safe, retries what its own rules allow, and holds no state that a caller could lose.
-What passes once a record is a struct that the garbage collector needn't visit: tuples cost the sink 2 of 7 µs a record.
+Rules:
+
+1. ``read/`` and ``write/`` know these values and the protocol, and nothing of HTTP or error codes.
+2. Sequence numbers are ints, partitions have the service's ids, times are milliseconds since 1970 by the service's clock.
+3. Failures are the errors of ``beam_dis.errors``.
+4. An implementation is thread-safe, retries what its own rules allow, and keeps nothing that a caller could lose.
+5. Values that exist once per record are structs outside garbage collection: tuples cost the sink 2 of its 7 µs per record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -18,7 +20,7 @@ from beam_dis.record import DISRecord, PutRecord
 
 
 class PartitionDescription(NamedTuple):
-    """One partition: what it holds is ``[earliest, next)``. ``readable`` is False once it has expired."""
+    """One partition, which holds the numbers ``[earliest, next)``; ``readable`` is False once it has expired."""
 
     partition_id: str
     earliest: int
@@ -28,7 +30,7 @@ class PartitionDescription(NamedTuple):
 
 
 class WriteLimits(NamedTuple):
-    """What one request may hold; bytes count record data alone."""
+    """The most that one request may hold; bytes count record data alone."""
 
     request_records: int
     request_bytes: int
@@ -36,10 +38,10 @@ class WriteLimits(NamedTuple):
 
 
 class StreamListing(NamedTuple):
-    """A stream and all its partitions, by number, as of one listing.
+    """A stream with all its partitions, by number, at one moment.
 
-    ``as_of`` is the service's clock in ms when the listing was asked for; ``data_schema`` is Avro JSON text or None;
-    ``delimiter`` belongs to CSV.
+    ``as_of`` is the service's clock (ms) when the listing was requested. ``data_schema`` is an Avro schema as JSON text, or
+    None. ``delimiter`` is for CSV.
     """
 
     name: str
@@ -51,12 +53,16 @@ class StreamListing(NamedTuple):
     limits: WriteLimits
     as_of: int
 
+    def partition(self, partition_id: str) -> PartitionDescription | None:
+        """The partition of this id; None if the stream no longer has it."""
+        return next((p for p in self.partitions if p.partition_id == partition_id), None)
+
 
 class PageRecord(msgspec.Struct, gc=False):
-    """A record within a page, which knows where the page is from.
+    """A record of a page, without the names that the whole page shares.
 
-    Not a tuple, so that the ten thousands of a page cost the garbage collector nothing; a DISRecord is made of each only
-    when it is handed on, and dies young.
+    A page has tens of thousands of them, so they are no tuples: those would keep the garbage collector busy. Each becomes a
+    short-lived DISRecord when it is decoded.
     """
 
     sequence_number: int
@@ -69,26 +75,50 @@ class PageRecord(msgspec.Struct, gc=False):
         return DISRecord(stream, partition_id, self.sequence_number, self.partition_key, self.data, self.timestamp)
 
 
-class Page(NamedTuple):
-    """What one read returned, in sequence order; ``cursor`` is where the next read goes on.
+class ReadPosition(NamedTuple):
+    """A sequence number in a partition of a stream.
 
-    ``as_of`` is the service's clock in ms when the page was asked for.
+    ``stream`` is the name or id that requests use; ``stream_id`` tells the stream from one that is recreated under its name.
+    """
+
+    stream: str
+    stream_id: str
+    partition_id: str
+    sequence_number: int
+
+    def at(self, sequence_number: int) -> ReadPosition:
+        """Another position in the same partition."""
+        return self._replace(sequence_number=sequence_number)
+
+    def after(self, records: Sequence[PageRecord]) -> ReadPosition:
+        """The position after some records; the same one if there are none."""
+        return self.at(records[-1].sequence_number + 1) if records else self
+
+
+class Page(NamedTuple):
+    """The records at a position, in sequence order.
+
+    ``as_of`` is the service's clock (ms) when the page was requested. ``reopened`` counts how often the service had to look
+    the position up again because it no longer accepted what it had issued for it.
     """
 
     records: list[PageRecord]
-    cursor: Any
     as_of: int
+    reopened: int = 0
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
-    """Where a record is now."""
+    """The place of a record that was written."""
 
     partition_id: str
     sequence_number: int
 
 
 class NotWritten(msgspec.Struct, frozen=True, gc=False):
-    """Why a record was not written. ``retriable``: sending it again may help; ``throttled``: after slowing down."""
+    """The reason why a record was not written.
+
+    ``retriable``: sending it again may help. ``throttled``: so does slowing down.
+    """
 
     code: str
     message: str
@@ -97,34 +127,48 @@ class NotWritten(msgspec.Struct, frozen=True, gc=False):
 
 
 class StreamService(Protocol):
-    """What the source and the sink ask of a stream service."""
+    """The operations of a stream service that the source and the sink use."""
 
     def describe(self, stream: str) -> StreamListing:
-        """The stream of this name or id, with every partition. Raises StreamNotFoundError."""
+        """List the stream of this name or id, with every partition. Raises StreamNotFoundError."""
         ...
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
-        """The number of the first record at or after ``timestamp`` (ms); what is written next where there is none yet."""
+        """Find the first record at or after ``timestamp`` (ms).
+
+        Returns:
+            Its sequence number, or the next number to be written if there is no such record yet.
+        """
         ...
 
-    def open(self, stream: str, partition_id: str, sequence_number: int) -> Any:
-        """A cursor at ``sequence_number``. Raises OutOfRangeError, PartitionExpiredError."""
-        ...
+    def read(self, position: ReadPosition, max_bytes: int) -> Page:
+        """Read the records at a position, perhaps none, up to ``max_bytes`` of data; a single larger record still comes.
 
-    def read(self, cursor: Any, *, max_bytes: int | None = None) -> Page:
-        """The next records at a cursor, perhaps none. Raises CursorRefusedError, PartitionExpiredError, ThrottledError."""
+        Raises:
+            OutOfRangeError: the partition doesn't hold that number (any more).
+            PartitionExpiredError: the partition was scaled away and its retention has passed.
+            StreamNotFoundError: there is no such stream, or its id is no longer the position's.
+            ThrottledError: too much traffic; nothing is lost by asking again.
+        """
         ...
 
     def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
-        """Write records; what became of each, in order. Raises where the request as a whole was refused or lost."""
+        """Write records.
+
+        Returns:
+            One result per record, in order.
+
+        Raises:
+            DISError: the request as a whole was refused, or got no answer.
+        """
         ...
 
     def ensure_app(self, app: str) -> None:
-        """Make the app if it is missing."""
+        """Create the app unless it exists."""
         ...
 
     def committed(self, app: str, stream: str, partition_id: str) -> int | None:
-        """The next sequence number the app committed, None if none."""
+        """Return the next sequence number that the app committed, or None."""
         ...
 
     def commit(self, app: str, stream: str, partition_id: str, next_sequence_number: int) -> None:
@@ -132,5 +176,5 @@ class StreamService(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections; using the service afterwards is an error."""
+        """Close the connections. The service can't be used afterwards."""
         ...

@@ -1,21 +1,23 @@
 """DIS as the service that pipelines read and write: the adapter of ``beam_dis.stream_service.StreamService``.
 
-Law: everything HTTP ends here. Streams go by name, or by the id of one shared by another project, which is looked up once.
-Cursors are private. Throttling is raised, not waited out: the source and the sink pace themselves. A put whose answer was
-lost is raised too, since only the sink knows whether a record may be there twice.
+Rules:
+
+1. Everything about HTTP and cursors ends here; ``client/cursors.py`` reads pages.
+2. Throttling is raised and not waited out, because the source and the sink pace themselves.
+3. A put whose answer was lost is raised, because only the sink knows whether a record may be there twice.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-from beam_dis.client.answers import Answer, as_of, expired_timestamp
+from beam_dis.client.answers import as_of, expired_timestamp
+from beam_dis.client.cursors import Cursors
 from beam_dis.client.dis_client import DISClient
-from beam_dis.client.pages import PutRecordResult, ReadPage
-from beam_dis.client.records import put, read_page
+from beam_dis.client.pages import PutRecordResult
+from beam_dis.client.records import put
 from beam_dis.client.streams import describe_pages
+from beam_dis.client.targets import Target, Targets
 from beam_dis.connection import DISConnection
 from beam_dis.errors import (
     AlreadyExistsError,
@@ -28,7 +30,15 @@ from beam_dis.errors import (
     service_error,
 )
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import NotWritten, Page, PartitionDescription, StreamListing, WriteLimits, Written
+from beam_dis.stream_service import (
+    NotWritten,
+    Page,
+    PartitionDescription,
+    ReadPosition,
+    StreamListing,
+    WriteLimits,
+    Written,
+)
 from beam_dis.wire import streams as wire
 from beam_dis.wire.cursors import decode_cursor
 from beam_dis.wire.error_codes import ERROR_CODES, Refusal, Remedy, record_remedy
@@ -37,23 +47,7 @@ from beam_dis.wire.ranges import Range, parse_range, partition_number
 from beam_dis.wire.ranges import partition_id as id_of
 from beam_dis.wire.records import PutRecordsRequestEntry
 
-_STREAM_ID = re.compile(r"[A-Za-z0-9]{19,20}")
 _NAMES_SHOWN = 20
-
-
-class _Target(NamedTuple):
-    """A stream as requests name it; the id only where it is another project's."""
-
-    name: str
-    stream_id: str | None
-
-
-class _Cursor(NamedTuple):
-    """A cursor with what its records need to know."""
-
-    stream: str
-    partition_id: str
-    text: str
 
 
 class DISService:
@@ -61,12 +55,13 @@ class DISService:
 
     def __init__(self, connection: DISConnection, *, client: DISClient | None = None) -> None:
         self._client = client or DISClient(connection)
-        self._targets: dict[str, _Target] = {}
+        self._targets = Targets(self._client)
+        self._cursors = Cursors(self._client, self._targets)
 
     def describe(self, stream: str) -> StreamListing:
         """The stream of this name or id, with every partition. Raises StreamNotFoundError, which names what there is."""
         try:
-            target = self._target(stream)
+            target = self._targets.of(stream)
             found, answer = describe_pages(self._client, target.name, stream_id=target.stream_id)
         except StreamNotFoundError as error:
             raise self._with_names(error) from error
@@ -77,7 +72,7 @@ class DISService:
 
         The service resolves a timestamp when it issues a cursor, and official clients read the number out of it [SDK].
         """
-        target = self._target(stream)
+        target = self._targets.of(stream)
         try:
             text = self._client.get_cursor(
                 target.name,
@@ -92,27 +87,9 @@ class DISService:
             return self._partition(target, partition_id).earliest
         return _number_in(text)
 
-    def open(self, stream: str, partition_id: str, sequence_number: int) -> _Cursor:
-        """A cursor at ``sequence_number``. Raises OutOfRangeError, PartitionExpiredError."""
-        target = self._target(stream)
-        text = self._client.get_cursor(
-            target.name, stream_id=target.stream_id, partition_id=partition_id, starting_sequence_number=sequence_number
-        )
-        return _Cursor(target.name, partition_id, text)
-
-    def read(self, cursor: Any, *, max_bytes: int | None = None) -> Page:
-        """The next records at a cursor, perhaps none. Raises CursorRefusedError, PartitionExpiredError, ThrottledError.
-
-        The service never returns a record larger than ``max_bytes``, so an empty page is asked for again with room for any.
-        """
-        page, answer = self._page(cursor, max_bytes)
-        if not page.records and max_bytes is not None and max_bytes < MAX_RECORD_BYTES:
-            page, answer = self._page(cursor, MAX_RECORD_BYTES)
-        return Page(
-            page.records,
-            cursor._replace(text=page.next_partition_cursor),
-            as_of(answer, self._client.clock()),
-        )
+    def read(self, position: ReadPosition, max_bytes: int) -> Page:
+        """The records at a position, perhaps none; see ``StreamService.read``."""
+        return self._cursors.read(position, max_bytes)
 
     def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         """Write records; what became of each, in order. Raises where the request as a whole was refused or lost.
@@ -131,7 +108,7 @@ class DISService:
         ]
         if not entries:
             return [_EMPTY for _ in records]
-        target = self._target(stream)
+        target = self._targets.of(stream)
         answer = put(self._client, target.name, entries, stream_id=target.stream_id, patient=False)
         results = [_result(entry) for entry in answer.records]
         if len(results) == len(records):
@@ -151,7 +128,7 @@ class DISService:
 
     def committed(self, app: str, stream: str, partition_id: str) -> int | None:
         """The next sequence number the app committed, None if none."""
-        target = self._target(stream)
+        target = self._targets.of(stream)
         try:
             found = self._client.get_checkpoint(
                 app, stream_name=target.name, partition_id=partition_id, stream_id=target.stream_id
@@ -163,7 +140,7 @@ class DISService:
 
     def commit(self, app: str, stream: str, partition_id: str, next_sequence_number: int) -> None:
         """Commit the number that the app will read next."""
-        target = self._target(stream)
+        target = self._targets.of(stream)
         self._client.commit_checkpoint(
             app,
             stream_name=target.name,
@@ -175,23 +152,6 @@ class DISService:
     def close(self) -> None:
         """Let go of connections; using the service afterwards is an error."""
         self._client.close()
-
-    def _target(self, stream: str) -> _Target:
-        """How requests name a stream. Only what looks like an id costs a request, the first time."""
-        if not _STREAM_ID.fullmatch(stream):
-            return _Target(stream, None)
-        target = self._targets.get(stream)
-        if target is None:
-            target = self._targets[stream] = self._looked_up(stream)
-        return target
-
-    def _looked_up(self, stream: str) -> _Target:
-        try:
-            self._client.describe_stream(stream, limit_partitions=1)
-        except StreamNotFoundError:
-            found = self._client.describe_stream(stream, stream_id=stream, limit_partitions=1)
-            return _Target(found.stream_name, stream)
-        return _Target(stream, None)
 
     def _with_names(self, error: StreamNotFoundError) -> DISError:
         """The same error with the names of the streams there are, where those may be listed."""
@@ -208,7 +168,7 @@ class DISService:
             service_message=error.service_message,
         )
 
-    def _partition(self, target: _Target, partition_id: str) -> PartitionDescription:
+    def _partition(self, target: Target, partition_id: str) -> PartitionDescription:
         number = partition_number(partition_id)
         answer = self._client.describe_stream(
             target.name,
@@ -220,10 +180,6 @@ class DISService:
             if partition.partition_id == partition_id:
                 return _partition(partition)
         raise service_error(f"stream {target.name!r} has no partition {partition_id}", code="DIS.4302", status=400)
-
-    def _page(self, cursor: _Cursor, max_bytes: int | None) -> tuple[ReadPage, Answer]:
-        about = f"stream {cursor.stream!r}, partition {cursor.partition_id}"
-        return read_page(self._client, cursor.text, max_fetch_bytes=max_bytes, about=about, patient=False)
 
 
 _EMPTY = NotWritten("DIS.4200", "the record is empty: DIS takes no record without data", retriable=False)

@@ -2,7 +2,7 @@
 
 Law: Beam's shells are ``transform``, ``read_steps``, the steps (``discover_partitions``, ``watch_partitions``,
 ``read_partition``, ``poll_partition``, ``decode_page``), the two trackers, ``estimator``, ``event_time``, ``runner_traits``
-and ``state_coders``; everything that thinks is plain Python beside them. Nothing here knows HTTP, codes or cursors.
+and ``state_coders``; everything that thinks is plain Python beside them. Nothing here knows HTTP or error codes.
 """
 
 from beam_dis.read.read_steps import ReadFromDISResult

@@ -2,8 +2,8 @@
 
 Law: page → claim the last number → hand out the records, until the page is empty or the turn is spent; every turn gets at
 least one page. Then the caller defers for ``pause`` seconds. Throttling, a service that doesn't answer, a stream that isn't
-running for now and a cursor that is refused although it has just been given are waited out with growing pauses, counted and
-told, never fatal: the records are still there. Records that expired follow the policy, are claimed and counted. A partition
+running for now are waited out with growing pauses, counted and
+logged, never fatal: the records are still there. Records that expired follow the policy, are claimed and counted. A partition
 that has expired is looked at now and then, for ever: it may be restored between two listings, and then nobody else would
 read it.
 """
@@ -14,23 +14,12 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from beam_dis.errors import (
-    CursorRefusedError,
-    OutOfRangeError,
-    PartitionExpiredError,
-    ServerError,
-    StreamNotRunningError,
-    ThrottledError,
-    TransportError,
-)
+from beam_dis.errors import TRANSIENT, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.read.expiry import resume_at
-from beam_dis.read.poller import Place
 from beam_dis.read.range_reader import Claims, claimed
-from beam_dis.stream_service import Page, PageRecord, PartitionDescription
+from beam_dis.stream_service import Page, PageRecord, PartitionDescription, ReadPosition
 
 _log = logging.getLogger(__name__)
-
-WAITED_OUT = (CursorRefusedError, ThrottledError, TransportError, ServerError, StreamNotRunningError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +33,21 @@ class EndlessSource:
     ``gone_interval`` how many one that has expired.
     """
 
-    page: Callable[[Place], Page]
-    held: Callable[[Place], tuple[PartitionDescription | None, int]]
-    end: Callable[[Place], int | None]
-    reached: Callable[[Place], None]
+    page: Callable[[ReadPosition], Page]
+    held: Callable[[ReadPosition], tuple[PartitionDescription | None, int]]
+    end: Callable[[ReadPosition], int | None]
+    reached: Callable[[ReadPosition], None]
     count: Callable[[str, int], None]
-    spent: Callable[[int, Place], bool]
+    spent: Callable[[int, ReadPosition], bool]
     on_expired: str
-    rest: Callable[[Place], float]
+    rest: Callable[[ReadPosition], float]
     gone_interval: float
 
 
 class Turn:
     """One call: ``place`` is where the next turn goes on, ``idle_at`` the service's clock (ms) when it had nothing more."""
 
-    def __init__(self, source: EndlessSource, place: Place, claims: Claims) -> None:
+    def __init__(self, source: EndlessSource, place: ReadPosition, claims: Claims) -> None:
         self._source = source
         self._claims = claims
         self._bytes = 0
@@ -85,10 +74,12 @@ class Turn:
         source = self._source
         try:
             page = self._answered()
-        except WAITED_OUT as error:
+        except TRANSIENT as error:
             source.count("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
             self.failed = error
             return None
+        if page is not None and page.reopened:
+            source.count("reopened_positions", page.reopened)
         if page is not None and not page.records:
             source.count("empty_polls", 1)
             self.pause, self.idle_at = source.rest(self.place), page.as_of

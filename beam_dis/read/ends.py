@@ -11,8 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from beam_dis.read.poller import Place
-from beam_dis.stream_service import StreamListing
+from beam_dis.stream_service import ReadPosition, StreamListing
 
 _Key = tuple[str, str]
 
@@ -41,11 +40,11 @@ class Ends:
                 (listing.stream_id, partition.partition_id)
             )
 
-    def reached(self, place: Place) -> None:
+    def reached(self, place: ReadPosition) -> None:
         """There was nothing at a place."""
         self._next[place.stream_id, place.partition_id] = place.sequence_number
 
-    def end(self, place: Place) -> int | None:
+    def end(self, place: ReadPosition) -> int | None:
         """The number behind the last record of a place's partition; None where nobody has seen it."""
         return self._next.get((place.stream_id, place.partition_id))
 
@@ -53,7 +52,7 @@ class Ends:
         """How many numbers there are from ``start`` on."""
         return max(0, self._next.get((stream_id, partition_id), 0) - start)
 
-    def closed(self, place: Place) -> bool:
+    def closed(self, place: ReadPosition) -> bool:
         """Whether the partition takes nothing more, unless it is restored: scaling down left it, or it has expired."""
         return (place.stream_id, place.partition_id) in self._closed
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError
-from beam_dis.read.poller import Place
-from beam_dis.stream_service import PartitionDescription
+from beam_dis.stream_service import PartitionDescription, ReadPosition
 
 POLICIES = ("fail", "earliest", "latest")
 
 
 def resume_at(
     policy: str,
-    place: Place,
+    place: ReadPosition,
     error: OutOfRangeError | PartitionExpiredError,
     *,
     stop: int | None,
@@ -53,5 +52,5 @@ def _target(policy: str, held: PartitionDescription | None, stop: int | None) ->
     return target if stop is None else min(target, stop)
 
 
-def _where(place: Place) -> str:
+def _where(place: ReadPosition) -> str:
     return f"stream {place.stream!r}, partition {place.partition_id}"

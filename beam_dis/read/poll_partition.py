@@ -30,7 +30,6 @@ from beam_dis.errors import ThrottledError
 from beam_dis.read.backlog import Backlog
 from beam_dis.read.endless_reader import EndlessSource, Turn
 from beam_dis.read.estimator import ForwardWatermarkProvider
-from beam_dis.read.poller import Place
 from beam_dis.read.reader import Reader, reader_of
 from beam_dis.read.record_run import RecordRun
 from beam_dis.read.run_times import RunTimes, tells_time
@@ -38,6 +37,7 @@ from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.state_coders import SequenceRangeCoder
 from beam_dis.read.stream_partition import StreamPartition
 from beam_dis.read.tracker import SequenceRangeTracker
+from beam_dis.stream_service import ReadPosition
 
 BUNDLE_SECONDS = 2.0
 BUNDLE_BYTES = 64 * 1024 * 1024
@@ -52,7 +52,7 @@ COUNTERS = (
     "failed_polls",
     "expired_records",
     "clamped_records",
-    "cursor_refreshes",
+    "reopened_positions",
     "cumulativeThrottlingSeconds",
 )
 
@@ -118,7 +118,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def _polled(
         self, element: StreamPartition, tracker: Any, estimator: Any
-    ) -> Generator[TimestampedValue[Any], None, tuple[Place, float]]:
+    ) -> Generator[TimestampedValue[Any], None, tuple[ReadPosition, float]]:
         """One turn at the partition; where the next one goes on, and in how many seconds."""
         self._reader.vigil.reads(self._read)
         place = element.at(tracker.current_restriction().start)
@@ -133,7 +133,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             self._count(name, n)
         return turn.place, pause
 
-    def _key(self, place: Place) -> tuple[str, str, str]:
+    def _key(self, place: ReadPosition) -> tuple[str, str, str]:
         """By what the guard knows a partition: reads of one stream in one process don't wait for each other."""
         return (self._read, place.stream_id, place.partition_id)
 

@@ -16,9 +16,8 @@ from typing import Protocol
 from beam_dis.backoff import full_jitter
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.read.expiry import resume_at
-from beam_dis.read.poller import Place
 from beam_dis.read.sequence_range import SequenceRange
-from beam_dis.stream_service import Page, PageRecord, PartitionDescription
+from beam_dis.stream_service import Page, PageRecord, PartitionDescription, ReadPosition
 
 PATIENCE_SECONDS = 60.0
 
@@ -44,8 +43,8 @@ class RangeReader:
 
     def __init__(
         self,
-        page: Callable[[Place, int | None], Page],
-        partition: Callable[[Place], PartitionDescription | None],
+        page: Callable[[ReadPosition, int | None], Page],
+        partition: Callable[[ReadPosition], PartitionDescription | None],
         *,
         on_expired: str,
         count: Callable[[str, int], None],
@@ -61,7 +60,7 @@ class RangeReader:
         self._clock = clock
         self._sleep = sleep
 
-    def read(self, place: Place, claims: Claims) -> Iterator[list[PageRecord]]:
+    def read(self, place: ReadPosition, claims: Claims) -> Iterator[list[PageRecord]]:
         """The records of what is left of the range behind ``place``, page by page, each claimed."""
         while (stop := claims.current_restriction().stop) is not None and place.sequence_number < stop:
             try:
@@ -78,7 +77,7 @@ class RangeReader:
             place = place._replace(sequence_number=records[-1].sequence_number + 1)
             yield records
 
-    def _nonempty(self, place: Place, stop: int) -> Page:
+    def _nonempty(self, place: ReadPosition, stop: int) -> Page:
         """A page with records; where it is empty or the service throttles, asked for again until patience ends."""
         give_up = self._clock() + PATIENCE_SECONDS
         for delay in full_jitter():
@@ -90,6 +89,8 @@ class RangeReader:
                 if self._clock() > give_up:
                     raise
             else:
+                if page.reopened:
+                    self._count("reopened_positions", page.reopened)
                 if page.records:
                     return page
                 self._count("empty_polls", 1)
@@ -102,8 +103,8 @@ class RangeReader:
         )
 
     def _skipped(
-        self, place: Place, stop: int, error: OutOfRangeError | PartitionExpiredError, claims: Claims
-    ) -> Place:
+        self, place: ReadPosition, stop: int, error: OutOfRangeError | PartitionExpiredError, claims: Claims
+    ) -> ReadPosition:
         """The place behind a gap that expired, claimed and counted."""
         target = resume_at(self._on_expired, place, error, stop=stop, partition=lambda: self._partition(place))
         while target > place.sequence_number and not claims.try_claim(target - 1):
@@ -112,7 +113,7 @@ class RangeReader:
         self._count("expired_records", target - place.sequence_number)
         return place._replace(sequence_number=target)
 
-    def _behind_gap(self, place: Place, stop: int, claims: Claims) -> Place:
+    def _behind_gap(self, place: ReadPosition, stop: int, claims: Claims) -> ReadPosition:
         """The page began behind the stop: the numbers before it have no record. Unmoved where a split moved the stop."""
         return place._replace(sequence_number=stop) if claims.try_claim(stop - 1) else place
 

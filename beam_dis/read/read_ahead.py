@@ -21,8 +21,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from beam_dis.errors import ThrottledError
-from beam_dis.read.poller import Place
-from beam_dis.stream_service import Page
+from beam_dis.stream_service import Page, ReadPosition
 
 BUDGET_BYTES = 64 * 1024 * 1024
 PAGES_AHEAD = 4
@@ -66,8 +65,8 @@ class ReadAhead:
 
     def __init__(
         self,
-        fetch: Callable[[Place], Page],
-        submit: Callable[[Callable[[Place], _Fetched], Place], Future[_Fetched]],
+        fetch: Callable[[ReadPosition], Page],
+        submit: Callable[[Callable[[ReadPosition], _Fetched], ReadPosition], Future[_Fetched]],
         *,
         page_bytes: int,
         budget: int = BUDGET_BYTES,
@@ -80,21 +79,21 @@ class ReadAhead:
         self._weight = budget // 2  # what a page is expected to take
         self._has_come = False
         self._clock = clock
-        self._ahead: OrderedDict[Place, _Ahead] = OrderedDict()
+        self._ahead: OrderedDict[ReadPosition, _Ahead] = OrderedDict()
         self._at_work: dict[object, tuple[str, str]] = {}
         self._lock = threading.RLock()  # an executor may run at once what is submitted
 
-    def page(self, place: Place, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
+    def page(self, place: ReadPosition, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
         """The page at a place; those behind it are fetched unless they start at or behind ``stop``.
 
         One that was empty up to ``fresh`` seconds ago is an answer.
         """
         page = self._waited_for(place, fresh) or self._fetched(place).page
         if page.records:
-            self._chain(place.after(page), stop, 0)
+            self._chain(place.after(page.records), stop, 0)
         return page
 
-    def expect(self, place: Place) -> None:
+    def expect(self, place: ReadPosition) -> None:
         """Somebody will want the page at a place soon."""
         self._submitted(place, self._budget)
 
@@ -106,7 +105,7 @@ class ReadAhead:
                 idle.fetched.cancel()
 
     @contextlib.contextmanager
-    def at_work(self, place: Place) -> Iterator[None]:
+    def at_work(self, place: ReadPosition) -> Iterator[None]:
         """Somebody is taking the pages of this partition meanwhile: nobody else need make way for it.
 
         Without a lock: a turn that is left behind ends where garbage is collected, in a thread that may hold any.
@@ -118,7 +117,7 @@ class ReadAhead:
         finally:
             del self._at_work[turn]
 
-    def better_elsewhere(self, place: Place) -> bool:
+    def better_elsewhere(self, place: ReadPosition) -> bool:
         """Whether the page at a place isn't there yet, but one of a partition that nobody is at work on is."""
         with self._lock:
             here = self._ahead.get(place)
@@ -127,7 +126,7 @@ class ReadAhead:
             busy = set(self._at_work.values())
             return any(ahead.lies_ready() and _partition(other) not in busy for other, ahead in self._ahead.items())
 
-    def _waited_for(self, place: Place, fresh: float) -> Page | None:
+    def _waited_for(self, place: ReadPosition, fresh: float) -> Page | None:
         """A page that was fetched ahead; None where there is none, it failed or was empty too long ago."""
         self.forget_idle()
         with self._lock:
@@ -140,7 +139,7 @@ class ReadAhead:
         page = None if error else ahead.fetched.result().page
         return None if page is None or (not page.records and age > fresh) else page
 
-    def _chain(self, place: Place, stop: int | None, depth: int, behind: Place | None = None) -> None:
+    def _chain(self, place: ReadPosition, stop: int | None, depth: int, behind: ReadPosition | None = None) -> None:
         """Fetch the page at a place and, once it is there and full, those behind it."""
         if depth == PAGES_AHEAD or (stop is not None and place.sequence_number >= stop):
             return
@@ -148,12 +147,14 @@ class ReadAhead:
         if fetched is not None:
             fetched.add_done_callback(lambda done: self._go_on(place, done, stop, depth + 1))
 
-    def _go_on(self, place: Place, done: Future[_Fetched], stop: int | None, depth: int) -> None:
+    def _go_on(self, place: ReadPosition, done: Future[_Fetched], stop: int | None, depth: int) -> None:
         """Fetch what is behind a page that has come, unless somebody took it, who goes on then."""
         if not done.cancelled() and not done.exception() and done.result().full:
-            self._chain(place.after(done.result().page), stop, depth, behind=place)
+            self._chain(place.after(done.result().page.records), stop, depth, behind=place)
 
-    def _submitted(self, place: Place, budget: int, behind: Place | None = None) -> Future[_Fetched] | None:
+    def _submitted(
+        self, place: ReadPosition, budget: int, behind: ReadPosition | None = None
+    ) -> Future[_Fetched] | None:
         """The page at a place under way, perhaps there already; None where that would be more than so many bytes."""
         with self._lock:
             if behind is not None and behind not in self._ahead:
@@ -173,7 +174,7 @@ class ReadAhead:
     def _taken(self) -> int:
         return sum([ahead.weight(self._weight) for ahead in self._ahead.values()])
 
-    def _fetched(self, place: Place) -> _Fetched:
+    def _fetched(self, place: ReadPosition) -> _Fetched:
         page = self._fetch(place)
         data = sum([len(record.data) for record in page.records])
         weight = data + RECORD_BYTES * (len(page.records) + 1)
@@ -189,5 +190,5 @@ class ReadAhead:
             self._has_come = True
 
 
-def _partition(place: Place) -> tuple[str, str]:
+def _partition(place: ReadPosition) -> tuple[str, str]:
     return place.stream_id, place.partition_id

@@ -41,7 +41,7 @@ COUNTERS = (
     "empty_polls",
     "throttled_polls",
     "expired_records",
-    "cursor_refreshes",
+    "reopened_positions",
     "cumulativeThrottlingSeconds",
 )
 

@@ -1,4 +1,4 @@
-"""What reading shares in one process: the service, its cursors, and the pages fetched ahead.
+"""What reading shares in one process: the service and the pages fetched ahead.
 
 Law: one per connection, made at first use on the worker and kept until the process ends, because runners move partitions
 between DoFn instances and some work through them one after the other. Nothing of it is pickled.
@@ -17,13 +17,12 @@ from beam_dis.read.background import THREADS
 from beam_dis.read.committer import Committer
 from beam_dis.read.ends import Ends
 from beam_dis.read.poll_guard import PollGuard
-from beam_dis.read.poller import Place, Poller
 from beam_dis.read.read_ahead import BUDGET_BYTES, ReadAhead
 from beam_dis.read.tally import Tally
 from beam_dis.read.vigil import Vigil
 from beam_dis.read.watermark import WatermarkBoard
 from beam_dis.services import shared_service
-from beam_dis.stream_service import PartitionDescription, StreamListing, StreamService
+from beam_dis.stream_service import PartitionDescription, ReadPosition, StreamListing, StreamService
 
 PAGE_BYTES = 2 * 1024 * 1024
 """Data of one page at most: what the service returns where nothing is asked for, above any single record."""
@@ -43,8 +42,13 @@ class Reader:
         self.service = service
         self._clock = clock
         self.tally = Tally()
-        self._poller = Poller(service, tally=self.tally, page_bytes=PAGE_BYTES, clock=clock)
-        self.ahead = ReadAhead(self._poller.read, executor.submit, page_bytes=PAGE_BYTES, budget=budget, clock=clock)
+        self.ahead = ReadAhead(
+            lambda position: service.read(position, PAGE_BYTES),
+            executor.submit,
+            page_bytes=PAGE_BYTES,
+            budget=budget,
+            clock=clock,
+        )
         self._executor = executor
         self._boards: dict[str, WatermarkBoard] = {}
         self._committers: dict[tuple[str, str], Committer] = {}
@@ -67,13 +71,13 @@ class Reader:
         )
         return self._committers.setdefault((read, app), committer)
 
-    def keep_ends(self, place: Place, interval: float) -> None:
+    def keep_ends(self, place: ReadPosition, interval: float) -> None:
         """List a stream in the background where nobody does, as on a worker that reads what another one discovered."""
         if self.ends.overdue(place.stream_id, interval):
             with suppress(RuntimeError):  # there are no threads to be had, or the process is ending
                 self._executor.submit(self.held, place)
 
-    def partition(self, place: Place) -> PartitionDescription | None:
+    def partition(self, place: ReadPosition) -> PartitionDescription | None:
         """What a partition holds now; None where the stream no longer has it."""
         return self.held(place)[0]
 
@@ -84,7 +88,7 @@ class Reader:
         self.ends.listed(listing, asked)
         return listing
 
-    def held(self, place: Place) -> tuple[PartitionDescription | None, int]:
+    def held(self, place: ReadPosition) -> tuple[PartitionDescription | None, int]:
         """What a partition holds, with the service's clock (ms) when it was asked."""
         listing = self.listing(place.stream)
         return next((p for p in listing.partitions if p.partition_id == place.partition_id), None), listing.as_of

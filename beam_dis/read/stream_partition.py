@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from beam_dis.read.poller import Place
 from beam_dis.read.sequence_range import SequenceRange
+from beam_dis.stream_service import ReadPosition
 
 
 class StreamPartition(NamedTuple):
@@ -30,6 +30,6 @@ class StreamPartition(NamedTuple):
         """What is to be read of it."""
         return SequenceRange(self.start, self.stop)
 
-    def at(self, sequence_number: int) -> Place:
+    def at(self, sequence_number: int) -> ReadPosition:
         """Where a number of it is."""
-        return Place(self.stream, self.stream_id, self.partition_id, sequence_number)
+        return ReadPosition(self.stream, self.stream_id, self.partition_id, sequence_number)

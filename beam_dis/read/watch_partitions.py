@@ -23,10 +23,9 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import StreamNotFoundError
+from beam_dis.errors import TRANSIENT, StreamNotFoundError
 from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery import Discovery
-from beam_dis.read.endless_reader import WAITED_OUT
 from beam_dis.read.estimator import ForwardWatermarkProvider
 from beam_dis.read.known_partitions import KnownPartitions
 from beam_dis.read.reader import Reader, reader_of
@@ -110,7 +109,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         """What a listing shows that hasn't been handed out, each on the board before anybody can read it."""
         try:
             found, known, as_of = self._looked(reader, element, tracker.current_restriction())
-        except WAITED_OUT as error:
+        except TRANSIENT as error:
             _log.warning("stream %s was not listed, and will be in %s s: %s", element.stream, self._interval, error)
             return
         if tracker.try_claim(known):

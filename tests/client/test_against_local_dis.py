@@ -14,7 +14,8 @@ from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token
 from beam_dis.local import LocalDIS
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import Written
+from beam_dis.stream_service import ReadPosition, Written
+from beam_dis.wire.limits import MAX_RECORD_BYTES
 from beam_dis.wire.routes import ROUTES
 
 pytestmark = pytest.mark.integration
@@ -161,13 +162,18 @@ def test_what_is_there_already_is_an_error(client):
         client.create_app("a")
 
 
+def read_at(service, stream, partition_id, number):
+    position = ReadPosition(stream, service.describe(stream).stream_id, partition_id, number)
+    return service.read(position, MAX_RECORD_BYTES)
+
+
 def test_the_service_writes_and_reads_back(service, client):
     client.create_stream("s", partition_count=2)
     outgoing = [PutRecord(b"a", "k", None, P1), PutRecord(b""), PutRecord(b"b", None, None, P1)]
     written = service.write("s", outgoing)
     assert [type(w) for w in written] == [Written, type(written[1]), Written]
     assert written[1].code == "DIS.4200"
-    page = service.read(service.open("s", P1, 0))
+    page = read_at(service, "s", P1, 0)
     assert [(r.sequence_number, r.partition_key, r.data) for r in page.records] == [(0, "k", b"a"), (1, None, b"b")]
     assert abs(page.as_of - page.records[0].timestamp) < 60_000
     assert [(p.earliest, p.next) for p in service.describe("s").partitions] == [(0, 0), (0, 2)]
@@ -177,11 +183,11 @@ def test_the_service_finds_positions(service, client):
     client.create_stream("s")
     assert service.locate("s", P0, 0) == 0
     service.write("s", [PutRecord(b"a"), PutRecord(b"b")])
-    arrived = service.read(service.open("s", P0, 0)).records[0].timestamp
+    arrived = read_at(service, "s", P0, 0).records[0].timestamp
     places = [service.locate("s", P0, arrived + shift) for shift in (-60_000, 0, 60_000)]
     assert places == [0, 0, 2]
     with pytest.raises(errors.OutOfRangeError) as error:
-        service.open("s", P0, 3)
+        read_at(service, "s", P0, 3)
     assert (error.value.earliest, error.value.next) == (0, 2)
 
 
@@ -199,7 +205,7 @@ def test_a_stream_goes_by_its_id_too(service, client):
     stream_id = client.describe_stream("s").stream_id
     service.write(stream_id, [PutRecord(b"a")])
     assert service.describe(stream_id).name == "s"
-    assert service.read(service.open(stream_id, P0, 0)).records[0].data == b"a"
+    assert read_at(service, stream_id, P0, 0).records[0].data == b"a"
 
 
 def test_an_unknown_stream_is_an_error_that_names_what_exists(service, client):

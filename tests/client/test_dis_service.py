@@ -4,8 +4,9 @@ import pytest
 
 from beam_dis import errors
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import NotWritten, PageRecord, PartitionDescription, WriteLimits, Written
+from beam_dis.stream_service import NotWritten, PageRecord, PartitionDescription, ReadPosition, WriteLimits, Written
 from beam_dis.wire.cursors import CursorToken, IteratorParam, encode_cursor
+from beam_dis.wire.limits import MAX_RECORD_BYTES
 
 P0, P1 = "shardId-0000000000", "shardId-0000000001"
 ID = "8QM3Nt9YTLowtUVYJhO"
@@ -66,62 +67,57 @@ def test_an_unknown_stream_is_an_error_also_where_none_may_be_listed(connect, re
 def test_a_shared_stream_goes_by_its_id_which_is_looked_up_once(connect, ok, refused):
     def answer(request):
         if "cursors" in request.target:
-            return ok({"partition_cursor": "c"})
+            return ok({"partition_cursor": cursor_at(17)})
         return ok(stream()) if f"stream_id={ID}" in request.target else refused(4301)
 
     rig = connect(answer)
     service = rig.service
-    service.open(ID, P0, 4)
-    cursor = service.open(ID, P0, 5)
+    service.locate(ID, P0, 4)
+    assert service.locate(ID, P0, 5) == 17
     assert len(rig.transport.sent) == 4
     assert rig.sent[1].startswith(f"/v2/p1/cursors?stream-name=s&stream-id={ID}&partition-id={P0}")
-    assert cursor.stream == "s"
 
 
 def test_a_name_that_looks_like_an_id_is_a_name_where_there_is_such_a_stream(connect, ok):
-    rig = connect([ok(stream(stream_name=ID)), ok({"partition_cursor": "c"})])
-    assert rig.service.open(ID, P0, 4).stream == ID
+    rig = connect([ok(stream(stream_name=ID)), ok({"partition_cursor": cursor_at(17)})])
+    assert rig.service.locate(ID, P0, 4) == 17
     assert "stream-id" not in rig.sent[1]
 
 
-def test_read_yields_records_with_ints_and_the_cursor_behind_them(connect, ok):
-    rig = connect([ok({"partition_cursor": "c"}), ok(page(3, 4), seconds=0.5), ok(page(cursor="last"))])
-    first = rig.service.read(rig.service.open("s", P0, 3))
+def read_at(service, number):
+    return service.read(ReadPosition("s", "id", P0, number), MAX_RECORD_BYTES)
+
+
+def test_read_yields_records_with_ints_and_the_clock_of_the_request(connect, ok):
+    rig = connect([ok(stream(stream_id="id")), ok({"partition_cursor": "c"}), ok(page(3, 4), seconds=0.5), ok(page())])
+    service = rig.service
+    first = read_at(service, 3)
     assert first.records == [PageRecord(n, b"\x00\xff", NOW_MS + n) for n in (3, 4)]
     assert first.as_of == NOW_MS - 500
-    assert rig.service.read(first.cursor).records == []
-    assert rig.sent[1] == "/v2/p1/records?partition-cursor=next"
-
-
-def test_an_empty_page_of_few_bytes_is_asked_for_again_with_room_for_any_record(connect, ok):
-    """The service silently leaves out a record that is larger than asked for; a reader would wait for ever."""
-    rig = connect([ok({"partition_cursor": "c"}), ok(page()), ok(page(3))])
-    found = rig.service.read(rig.service.open("s", P0, 3), max_bytes=100)
-    assert [record.sequence_number for record in found.records] == [3]
-    assert [r.target.split("max_fetch_bytes=")[1] for r in rig.transport.sent[1:]] == ["100", "1048576"]
+    assert read_at(service, 5).records == []
+    assert rig.sent[1].startswith("/v2/p1/records?partition-cursor=next")
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (4217, errors.CursorRefusedError),
-        (4225, errors.CursorRefusedError),
-        (4226, errors.CursorRefusedError),
         (4319, errors.PartitionExpiredError),
         (4303, errors.ThrottledError),
     ],
 )
 def test_read_raises_at_once_what_the_source_decides_about(code, kind, connect, ok, refused):
-    rig = connect([ok({"partition_cursor": "c"}), refused(code)])
+    rig = connect([ok(stream(stream_id="id")), ok({"partition_cursor": "c"}), refused(code)])
     with pytest.raises(kind, match=f"stream 's', partition {P0}"):
-        rig.service.read(rig.service.open("s", P0, 3))
+        read_at(rig.service, 3)
     assert rig.time.slept == []
 
 
-def test_open_at_a_number_that_is_gone_says_what_the_partition_holds(connect, refused):
-    rig = connect([refused(4224, "Sequence_number out of range. [1][ should be within ][3][ ][9]")])
+def test_a_read_at_a_number_that_expired_says_what_the_partition_holds(connect, ok, refused):
+    rig = connect(
+        [ok(stream(stream_id="id")), refused(4224, "Sequence_number out of range. [1][ should be within ][3][ ][9]")]
+    )
     with pytest.raises(errors.OutOfRangeError) as error:
-        rig.service.open("s", P0, 1)
+        read_at(rig.service, 1)
     assert (error.value.earliest, error.value.next) == (3, 9)
 
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from beam_dis.stream_service import PageRecord
+from beam_dis.stream_service import PageRecord, ReadPosition
 
 
 def test_many_threads_share_one_client(connect, ok):
@@ -19,13 +19,15 @@ def test_many_threads_share_one_client(connect, ok):
 
 def test_many_threads_read_one_service(connect, ok):
     def echo(request):
-        number = request.target.split("starting-sequence-number=")[-1].split("partition-cursor=")[-1]
+        if "/streams/" in request.target:
+            return ok({"stream_id": "id"})
+        number = request.target.split("starting-sequence-number=")[-1].split("partition-cursor=")[-1].partition("&")[0]
         if "cursors" in request.target:
             return ok({"partition_cursor": number})
         records = [{"sequence_number": number, "data": "eA==", "timestamp": 1}]
-        return ok({"records": records, "next_partition_cursor": "n"})
+        return ok({"records": records, "next_partition_cursor": str(int(number) + 1)})
 
     service = connect(echo).service
     with ThreadPoolExecutor(16) as pool:
-        pages = list(pool.map(lambda n: service.read(service.open("s", "0", n)).records, range(400)))
+        pages = list(pool.map(lambda n: service.read(ReadPosition("s", "id", "0", n), 2**21).records, range(400)))
     assert pages == [[PageRecord(n, b"x", 1)] for n in range(400)]

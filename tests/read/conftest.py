@@ -12,7 +12,7 @@ from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from beam_dis.errors import CursorRefusedError, OutOfRangeError, PartitionExpiredError, ServiceError
+from beam_dis.errors import OutOfRangeError, PartitionExpiredError, StreamNotFoundError
 from beam_dis.read import poll_partition, watch_partitions
 from beam_dis.read.reader import Reader
 from beam_dis.read.record_run import RecordRun
@@ -22,6 +22,7 @@ from beam_dis.stream_service import (
     Page,
     PageRecord,
     PartitionDescription,
+    ReadPosition,
     StreamListing,
     WriteLimits,
     Written,
@@ -33,31 +34,20 @@ ZERO = "shardId-0000000000"
 class FakeService:
     """One stream ``flights``; partition 0 holds ``[earliest, next)``, pages have ``page_records`` records.
 
-    The arrival time of record n is ``1000 + n // 3`` ms. A cursor serves once per opening after ``forget_cursors()``.
+    The arrival time of record n is ``1000 + n // 3`` ms. ``reads`` are the numbers at which pages were read.
     """
 
     def __init__(self, earliest: int = 0, next_number: int = 100, *, page_records: int = 10) -> None:
         self.earliest, self.next, self.page_records = earliest, next_number, page_records
         self.expired = False
-        self.opened: list[int] = []
         self.reads: list[int] = []
         self.commits: list[tuple[str, str, str, int]] = []
         self.checkpoints: dict[str, int] = {}
-        self.generation = 0
         self.stream_id = "id"
         self.now_ms = 5000
-        self.refusal: type[ServiceError] = CursorRefusedError
 
     def record(self, number: int) -> PageRecord:
         return PageRecord(number, b"%d" % number, 1000 + number // 3)
-
-    def forget_cursors(self) -> None:
-        self.generation += 1
-
-    def make_anew(self, refusal: type[ServiceError]) -> None:
-        self.forget_cursors()
-        self.refusal = refusal
-        self.stream_id = "another id"
 
     def describe(self, stream: str) -> StreamListing:
         partition = PartitionDescription(ZERO, self.earliest, self.next)
@@ -69,21 +59,17 @@ class FakeService:
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
         return max(self.earliest, min(self.next, (timestamp - 1000) * 3))
 
-    def open(self, stream: str, partition_id: str, sequence_number: int) -> Any:
-        self.opened.append(sequence_number)
+    def read(self, position: ReadPosition, max_bytes: int) -> Page:
+        start = position.sequence_number
+        if position.stream_id != self.stream_id:
+            raise StreamNotFoundError("the stream was deleted and recreated", code="DIS.4301", status=400)
         if self.expired:
             raise PartitionExpiredError("Partition is expired.", code="DIS.4319", status=400)
-        if not self.earliest <= sequence_number <= self.next:
+        if not self.earliest <= start <= self.next:
             raise OutOfRangeError("Sequence_number out of range.", code="DIS.4224", status=400)
-        return (self.generation, sequence_number)
-
-    def read(self, cursor: Any, *, max_bytes: int | None = None) -> Page:
-        generation, start = cursor
-        if generation != self.generation or start < self.earliest:
-            raise self.refusal("Expired partition cursor.", code="DIS.4225", status=400)
         self.reads.append(start)
         stop = min(start + self.page_records, self.next)
-        return Page([self.record(n) for n in range(start, stop)], (generation, stop), self.now_ms)
+        return Page([self.record(n) for n in range(start, stop)], self.now_ms)
 
     def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         raise NotImplementedError

@@ -17,7 +17,7 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
 from beam_dis import CSVCoder, DISClient, DISRecord, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
-from beam_dis.read import read_partition, reader
+from beam_dis.read import read_partition
 from beam_dis.record import PutRecord
 
 pytestmark = pytest.mark.integration
@@ -54,13 +54,13 @@ def client(local_dis: Any) -> Iterator[DISClient]:
 
 @pytest.fixture
 def filled(client: DISClient, make_stream: Callable[..., str]) -> Callable[..., str]:
-    """Makes a stream and puts ``count`` records under keys that spread; returns its name."""
+    """Makes a stream and puts ``count`` records of at least ``size`` bytes under keys that spread; returns its name."""
 
-    def fill(count: int, *, partitions: int = 4, first: int = 0, stream: str | None = None) -> str:
+    def fill(count: int, *, partitions: int = 4, first: int = 0, stream: str | None = None, size: int = 1) -> str:
         name = stream or make_stream(partitions=partitions)
         for start in range(first, first + count, 500):
             numbers = range(start, min(start + 500, first + count))
-            client.put_records(name, [PutRecord(data=b"%d" % n, partition_key=str(n)) for n in numbers])
+            client.put_records(name, [PutRecord((b"%d" % n).rjust(size, b"0"), partition_key=str(n)) for n in numbers])
         return name
 
     return fill
@@ -111,12 +111,11 @@ def test_a_bounded_read_may_be_grouped_in_the_global_window(
 def test_initial_and_dynamic_splits_lose_and_repeat_nothing(
     options: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ranges of 2,000 numbers in pages of about 100 bytes: runners cut them as they like."""
+    """A range of 3,000 numbers in three pages: runners split it as they like."""
     monkeypatch.setattr(read_partition, "INITIAL_SPLIT", 700)
-    monkeypatch.setattr(reader, "PAGE_BYTES", 100)
-    stream = filled(2000, partitions=1)
+    stream = filled(3000, partitions=1, size=2000)
     with beam.Pipeline(options=options) as pipeline:
-        assert_that(pipeline | source(stream, local_dis) | beam.Map(place), equal_to(_places(2000)))
+        assert_that(pipeline | source(stream, local_dis) | beam.Map(place), equal_to(_places(3000)))
 
 
 REACHED, GO_ON = threading.Event(), threading.Event()
@@ -131,12 +130,10 @@ def _pause_at_50(record: DISRecord) -> tuple[str, int]:
 
 
 @pytest.mark.fnapi
-def test_a_split_while_a_range_is_read_gives_away_what_is_left(
-    local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "PAGE_BYTES", 100)
+def test_a_split_while_a_range_is_read_gives_away_what_is_left(local_dis: Any, filled: Callable[..., str]) -> None:
+    """The records fill three pages."""
     concurrent = fn_runner.FnApiRunner(EmbeddedPythonGrpcEnvironment.default())  # reads and splits at once
-    stream, residuals = filled(1000, partitions=1), []
+    stream, residuals = filled(3000, partitions=1, size=2000), []
 
     def split(elements: int) -> Iterator[float | None]:
         if elements and not residuals:
@@ -147,7 +144,7 @@ def test_a_split_while_a_range_is_read_gives_away_what_is_left(
 
     with fn_runner.split_manager("Read/ReadPartition", split), beam.Pipeline(concurrent) as pipeline:
         places = pipeline | "Read" >> source(stream, local_dis) | beam.Map(_pause_at_50)
-        assert_that(places, equal_to(_places(1000)))
+        assert_that(places, equal_to(_places(3000)))
     assert len(residuals) == 1
 
 

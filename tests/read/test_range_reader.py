@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
-from beam_dis.read.poller import Place, Poller
 from beam_dis.read.range_reader import RangeReader
 from beam_dis.read.sequence_range import SequenceRange
 from beam_dis.read.tally import Tally
 from beam_dis.read.tracker import SequenceRangeTracker
-from beam_dis.stream_service import Page, PageRecord
+from beam_dis.stream_service import Page, PageRecord, ReadPosition
 
 ZERO = "shardId-0000000000"
 
@@ -27,9 +26,8 @@ class Reading:
         self.counts: dict[str, int] = {}
         self.now = 0.0
         self.tally = Tally()
-        poller = Poller(service, tally=self.tally, clock=lambda: self.now)
         self.reader = RangeReader(
-            lambda place, _: self.page(poller, place),
+            lambda place, _: self.page(service, place),
             lambda place: service.describe(place.stream).partitions[0],
             on_expired=on_expired,
             count=self.count,
@@ -39,8 +37,8 @@ class Reading:
         )
         self.before_claim: Callable[[], None] = lambda: None
 
-    def page(self, poller: Poller, place: Place) -> Page:
-        page = poller.read(place)
+    def page(self, service: Any, place: ReadPosition) -> Page:
+        page = service.read(place, 2**20)
         self.before_claim()
         return page
 
@@ -51,7 +49,7 @@ class Reading:
         self.now += seconds
 
     def numbers(self, tracker: SequenceRangeTracker) -> list[int]:
-        place = Place("flights", "id", ZERO, tracker.current_restriction().start)
+        place = ReadPosition("flights", "id", ZERO, tracker.current_restriction().start)
         return [r.sequence_number for page in self.reader.read(place, tracker) for r in page]
 
 
@@ -64,7 +62,7 @@ def test_a_range_is_read_to_its_stop_and_no_further(fake_service: Any) -> None:
 def test_an_empty_range_reads_nothing_and_asks_nothing(fake_service: Any) -> None:
     service = fake_service()
     assert Reading(service).numbers(SequenceRangeTracker(SequenceRange(5, 5))) == []
-    assert service.opened == []
+    assert service.reads == []
 
 
 def test_a_split_between_trim_and_claim_loses_nothing(fake_service: Any) -> None:
@@ -144,10 +142,10 @@ def test_throttling_slows_the_reader_down_and_is_counted(fake_service: Any) -> N
     service, tracker = fake_service(), SequenceRangeTracker(SequenceRange(0, 100))
     read, calls = service.read, iter(range(1000))
 
-    def throttled(cursor: Any, *, max_bytes: int | None = None) -> Page:
+    def throttled(*at: Any) -> Page:
         if next(calls) % 3:
             raise ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
-        return read(cursor, max_bytes=max_bytes)
+        return read(*at)
 
     service.read, reading = throttled, Reading(service)
     assert reading.numbers(tracker) == list(range(100))

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from beam_dis.errors import DISError, ThrottledError, TransportError
-from beam_dis.read.poller import Place
 from beam_dis.read.read_ahead import RECORD_BYTES, ReadAhead
-from beam_dis.stream_service import Page, PageRecord
+from beam_dis.stream_service import Page, PageRecord, ReadPosition
 
 PAGE_WEIGHT = 10 + 11 * RECORD_BYTES
-START = Place("flights", "id", "shardId-0000000000", 0)
+START = ReadPosition("flights", "id", "shardId-0000000000", 0)
 
 
-def at(number: int, partition: str = START.partition_id) -> Place:
+def at(number: int, partition: str = START.partition_id) -> ReadPosition:
     return START._replace(sequence_number=number, partition_id=partition)
 
 
@@ -31,15 +30,15 @@ class Background:
         self.now = 0.0
         self.under_way: list[Callable[[], None]] | None = None
 
-    def fetch(self, place: Place) -> Page:
+    def fetch(self, place: ReadPosition) -> Page:
         number = place.sequence_number
         self.fetched.append(number)
         if number in self.fails:
             raise self.fails.pop(number)
         page = range(number, min(number + 10, self.end))
-        return Page([PageRecord(n, b".", 0) for n in page], None, 0)
+        return Page([PageRecord(n, b".", 0) for n in page], 0)
 
-    def submit(self, fetch: Callable[[Place], Any], place: Place) -> Future[Any]:
+    def submit(self, fetch: Callable[[ReadPosition], Any], place: ReadPosition) -> Future[Any]:
         future: Future[Any] = Future()
 
         def run() -> None:
@@ -69,7 +68,7 @@ def test_four_pages_are_fetched_ahead_one_behind_the_other() -> None:
     ahead = background.ahead()
     page = ahead.page(START, None)
     assert background.fetched == [0, 10, 20, 30, 40]
-    assert ahead.page(START.after(page), None).records[0].sequence_number == 10
+    assert ahead.page(START.after(page.records), None).records[0].sequence_number == 10
     assert background.fetched == [0, 10, 20, 30, 40, 50]
 
 

@@ -1,0 +1,109 @@
+"""Reads pages at sequence numbers, and opens, keeps and renews the cursors that this takes.
+
+Rule 1: a cursor is kept under the position that it points to, and is used once. A throttled request doesn't use it up.
+Rule 2: a new one is opened if there is none, if it is 270 s old (the service keeps them for 300 s [§5.4.3]), or if the
+service refuses it.
+Rule 3: the stream's id is checked before its first cursor in this process is opened, and again after a cursor was refused or
+too old: the stream may have been deleted and recreated under its name, and the numbers of the new one would fit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from beam_dis.client.answers import Answer, as_of
+from beam_dis.client.dis_client import DISClient
+from beam_dis.client.pages import ReadPage
+from beam_dis.client.records import read_page
+from beam_dis.client.targets import Targets
+from beam_dis.errors import CursorRefusedError, StreamNotFoundError, ThrottledError
+from beam_dis.stream_service import Page, ReadPosition
+from beam_dis.wire.limits import MAX_RECORD_BYTES
+
+MAX_AGE_SECONDS = 270.0
+_MOST_KEPT = 10_000
+
+
+class _Cursor(NamedTuple):
+    text: str
+    since: float
+
+
+class Cursors:
+    """The cursors of one client; thread-safe."""
+
+    def __init__(self, client: DISClient, targets: Targets, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._targets = targets
+        self._clock = clock
+        self._kept: OrderedDict[ReadPosition, _Cursor] = OrderedDict()
+        self._checked_streams: set[str] = set()
+        self._lock = threading.Lock()
+
+    def read(self, position: ReadPosition, max_bytes: int) -> Page:
+        """The page at a position, as ``StreamService.read`` promises it.
+
+        The service never returns a record larger than the size that was asked for [§5.4.2], so the request leaves room for
+        the largest possible record.
+        """
+        max_bytes = max(max_bytes, MAX_RECORD_BYTES)
+        reopened = 0
+        cursor = self._take(position)
+        try:
+            cursor = cursor or self._open(position)
+            page, answer = self._request(position, cursor, max_bytes)
+        except CursorRefusedError:
+            reopened = 1
+            self._checked_streams.discard(position.stream_id)
+            page, answer = self._request(position, self._open(position), max_bytes)
+        except ThrottledError:
+            if cursor is not None:
+                self._keep(position, cursor)
+            raise
+        except StreamNotFoundError:
+            self._checked_streams.discard(position.stream_id)  # the next caller reports it, if nobody sees this error
+            raise
+        self._keep(position.after(page.records), page.next_partition_cursor)
+        return Page(page.records, as_of(answer, self._client.clock()), reopened)
+
+    def _request(self, position: ReadPosition, cursor: str, max_bytes: int) -> tuple[ReadPage, Answer]:
+        about = f"stream {position.stream!r}, partition {position.partition_id}"
+        return read_page(self._client, cursor, max_fetch_bytes=max_bytes, about=about, patient=False)
+
+    def _open(self, position: ReadPosition) -> str:
+        target = self._targets.of(position.stream)
+        if position.stream_id not in self._checked_streams:
+            found = self._client.describe_stream(target.name, stream_id=target.stream_id, limit_partitions=1).stream_id
+            if found != position.stream_id:
+                raise StreamNotFoundError(
+                    f"stream {position.stream!r} was deleted and recreated while it was read: its id was "
+                    f"{position.stream_id!r} and is now {found!r}. Start again, from a position of the new stream"
+                )
+            self._checked_streams.add(position.stream_id)
+        return self._client.get_cursor(
+            target.name,
+            stream_id=target.stream_id,
+            partition_id=position.partition_id,
+            starting_sequence_number=position.sequence_number,
+        )
+
+    def _take(self, position: ReadPosition) -> str | None:
+        with self._lock:
+            kept = self._kept.pop(position, None)
+        if kept is not None and self._clock() - kept.since >= MAX_AGE_SECONDS:
+            self._checked_streams.discard(position.stream_id)
+            return None
+        return None if kept is None else kept.text
+
+    def _keep(self, position: ReadPosition, cursor: str) -> None:
+        now = self._clock()
+        with self._lock:
+            self._kept[position] = _Cursor(cursor, now)
+            self._kept.move_to_end(position)
+            while len(self._kept) > _MOST_KEPT or next(iter(self._kept.values())).since < now - MAX_AGE_SECONDS:
+                forgotten, _ = self._kept.popitem(last=False)
+                self._checked_streams.discard(forgotten.stream_id)

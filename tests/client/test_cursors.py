@@ -1,0 +1,191 @@
+"""Cursors are opened, kept and renewed by the adapter; whoever reads names positions only."""
+
+import contextlib
+from base64 import b64encode
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from beam_dis.client.cursors import Cursors
+from beam_dis.client.targets import Targets
+from beam_dis.errors import (
+    CursorRefusedError,
+    DISError,
+    OutOfRangeError,
+    StreamNotFoundError,
+    ThrottledError,
+)
+from beam_dis.stream_service import ReadPosition
+
+MIB = 1024 * 1024
+START = ReadPosition("flights", "id", "shardId-0000000000", 0)
+
+
+class OnePartition:
+    """Answers requests as a DIS does whose stream has one partition with the numbers ``[earliest, next)``."""
+
+    def __init__(self, ok, refused):
+        self.ok, self.refused = ok, refused
+        self.earliest, self.next, self.page_records = 0, 100, 10
+        self.stream_id, self.generation, self.refusal = "id", 0, 4225
+        self.opened, self.reads, self.described, self.max_bytes = [], [], 0, []
+        self.throttled = False
+
+    def __call__(self, request):
+        url = urlsplit(request.target)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if "/streams/" in url.path:
+            self.described += 1
+            return self.ok({"stream_name": "flights", "stream_id": self.stream_id})
+        if url.path.endswith("/cursors"):
+            return self.cursor(int(query["starting-sequence-number"]))
+        return self.page(query)
+
+    def cursor(self, number):
+        self.opened.append(number)
+        if not self.earliest <= number <= self.next:
+            return self.refused(4224, "Sequence_number out of range.")
+        return self.ok({"partition_cursor": f"{self.generation}-{number}"})
+
+    def page(self, query):
+        generation, start = map(int, query["partition-cursor"].split("-"))
+        if self.throttled:
+            return self.refused(4303)
+        if generation != self.generation:
+            return self.refused(self.refusal)
+        self.reads.append(start)
+        self.max_bytes.append(int(query["max_fetch_bytes"]))
+        stop = min(start + self.page_records, self.next)
+        data = b64encode(b"x").decode()
+        records = [{"sequence_number": str(n), "data": data, "timestamp": n} for n in range(start, stop)]
+        return self.ok({"records": records, "next_partition_cursor": f"{generation}-{stop}"})
+
+    def forget_cursors(self):
+        self.generation += 1
+
+
+@pytest.fixture
+def dis(ok, refused):
+    return OnePartition(ok, refused)
+
+
+@pytest.fixture
+def cursors(connect, dis):
+    rig = connect(dis)
+    made = Cursors(rig.client, Targets(rig.client), clock=rig.time.now)
+    made.time = rig.time
+    return made
+
+
+def read(cursors, position):
+    return cursors.read(position, 2 * MIB).records
+
+
+def test_pages_follow_each_other_on_one_cursor(cursors, dis):
+    position = START
+    for _ in range(3):
+        position = position.after(read(cursors, position))
+    assert (dis.opened, dis.reads, position.sequence_number) == ([0], [0, 10, 20], 30)
+
+
+def test_a_cursor_is_renewed_after_270_seconds(cursors, dis):
+    position = START.after(read(cursors, START))
+    cursors.time.sleep(269.9)
+    position = position.after(read(cursors, position))
+    cursors.time.sleep(270)
+    read(cursors, position)
+    assert dis.opened == [0, 20]
+
+
+def test_a_refused_cursor_is_renewed_at_the_same_number(cursors, dis):
+    position = START.after(read(cursors, START))
+    dis.forget_cursors()
+    page = cursors.read(position, 2 * MIB)
+    assert [r.sequence_number for r in page.records][:2] == [10, 11]
+    assert (dis.opened, page.reopened) == ([0, 10], 1)
+
+
+def test_a_page_says_if_its_position_was_not_reopened(cursors):
+    assert cursors.read(START, 2 * MIB).reopened == 0
+
+
+def test_a_new_cursor_that_is_refused_is_an_error(cursors, dis):
+    dis.cursor = lambda _: dis.ok({"partition_cursor": "99-0"})
+    with pytest.raises(CursorRefusedError):
+        read(cursors, START)
+
+
+def test_an_expired_position_is_an_error(cursors, dis):
+    dis.earliest = 5
+    with pytest.raises(OutOfRangeError):
+        read(cursors, START)
+
+
+def test_an_empty_page_keeps_its_position(cursors, dis):
+    dis.next = 0
+    assert START.after(read(cursors, START)) == START
+    dis.next = 3
+    assert len(read(cursors, START)) == 3
+    assert dis.opened == [0]
+
+
+def test_a_recreated_stream_is_noticed_before_its_first_record_is_read(cursors, dis):
+    """A job may go on from its state after the stream was recreated, and its numbers would fit the new stream."""
+    with pytest.raises(StreamNotFoundError, match="its id was 'the old one' and is now 'id'"):
+        read(cursors, START._replace(stream_id="the old one"))
+    assert dis.reads == []
+
+
+@pytest.mark.parametrize("refusal", [4225, 4301])
+def test_a_recreated_stream_is_never_read_in_place_of_the_old_one(cursors, dis, refusal):
+    position = START.after(read(cursors, START))
+    dis.forget_cursors()
+    dis.refusal, dis.stream_id = refusal, "another id"
+    with contextlib.suppress(DISError):
+        read(cursors, position)  # as in the background, where errors are dropped
+    with pytest.raises(
+        StreamNotFoundError, match="recreated while it was read: its id was 'id' and is now 'another id'"
+    ):
+        read(cursors, position)
+
+
+def test_a_stream_recreated_while_a_reader_slept_is_noticed(cursors, dis):
+    """A cursor that is too old isn't tried, so nothing refuses it."""
+    position = START.after(read(cursors, START))
+    dis.stream_id = "another id"
+    cursors.time.sleep(3600)
+    with pytest.raises(StreamNotFoundError, match="recreated while it was read"):
+        read(cursors, position)
+
+
+def test_the_stream_is_checked_once_while_its_cursors_are_good(cursors, dis):
+    position = START.after(read(cursors, START))
+    dis.forget_cursors()
+    read(cursors, position)
+    checks = dis.described
+    assert len(read(cursors, START)) == 10
+    assert dis.described == checks
+
+
+def test_throttling_uses_up_no_cursor(cursors, dis):
+    position = START.after(read(cursors, START))
+    dis.throttled = True
+    with pytest.raises(ThrottledError):
+        read(cursors, position)
+    dis.throttled = False
+    read(cursors, position)
+    assert dis.opened == [0]
+
+
+def test_every_request_leaves_room_for_the_largest_record(cursors, dis):
+    """The service leaves out a record that is larger than the size asked for; the reader would wait forever."""
+    cursors.read(START, 100)
+    cursors.read(START.at(10), 2 * MIB)
+    assert dis.max_bytes == [MIB, 2 * MIB]
+
+
+def test_a_request_names_its_stream_and_partition_in_errors(connect, ok, refused):
+    rig = connect([ok({"stream_id": "id"}), ok({"partition_cursor": "c"}), refused(4319)])
+    with pytest.raises(DISError, match="stream 'flights', partition shardId-0000000000"):
+        rig.service.read(START, MIB)
+    assert rig.time.slept == []
