@@ -1,9 +1,8 @@
-"""The shape of the code: names that say something, laws at the top, one screen a function."""
+"""The shape of the code: short functions and files, names that say something, a docstring on every module."""
 
 from __future__ import annotations
 
 import ast
-import statistics
 import sys
 from pathlib import PurePath
 
@@ -29,21 +28,18 @@ def test_no_module_has_a_name_that_says_nothing(sources):
     assert {s.name for s in sources if VAGUE & set(PurePath(s.name).with_suffix("").parts)} == set()
 
 
-def test_every_module_states_its_law_at_the_top(sources):
+def test_every_module_has_a_docstring(sources):
     assert [s.name for s in sources if s.text.strip() and not ast.get_docstring(s.tree)] == []
 
 
-def test_functions_fit_on_a_screen(sources):
+def test_no_function_is_longer_than_fifty_lines(sources):
     lengths = {where: lines for source in sources for where, lines in functions(source)}
     assert {where: lines for where, lines in lengths.items() if lines > 50} == {}
-    assert statistics.median(lengths.values()) <= 7
-    assert statistics.quantiles(lengths.values(), n=10)[-1] <= 25
 
 
-def test_files_stay_small(sources):
+def test_no_file_is_longer_than_four_hundred_lines(sources):
     lines = {source.name: source.text.count("\n") for source in sources}
     assert {name: n for name, n in lines.items() if n > 400} == {}
-    assert statistics.median(lines.values()) <= 130
 
 
 def test_every_public_class_and_function_is_documented(sources):
