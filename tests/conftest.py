@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import signal
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -42,6 +43,17 @@ class LocalProject(NamedTuple):
 def new_project(dis: LocalDIS) -> LocalProject:
     """A project that nobody has used."""
     return LocalProject(dataclasses.replace(dis.connection, project_id=uuid.uuid4().hex))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_signals_in_children() -> None:
+    """Children take signals in the default way, even if the process that started the tests ignores them (``nohup``, ``&``).
+
+    A child inherits "ignore", but not a handler. The handler does nothing, so that this process still ignores the signal.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

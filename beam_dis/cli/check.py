@@ -1,4 +1,4 @@
-"""``beam-dis check``: reads all that a local DIS holds, and says what is damaged."""
+"""``beam-dis check``: reads all data of a stopped local DIS and reports damage."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from beam_dis.cli.failure import FAILED, fail
 
-SUMMARY = "read every record of a local DIS that isn't running, and say what is damaged"
+SUMMARY = "read all data of a stopped local DIS and report damage"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What ``check`` takes."""
-    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="the folder given to serve")
+    """Add the arguments of ``check``."""
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="the folder that was given to serve")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check; 1 where something is damaged."""
+    """Check the data; the exit status is 1 if something is damaged."""
     from beam_dis.local.store import StoreError, open_store
 
     if not options.data.is_dir():
-        return fail(f"{options.data} is not a folder: give the one that serve was given")
+        return fail(f"{options.data} is not a folder: give the folder that was given to serve")
     try:
-        # a check that let records expire would report them as missing, and change what it looks at
+        # housekeeping would delete expired records: a check changes nothing
         store = open_store(options.data, clock=time.time, housekeeping_interval=None)
     except StoreError as error:
         return fail(error)
@@ -33,5 +33,9 @@ def run(options: argparse.Namespace) -> int:
         store.close()
     for problem in problems:
         print(problem)
-    print(f"beam-dis: {len(problems)} problems in {options.data}" if problems else f"beam-dis: {options.data} is sound")
+    print(
+        f"beam-dis: problems in {options.data}: {len(problems)}"
+        if problems
+        else f"beam-dis: no damage in {options.data}"
+    )
     return FAILED if problems else 0

@@ -1,4 +1,4 @@
-"""How a command fails: one line on standard error, and a status."""
+"""How a command fails: one line on standard error, and an exit status."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ FAILED = 1
 
 
 def fail(message: object) -> int:
-    """Say what is wrong; the status to end with."""
+    """Print an error as one line and return the exit status."""
     print(f"beam-dis: error: {' '.join(str(message).split())}", file=sys.stderr)
     return FAILED

@@ -1,4 +1,4 @@
-"""``beam-dis``: finds the command, runs it, turns failures into one line each."""
+"""``beam-dis``: finds the command and runs it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from beam_dis.version import __version__
 
 COMMANDS = {"serve": serve, "check": check}
 
-_EXTRAS = {"httptools": "local", "starlette": "local", "uvicorn": "local", "rich": "cli"}
-"""What brings a library that may be missing."""
+_EXTRAS = {"httptools": "local", "starlette": "local", "uvicorn": "local"}
+"""Optional library → the extra that installs it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status."""
+    """Run a command and return its exit status; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)

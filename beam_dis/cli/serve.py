@@ -1,4 +1,7 @@
-"""``beam-dis serve``: a local DIS in the foreground."""
+"""``beam-dis serve``: runs a local DIS in the foreground.
+
+Access keys and tokens come from files or the environment, never from arguments, which other users of the machine could see.
+"""
 
 from __future__ import annotations
 
@@ -20,57 +23,57 @@ if TYPE_CHECKING:
 
 SUMMARY = "run a durable local DIS"
 
-_VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
-_TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of one
-
-
+_KEY_VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
+_TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _ADMIN_VARIABLE = "BEAM_DIS_ADMIN_TOKEN"
 
 
 class KeysError(Exception):
-    """The keys or the admin token can't be read, or are half there."""
+    """The keys or the admin token can't be read, or are incomplete."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What ``serve`` takes. Keys come from a file or the environment: arguments are for all to see."""
+    """Add the arguments of ``serve``."""
     parser.add_argument(
-        "--data", required=True, type=Path, metavar="DIR", help="where the records are kept; made if missing"
+        "--data", required=True, type=Path, metavar="DIR", help="folder for the records; created if it is missing"
     )
-    parser.add_argument("--port", type=_port, default=7700, help="0 takes any free one (default: 7700)")
+    parser.add_argument("--port", type=_port, default=7700, help="0 takes any free port (default: 7700)")
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine alone)"
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
-    parser.add_argument("--project", metavar="ID", help="serve this project alone (default: any)")
+    parser.add_argument("--project", metavar="ID", help="serve only this project (default: any)")
     parser.add_argument(
         "--access-key-file",
         type=Path,
         metavar="FILE",
-        help=f"a file with a section [basic] and in it ak and sk, auth_token, or all three; else "
-        f"{', '.join(_VARIABLES)}, {_TOKEN_VARIABLE} of the environment; without either, requests need no signature",
+        help="a file with a section [basic] that has access_key and secret_key, auth_token, or all three "
+        f"(default: {', '.join(_KEY_VARIABLES)} and {_TOKEN_VARIABLE} in the environment; without any of them, "
+        "requests need no signature)",
     )
     parser.add_argument(
         "--limits",
         choices=("sizes", "real"),
         default="sizes",
-        help="real: also those of throughput, by partition and stream type (default: sizes of requests and records)",
+        help="sizes: limit the size of requests and records (default); real: also limit throughput per partition",
     )
     parser.add_argument(
         "--admin",
         action="store_true",
-        help=f"serve the routes under /admin, for faults and the like, to who bears the token in {_ADMIN_VARIABLE}",
+        help=f"serve the routes under /admin, which inject faults and move the clock, to clients that send the token in "
+        f"{_ADMIN_VARIABLE}",
     )
     parser.add_argument(
-        "--admin-token-file", type=Path, metavar="FILE", help=f"a file with the token; else {_ADMIN_VARIABLE}"
+        "--admin-token-file", type=Path, metavar="FILE", help=f"a file with the token (default: {_ADMIN_VARIABLE})"
     )
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
     )
-    # LocalDIS says so of a folder that it made: where it was killed, it can't remove it
+    # for LocalDIS with a temporary folder: if LocalDIS is killed, only the server can still remove it
     parser.add_argument("--remove-with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until stopped."""
+    """Serve until stopped; the exit status is 1 if the server can't start."""
     from beam_dis.local.http.server import Settings, StartError, serve
     from beam_dis.local.parent import stop_with_parent
     from beam_dis.local.store import StoreError
@@ -78,23 +81,22 @@ def run(options: argparse.Namespace) -> int:
     def ready(endpoint: str) -> None:
         print(f"beam-dis: serving {endpoint} (data in {options.data})", flush=True)
 
-    orphaned = threading.Event()
+    parent_ended = threading.Event()
 
     def started(server: uvicorn.Server) -> None:
         def stop() -> None:
-            orphaned.set()
+            parent_ended.set()
             server.should_exit = True
 
         if options.stop_with_parent:
             stop_with_parent(stop)
 
     try:
-        keys = read_keys(options.access_key_file, os.environ)
         settings = Settings(
             data_dir=options.data,
             host=options.host,
             port=options.port,
-            keys=keys,
+            keys=read_keys(options.access_key_file, os.environ),
             project=options.project,
             real_limits=options.limits == "real",
             admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
@@ -102,51 +104,65 @@ def run(options: argparse.Namespace) -> int:
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
         return fail(error)
-    if options.remove_with_parent and orphaned.is_set():
+    if options.remove_with_parent and parent_ended.is_set():
         shutil.rmtree(options.data, ignore_errors=True)
     return 0
 
 
 def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | None:
-    """What requests are signed with, or bear; None where there is nothing. Raises KeysError."""
+    """The keys and the token that requests are checked against; None if there are none.
+
+    Args:
+        file: a file with them, or None to look in the environment.
+        environ: the environment.
+
+    Raises:
+        KeysError: the file can't be read, or one of the two keys is missing.
+    """
     from beam_dis.local.http.authentication import AccessKeys
 
-    where, (access, secret, token) = _from_environment(environ) if file is None else _from_file(file)
+    if file is None:
+        where = " and ".join(_KEY_VARIABLES)
+        access, secret, token = (environ.get(name, "") for name in (*_KEY_VARIABLES, _TOKEN_VARIABLE))
+    else:
+        where = str(file)
+        access, secret, token = _keys_in(file)
     if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
     if file is not None and not access and not token:
-        raise KeysError(f"{where}: has neither keys nor a token, which would let everybody in")
+        raise KeysError(f"{where}: has neither keys nor a token, so anybody could use the server")
     return AccessKeys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
 
 
 def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
-    """The token of the admin routes. Raises KeysError where there is none, or none that a header can bear."""
+    """The token of the admin routes.
+
+    Raises:
+        KeysError: there is no token, or it can't be sent in a header.
+    """
     try:
         token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeysError(f"{file} can't be read ({type(error).__name__}): it should hold the admin token") from None
+        raise KeysError(f"{file} can't be read ({type(error).__name__}): it should contain the admin token") from None
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         where = _ADMIN_VARIABLE if file is None else file
-        raise KeysError(f"--admin needs a token, printable characters without spaces: {where} has none")
+        raise KeysError(f"--admin needs a token, printable ASCII characters without spaces: {where} has none")
     return token
 
 
-def _from_environment(environ: Mapping[str, str]) -> tuple[str, tuple[str, str, str]]:
-    access, secret, token = (environ.get(name, "") for name in (*_VARIABLES, _TOKEN_VARIABLE))
-    return " and ".join(_VARIABLES), (access, secret, token)
-
-
-def _from_file(file: Path) -> tuple[str, tuple[str, str, str]]:
+def _keys_in(file: Path) -> tuple[str, str, str]:
     parser = ConfigParser(interpolation=None)
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
         basic = parser["basic"]
         if "auth_token" in basic:
-            return str(file), (basic.get("ak", ""), basic.get("sk", ""), basic["auth_token"])
-        return str(file), (basic["ak"], basic["sk"], "")
+            return basic.get("access_key", ""), basic.get("secret_key", ""), basic["auth_token"]
+        return basic["access_key"], basic["secret_key"], ""
     except (OSError, UnicodeDecodeError, Error, KeyError) as error:
-        # the parser's own messages quote the line, which may hold a secret
-        raise KeysError(f"{file}: needs a section [basic] and in it ak and sk ({type(error).__name__})") from None
+        # the parser's own messages quote the line, which may contain a secret
+        raise KeysError(
+            f"{file}: needs a section [basic] with access_key and secret_key ({type(error).__name__})"
+        ) from None
 
 
 def _port(text: str) -> int:

@@ -43,7 +43,7 @@ LIBRARIES = {
     "coders": {"apache_beam", "fastavro"},
     "read": {"apache_beam", "msgspec"},
     "write": {"apache_beam"},
-    "cli": {"rich"},
+    "cli": set(),
     "options": {"apache_beam"},
     "record": {"msgspec"},
     "stream_service": {"msgspec"},

@@ -1,4 +1,4 @@
-"""``beam-dis check`` looks and changes nothing."""
+"""``beam-dis check`` reads and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONG_AGO = 1_000_000_000.0
 
 @pytest.fixture
 def folder(tmp_path):
-    """Records that have long expired, and nobody who has noticed."""
+    """Records that expired long ago and haven't been deleted yet."""
     store = open_store(tmp_path, clock=lambda: LONG_AGO, housekeeping_interval=None)
     stream = store.create_stream("p", StreamDefinition(name="s", partition_count=1)).result()
     store.append(stream, [Entry(0, None, b"x")] * 10).result()
@@ -20,23 +20,23 @@ def folder(tmp_path):
     return tmp_path
 
 
-def held(folder):
+def range_of(folder):
     store = open_store(folder, clock=lambda: LONG_AGO, housekeeping_interval=None)
     partition = store.stream("p", "s").partitions[0]
     store.close()
     return partition.earliest, partition.next
 
 
-def test_what_has_expired_is_checked_and_left_alone(folder, capsys, monkeypatch):
-    monkeypatch.setattr("beam_dis.local.store.store.Writer", _impatient)
+def test_expired_records_are_checked_and_not_deleted(folder, capsys, monkeypatch):
+    monkeypatch.setattr("beam_dis.local.store.store.Writer", _writer_with_housekeeping)
     assert main(["check", "--data", str(folder)]) == 0
-    assert "is sound" in capsys.readouterr().out
+    assert "no damage" in capsys.readouterr().out
     monkeypatch.undo()
-    assert held(folder) == (0, 10)
+    assert range_of(folder) == (0, 10)
 
 
-def _impatient(session, catalogue, interval):
-    """A writer that does its housekeeping at once, if it is to do any."""
+def _writer_with_housekeeping(session, catalogue, interval):
+    """A writer that does its housekeeping at once if it does any."""
     from beam_dis.local.store.writer import Writer
 
     writer = Writer(session, catalogue, interval and 1e-9)

@@ -1,4 +1,4 @@
-"""The command itself: quick to help, never with Beam, honest about what isn't installed."""
+"""The command ``beam-dis``: its help loads little, and it names extras that aren't installed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_help_names_every_command(capsys):
     assert [name for name in COMMANDS if name not in shown] == []
 
 
-def test_version_is_the_packages(capsys):
+def test_version_is_that_of_the_package(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"beam-dis {__version__}\n"
@@ -42,7 +42,7 @@ def test_help_loads_neither_beam_nor_server_nor_client():
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette", "httptools"])
-def test_a_command_without_its_extra_says_which_to_install(tmp_path, missing):
+def test_a_command_names_the_extra_that_it_needs(tmp_path, missing):
     ended = run(WITHOUT.format(missing=missing, arguments=["serve", "--data", str(tmp_path)]))
     assert (ended.returncode, ended.stderr) == (
         1,
@@ -51,7 +51,7 @@ def test_a_command_without_its_extra_says_which_to_install(tmp_path, missing):
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["serve"], ["serve", "--data", "d", "--port", "70000"]])
-def test_a_command_that_is_misspelt_ends_with_its_usage(arguments, capsys):
+def test_wrong_arguments_end_with_the_usage(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert capsys.readouterr().err.startswith("usage: beam-dis")

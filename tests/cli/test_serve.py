@@ -1,4 +1,4 @@
-"""``beam-dis serve``: one line when it is ready, one line when it can't start, and how it ends."""
+"""``beam-dis serve``: it prints one line when it is ready or can't start, and ends on a signal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVE = [sys.executable, "-m", "beam_dis", "serve", "--port", "0", "--data"]
 
 
 def refused(*arguments: object, shell: str = "", **environment: str) -> list[str]:
-    """What a server that can't start says, line by line."""
+    """The lines that a server prints if it can't start, as lines."""
     command = [*SERVE, *map(str, arguments)]
     line = ["sh", "-c", f'{shell} exec "$@"', "sh", *command] if shell else command
     ended = subprocess.run(
@@ -41,7 +41,7 @@ def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def test_it_says_where_it_serves_and_where_its_data_are(tmp_path):
+def test_it_prints_its_endpoint_and_data_folder(tmp_path):
     with serving(tmp_path) as (_, line):
         endpoint = line.split()[2]
         assert line == f"beam-dis: serving {endpoint} (data in {tmp_path})\n"
@@ -49,13 +49,13 @@ def test_it_says_where_it_serves_and_where_its_data_are(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_well(tmp_path, number):
+def test_a_signal_ends_it_with_status_0(tmp_path, number):
     with serving(tmp_path) as (process, _):
         process.send_signal(number)
         assert process.wait(15) == 0
 
 
-def test_a_port_in_use_is_told(tmp_path):
+def test_a_port_in_use_is_an_error(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         [line] = refused(tmp_path, "--port", port)
@@ -64,20 +64,20 @@ def test_a_port_in_use_is_told(tmp_path):
     )
 
 
-def test_a_second_server_on_the_same_data_is_told(tmp_path):
+def test_a_second_server_on_the_same_data_is_an_error(tmp_path):
     with LocalDIS(tmp_path):
         [line] = refused(tmp_path)
     assert str(tmp_path) in line
 
 
 @pytest.mark.parametrize("where", ["/proc/beam-dis", "a-file/data"])
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, where):
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path, where):
     (tmp_path / "a-file").touch()
     [line] = refused(tmp_path / where)
     assert str(tmp_path / where) in line
 
 
-def test_a_damaged_file_is_told(tmp_path):
+def test_a_damaged_file_is_an_error(tmp_path):
     with LocalDIS(tmp_path):
         pass
     [file] = tmp_path.glob("*.db")
@@ -86,38 +86,38 @@ def test_a_damaged_file_is_told(tmp_path):
     assert str(file) in line or str(tmp_path) in line
 
 
-def test_a_full_disk_is_told(tmp_path):
+def test_a_full_disk_is_an_error(tmp_path):
     [line] = refused(tmp_path / "data", shell="ulimit -f 32;")
     assert str(tmp_path) in line
 
 
-def test_a_host_that_is_not_ours_is_told(tmp_path):
+def test_a_host_of_another_machine_is_an_error(tmp_path):
     [line] = refused(tmp_path, "--host", "192.0.2.1")
     assert line.startswith("beam-dis: error: can't listen on port 0 of 192.0.2.1: ")
 
 
-@pytest.mark.parametrize("text", ["", "[basic]\nak = A\n", "ak = A\nsk = SECRET\n", "[basic]\nak = A\nsk =\n",
-                                  "[basic]\nak =\nsk =\n", "[basic]\nauth_token =\n", "[basic]\nauth_token = SECRET\nak = A\n"])  # fmt: skip
-def test_a_key_file_without_both_keys_is_told_without_showing_them(tmp_path, text):
+@pytest.mark.parametrize("text", ["", "[basic]\naccess_key = A\n", "access_key = A\nsecret_key = SECRET\n", "[basic]\naccess_key = A\nsecret_key =\n",
+                                  "[basic]\naccess_key =\nsecret_key =\n", "[basic]\nauth_token =\n", "[basic]\nauth_token = SECRET\naccess_key = A\n"])  # fmt: skip
+def test_an_incomplete_key_file_is_an_error_that_shows_no_key(tmp_path, text):
     keys = tmp_path / "keys"
     keys.write_text(text)
     [line] = refused(tmp_path / "data", "--access-key-file", keys)
     assert (str(keys) in line, "SECRET" in line) == (True, False)
 
 
-def test_half_a_key_in_the_environment_is_told(tmp_path):
+def test_one_of_two_keys_in_the_environment_is_an_error(tmp_path):
     [line] = refused(tmp_path, BEAM_DIS_ACCESS_KEY="A", BEAM_DIS_SECRET_KEY="")
     assert line.startswith("beam-dis: error: BEAM_DIS_ACCESS_KEY and BEAM_DIS_SECRET_KEY: give both")
 
 
 def test_a_key_file_is_read(tmp_path):
     keys = tmp_path / "keys"
-    keys.write_text("[basic]\nak = A\nsk = S\n")
+    keys.write_text("[basic]\naccess_key = A\nsecret_key = S\n")
     with serving(tmp_path / "data", "--access-key-file", keys) as (_, line), pytest.raises(OSError, match="441"):
         _open(f"{line.split()[2]}/v2/p/streams")
 
 
-def test_a_file_with_a_token_alone_is_enough(tmp_path):
+def test_a_key_file_may_have_only_a_token(tmp_path):
     keys = tmp_path / "keys"
     keys.write_text("[basic]\nauth_token = T\n")
     with serving(tmp_path / "data", "--access-key-file", keys) as (_, line):
@@ -127,7 +127,7 @@ def test_a_file_with_a_token_alone_is_enough(tmp_path):
             _open(url)
 
 
-def test_one_project_alone_can_be_served(tmp_path):
+def test_it_can_serve_only_one_project(tmp_path):
     with serving(tmp_path, "--project", "mine") as (_, line):
         endpoint = line.split()[2]
         assert _open(f"{endpoint}/v2/mine/streams").startswith(b'{"total_number":0')
@@ -143,11 +143,22 @@ def _open(url: str, headers: dict[str, str] | None = None) -> bytes:
     return body
 
 
-def test_check_finds_sound_data_sound_and_names_what_is_damaged(tmp_path):
+def test_check_reports_no_damage_and_a_missing_folder(tmp_path):
     with LocalDIS(tmp_path):
         pass
     check = [sys.executable, "-m", "beam_dis", "check", "--data", tmp_path]
     sound = subprocess.run(check, check=False, capture_output=True, text=True)
     missing = subprocess.run([*check[:-1], Path("/nowhere")], check=False, capture_output=True, text=True)
-    assert (sound.returncode, sound.stdout) == (0, f"beam-dis: {tmp_path} is sound\n")
+    assert (sound.returncode, sound.stdout) == (0, f"beam-dis: no damage in {tmp_path}\n")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+
+
+def test_a_test_run_that_ignores_signals_can_still_end_its_servers():
+    """As under ``nohup make test &``: children get the default handler back from the fixture in tests/conftest.py."""
+    program = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "os.execv(sys.executable, [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *sys.argv[1:]])"
+    )
+    command = [sys.executable, "-c", program, "-k", "test_a_signal_ends_it_with_status_0", __file__]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stdout
