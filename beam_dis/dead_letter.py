@@ -1,8 +1,9 @@
-"""What a pipeline couldn't read or write, and why.
+"""The dead letter: a record that couldn't be read, or an element that couldn't be written, and why.
 
-Law: plain values, no Beam; one shape for the source (records that don't decode) and the sink (elements that can't be
-written), so that one step behind the pipeline takes both. A RowCoder carries it; whoever yields it registers that. Beam
-reads the annotations as they are, so they are types and not text: no ``from __future__ import annotations`` here, no ``|``.
+Rules:
+1. A plain value, no Beam. The transforms that yield it register a RowCoder for it.
+2. One class for the source and the sink, so that one step of a pipeline can take the dead letters of both.
+3. Beam reads the annotations at run time, so this file has no ``from __future__ import annotations`` and no ``|``.
 """
 
 from typing import Any, NamedTuple, Optional
@@ -11,11 +12,15 @@ from typing import Any, NamedTuple, Optional
 class DeadLetter(NamedTuple):
     """A record or an element that was left out, with the reason.
 
-    ``error`` is the reason in words. ``code`` is what the service said ("DIS.4302"), "" where it wasn't asked.
-    ``stream`` is the stream's name, None where it isn't known.
-    ``partition_id`` and ``sequence_number`` place a record that was read; None for what was never written.
-    ``partition_key`` and ``data`` are the record's, None where the element never became one.
-    ``element`` is what the sink was given (any picklable value), None for the source.
+    Attributes:
+        error: the reason, as a message.
+        code: the service's error code, such as ``"DIS.4302"``; ``""`` if the service wasn't asked.
+        stream: the stream's name, None if it isn't known.
+        partition_id: the partition of a record that was read; None for an element that was never written.
+        sequence_number: the record's number in that partition; None for an element that was never written.
+        partition_key: the record's key; None if there is none, or if the element never became a record.
+        data: the record's data; None if the element never became a record.
+        element: the element that the sink was given, any picklable value; None for the source.
     """
 
     error: str

@@ -1,7 +1,10 @@
-"""Cutting records into requests.
+"""Groups records into batches, each small enough for one request.
 
-Law: pure, one pass, no Beam. A batch is for one stream and one lane, and never holds more records or bytes than one
-request may; bytes count record data alone. What all open batches hold together is bounded: beyond it the fullest goes.
+Rules:
+1. A batch is for one stream and one queue, and keeps its records in the order in which they were added.
+2. A batch never exceeds the service's limits for one request. Bytes count record data alone.
+3. All open batches together hold at most ``open_bytes``; beyond that, the largest one is sent.
+4. A stream is described once. A stream that doesn't exist is asked for once a bundle, since it may be created later.
 """
 
 from __future__ import annotations
@@ -9,21 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from beam_dis.errors import EncodeError
+from beam_dis.errors import EncodeError, StreamNotFoundError
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import WriteLimits
+from beam_dis.stream_service import StreamListing, WriteLimits
 
 OPEN_BYTES = 64 * 1024 * 1024
 
 
 class Batch:
-    """Records of one request, in the order they came; ``origins`` say for each what it was made of."""
+    """The records of one request; ``origins`` holds, for each record, the element that it was made from."""
 
-    __slots__ = ("bytes", "lane", "limits", "origins", "records", "stream")
+    __slots__ = ("bytes", "limits", "origins", "queue", "records", "stream")
 
-    def __init__(self, stream: str, lane: int, limits: WriteLimits) -> None:
+    def __init__(self, stream: str, queue: int, limits: WriteLimits) -> None:
         self.stream = stream
-        self.lane = lane
+        self.queue = queue
         self.limits = limits
         self.records: list[PutRecord] = []
         self.origins: list[Any] = []
@@ -31,9 +34,9 @@ class Batch:
 
 
 class Batcher:
-    """Open batches, one for each stream and lane.
+    """The open batches, one per stream and queue.
 
-    ``limits_of`` says what a request to a stream may hold; it is asked whenever a batch is begun.
+    ``limits_of`` returns the limits of a request to a stream; it is called whenever a batch is started.
     """
 
     def __init__(self, limits_of: Callable[[str], WriteLimits], *, open_bytes: int = OPEN_BYTES) -> None:
@@ -42,17 +45,25 @@ class Batcher:
         self._bytes = 0
         self._open: dict[tuple[str, int], Batch] = {}
 
-    def add(self, stream: str, lane: int, record: PutRecord, origin: Any) -> Sequence[Batch]:
-        """Take a record; the batches that are full because of it. EncodeError for one no request may hold."""
+    def add(self, stream: str, queue: int, record: PutRecord, origin: Any) -> Sequence[Batch]:
+        """Add a record to its batch.
+
+        Returns:
+            The batches that are full now. They are closed: the next record starts a new one.
+
+        Raises:
+            EncodeError: the record is empty or too large for any request.
+            StreamNotFoundError: there is no such stream.
+        """
         size = len(record.data)
-        batch = self._open.get((stream, lane)) or self._begin(stream, lane)
+        batch = self._open.get((stream, queue)) or self._start(stream, queue)
         limits = batch.limits
         if not 0 < size <= limits.record_bytes or size > limits.request_bytes:
             raise EncodeError(_wrong_size(stream, size, limits))
         full: Sequence[Batch] = ()
         if batch.bytes + size > limits.request_bytes:
             full = (self._close(batch),)
-            batch = self._begin(stream, lane)
+            batch = self._start(stream, queue)
         batch.records.append(record)
         batch.origins.append(origin)
         batch.bytes += size
@@ -60,27 +71,54 @@ class Batcher:
         if len(batch.records) >= limits.request_records:
             return (*full, self._close(batch))
         if self._bytes > self._open_bytes:
-            return (*full, self._close(max(self._open.values(), key=_size)))
+            return (*full, self._close(max(self._open.values(), key=_bytes_of)))
         return full
 
-    def rest(self) -> list[Batch]:
-        """What is left, at the end of the bundle."""
-        rest = [batch for batch in self._open.values() if batch.records]
+    def close_all(self) -> list[Batch]:
+        """Close all open batches, at the end of the bundle, and return those that have records."""
+        batches = [batch for batch in self._open.values() if batch.records]
         self._open.clear()
         self._bytes = 0
-        return rest
+        return batches
 
-    def _begin(self, stream: str, lane: int) -> Batch:
-        batch = self._open[stream, lane] = Batch(stream, lane, self._limits_of(stream))
+    def _start(self, stream: str, queue: int) -> Batch:
+        batch = self._open[stream, queue] = Batch(stream, queue, self._limits_of(stream))
         return batch
 
     def _close(self, batch: Batch) -> Batch:
-        del self._open[batch.stream, batch.lane]
+        del self._open[batch.stream, batch.queue]
         self._bytes -= batch.bytes
         return batch
 
 
-def _size(batch: Batch) -> int:
+class StreamLimits:
+    """The limits of a request to each stream, from its description; used by one thread."""
+
+    def __init__(self, describe: Callable[[str], StreamListing]) -> None:
+        self._describe = describe
+        self._known: dict[str, WriteLimits] = {}
+        self._missing: dict[str, StreamNotFoundError] = {}
+
+    def __call__(self, stream: str) -> WriteLimits:
+        """The limits of a stream, by its name or id. Raises StreamNotFoundError."""
+        limits = self._known.get(stream)
+        if limits is not None:
+            return limits
+        if stream in self._missing:
+            raise self._missing[stream]
+        try:
+            limits = self._known[stream] = self._describe(stream).limits
+        except StreamNotFoundError as error:
+            self._missing[stream] = error
+            raise
+        return limits
+
+    def forget_missing(self) -> None:
+        """Ask again for the streams that didn't exist: a new bundle begins."""
+        self._missing.clear()
+
+
+def _bytes_of(batch: Batch) -> int:
     return batch.bytes
 
 

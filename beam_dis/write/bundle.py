@@ -1,42 +1,53 @@
-"""Writing the elements of a bundle: route, encode, batch, send, and say what became of each.
+"""Writes the elements of a bundle: choose a stream, encode, batch, send, and return a result for each element.
 
-Law: plain Python, no Beam. An element comes in something that carries it (``.value``), which comes back beside its
-result. Whatever is raised, nothing is in flight any more. A permanent failure is raised, or becomes a dead letter where
-those were asked for; what may succeed later is always raised, so that the runner repeats the bundle.
+Rules:
+1. Plain Python, no Beam. Each element comes as the ``value`` of an origin, which is returned with its result.
+2. When an error is raised, no request is in flight.
+3. A permanent failure is raised, or becomes a dead letter if those were asked for.
+4. A failure that may pass is always raised in the end, so that the runner repeats the bundle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import NotWritten, StreamService
-from beam_dis.write.batching import Batch, Batcher
-from beam_dis.write.limits import StreamLimits
-from beam_dis.write.ordering import lane_of
-from beam_dis.write.outcome import Settled
-from beam_dis.write.results import Result, refused, refused_by_service, refused_in_words, refused_unsent, written
-from beam_dis.write.routing import RecordOf, StreamOf
+from beam_dis.stream_service import StreamService
+from beam_dis.write.batching import Batch, Batcher, StreamLimits
+from beam_dis.write.delivery import Delivery, WriteResult, dead_letter_unsent
+from beam_dis.write.ordering import queue_of
+from beam_dis.write.routing import ElementEncoder, StreamFunction
 from beam_dis.write.sender import Sender
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WritePlan:
-    """What WriteToDIS was asked to do; travels in the pipeline."""
+    """The checked arguments of WriteToDIS, as they travel to the workers.
 
-    stream: str | StreamOf
-    record_of: RecordOf
+    Attributes:
+        stream: the stream of all elements, or a function that returns each element's.
+        to_record: makes the record of an element.
+        ordered: keep the order of each partition key.
+        results: return a WrittenRecord for each element that was written.
+        dead_letters: return a DeadLetter for an element that can't be written, instead of failing.
+    """
+
+    stream: str | StreamFunction
+    to_record: ElementEncoder
     ordered: bool = False
-    written: bool = False
+    results: bool = False
     dead_letters: bool = False
 
 
-class Tally(NamedTuple):
-    """Counts since the last time: records and data bytes written, requests, records sent again, refused, seconds."""
+class BundleCounts(NamedTuple):
+    """Counts since they were last taken, one for each counter of the metrics.
+
+    ``records`` and ``bytes`` were written, ``bytes`` being those of the data. ``requests`` were sent. ``retries`` counts
+    records that were sent again, ``refused`` elements that became dead letters or failed the bundle.
+    """
 
     records: int = 0
     bytes: int = 0
@@ -53,91 +64,97 @@ class BundleWriter:
         self._plan = plan
         self._sender = Sender(service.write, ordered=plan.ordered) if sender is None else sender
         self._limits = StreamLimits(service.describe)
-        self._tally = Tally()
-        self._lanes = self._sender.lanes
-        self._carries_results = plan.written or plan.dead_letters  # else elements go as soon as they are encoded
+        self._counts = BundleCounts()
+        self._streams: set[str] = set()
+        self._queues = self._sender.queues
+        self._keeps_origins = plan.results or plan.dead_letters  # otherwise an element is dropped once it is encoded
         self._batcher = Batcher(self._limits)
 
     def begin(self) -> None:
-        """A new bundle. Waits for what one before it left in flight when it failed elsewhere."""
+        """Begin a bundle, after waiting for what an earlier one left in flight if it failed in another step."""
         self._sender.abandon()
         self._limits.forget_missing()
-        self._tally = Tally()
+        self._counts = BundleCounts()
+        self._streams = set()
         self._batcher = Batcher(self._limits)
 
-    def add(self, origin: Any) -> Iterable[Result]:
-        """Take the element that ``origin`` carries; what is known by now about earlier ones."""
+    def add(self, origin: Any) -> Iterable[WriteResult]:
+        """Add the element of ``origin`` to the bundle.
+
+        Returns:
+            The results that are known by now, mostly of earlier elements.
+
+        Raises:
+            DISError: this element or an earlier one failed, and is not to become a dead letter.
+        """
         record: PutRecord | None = None
         stream: str | None = None
         plan = self._plan
         try:
             stream = plan.stream if isinstance(plan.stream, str) else plan.stream(origin.value)
-            record = plan.record_of(origin.value)
-            lane = lane_of(record.partition_key, self._lanes) if plan.ordered else 0
-            full = self._batcher.add(stream, lane, record, origin if self._carries_results else None)
+            record = plan.to_record(origin.value)
+            queue = queue_of(record.partition_key, self._queues) if plan.ordered else 0
+            full = self._batcher.add(stream, queue, record, origin if self._keeps_origins else None)
         except Exception as error:
-            if self._is_the_element_s(error):
-                return (self._left_out(error, origin, stream, record),)
+            if self._becomes_dead_letter(error):
+                self._counts = self._counts._replace(refused=self._counts.refused + 1)
+                return (dead_letter_unsent(error, origin, stream, record),)
             self._sender.abandon()
             raise
         return self._send(full) if full else ()
 
-    def finish(self) -> list[Result]:
-        """Send the rest and wait for all; the results that ``add`` didn't give."""
-        results = self._send(self._batcher.rest())
-        results.extend(self._results(self._sender.finish))
-        return results
+    def finish(self) -> list[WriteResult]:
+        """Send the open batches, wait for all requests, and return the results that ``add`` didn't."""
+        return self._send(self._batcher.close_all()) + self._results(self._sender.finish())
 
-    def take_tally(self) -> Tally:
-        """The counts since the last time."""
-        tally = self._tally._replace(throttled_seconds=self._sender.pace.take_throttled_seconds())
-        self._tally = Tally()
-        return tally
+    def take_counts(self) -> BundleCounts:
+        """The counts since the last call."""
+        counts = self._counts._replace(throttled_seconds=self._sender.throttle.take_throttled_seconds())
+        self._counts = BundleCounts()
+        return counts
+
+    def take_streams(self) -> set[str]:
+        """The streams that records were written to since the last call."""
+        streams, self._streams = self._streams, set()
+        return streams
 
     def close(self) -> None:
-        """Wait for what is in flight and let the threads go."""
+        """Wait for the requests in flight and end the threads."""
         self._sender.close()
 
-    def _is_the_element_s(self, error: Exception) -> TypeGuard[DISError]:
-        """Whether a dead letter may be made of it: a stream that isn't there only where the element names it."""
+    def _becomes_dead_letter(self, error: Exception) -> TypeGuard[DISError]:
+        """Whether the element is at fault; for a stream that doesn't exist, only if the element chose the stream."""
         if not self._plan.dead_letters:
             return False
-        named = isinstance(error, StreamNotFoundError) and not isinstance(self._plan.stream, str)
-        return named or isinstance(error, EncodeError)
+        chosen = isinstance(error, StreamNotFoundError) and not isinstance(self._plan.stream, str)
+        return chosen or isinstance(error, EncodeError)
 
-    def _left_out(self, error: DISError, origin: Any, stream: str | None, record: PutRecord | None) -> Result:
-        self._tally = self._tally._replace(refused=self._tally.refused + 1)
-        return refused_unsent(error, origin, stream, record)
+    def _send(self, batches: Iterable[Batch]) -> list[WriteResult]:
+        return [result for batch in batches for result in self._results(self._sender.send(batch))]
 
-    def _send(self, batches: Iterable[Batch]) -> list[Result]:
-        results: list[Result] = []
-        for batch in batches:
-            results.extend(self._results(partial(self._sender.send, batch)))
+    def _results(self, deliveries: Iterable[Delivery]) -> list[WriteResult]:
+        """Count finished deliveries and return their results, if they were asked for."""
+        results: list[WriteResult] = []
+        for delivery in deliveries:
+            not_written = delivery.not_written()
+            self._count(delivery, [index for index, _ in not_written])
+            if not_written and not self._plan.dead_letters:
+                self._sender.abandon()
+                raise WriteError(delivery.refusal_message(not_written))
+            if self._plan.results:
+                results.extend(delivery.written())
+            results.extend(delivery.dead_letter(index, answer) for index, answer in not_written)
         return results
 
-    def _results(self, settle: Callable[[], list[Settled]]) -> list[Result]:
-        """What ``settle`` settled; whatever is raised, nothing is in flight."""
-        try:
-            return [result for each in settle() for result in self._results_of(each)]
-        except Exception:
-            self._sender.abandon()
-            raise
-
-    def _results_of(self, settled: Settled) -> Iterator[Result]:
-        refusals = refused(settled)
-        self._count(settled, refusals)
-        if refusals and not self._plan.dead_letters:
-            raise WriteError(refused_in_words(settled, refusals))
-        if self._plan.written:
-            yield from written(settled)
-        yield from (refused_by_service(settled, place, refusal) for place, refusal in refusals)
-
-    def _count(self, settled: Settled, refusals: list[tuple[int, NotWritten]]) -> None:
-        tally, batch = self._tally, settled.batch
-        self._tally = Tally(
-            tally.records + len(batch.records) - len(refusals),
-            tally.bytes + batch.bytes - sum(len(batch.records[place].data) for place, _ in refusals),
-            tally.requests + settled.requests,
-            tally.retries + settled.retries,
-            tally.refused + len(refusals),
+    def _count(self, delivery: Delivery, refused: list[int]) -> None:
+        counts, batch = self._counts, delivery.batch
+        written = len(batch.records) - len(refused)
+        if written:
+            self._streams.add(batch.stream)
+        self._counts = BundleCounts(
+            counts.records + written,
+            counts.bytes + batch.bytes - sum(len(batch.records[index].data) for index in refused),
+            counts.requests + delivery.requests,
+            counts.retries + delivery.resent,
+            counts.refused + len(refused),
         )

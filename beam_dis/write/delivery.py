@@ -1,61 +1,130 @@
-"""How far one batch has come.
+"""One batch, from its first request until every record has a final answer; and the results of its elements.
 
-Law: pure state, no I/O and no clock; used by one thread.
+Rules:
+1. Pure state: no I/O, no clock, no Beam. One thread sends a delivery, and only then another one reads it.
+2. ``origin`` is whatever carries an element in its attribute ``value`` (Beam's WindowedValue); each result has it.
+3. Beam reads the annotations of WrittenRecord at run time, so this file has no ``from __future__ import annotations``.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Optional
 
-from collections.abc import Sequence
-
+from beam_dis.dead_letter import DeadLetter
+from beam_dis.errors import DISError, ServiceError
+from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
-from beam_dis.write.ordering import send_again
-from beam_dis.write.outcome import Settled, describe_refusal
+from beam_dis.write.ordering import indexes_to_resend
+
+
+class WrittenRecord(NamedTuple):
+    """Where the record of an element is, as ``WriteToDIS(results=True)`` reports it.
+
+    It has the timestamp and the windows of the element. If a record was written more than once, this is its last copy.
+
+    Attributes:
+        stream: the stream's name or id, as the transform was given it.
+        partition_id: such as ``"shardId-0000000000"``.
+        sequence_number: counts the records of the partition from 0.
+        partition_key: the key that was stored with the record, None if there is none.
+    """
+
+    stream: str
+    partition_id: str
+    sequence_number: int
+    partition_key: Optional[str]  # noqa: UP045 - Beam makes an untyped field of ``str | None``
+
+
+class WriteResult(NamedTuple):
+    """The result of writing one element; ``origin`` carries the element."""
+
+    origin: Any
+    value: WrittenRecord | DeadLetter
 
 
 class Delivery:
-    """A batch on its way: ``left`` are the places still to send, in order; ``throttled`` says why, after an attempt."""
+    """The requests for one batch and their answers.
 
-    __slots__ = ("answers", "batch", "left", "requests", "retries", "throttled")
+    Attributes:
+        answers: the last answer to each record of the batch; empty before the first request.
+        to_send: the indexes, in order, of the records that must still be sent.
+        requests: how many requests were sent.
+        resent: how many records were sent again.
+        throttled: whether the service throttled the last request.
+    """
+
+    __slots__ = ("answers", "batch", "requests", "resent", "throttled", "to_send")
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.left: Sequence[int] = range(len(batch.records))
+        self.to_send: Sequence[int] = range(len(batch.records))
         self.answers: list[Written | NotWritten] = []
         self.requests = 0
-        self.retries = 0
+        self.resent = 0
         self.throttled = False
 
-    def take(self, answers: list[Written | NotWritten], *, ordered: bool) -> None:
-        """Note the answers to what was left, one each."""
-        sent = self.left
-        self._note(answers)
-        records = [self.batch.records[place] for place in sent]
-        self.left = [sent[index] for index in send_again(records, answers, ordered=ordered)]
-        self.retries += len(self.left)
+    def add_answers(self, answers: list[Written | NotWritten], *, ordered: bool) -> None:
+        """Note the answers to the records that were to be sent, one for each, and what must be sent again."""
+        sent = self.to_send
+        if self.answers:
+            for index, answer in zip(sent, answers, strict=True):
+                self.answers[index] = answer
+        else:
+            self.answers = answers
+        records = [self.batch.records[index] for index in sent]
+        self.to_send = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
+        self.resent += len(self.to_send)
         self.throttled = any(isinstance(answer, NotWritten) and answer.throttled for answer in answers)
 
-    def settled(self) -> Settled:
-        """The whole, once nothing is left."""
-        return Settled(self.batch, self.answers, self.requests, self.retries)
-
-    def unwritten(self, deadline: float) -> str:
-        """What is left when the time is up, in words."""
+    def written(self) -> Iterator[WriteResult]:
+        """The results of the elements that were written."""
         batch = self.batch
-        refusals = ((place, self.answers[place]) for place in self.left)
-        last = next(
-            describe_refusal(batch.stream, batch.records[place], answer)
-            for place, answer in refusals
-            if isinstance(answer, NotWritten)
-        )
+        for origin, record, answer in zip(batch.origins, batch.records, self.answers, strict=True):
+            if isinstance(answer, Written):
+                record_id = answer.partition_id, answer.sequence_number
+                yield WriteResult(origin, WrittenRecord(batch.stream, *record_id, record.partition_key))
+
+    def not_written(self) -> list[tuple[int, NotWritten]]:
+        """The indexes of the records that the service refused for good, and why."""
+        return [(index, answer) for index, answer in enumerate(self.answers) if isinstance(answer, NotWritten)]
+
+    def dead_letter(self, index: int, answer: NotWritten) -> WriteResult:
+        """The dead letter of a record that the service refused for good."""
+        origin, record = self.batch.origins[index], self.batch.records[index]
+        return _dead_letter(self._reason(index, answer), answer.code, origin, self.batch.stream, record)
+
+    def refusal_message(self, not_written: list[tuple[int, NotWritten]]) -> str:
+        """Why the bundle fails, if the service refused records for good."""
         return (
-            f"{len(self.left)} of {len(batch.records)} records were not written within {deadline:g} s"
+            f"{len(not_written)} of {len(self.batch.records)} records of a request were refused for good; the first:"
+            f" {self._reason(*not_written[0])}."
+            " With dead_letters=True such elements become dead letters instead"
+        )
+
+    def timeout_message(self, deadline: float) -> str:
+        """Why the bundle fails, if records are still to be sent after ``deadline`` seconds."""
+        answers = ((index, self.answers[index]) for index in self.to_send)
+        last = next(self._reason(index, answer) for index, answer in answers if isinstance(answer, NotWritten))
+        return (
+            f"{len(self.to_send)} of {len(self.batch.records)} records were not written within {deadline:g} s"
             f" and {self.requests} requests; the last answer: {last}"
         )
 
-    def _note(self, answers: list[Written | NotWritten]) -> None:
-        if not self.answers:
-            self.answers = answers
-            return
-        for place, answer in zip(self.left, answers, strict=True):
-            self.answers[place] = answer
+    def _reason(self, index: int, answer: NotWritten) -> str:
+        """Why one record wasn't written, without its data."""
+        record = self.batch.records[index]
+        key = f" with partition key {record.partition_key!r}" if record.partition_key is not None else ""
+        code = "" if not answer.code or answer.code in answer.message else f"{answer.code} "
+        return f"stream {self.batch.stream!r}: a record of {len(record.data):,} bytes{key}: {code}{answer.message}"
+
+
+def dead_letter_unsent(error: DISError, origin: Any, stream: str | None, record: PutRecord | None) -> WriteResult:
+    """The dead letter of an element that was never sent; ``stream`` and ``record`` are None if they aren't known."""
+    code = error.code if isinstance(error, ServiceError) else ""
+    return _dead_letter(str(error), code, origin, stream, record)
+
+
+def _dead_letter(error: str, code: str, origin: Any, stream: str | None, record: PutRecord | None) -> WriteResult:
+    key, data = (None, None) if record is None else (record.partition_key, record.data)
+    letter = DeadLetter(error, code, stream, partition_key=key, data=data, element=origin.value)
+    return WriteResult(origin, letter)

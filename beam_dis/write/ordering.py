@@ -1,9 +1,11 @@
-"""Keeping the order of each partition key within a bundle.
+"""Keeps the order of each partition key within a bundle.
 
-Law: pure. A key always takes the same lane, a lane sends one request at a time, and a request that succeeded in part is
-followed by the records that failed *and* every later record of their keys. So among the last copies of each record a
-key's order is the bundle's order. Copies of a later record may stand before: at least once, in order at last.
-Records without a key have no order. Without ordering there is one lane, and only what failed is sent again.
+Rules:
+1. All records of a key go through the same queue, and a queue sends one request at a time.
+2. If a request succeeds in part, the records that failed are sent again *together with all later records of their keys*.
+   So of the last copies of each record, a key's are in the order of the bundle. Earlier copies may be in between.
+3. Records without a key have no order.
+4. Without ordering there is one queue, and only the records that failed are sent again.
 """
 
 from __future__ import annotations
@@ -14,22 +16,24 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 
 
-def lane_of(partition_key: str | None, lanes: int) -> int:
-    """The lane of a key, the same one throughout a process."""
-    return hash(partition_key) % lanes
+def queue_of(partition_key: str | None, queues: int) -> int:
+    """The number of the queue for a key; the same throughout a process."""
+    return hash(partition_key) % queues
 
 
-def send_again(records: Sequence[PutRecord], answers: Sequence[Written | NotWritten], *, ordered: bool) -> list[int]:
-    """The places in a request of what must be sent again, in order."""
-    again: list[int] = []
-    held: set[str] = set()
-    for place, answer in enumerate(answers):
-        key = records[place].partition_key
+def indexes_to_resend(
+    records: Sequence[PutRecord], answers: Sequence[Written | NotWritten], *, ordered: bool
+) -> list[int]:
+    """The indexes, in order, of the records of a request that must be sent again."""
+    indexes: list[int] = []
+    failed_keys: set[str] = set()
+    for index, answer in enumerate(answers):
+        key = records[index].partition_key
         if isinstance(answer, Written):
-            if key in held:
-                again.append(place)
+            if key in failed_keys:
+                indexes.append(index)
         elif answer.retriable:
-            again.append(place)
+            indexes.append(index)
             if ordered and key is not None:
-                held.add(key)
-    return again
+                failed_keys.add(key)
+    return indexes

@@ -1,12 +1,16 @@
-"""The DoFn behind WriteToDIS: Beam's shell around ``BundleWriter``.
+"""The DoFn of WriteToDIS: Beam's side of ``BundleWriter``.
 
-Law: configuration travels, the service is opened on the worker. Elements are taken with all their windows at once, so
-that an element in three sliding windows is written once; results carry their element's timestamp and windows.
+Rules:
+1. The plan and the connection travel to the worker, which opens the service.
+2. An element is taken with all its windows at once, so that one in three sliding windows is written once.
+3. Results have the timestamp and the windows of their element.
+4. The output ``done`` has no elements. Its watermark passes the end of a window once the records of that window are in
+   the stream, because a bundle finishes only after all of its records are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -15,66 +19,82 @@ from apache_beam.pvalue import TaggedOutput
 
 from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
+from beam_dis.display import display_items
 from beam_dis.services import shared_service
-from beam_dis.write.bundle import BundleWriter, Tally, WritePlan
-from beam_dis.write.results import Result
+from beam_dis.stream_service import StreamService
+from beam_dis.write.bundle import BundleCounts, BundleWriter, WritePlan
+from beam_dis.write.delivery import WriteResult
 
 WRITTEN = "written"
 DEAD_LETTERS = "dead_letters"
+DONE = "done"
 
 _COUNTERS = {"throttled_seconds": "cumulativeThrottlingSeconds"}  # the name that autoscalers know
 
+ServiceOf = Callable[[DISConnection], StreamService]
+
 
 class PutRecordsFn(beam.DoFn):
-    """Writes elements in batches within the bundle; yields WrittenRecord and, tagged, DeadLetter."""
+    """Writes elements in batches within the bundle; yields WrittenRecord and, tagged, DeadLetter.
 
-    def __init__(self, plan: WritePlan, connection: DISConnection) -> None:
+    Args:
+        plan: what to write, and how.
+        connection: where to; resolved.
+        service_of: returns the service of a connection; called on the worker, so it must pickle.
+    """
+
+    def __init__(self, plan: WritePlan, connection: DISConnection, service_of: ServiceOf = shared_service) -> None:
         self._plan = plan
         self._connection = connection
-        self._counters = [Metrics.counter("beam_dis.write", _COUNTERS.get(name, name)) for name in Tally._fields]
+        self._service_of = service_of
+        self._counters = [Metrics.counter("beam_dis.write", _COUNTERS.get(name, name)) for name in BundleCounts._fields]
+
+    def display_data(self) -> dict[str, Any]:
+        """The stream, and where it is."""
+        stream = self._plan.stream
+        return display_items(self._connection, stream=stream if isinstance(stream, str) else stream.function)
 
     def setup(self) -> None:
-        """Open the service on the worker."""
-        self._writer = BundleWriter(self._plan, shared_service(self._connection))
-        self._held: list[Any] = []
+        """Open the service."""
+        self._writer = BundleWriter(self._plan, self._service_of(self._connection))
+        self._outputs: list[Any] = []
 
     def start_bundle(self) -> None:
-        """Forget what a failed bundle left."""
-        self._held.clear()
+        """Discard what a failed bundle left."""
+        self._outputs.clear()
         self._writer.begin()
 
     def process(self, element: Any, windowed: Any = beam.DoFn.WindowedValueParam) -> Iterable[Any]:
-        """Take one element; yields what is known of earlier ones."""
+        """Add an element to the bundle; yields the results that are known by now."""
         results = self._writer.add(windowed)
         if not results:
             return ()
-        self._held.extend(_outputs(results))
+        self._outputs.extend(_outputs(results))
         if len(windowed.windows) > 1:  # Beam would repeat what is yielded here for each of them
             return ()
-        outputs, self._held = self._held, []
+        outputs, self._outputs = self._outputs, []
         return outputs
 
     def finish_bundle(self) -> Iterator[Any]:
-        """Wait for all that is in flight; yields the rest."""
+        """Wait until all records of the bundle are written; yields the remaining results."""
         results = self._writer.finish()
-        self._count()
-        yield from self._held
-        self._held.clear()
+        self._report()
+        yield from self._outputs
+        self._outputs.clear()
         yield from _outputs(results)
 
     def teardown(self) -> None:
-        """Let the threads go."""
+        """End the threads."""
         self._writer.close()
 
-    def _count(self) -> None:
-        tally = self._writer.take_tally()
-        for counter, count in zip(self._counters, tally, strict=True):
+    def _report(self) -> None:
+        for counter, count in zip(self._counters, self._writer.take_counts(), strict=True):
             counter.inc(count)
-        if tally.records and isinstance(self._plan.stream, str):
-            Lineage.sinks().add("dis", self._connection.project_id or "", self._plan.stream)
+        for stream in self._writer.take_streams():
+            Lineage.sinks().add("dis", self._connection.project_id or "", stream)
 
 
-def _outputs(results: Iterable[Result]) -> Iterator[Any]:
+def _outputs(results: Iterable[WriteResult]) -> Iterator[Any]:
     for origin, value in results:
         windowed = origin.with_value(value)
         yield TaggedOutput(DEAD_LETTERS, windowed) if isinstance(value, DeadLetter) else windowed

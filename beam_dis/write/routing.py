@@ -1,9 +1,12 @@
-"""Where an element goes, and under which key.
+"""Chooses the stream, the partition and the partition key of each element's record.
 
-Law: pure, no Beam. What the user gave (``"field"`` or a function) becomes a function of the element once, when the
-pipeline is built; what it returns is checked on every element, so that nothing the service must refuse is sent.
-``partition_id`` wins over ``explicit_hash_key`` over ``partition_key`` over none; all that are given are written, and a
-function that returns None gives none.
+Rules:
+1. Pure, no Beam. Every class here pickles, since its objects travel to the workers.
+2. The arguments of WriteToDIS are checked when the pipeline is built. The value for each element is checked before the
+   record is sent, so that one wrong value never makes the service refuse a whole request.
+3. ``partition_id`` wins over ``explicit_hash_key``, which wins over ``partition_key``. All values are sent; a function
+   that returns None leaves its value out.
+4. Whatever a user's function raises is an EncodeError, as if a coder had failed.
 """
 
 from __future__ import annotations
@@ -14,25 +17,25 @@ from functools import lru_cache
 from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.names import canonical_partition_id
+from beam_dis.names import canonical_partition_id, checked_stream, is_stream_name
 from beam_dis.record import PutRecord
 from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.limits import STREAM_NAME
 from beam_dis.wire.ranges import explicit_hash
 
-Rule = str | Callable[[Any], Any] | None
+FieldOrFunction = str | Callable[[Any], Any] | None
+"""The name of a field of the element, or a function of the element, or nothing."""
 
-canonical_partition = lru_cache(maxsize=4096)(canonical_partition_id)
+_partition_id_of = lru_cache(maxsize=4096)(canonical_partition_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """The value of one field of an element: an attribute (NamedTuple, row, dataclass) or a key of a dict."""
+class FieldValue:
+    """The value of a field of an element: an attribute (NamedTuple, row, dataclass) or a key of a dict."""
 
     name: str
 
     def __call__(self, element: Any) -> Any:
-        """Look it up; EncodeError where there is no such field."""
+        """The value of the field. Raises EncodeError if the element has no such field."""
         try:
             return element[self.name] if isinstance(element, dict) else getattr(element, self.name)
         except (AttributeError, KeyError):
@@ -44,30 +47,30 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class PartitionKey:
-    """A partition key: text, or None for none."""
+    """The partition key of an element: a string, or None."""
 
     value_of: Callable[[Any], Any]
 
     def __call__(self, element: Any) -> str | None:
-        """Compute and check it; EncodeError where it is something else."""
+        """The checked key. Raises EncodeError."""
         try:
             key = self.value_of(element)
         except Exception as error:
             raise _encode_error(error, "partition_key raised ") from error
         if key is None or (isinstance(key, str) and (key.isascii() or _is_utf8(key))):
             return key
-        wrong = "UTF-8 can't hold" if isinstance(key, str) else "is not a str"
-        raise EncodeError(f"partition_key gave {key!r}, which {wrong}: give a function that returns text, or None")
+        wrong = "can't be written as UTF-8" if isinstance(key, str) else "is not a str"
+        raise EncodeError(f"partition_key returned {key!r}, which {wrong}: return a str, or None")
 
 
 @dataclass(frozen=True, slots=True)
 class ExplicitHashKey:
-    """A place among the hash ranges: an int, or a decimal text, of 0 to 2^63-1, or None for none."""
+    """The explicit hash key of an element: an int or decimal text, 0 to 2^63-1, or None."""
 
     value_of: Callable[[Any], Any]
 
     def __call__(self, element: Any) -> str | None:
-        """Compute and check it; EncodeError where it is something else."""
+        """The checked key, as decimal text. Raises EncodeError."""
         try:
             key = self.value_of(element)
         except Exception as error:
@@ -77,17 +80,19 @@ class ExplicitHashKey:
         try:
             return str(explicit_hash(key if isinstance(key, str) else f"{key:d}"))
         except (Refusal, TypeError, ValueError):
-            raise EncodeError(f"explicit_hash_key gave {key!r}, which is not a number of 0 to 2**63 - 1") from None
+            raise EncodeError(
+                f"explicit_hash_key returned {key!r}, which is not a number: return one from 0 to 2**63 - 1, or None"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionId:
-    """A partition: its number or its id, or None for none."""
+    """The partition of an element: its number or its id, or None."""
 
     value_of: Callable[[Any], Any]
 
     def __call__(self, element: Any) -> str | None:
-        """Compute and check it; EncodeError where it is something else."""
+        """The checked id, such as ``"shardId-0000000000"``. Raises EncodeError."""
         try:
             partition = self.value_of(element)
         except Exception as error:
@@ -95,31 +100,33 @@ class PartitionId:
         if partition is None:
             return None
         try:
-            return canonical_partition(partition)
+            return _partition_id_of(partition)
         except (ConfigurationError, TypeError) as error:
-            raise EncodeError(f"partition_id gave a wrong value: {error}") from error
+            raise EncodeError(f"partition_id returned a wrong value: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
-class StreamOf:
-    """A stream for each element, by its name or id."""
+class StreamFunction:
+    """A function that returns the stream of each element, by name or id."""
 
-    value_of: Callable[[Any], Any]
+    function: Callable[[Any], Any]
 
     def __call__(self, element: Any) -> str:
-        """Compute and check it; EncodeError where it is something else."""
+        """The checked name or id. Raises EncodeError."""
         try:
-            stream = self.value_of(element)
+            stream = self.function(element)
         except Exception as error:
             raise _encode_error(error, "stream raised ") from error
-        if isinstance(stream, str) and STREAM_NAME.fullmatch(stream):
-            return stream
-        raise EncodeError(f"stream gave {stream!r}, which is not a stream's name (1 to 64 of A-Z, a-z, 0-9, _ and -)")
+        if is_stream_name(stream):
+            return stream  # type: ignore[no-any-return]
+        raise EncodeError(
+            f"stream returned {stream!r}: return the name or the id of a stream (1 to 64 of A-Z, a-z, 0-9, _ and -)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class RecordOf:
-    """An element as the record that will be written. Whatever goes wrong in it is an EncodeError."""
+class ElementEncoder:
+    """Makes the record of an element: its data and where it goes. Every failure is an EncodeError."""
 
     encode: Callable[[Any], bytes]
     partition_key: PartitionKey | None = None
@@ -127,7 +134,7 @@ class RecordOf:
     partition_id: PartitionId | None = None
 
     def __call__(self, element: Any) -> PutRecord:
-        """Encode and route."""
+        """The record of an element. Raises EncodeError."""
         try:
             return PutRecord(
                 self.encode(element),
@@ -139,48 +146,32 @@ class RecordOf:
             raise _encode_error(error) from error
 
 
-def record_of(
+def element_encoder(
     encode: Callable[[Any], bytes],
     *,
-    partition_key: Rule = None,
-    explicit_hash_key: Rule = None,
-    partition_id: Rule = None,
-) -> RecordOf:
-    """How elements become records; ConfigurationError where a rule is neither a field's name nor a function."""
-    return RecordOf(
+    partition_key: FieldOrFunction = None,
+    explicit_hash_key: FieldOrFunction = None,
+    partition_id: FieldOrFunction = None,
+) -> ElementEncoder:
+    """An encoder from the arguments of WriteToDIS. Raises ConfigurationError if one is neither a name nor a function."""
+    return ElementEncoder(
         encode,
-        None if partition_key is None else PartitionKey(rule("partition_key", partition_key)),
-        None if explicit_hash_key is None else ExplicitHashKey(rule("explicit_hash_key", explicit_hash_key)),
-        None if partition_id is None else PartitionId(rule("partition_id", partition_id)),
+        None if partition_key is None else PartitionKey(_function("partition_key", partition_key)),
+        None if explicit_hash_key is None else ExplicitHashKey(_function("explicit_hash_key", explicit_hash_key)),
+        None if partition_id is None else PartitionId(_function("partition_id", partition_id)),
     )
 
 
-def rule(argument: str, given: Any) -> Callable[[Any], Any]:
-    """``"field"`` or a function of the element, as a function."""
-    if isinstance(given, str) and given:
-        return Field(given)
+def stream_or_function(given: Any) -> str | StreamFunction:
+    """The argument ``stream``: a name or id as it is, a function with its results checked. Raises ConfigurationError."""
     if callable(given):
-        return given  # type: ignore[no-any-return]
-    raise ConfigurationError(
-        f"{argument}={given!r} is neither a field's name nor a function of the element;"
-        f" for a constant give {argument}=lambda _: {given!r}"
-    )
+        return StreamFunction(given)
+    return checked_stream("stream", given, otherwise=", nor a function of the element")
 
 
-def stream_rule(given: Any) -> str | StreamOf:
-    """A stream's name or id as it is, a function of the element as a checked one."""
-    if isinstance(given, str) and STREAM_NAME.fullmatch(given):
-        return given
-    if callable(given):
-        return StreamOf(given)
-    raise ConfigurationError(
-        f"stream={given!r} is not a stream's name (1 to 64 of A-Z, a-z, 0-9, _ and -), nor a function of the element"
-    )
-
-
-def require_fields(fields: Collection[str], **rules: Rule) -> None:
-    """ConfigurationError where a rule names a field that elements of these fields don't have."""
-    for argument, given in rules.items():
+def require_fields(fields: Collection[str], **arguments: FieldOrFunction) -> None:
+    """Raises ConfigurationError if an argument names a field that the elements don't have."""
+    for argument, given in arguments.items():
         if isinstance(given, str) and given not in fields:
             raise ConfigurationError(
                 f"{argument}={given!r}: the elements have no such field; they have {', '.join(sorted(fields))}."
@@ -188,8 +179,19 @@ def require_fields(fields: Collection[str], **rules: Rule) -> None:
             )
 
 
+def _function(argument: str, given: Any) -> Callable[[Any], Any]:
+    if isinstance(given, str) and given:
+        return FieldValue(given)
+    if callable(given):
+        return given  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"{argument}={given!r} is neither the name of a field nor a function of the element;"
+        f" for a constant give {argument}=lambda _: {given!r}"
+    )
+
+
 def _is_utf8(text: str) -> bool:
-    """Half of a surrogate pair is a str, but no text that can be sent."""
+    """Half of a surrogate pair is a str, but can't be sent."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -198,5 +200,4 @@ def _is_utf8(text: str) -> bool:
 
 
 def _encode_error(error: Exception, where: str = "") -> EncodeError:
-    """The same as an EncodeError, so that a user's function fails like a coder."""
     return error if isinstance(error, EncodeError) else EncodeError(f"{where}{type(error).__name__}: {error}")

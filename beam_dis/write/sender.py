@@ -1,9 +1,13 @@
-"""Several requests in flight, each sent until nothing in it is left to send.
+"""Sends batches, several requests at a time, each until every record has a final answer.
 
-Law: plain Python, no Beam; time, sleep and randomness are parameters. Only what failed is sent again (with ordering,
-see ``ordering``), with full-jitter backoff, within a deadline; what is still unwritten then raises WriteError, so that
-the runner repeats the bundle. Nothing is in flight any more when ``finish`` or ``abandon`` return, or when an error is
-raised: a straggler never overtakes its own retry. The first failure stops everything that waits.
+Rules:
+1. Only the records that failed are sent again (with ordering, see ``ordering``), after full-jitter pauses.
+2. A batch has ``deadline`` seconds from its first attempt. What is still unwritten then raises WriteError, and the
+   runner repeats the bundle.
+3. No request is in flight when ``finish`` or ``abandon`` return, or when an error is raised: otherwise a late request
+   could overtake its own repetition.
+4. The first failure stops everything that waits.
+5. Time, sleep and randomness are parameters.
 """
 
 from __future__ import annotations
@@ -20,8 +24,8 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
 from beam_dis.write.delivery import Delivery
-from beam_dis.write.outcome import Action, Settled, action_on, refusal_of
-from beam_dis.write.pace import Pace
+from beam_dis.write.failures import FailureAction, action_on, answer_for_each
+from beam_dis.write.throttle import Throttle
 
 Write = Callable[[str, Sequence[PutRecord]], "list[Written | NotWritten]"]
 
@@ -32,8 +36,14 @@ DEADLINE = 120.0
 class Sender:
     """Sends batches through ``write`` on threads of its own; used by one thread.
 
-    ``in_flight`` requests at once, and as many batches wait. ``deadline`` in seconds, from a batch's first attempt.
-    With ``ordered`` batches of one lane go one after the other, and keys keep their order.
+    Args:
+        write: sends one request to a stream, and returns one answer per record.
+        in_flight: how many requests are sent at a time. As many batches wait.
+        deadline: seconds for a batch, from its first attempt.
+        ordered: send the batches of one queue one after the other, and keep the order of each key.
+        clock: seconds, monotonic.
+        sleep: waits for so many seconds.
+        random: a number between 0 and 1, for the pauses.
     """
 
     def __init__(
@@ -53,56 +63,68 @@ class Sender:
         self._clock = clock
         self._sleep = sleep
         self._random = random
-        self._most = 2 * in_flight
-        lanes, threads = (in_flight, 1) if ordered else (1, in_flight)
-        self._threads = [ThreadPoolExecutor(threads, "PutRecords") for _ in range(lanes)]
-        self._under_way: list[Future[Settled | None]] = []
+        self._max_unfinished = 2 * in_flight
+        queues, threads = (in_flight, 1) if ordered else (1, in_flight)
+        self._queues = [ThreadPoolExecutor(threads, "PutRecords") for _ in range(queues)]
+        self._unfinished: list[Future[Delivery | None]] = []
         self._stop = threading.Event()
         self._failure: Exception | None = None
-        self.pace = Pace(clock=clock, sleep=sleep)
+        self.throttle = Throttle(clock=clock, sleep=sleep)
 
     @property
-    def lanes(self) -> int:
-        """How many lanes a batcher may use: one where there is no order to keep."""
-        return len(self._threads)
+    def queues(self) -> int:
+        """The number of queues that batches may be for; 1 without ordering."""
+        return len(self._queues)
 
-    def send(self, batch: Batch) -> list[Settled]:
-        """Send a batch, waiting while enough are under way; what has been settled meanwhile."""
-        if len(self._under_way) >= self._most:
-            wait(self._under_way, return_when=FIRST_COMPLETED)
-        settled = self._settled()
-        self._under_way.append(self._threads[batch.lane % self.lanes].submit(self._run, batch))
-        return settled
+    @property
+    def unfinished(self) -> int:
+        """The number of batches that are being sent, wait, or weren't returned yet."""
+        return len(self._unfinished)
 
-    def finish(self) -> list[Settled]:
-        """Wait for all; the rest of what was settled. Raises the first failure."""
-        wait(self._under_way)
-        return self._settled()
+    def send(self, batch: Batch) -> list[Delivery]:
+        """Queue a batch, after waiting until there is room for it.
+
+        Returns:
+            The deliveries that have finished since the last call.
+
+        Raises:
+            DISError: an earlier batch failed.
+        """
+        if len(self._unfinished) >= self._max_unfinished:
+            wait(self._unfinished, return_when=FIRST_COMPLETED)
+        finished = self._take_finished()
+        self._unfinished.append(self._queues[batch.queue % self.queues].submit(self._run, batch))
+        return finished
+
+    def finish(self) -> list[Delivery]:
+        """Wait for all batches, and return the deliveries that ``send`` didn't. Raises the first failure."""
+        wait(self._unfinished)
+        return self._take_finished()
 
     def abandon(self) -> None:
-        """Wait for the requests in flight, send nothing more, and forget everything: the bundle has failed."""
+        """Send nothing more, wait for the requests in flight, and forget all batches: the bundle has failed."""
         self._stop.set()
-        wait(self._under_way)
-        self._under_way.clear()
+        wait(self._unfinished)
+        self._unfinished.clear()
         self._stop.clear()
         self._failure = None
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Abandon all batches and end the threads."""
         self.abandon()
-        for threads in self._threads:
-            threads.shutdown()
+        for queue in self._queues:
+            queue.shutdown()
 
-    def _settled(self) -> list[Settled]:
+    def _take_finished(self) -> list[Delivery]:
         failure = self._failure
         if failure is not None:
             self.abandon()
             raise failure
-        done = [future for future in self._under_way if future.done()]
-        self._under_way = [future for future in self._under_way if not future.done()]
-        return [settled for future in done if (settled := future.result()) is not None]
+        done = [future for future in self._unfinished if future.done()]
+        self._unfinished = [future for future in self._unfinished if not future.done()]
+        return [delivery for future in done if (delivery := future.result()) is not None]
 
-    def _run(self, batch: Batch) -> Settled | None:
+    def _run(self, batch: Batch) -> Delivery | None:
         try:
             return self._deliver(batch)
         except Exception as error:  # noqa: BLE001 - carried to the caller's thread, which raises it
@@ -110,45 +132,50 @@ class Sender:
             self._stop.set()
             return None
 
-    def _deliver(self, batch: Batch) -> Settled | None:
-        """Send until settled; None where sending was stopped. Raises WriteError when the time is up."""
+    def _deliver(self, batch: Batch) -> Delivery | None:
+        """Send a batch until nothing is left to send.
+
+        Returns:
+            The finished delivery; None if sending was stopped.
+
+        Raises:
+            WriteError: the deadline has passed.
+            DISError: a request failed for no fault of its records.
+        """
         delivery = Delivery(batch)
         delays = full_jitter(random=self._random)
         until = self._clock() + self._deadline
-        while delivery.left:
-            self.pace.wait()
+        while delivery.to_send:
+            self.throttle.wait()
             if self._stop.is_set():
                 return None
-            if self._attempt(delivery):
+            before = len(delivery.to_send)
+            records = [batch.records[index] for index in delivery.to_send]
+            delivery.add_answers(self._answers(delivery, records), ordered=self._ordered)
+            if len(delivery.to_send) < before:  # progress, so the pauses start short again
                 delays = full_jitter(random=self._random)
-            if delivery.left:
+            if delivery.to_send:
                 self._back_off(delivery, next(delays), until)
-        return delivery.settled()
-
-    def _attempt(self, delivery: Delivery) -> bool:
-        """Send what is left, once; whether that made progress."""
-        before = len(delivery.left)
-        records = [delivery.batch.records[place] for place in delivery.left]
-        delivery.take(self._answers(delivery, records), ordered=self._ordered)
-        return len(delivery.left) < before
+        return delivery
 
     def _answers(self, delivery: Delivery, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
+        """Send records once; one answer for each, also if the request failed as a whole."""
         delivery.requests += 1
         try:
             return self._write(delivery.batch.stream, records)
         except DISError as error:
             action = action_on(error)
-            if action is Action.RAISE:
+            if action is FailureAction.RAISE:
                 raise
-            if action is Action.DIVIDE and len(records) > 1:
+            if action is FailureAction.DIVIDE and len(records) > 1:
                 half = len(records) // 2
                 return self._answers(delivery, records[:half]) + self._answers(delivery, records[half:])
-            return [refusal_of(error, action)] * len(records)
+            return [answer_for_each(error, action)] * len(records)
 
     def _back_off(self, delivery: Delivery, delay: float, until: float) -> None:
         if self._clock() + delay > until:
-            raise WriteError(delivery.unwritten(self._deadline))
+            raise WriteError(delivery.timeout_message(self._deadline))
         if delivery.throttled:
-            self.pace.slow_down(delay)
+            self.throttle.pause(delay)
         else:
             self._sleep(delay)

@@ -1,191 +1,270 @@
-"""WriteToDIS: what the user says, checked when the pipeline is built, and handed to one DoFn.
+"""WriteToDIS: its arguments, checked when the pipeline is built, and its one step.
 
-Law: ``expand`` is a table of contents; step labels are frozen. Nothing here touches the network but
-``encode="rows"``, which describes the stream once, when the pipeline is built.
+Rules:
+1. The label of the step is frozen: runners match a running pipeline with its update by labels.
+2. Nothing here uses the network except ``encode="rows"``, which describes the stream once, when the pipeline is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+import dataclasses
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, overload
 
 import apache_beam as beam
 from apache_beam import coders, pvalue
-from apache_beam.transforms.error_handling import ErrorHandler
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints import typehints
+from apache_beam.typehints.row_type import RowTypeConstraint
+from typing_extensions import NamedTuple
 
 from beam_dis.coders.resolve import encoder_for
 from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
+from beam_dis.display import display_items
+from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
 from beam_dis.services import shared_service
 from beam_dis.stream_service import StreamListing
 from beam_dis.write.bundle import WritePlan
-from beam_dis.write.element_fields import fields_of
-from beam_dis.write.put_records import DEAD_LETTERS, WRITTEN, PutRecordsFn
-from beam_dis.write.results import WrittenRecord
-from beam_dis.write.routing import Rule, StreamOf, record_of, require_fields, stream_rule
+from beam_dis.write.delivery import WrittenRecord
+from beam_dis.write.put_records import DEAD_LETTERS, DONE, WRITTEN, PutRecordsFn, ServiceOf
+from beam_dis.write.routing import FieldOrFunction, StreamFunction, element_encoder, require_fields, stream_or_function
 
-PCollection: TypeAlias = pvalue.PCollection[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _ONE_STREAM = (
-    'encode="rows" needs one stream, whose schema is asked for now, and stream= is a function:'
+    'encode="rows" needs one stream, to ask for its schema when the pipeline is built, and stream= is a function:'
     " give a coder, such as AvroCoder(schema)"
 )
 
 coders.registry.register_coder(WrittenRecord, coders.RowCoder)
 coders.registry.register_coder(DeadLetter, coders.RowCoder)
 
+WrittenT = TypeVar("WrittenT")
+DeadLettersT = TypeVar("DeadLettersT")
 
-class WriteToDISResult(NamedTuple):
-    """What WriteToDIS returns: each is None where it wasn't asked for.
+WrittenRecords = pvalue.PCollection[WrittenRecord]
+DeadLetters = pvalue.PCollection[DeadLetter]
 
-    ``written`` is a PCollection of :class:`WrittenRecord` (``written="records"``), ``dead_letters`` one of
-    :class:`~beam_dis.dead_letter.DeadLetter` (``dead_letters=True``).
+
+class WriteToDISResult(NamedTuple, Generic[WrittenT, DeadLettersT]):
+    """The outputs of WriteToDIS.
+
+    Attributes:
+        done: has no elements. ``other | beam.transforms.util.WaitOn(result.done)`` holds each window of ``other`` until
+            all records of that window are in the stream.
+        written: a WrittenRecord for each element that was written; None without ``results=True``.
+        dead_letters: a DeadLetter for each element that wasn't; None without ``dead_letters=True``.
     """
 
-    written: PCollection | None
-    dead_letters: PCollection | None
+    done: pvalue.PCollection[Any]
+    written: WrittenT
+    dead_letters: DeadLettersT
 
 
-class WriteToDIS(beam.PTransform[Any, Any]):
+class _Arguments(TypedDict, total=False):
+    """The arguments on which the type of the result doesn't depend."""
+
+    encode: Any
+    partition_key: FieldOrFunction
+    explicit_hash_key: FieldOrFunction
+    partition_id: FieldOrFunction
+    ordered: bool
+    connection: DISConnection | None
+
+
+class WriteToDIS(
+    TakesErrorHandler,
+    beam.PTransform[pvalue.PCollection[Any], WriteToDISResult[WrittenT, DeadLettersT]],
+    Generic[WrittenT, DeadLettersT],
+):
     """Writes elements to a stream, in batches, at least once.
 
     Args:
-      stream: its name, or its id where another project shares it; or a function of the element that returns one.
-      encode: how an element becomes bytes: ``"bytes"`` (it is bytes), ``"record"`` (a DISRecord's data and partition
-        key), ``"rows"`` (by the stream's data_type and data_schema, asked for now), a Beam coder, or a function
-        of the element.
-      partition_key: the key that routes the record and is stored with it: the name of a field of the element, or a
-        function of the element that returns text or None. For a constant: ``lambda _: "k"``.
-      explicit_hash_key: the same for a place among the hash ranges, an int or decimal text of 0 to 2^63-1.
-      partition_id: the same for the partition, ``0`` or ``"shardId-0000000000"``. It wins over ``explicit_hash_key``,
-        and that over ``partition_key``. With none of them the service spreads the records.
-      ordering: ``"partition_key"`` keeps each key's order within a bundle, also where a request succeeds in part: of
-        the last copies of each record, a key's are in order. None is fastest and keeps none.
-      written: ``"records"`` yields a WrittenRecord for each element in ``.written``.
-      dead_letters: elements that can't be encoded or that the service refuses for good come out in ``.dead_letters``
-        instead of failing the bundle. What may succeed later is always tried again, for two minutes, and then fails
-        the bundle, which the runner repeats.
-      connection: endpoint, region, project, credentials; what it leaves out comes from the pipeline's options and the
-        environment.
+        stream: its name, or its id if another project shares it; or a function of the element that returns one.
+        encode: how an element becomes bytes: ``"bytes"`` (it is bytes), ``"record"`` (a DISRecord's data and partition
+            key), ``"rows"`` (by the data_type and data_schema that the stream has when the pipeline is built), a Beam
+            coder, or a function of the element.
+        partition_key: the key that chooses the partition and is stored with the record: the name of a field of the
+            element, or a function of the element that returns a str or None. For a constant: ``lambda _: "k"``.
+        explicit_hash_key: in the same way, a number in the hash ranges of the partitions: an int or decimal text,
+            0 to 2^63-1.
+        partition_id: in the same way, the partition: ``0`` or ``"shardId-0000000000"``. It wins over
+            ``explicit_hash_key``, which wins over ``partition_key``. Without any of them the service spreads the records.
+        ordered: keep the order of each partition key within a bundle. If a request succeeds in part, records may be
+            written twice, but of the last copies of each record, a key's are in order. Without it writing is faster.
+        results: return a WrittenRecord for each element, in ``.written``.
+        dead_letters: return elements that can't be encoded, or that the service refuses for good, in ``.dead_letters``
+            instead of failing the bundle. A failure that may pass is always retried, for two minutes, and then fails the
+            bundle, which the runner repeats.
+        connection: endpoint, region, project, credentials. What is left out comes from the pipeline's options and the
+            environment.
 
-    Returns a :class:`WriteToDISResult`; with ``with_error_handler(handler)`` the PCollection of WrittenRecord alone.
+    Returns:
+        A :class:`WriteToDISResult`. ``| WaitOn(result.done)`` waits until the records are in the stream.
 
-    An answer that is lost leaves open whether the request was carried out: it is sent again, so a record may be
-    written twice. Counters: records, bytes, requests, retries, refused, cumulativeThrottlingSeconds.
+    Raises:
+        ConfigurationError: an argument is wrong, or doesn't fit the elements; when the pipeline is built.
+
+    If the answer to a request is lost, it is sent again, so a record may be written twice. Counters: records, bytes,
+    requests, retries, refused, cumulativeThrottlingSeconds.
     """
+
+    @overload
+    def __init__(
+        self: WriteToDIS[None, None],
+        stream: str | Callable[[Any], str],
+        *,
+        results: Literal[False] = False,
+        dead_letters: Literal[False] = False,
+        **arguments: Unpack[_Arguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: WriteToDIS[WrittenRecords, None],
+        stream: str | Callable[[Any], str],
+        *,
+        results: Literal[True],
+        dead_letters: Literal[False] = False,
+        **arguments: Unpack[_Arguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: WriteToDIS[None, DeadLetters],
+        stream: str | Callable[[Any], str],
+        *,
+        results: Literal[False] = False,
+        dead_letters: Literal[True],
+        **arguments: Unpack[_Arguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: WriteToDIS[WrittenRecords, DeadLetters],
+        stream: str | Callable[[Any], str],
+        *,
+        results: Literal[True],
+        dead_letters: Literal[True],
+        **arguments: Unpack[_Arguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: WriteToDIS[WrittenRecords | None, DeadLetters | None],
+        stream: str | Callable[[Any], str],
+        *,
+        results: bool = False,
+        dead_letters: bool = False,
+        **arguments: Unpack[_Arguments],
+    ) -> None: ...
 
     def __init__(
         self,
         stream: str | Callable[[Any], str],
         *,
         encode: Any = "bytes",
-        partition_key: Rule = None,
-        explicit_hash_key: Rule = None,
-        partition_id: Rule = None,
-        ordering: str | None = None,
-        written: str | None = None,
+        partition_key: FieldOrFunction = None,
+        explicit_hash_key: FieldOrFunction = None,
+        partition_id: FieldOrFunction = None,
+        ordered: bool = False,
+        results: bool = False,
         dead_letters: bool = False,
         connection: DISConnection | None = None,
     ) -> None:
         super().__init__()
-        self._stream = stream_rule(stream)
+        self._stream = stream_or_function(stream)
         self._encode = encode
-        copied = {"partition_key": "partition_key"} if encode == "record" and partition_key is None else {}
-        self._rules: dict[str, Rule] = {
-            "partition_key": partition_key,
+        self._routing: dict[str, FieldOrFunction] = {
+            "partition_key": "partition_key" if encode == "record" and partition_key is None else partition_key,
             "explicit_hash_key": explicit_hash_key,
             "partition_id": partition_id,
-            **copied,
         }
-        self._ordered = _choice("ordering", ordering, "partition_key")
-        self._written = _choice("written", written, "records")
-        self._dead_letters = _flag("dead_letters", dead_letters)
-        self._connection = _connection(connection)
-        self._error_handler: ErrorHandler | None = None
+        self._ordered = _checked_bool("ordered", ordered)
+        self._results = _checked_bool("results", results)
+        self._dead_letters = _checked_bool("dead_letters", dead_letters)
+        self._connection = connection
+        self._service_of: ServiceOf = shared_service
         self._validate()
 
-    def with_error_handler(self, error_handler: ErrorHandler | None) -> WriteToDIS:
-        """Hand dead letters to a Beam error handler; the transform then returns ``.written`` alone."""
-        if error_handler is not None and self._dead_letters:
-            raise ConfigurationError("dead_letters=True and with_error_handler: both take the dead letters; use one")
-        self._error_handler = error_handler
-        return self
-
-    def expand(self, elements: PCollection) -> WriteToDISResult | PCollection:
-        """Resolve what the user left out, then put."""
-        connection = connection_of_pipeline(self._connection, elements.pipeline.options.view_as(DISOptions))
-        encode, takes = encoder_for(self._encode, lambda: self._describe(connection))
-        self._require(elements.element_type, takes)
-        outputs = elements | "PutRecords" >> _put_records(self._plan(encode), connection)
-        return self._hand_out(outputs[WRITTEN], outputs[DEAD_LETTERS])
-
-    def _plan(self, encode: Callable[[Any], bytes]) -> WritePlan:
-        return WritePlan(
-            stream=self._stream,
-            record_of=record_of(encode, **self._rules),
+    def display_data(self) -> dict[str, Any]:
+        """The arguments; nothing secret."""
+        return display_items(
+            self._connection,
+            stream=self._stream if isinstance(self._stream, str) else self._stream.function,
+            encode=self._encode,
+            **self._routing,
             ordered=self._ordered,
-            written=self._written or self._error_handler is not None,
-            dead_letters=self._dead_letters or self._error_handler is not None,
+            results=self._results,
+            dead_letters=self._dead_letters,
         )
 
-    def _describe(self, connection: DISConnection) -> StreamListing:
-        if isinstance(self._stream, StreamOf):
-            raise ConfigurationError(_ONE_STREAM)
-        return shared_service(connection).describe(self._stream)
+    def expand(self, elements: pvalue.PCollection[Any]) -> WriteToDISResult[WrittenT, DeadLettersT]:
+        """Complete the connection from the pipeline's options, check the elements' type, and write."""
+        connection = connection_of_pipeline(self._connection, elements.pipeline.options.view_as(DISOptions))
+        encode, encodes = encoder_for(self._encode, lambda: self._describe(connection))
+        self._check_elements(elements.element_type, encodes)
+        plan = WritePlan(
+            stream=self._stream,
+            to_record=element_encoder(encode, **self._routing),
+            ordered=self._ordered,
+            results=self._results,
+            dead_letters=self._wants_dead_letters(),
+        )
+        put_records = beam.ParDo(PutRecordsFn(plan, connection, self._service_of)).with_output_types(
+            WrittenRecord, dead_letters=DeadLetter, done=bytes
+        )
+        outputs = elements | "PutRecords" >> put_records.with_outputs(DEAD_LETTERS, DONE, main=WRITTEN)
+        written: Any = outputs[WRITTEN] if self._results else None
+        dead_letters: Any = self._pass_on_dead_letters(outputs[DEAD_LETTERS])
+        return WriteToDISResult(outputs[DONE], written, dead_letters)
 
-    def _require(self, element_type: Any, takes: Any) -> None:
-        named = element_type is not TimestampedValue  # what Create infers of elements that come with a timestamp
-        if named and not typehints.is_consistent_with(element_type, takes):
+    def _describe(self, connection: DISConnection) -> StreamListing:
+        if isinstance(self._stream, StreamFunction):
+            raise ConfigurationError(_ONE_STREAM)
+        return self._service_of(connection).describe(self._stream)
+
+    def _check_elements(self, element_type: Any, encodes: Any) -> None:
+        known = element_type is not TimestampedValue  # Beam's guess for Create with timestamped elements
+        if known and not typehints.is_consistent_with(element_type, encodes):
             raise ConfigurationError(
-                f"encode={self._encode!r} takes {takes.__name__}, and the elements are {element_type}:"
+                f"encode={self._encode!r} takes {encodes.__name__}, and the elements are {element_type}:"
                 " say with encode= how they are written, such as encode=lambda element: element.encode()"
             )
-        fields = fields_of(element_type)
+        fields = _fields_of(element_type)
         if fields is not None:
-            require_fields(fields, **self._rules)
-
-    def _hand_out(self, written: PCollection, dead_letters: PCollection) -> WriteToDISResult | PCollection:
-        if self._error_handler is not None:
-            self._error_handler.add_error_pcollection(dead_letters)
-            return written
-        return WriteToDISResult(written if self._written else None, dead_letters if self._dead_letters else None)
+            require_fields(fields, **self._routing)
 
     def _validate(self) -> None:
-        if self._encode == "rows" and isinstance(self._stream, StreamOf):
+        if self._connection is not None and not isinstance(self._connection, DISConnection):
+            raise ConfigurationError(
+                f"connection={self._connection!r}: give a DISConnection, such as DISConnection(endpoint=…)"
+            )
+        if self._encode == "rows" and isinstance(self._stream, StreamFunction):
             raise ConfigurationError(_ONE_STREAM)
-        if self._ordered and self._rules["partition_key"] is None:
-            raise ConfigurationError('ordering="partition_key" keeps the order of each key: give partition_key= too')
-        record_of(bytes, **self._rules)
+        if self._ordered and self._routing["partition_key"] is None:
+            raise ConfigurationError("ordered=True keeps the order of each partition key: give partition_key= too")
+        element_encoder(bytes, **self._routing)
         if self._encode != "rows":
             encoder_for(self._encode, _nothing_to_describe)
 
 
-def _put_records(plan: WritePlan, connection: DISConnection) -> Any:
-    step = beam.ParDo(PutRecordsFn(plan, connection)).with_output_types(WrittenRecord, dead_letters=DeadLetter)
-    return step.with_outputs(DEAD_LETTERS, main=WRITTEN)
-
-
-def _nothing_to_describe() -> StreamListing:
-    raise AssertionError("only encode='rows' describes the stream")
-
-
-def _choice(argument: str, given: Any, choice: str) -> bool:
-    if given not in (None, choice):
-        raise ConfigurationError(f"{argument}={given!r}: the choices are None and {choice!r}")
-    return given is not None
-
-
-def _flag(argument: str, given: Any) -> bool:
+def _checked_bool(argument: str, given: Any) -> bool:
     if not isinstance(given, bool):
         raise ConfigurationError(f"{argument}={given!r}: give True or False")
     return given
 
 
-def _connection(given: Any) -> DISConnection | None:
-    if given is None or isinstance(given, DISConnection):
-        return given
-    raise ConfigurationError(f"connection={given!r}: give a DISConnection, such as DISConnection(endpoint=…)")
+def _fields_of(element_type: Any) -> Collection[str] | None:
+    """The fields of a Beam row, a NamedTuple or a dataclass; None for another type, whose fields aren't known yet."""
+    if isinstance(element_type, RowTypeConstraint):
+        return [name for name, _ in element_type._fields]
+    if not isinstance(element_type, type):
+        return None
+    if dataclasses.is_dataclass(element_type):
+        return [field.name for field in dataclasses.fields(element_type)]
+    return getattr(element_type, "_fields", None)
+
+
+def _nothing_to_describe() -> StreamListing:
+    raise AssertionError("only encode='rows' describes the stream")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from apache_beam import Map, Pipeline
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.error_handling import ErrorHandler
 from typing_extensions import assert_type
 
 from beam_dis import (
@@ -25,6 +28,7 @@ from beam_dis import (
 )
 from beam_dis.local import LocalDIS
 from beam_dis.testing import InjectedFault, RequestRefused, Throttled
+from beam_dis.write import WrittenRecord
 
 SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}'
 
@@ -56,8 +60,8 @@ def transforms(connection: DISConnection) -> None:
     ReadFromDIS("s", StartingPosition.earliest())  # type: ignore[call-arg]
     ReadFromDIS("s", start=StoppingPosition.latest())  # type: ignore[arg-type]
     WriteToDIS(lambda row: str(row.stream), encode=JSONCoder(SCHEMA), partition_key="a", connection=connection)
-    WriteToDIS("s", encode=AvroCoder(SCHEMA), written="records", dead_letters=True)
-    WriteToDIS("s", connection="http://127.0.0.1:7700")  # type: ignore[arg-type]
+    WriteToDIS("s", encode=AvroCoder(SCHEMA), results=True, dead_letters=True)
+    WriteToDIS("s", connection="http://127.0.0.1:7700")  # type: ignore[call-overload]
 
 
 def records(record: DISRecord, letter: DeadLetter) -> None:
@@ -91,3 +95,16 @@ def faults(dis: LocalDIS) -> None:
     dis.advance(hours=25)
     RequestRefused()  # type: ignore[call-arg]
     Throttled("put_records")  # type: ignore[call-arg]
+
+
+def results() -> None:
+    assert_type(WriteToDIS("s"), WriteToDIS[None, None])
+    assert_type(WriteToDIS("s", results=True), WriteToDIS[PCollection[WrittenRecord], None])
+    assert_type(WriteToDIS("s", dead_letters=True), WriteToDIS[None, PCollection[DeadLetter]])
+    both = WriteToDIS("s", results=True, dead_letters=True, encode="rows")
+    result = both.expand(PCollection(Pipeline()))
+    assert_type(result.written, PCollection[WrittenRecord])
+    assert_type(result.dead_letters, PCollection[DeadLetter])
+    with ErrorHandler(Map(print)) as handler:
+        assert_type(WriteToDIS("s").with_error_handler(handler), WriteToDIS[None, None])
+    WriteToDIS("s", ordered="partition_key")  # type: ignore[call-overload]

@@ -1,5 +1,6 @@
 """A stream service in memory, whose every request may go wrong as a script says."""
 
+import itertools
 import random
 import threading
 from types import SimpleNamespace
@@ -96,6 +97,40 @@ def in_memory_sender(service, *, time=None, **settings):
     """A Sender that never really sleeps."""
     time = time or Time()
     return Sender(service.write, clock=time.clock, sleep=time.sleep, random=random.Random(0).random, **settings)
+
+
+class ServiceOf:
+    """Gives one service for every connection. It pickles as a number, since a fake that is copied shows nothing."""
+
+    _numbers = itertools.count()
+    _services = {}
+
+    def __init__(self, service):
+        self.number = next(self._numbers)
+        self._services[self.number] = service
+
+    def __getstate__(self):
+        return {"number": self.number}
+
+    def __call__(self, connection):
+        return self._services[self.number]
+
+
+@pytest.fixture
+def service_of():
+    """What PutRecordsFn takes to get at a service: ``service_of(service)``."""
+    return ServiceOf
+
+
+@pytest.fixture
+def write_through(service_of):
+    """Makes a transform write through a service of the test, and returns it: ``write_through(service, transform)``."""
+
+    def replace(service, transform):
+        transform._service_of = service_of(service)
+        return transform
+
+    return replace
 
 
 @pytest.fixture(scope="session")

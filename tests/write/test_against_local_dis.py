@@ -1,10 +1,12 @@
-"""The sink against a real server, read back with the client."""
+"""WriteToDIS against a local DIS; the records are read back with the client."""
 
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing import test_stream
 from apache_beam.testing.util import assert_that, equal_to
-from apache_beam.transforms.window import SlidingWindows, TimestampedValue
+from apache_beam.transforms.util import WaitOn
+from apache_beam.transforms.window import FixedWindows, SlidingWindows, TimestampedValue
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.connection import DISConnection
@@ -12,7 +14,7 @@ from beam_dis.errors import EncodeError, StreamNotFoundError, TransportError, Wr
 from beam_dis.record import DISRecord
 from beam_dis.services import shared_service
 from beam_dis.stream_service import NotWritten
-from beam_dis.write import WriteToDIS, put_records
+from beam_dis.write import WriteToDIS
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
 
@@ -33,7 +35,7 @@ def run(build, *flags):
 
 
 def everything(connection, stream):
-    """All records of a stream, each partition's in order."""
+    """All records of a stream, those of each partition in order."""
     records = []
     with DISClient(connection) as client:
         for partition in client.describe_stream(stream).partitions:
@@ -49,16 +51,16 @@ def record_of(stream, partition_id, record):
     return DISRecord(stream, partition_id, number, record.partition_key, record.data, record.timestamp)
 
 
-def record_at(place, connection):
-    """The key of a WrittenRecord, and key and data of the record at its place."""
+def record_at(written, connection):
+    """The key of a WrittenRecord, and key and data of the record that it names."""
     with DISClient(connection) as client:
-        start = {"partition_id": place.partition_id, "starting_sequence_number": place.sequence_number}
-        record = client.get_records(client.get_cursor(place.stream, **start)).records[0]
-    return place.partition_key, record.partition_key, record.data
+        start = {"partition_id": written.partition_id, "starting_sequence_number": written.sequence_number}
+        record = client.get_records(client.get_cursor(written.stream, **start)).records[0]
+    return written.partition_key, record.partition_key, record.data
 
 
 class Failing:
-    """The real service, of which requests fail until the faults are used up."""
+    """The real service; its first requests fail, one for each fault."""
 
     def __init__(self, service, faults):
         self._service = service
@@ -66,7 +68,7 @@ class Failing:
         self.describe = service.describe
 
     def write(self, stream, records):
-        """Refuse every n-th record where the fault is n; write and lose the answer where it is an exception."""
+        """Write. A fault n refuses every n-th record; an exception is raised after writing, so the answer is lost."""
         fault = next(self._faults, None)
         if fault is None or isinstance(fault, Exception):
             answers = self._service.write(stream, records)
@@ -76,21 +78,20 @@ class Failing:
         return self._write_partly(stream, records, range(0, len(records), fault))
 
     def _write_partly(self, stream, records, refused):
-        kept = [record for place, record in enumerate(records) if place not in refused]
+        kept = [record for index, record in enumerate(records) if index not in refused]
         answers = iter(self._service.write(stream, kept) if kept else ())
         no = NotWritten("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
-        return [no if place in refused else next(answers) for place in range(len(records))]
+        return [no if index in refused else next(answers) for index in range(len(records))]
 
 
 @pytest.fixture
-def fail(monkeypatch, local_dis):
-    """Make requests fail: ``fail(3, 2)`` refuses every third record of the first and every second of the next."""
+def failing(local_dis, sink, write_through):
+    """A sink whose requests fail: ``failing([3, 2], stream)`` refuses each third record of the first, half of the next."""
 
-    def fail(*faults):
-        service = Failing(shared_service(local_dis.connection), faults)
-        monkeypatch.setattr(put_records, "shared_service", lambda connection: service)
+    def failing(faults, stream, **arguments):
+        return write_through(Failing(shared_service(local_dis.connection), faults), sink(stream, **arguments))
 
-    return fail
+    return failing
 
 
 @pytest.fixture
@@ -123,48 +124,50 @@ def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, mak
     assert len({record.partition_id for record in records}) == 4
 
 
-def test_results_are_the_places_where_the_records_are(local_dis, make_stream, sink):
+def test_results_say_where_the_records_are(local_dis, make_stream, sink):
     stream = make_stream(partitions=2)
 
     def build(p):
-        result = p | beam.Create([b"a", b"b", b"c"]) | sink(stream, partition_key=bytes.decode, written="records")
+        result = p | beam.Create([b"a", b"b", b"c"]) | sink(stream, partition_key=bytes.decode, results=True)
         found = result.written | beam.Map(record_at, local_dis.connection)
         assert_that(found, equal_to([("a", "a", b"a"), ("b", "b", b"b"), ("c", "c", b"c")]))
 
     run(build)
 
 
-@pytest.mark.parametrize("ordering", [None, "partition_key"])
-def test_through_partial_failures_and_lost_answers_every_element_arrives(local_dis, make_stream, sink, fail, ordering):
+def last_digit(data):
+    return data[-1:].decode()
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_every_element_arrives_through_partial_failures_and_lost_answers(local_dis, make_stream, failing, ordered):
     stream = make_stream(partitions=2)
-    fail(3, TransportError("the connection was cut"), 2, 1)
-    key = {"partition_key": lambda data: data[-1:].decode(), "ordering": ordering}
-    run(lambda p: p | numbers(5_000) | sink(stream, **key))
+    faults = [3, TransportError("the connection was cut"), 2, 1]
+    run(lambda p: p | numbers(5_000) | failing(faults, stream, partition_key=last_digit, ordered=ordered))
     assert {int(record.data) for record in everything(local_dis.connection, stream)} == set(range(5_000))
 
 
-def test_with_ordering_the_last_copies_of_a_key_are_in_order(local_dis, make_stream, sink, fail):
+def test_with_ordering_the_last_copies_of_a_key_are_in_order(local_dis, make_stream, failing):
     stream = make_stream(partitions=2)
-    fail(3, TransportError("the connection was cut"), 2, 1)
-    key = {"partition_key": lambda data: data[-1:].decode(), "ordering": "partition_key"}
-    run(lambda p: p | numbers(5_000) | sink(stream, **key))
+    faults = [3, TransportError("the connection was cut"), 2, 1]
+    run(lambda p: p | numbers(5_000) | failing(faults, stream, partition_key=last_digit, ordered=True))
     last = {int(r.data): (r.partition_id, r.sequence_number) for r in everything(local_dis.connection, stream)}
     for digit in range(10):
-        places = [last[number] for number in range(digit, 5_000, 10)]
-        assert places == sorted(places)
+        positions = [last[number] for number in range(digit, 5_000, 10)]
+        assert positions == sorted(positions)
 
 
-def test_a_bundle_that_is_repeated_writes_again_what_it_had_written(local_dis, make_stream, sink, fail):
+def test_a_repeated_bundle_writes_its_records_again(local_dis, make_stream, sink, failing):
     stream = make_stream()
-    fail(StreamNotFoundError("gone", code="DIS.4301", status=400))
+    gone = StreamNotFoundError("gone", code="DIS.4301", status=400)
     with pytest.raises(StreamNotFoundError, match="gone"):
-        run(lambda p: p | numbers(10) | sink(stream))
+        run(lambda p: p | numbers(10) | failing([gone], stream))
     run(lambda p: p | numbers(10) | sink(stream))
     written = [int(record.data) for record in everything(local_dis.connection, stream)]
     assert written == [*range(10), *range(10)]
 
 
-def test_what_the_service_refuses_is_a_dead_letter_and_the_rest_is_written(local_dis, make_stream, sink):
+def test_a_refused_record_is_a_dead_letter_and_the_others_are_written(local_dis, make_stream, sink):
     stream = make_stream(partitions=2)
 
     def build(p):
@@ -185,15 +188,50 @@ def test_an_element_in_three_windows_is_one_record_with_a_result_in_each(local_d
 
     def build(p):
         elements = p | beam.Create([TimestampedValue(b"a", 25)]) | beam.WindowInto(SlidingWindows(30, 10))
-        result = elements | sink(stream, written="records")
-        found = result.written | beam.Map(lambda place, window=beam.DoFn.WindowParam: (place[2], int(window.start)))
+        result = elements | sink(stream, results=True)
+        found = result.written | beam.Map(lambda written, window=beam.DoFn.WindowParam: (written[2], int(window.start)))
         assert_that(found, equal_to([(0, 0), (0, 10), (0, 20)]))
 
     run(build, *flags)
     assert len(everything(local_dis.connection, stream)) == 1
 
 
-def test_what_the_service_refuses_fails_the_pipeline_in_words(make_stream, sink):
+@EVERYWHERE
+def test_what_waits_on_done_runs_after_the_records_are_in_the_stream(local_dis, make_stream, sink, flags):
+    stream = make_stream(partitions=2)
+
+    def build(p):
+        waiting = p | "Waiting" >> beam.Create([1])
+        result = p | numbers(2_000) | sink(stream)
+        released = waiting | WaitOn(result.done) | beam.Map(lambda _: len(everything(local_dis.connection, stream)))
+        assert_that(released, equal_to([2_000]))
+
+    run(build, *flags)
+
+
+@pytest.mark.parametrize("runner", [pytest.param("PrismRunner", marks=pytest.mark.prism)])
+def test_an_endless_input_waits_on_done_window_by_window(local_dis, make_stream, sink, flags):
+    """A window is let through when its own records are written, and not only when all are."""
+    stream = make_stream()
+
+    def build(p):
+        events = (
+            test_stream.TestStream()
+            .add_elements([TimestampedValue(b"1", 1), TimestampedValue(b"2", 2)])
+            .advance_watermark_to(10)
+            .add_elements([TimestampedValue(b"11", 11)])
+            .advance_watermark_to_infinity()
+        )
+        windows = p | events | beam.WindowInto(FixedWindows(10))
+        result = windows | sink(stream, encode=lambda element: element)
+        released = windows | WaitOn(result.done)
+        seen = released | beam.Map(lambda element: (element, len(everything(local_dis.connection, stream))))
+        assert_that(seen, equal_to([(b"1", 2), (b"2", 2), (b"11", 3)]))
+
+    run(build, *flags, "--streaming")
+
+
+def test_a_refused_record_fails_the_pipeline_with_the_reason(make_stream, sink):
     stream = make_stream()
     with pytest.raises(WriteError, match=rf"1 of 1 records .* refused for good.*'{stream}'.*1 bytes.*DIS.4302"):
         run(lambda p: p | beam.Create([b"a"]) | sink(stream, partition_id=lambda _: 7))
@@ -207,19 +245,19 @@ def test_a_record_of_a_mebibyte_is_written_and_one_byte_more_is_refused(local_di
         run(lambda p: p | beam.Create([b"x" * (2**20 + 1)]) | sink(stream))
 
 
-def test_large_records_are_spread_over_as_many_requests_as_they_need(local_dis, make_stream, sink):
+def test_large_records_are_written_in_several_requests(local_dis, make_stream, sink):
     stream = make_stream(partitions=2)
     run(lambda p: p | beam.Create([b"%d" % n + b"x" * 400_000 for n in range(9)]) | sink(stream))
     assert len(everything(local_dis.connection, stream)) == 9
 
 
-def test_an_unknown_stream_fails_and_names_what_there_is(make_stream, sink):
+def test_an_unknown_stream_fails_and_the_message_names_the_streams(make_stream, sink):
     there = make_stream()
     with pytest.raises(StreamNotFoundError, match=there):
         run(lambda p: p | beam.Create([b"a"]) | sink("elsewhere"))
 
 
-def test_a_service_that_is_not_there_fails_within_ten_seconds_and_is_named():
+def test_an_unreachable_service_fails_the_pipeline_and_is_named():
     nowhere = DISConnection(endpoint="http://127.0.0.1:9", project_id="p", deadline=1.0)
     with pytest.raises(TransportError, match=r"127\.0\.0\.1:9"):
         run(lambda p: p | beam.Create([b"a"]) | WriteToDIS("s", connection=nowhere))

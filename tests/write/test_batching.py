@@ -13,12 +13,12 @@ LIMITS = WriteLimits(request_records=4, request_bytes=50, record_bytes=20)
 
 
 def cut(records, *, limits=LIMITS, **settings_):
-    """All batches of (stream, lane, size) triples, in the order they are cut; origins are the positions."""
+    """All batches of (stream, queue, size) triples, in the order they are cut; origins are their numbers."""
     batcher = Batcher(lambda _: limits, **settings_)
     batches = []
-    for position, (stream, lane, size) in enumerate(records):
-        batches += batcher.add(stream, lane, PutRecord(b"x" * size), position)
-    return batches + batcher.rest()
+    for number, (stream, queue, size) in enumerate(records):
+        batches += batcher.add(stream, queue, PutRecord(b"x" * size), number)
+    return batches + batcher.close_all()
 
 
 records = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(1, 20)), max_size=60)
@@ -26,7 +26,7 @@ records = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.intege
 
 @given(records)
 @settings(deadline=None)
-def test_a_batch_never_exceeds_what_a_request_may_hold(triples):
+def test_a_batch_never_exceeds_the_limits_of_a_request(triples):
     for batch in cut(triples):
         assert 0 < len(batch.records) <= LIMITS.request_records
         assert sum(len(record.data) for record in batch.records) == batch.bytes <= LIMITS.request_bytes
@@ -34,13 +34,13 @@ def test_a_batch_never_exceeds_what_a_request_may_hold(triples):
 
 @given(records)
 @settings(deadline=None)
-def test_every_record_is_in_one_batch_of_its_stream_and_lane_in_order(triples):
+def test_every_record_is_in_one_batch_of_its_stream_and_queue_in_order(triples):
     seen = {}
     for batch in cut(triples):
-        seen.setdefault((batch.stream, batch.lane), []).extend(batch.origins)
+        seen.setdefault((batch.stream, batch.queue), []).extend(batch.origins)
     expected = {}
-    for position, (stream, lane, _) in enumerate(triples):
-        expected.setdefault((stream, lane), []).append(position)
+    for number, (stream, queue, _) in enumerate(triples):
+        expected.setdefault((stream, queue), []).append(number)
     assert expected == seen
 
 
@@ -55,18 +55,18 @@ def test_a_batch_is_cut_only_when_the_next_record_would_not_fit(triples):
 
 @given(records, st.integers(20, 100))
 @settings(deadline=None)
-def test_open_batches_hold_no_more_than_they_may_together(triples, most):
+def test_open_batches_together_never_exceed_open_bytes(triples, most):
     batcher = Batcher(lambda _: LIMITS, open_bytes=most)
-    held = 0
-    for stream, lane, size in triples:
-        full = batcher.add(stream, lane, PutRecord(b"x" * size), None)
-        held += size - sum(batch.bytes for batch in full)
-        assert held <= most
-    assert sum(batch.bytes for batch in batcher.rest()) == held
+    open_bytes = 0
+    for stream, queue, size in triples:
+        full = batcher.add(stream, queue, PutRecord(b"x" * size), None)
+        open_bytes += size - sum(batch.bytes for batch in full)
+        assert open_bytes <= most
+    assert sum(batch.bytes for batch in batcher.close_all()) == open_bytes
 
 
-def test_what_was_handed_out_no_longer_counts_among_the_open_batches():
-    """100 bytes in batches of 20 go by; 40 open bytes are never reached, so no batch is cut short."""
+def test_closed_batches_no_longer_count_as_open():
+    """100 bytes are written in batches of 20. Never more than 40 are open at a time, so every batch gets full."""
     batcher = Batcher(lambda _: WriteLimits(request_records=2, request_bytes=20, record_bytes=20), open_bytes=40)
     full = [batch for _ in range(10) for batch in batcher.add("a", 0, PutRecord(b"x" * 10), None)]
     assert [len(batch.records) for batch in full] == [2] * 5
@@ -87,4 +87,4 @@ def test_a_refused_record_leaves_the_open_batch_as_it_was():
     batcher.add("a", 0, PutRecord(b"x"), 0)
     with pytest.raises(EncodeError):
         batcher.add("a", 0, PutRecord(b"x" * 21), 1)
-    assert [batch.origins for batch in batcher.rest()] == [[0]]
+    assert [batch.origins for batch in batcher.close_all()] == [[0]]

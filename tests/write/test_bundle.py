@@ -6,9 +6,9 @@ from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, WriteError
 from beam_dis.stream_service import WriteLimits
 from beam_dis.wire.ranges import partition_id
-from beam_dis.write.bundle import BundleWriter, Tally, WritePlan
-from beam_dis.write.results import Result, WrittenRecord
-from beam_dis.write.routing import StreamOf, record_of
+from beam_dis.write.bundle import BundleCounts, BundleWriter, WritePlan
+from beam_dis.write.delivery import WriteResult, WrittenRecord
+from beam_dis.write.routing import StreamFunction, element_encoder
 
 LIMITS = WriteLimits(request_records=3, request_bytes=30, record_bytes=10)
 
@@ -30,7 +30,7 @@ def first_letter(element):
 
 
 def plan_of(**asked):
-    return WritePlan(**{"stream": "s", "record_of": record_of(encode, partition_key=first_letter), **asked})
+    return WritePlan(**{"stream": "s", "to_record": element_encoder(encode, partition_key=first_letter), **asked})
 
 
 def run(memory, service, elements, **asked):
@@ -38,24 +38,24 @@ def run(memory, service, elements, **asked):
     writer = BundleWriter(plan_of(**asked), service, memory.sender(service))
     writer.begin()
     results = [result for element in elements for result in writer.add(Carrier(element))]
-    return results + writer.finish(), writer.take_tally(), writer
+    return results + writer.finish(), writer.take_counts(), writer
 
 
-def test_elements_become_records_and_results_say_where_they_are(memory):
+def test_results_say_where_the_records_are(memory):
     service = memory.Service(limits=LIMITS)
-    results, tally, _ = run(memory, service, [b"ab", b"b"], written=True)
+    results, counts, _ = run(memory, service, [b"ab", b"b"], results=True)
     assert [
-        Result(Carrier(b"ab"), WrittenRecord("s", partition_id(0), 0, "a")),
-        Result(Carrier(b"b"), WrittenRecord("s", partition_id(0), 1, "b")),
+        WriteResult(Carrier(b"ab"), WrittenRecord("s", partition_id(0), 0, "a")),
+        WriteResult(Carrier(b"b"), WrittenRecord("s", partition_id(0), 1, "b")),
     ] == results
-    assert Tally(records=2, bytes=3, requests=1) == tally
+    assert BundleCounts(records=2, bytes=3, requests=1) == counts
 
 
-def test_without_being_asked_for_there_are_no_results(memory):
+def test_there_are_no_results_unless_asked_for(memory):
     assert run(memory, memory.Service(limits=LIMITS), [b"a"] * 7)[0] == []
 
 
-def test_the_limits_of_a_stream_are_asked_for_once(memory):
+def test_a_stream_is_described_once(memory):
     service = memory.Service(limits=LIMITS)
     _, _, writer = run(memory, service, [b"a"] * 7)
     writer.begin()
@@ -73,17 +73,17 @@ def test_when_an_element_fails_the_bundle_nothing_is_in_flight(memory):
     writer = BundleWriter(plan_of(), service, memory.sender(service))
     with pytest.raises(EncodeError):
         [writer.add(Carrier(element)) for element in [b"a"] * 9 + [7]]
-    assert writer._sender._under_way == []
+    assert writer._sender.unfinished == 0
 
 
-def test_with_dead_letters_it_is_set_apart_and_the_others_are_written(memory):
+def test_with_dead_letters_wrong_elements_are_set_apart_and_others_written(memory):
     service = memory.Service(limits=LIMITS)
-    results, tally, _ = run(memory, service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
+    results, counts, _ = run(memory, service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
     errors = ["7 is not bytes", "the record has 11 bytes; stream 's' takes 10 at most", "the record for stream 's'"]
     assert all(result.value.error.startswith(error) for result, error in zip(results, errors, strict=True))
     assert [result.value.element for result in results] == [7, b"a" * 11, b""]
     assert [record.data for record in service.logs["s"]] == [b"a"]
-    assert Tally(records=1, bytes=1, requests=1, refused=3) == tally
+    assert BundleCounts(records=1, bytes=1, requests=1, refused=3) == counts
 
 
 def test_a_record_refused_for_good_fails_the_bundle_and_names_it(memory):
@@ -93,16 +93,16 @@ def test_a_record_refused_for_good_fails_the_bundle_and_names_it(memory):
         run(memory, service, [b"a", b"bb"])
 
 
-def test_with_dead_letters_a_refused_record_is_set_apart_with_code_and_data(memory):
+def test_the_dead_letter_of_a_refused_record_has_its_code_and_data(memory):
     service = memory.Service(limits=LIMITS, reject=lambda record: record.partition_key == "b")
-    (result,), tally, _ = run(memory, service, [b"a", b"bb"], dead_letters=True)
+    (result,), counts, _ = run(memory, service, [b"a", b"bb"], dead_letters=True)
     error = "stream 's': a record of 2 bytes with partition key 'b': DIS.4302 Partition does not exist."
     letter = DeadLetter(error, "DIS.4302", "s", partition_key="b", data=b"bb", element=b"bb")
-    assert Result(Carrier(b"bb"), letter) == result
-    assert Tally(records=1, bytes=1, requests=1, refused=1) == tally
+    assert WriteResult(Carrier(b"bb"), letter) == result
+    assert BundleCounts(records=1, bytes=1, requests=1, refused=1) == counts
 
 
-def test_retries_that_run_out_fail_the_bundle_also_with_dead_letters(memory):
+def test_a_deadline_that_passes_fails_the_bundle_even_with_dead_letters(memory):
     service = memory.Service([memory.Partly(1)] * 1000, limits=LIMITS)
     with pytest.raises(WriteError, match="were not written within 120 s"):
         run(memory, service, [b"a"], dead_letters=True)
@@ -110,23 +110,23 @@ def test_retries_that_run_out_fail_the_bundle_also_with_dead_letters(memory):
 
 def test_throttling_counts_whole_seconds(memory):
     service = memory.Service([memory.Partly(1)] * 20, limits=LIMITS)
-    _, tally, _ = run(memory, service, [b"a"])
-    assert (tally.retries, tally.requests) == (20, 21)
-    assert tally.throttled_seconds > 0
+    _, counts, _ = run(memory, service, [b"a"])
+    assert (counts.retries, counts.requests) == (20, 21)
+    assert counts.throttled_seconds > 0
 
 
-def test_the_stream_may_be_the_element_s(memory):
+def test_a_function_may_choose_the_stream(memory):
     service = memory.Service(limits=LIMITS, streams=("a", "b"))
-    run(memory, service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamOf(first_letter))
+    run(memory, service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamFunction(first_letter))
     assert {stream: [record.data for record in log] for stream, log in service.logs.items()} == {
         "a": [b"a1", b"a2"],
         "b": [b"b1", b"b2"],
     }
 
 
-def test_an_element_s_stream_that_is_not_there_is_a_dead_letter_and_asked_for_once(memory):
+def test_an_elements_missing_stream_is_a_dead_letter_and_described_once(memory):
     service = memory.Service(limits=LIMITS, streams=("a",))
-    results, _, _ = run(memory, service, [b"x1", b"a1", b"x2"], stream=StreamOf(first_letter), dead_letters=True)
+    results, _, _ = run(memory, service, [b"x1", b"a1", b"x2"], stream=StreamFunction(first_letter), dead_letters=True)
     assert [(result.value.code, result.value.stream, result.value.data) for result in results] == [
         ("DIS.4301", "x", b"x1"),
         ("DIS.4301", "x", b"x2"),
@@ -134,18 +134,22 @@ def test_an_element_s_stream_that_is_not_there_is_a_dead_letter_and_asked_for_on
     assert service.described == ["x", "a"]
 
 
-def test_a_sink_s_one_stream_that_is_not_there_fails_also_with_dead_letters(memory):
+def test_the_one_stream_of_a_sink_that_is_missing_fails_even_with_dead_letters(memory):
     with pytest.raises(StreamNotFoundError, match="no stream 's'"):
         run(memory, memory.Service(streams=()), [b"a"], dead_letters=True)
 
 
-def test_a_stream_that_goes_while_it_is_written_to_fails_the_bundle_and_loses_nothing(memory):
-    """The failure is of records taken before: no dead letter of the element that is being taken may hide it."""
+def test_a_stream_deleted_while_it_is_written_to_fails_the_bundle(memory):
+    """The failure belongs to earlier records: a dead letter of the element that is being added must not hide it."""
     gone = StreamNotFoundError("gone", code="DIS.4301", status=400)
     service = memory.Service([gone], limits=LIMITS, streams=("a",))
     with pytest.raises(StreamNotFoundError, match="gone"):
         run(
-            memory, service, [b"a%d" % number for number in range(50)], stream=StreamOf(first_letter), dead_letters=True
+            memory,
+            service,
+            [b"a%d" % number for number in range(50)],
+            stream=StreamFunction(first_letter),
+            dead_letters=True,
         )
 
 
@@ -163,9 +167,9 @@ def test_a_repeated_bundle_writes_everything_again(memory):
     assert sorted_by_attempt(service.logs["s"]) == [b"1", b"2", b"3", b"1", b"2", b"3", b"4"]
 
 
-def test_a_bundle_that_failed_elsewhere_leaves_no_results_to_the_next(memory):
+def test_a_bundle_that_failed_in_another_step_leaves_no_results(memory):
     service = memory.Service(limits=LIMITS)
-    writer = BundleWriter(plan_of(written=True), service, memory.sender(service))
+    writer = BundleWriter(plan_of(results=True), service, memory.sender(service))
     writer.begin()
     for element in [b"1", b"2", b"3"]:
         list(writer.add(Carrier(element)))
@@ -174,9 +178,9 @@ def test_a_bundle_that_failed_elsewhere_leaves_no_results_to_the_next(memory):
     assert [result.origin for result in writer.finish()] == [Carrier(b"4")]
 
 
-def test_a_stream_that_was_missing_is_looked_for_again_in_the_next_bundle(memory):
+def test_a_missing_stream_is_described_again_in_the_next_bundle(memory):
     service = memory.Service(limits=LIMITS)
-    plan = plan_of(stream=StreamOf(lambda _: "new"), dead_letters=True)
+    plan = plan_of(stream=StreamFunction(lambda _: "new"), dead_letters=True)
     writer = BundleWriter(plan, service, memory.sender(service))
     writer.begin()
     assert [type(result.value) for result in writer.add(Carrier(b"1"))] == [DeadLetter]

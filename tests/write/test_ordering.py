@@ -2,7 +2,7 @@ import pytest
 
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import Written
-from beam_dis.write.ordering import lane_of, send_again
+from beam_dis.write.ordering import indexes_to_resend, queue_of
 
 OK = Written("shardId-0000000000", 0)
 
@@ -21,16 +21,16 @@ OK = Written("shardId-0000000000", 0)
         ("abab", "!!..", [0, 1], [0, 1, 2, 3]),
     ],
 )
-def test_what_is_sent_again_after_a_partial_failure(memory, keys, answers, unordered, ordered):
+def test_records_sent_again_after_a_partial_failure(memory, keys, answers, unordered, ordered):
     records = [PutRecord(b"x", None if key == "-" else key) for key in keys]
     meaning = {".": OK, "!": memory.THROTTLED, "x": memory.REJECTED}
     given = [meaning[answer] for answer in answers]
-    assert [unordered, ordered] == [send_again(records, given, ordered=flag) for flag in (False, True)]
+    assert [unordered, ordered] == [indexes_to_resend(records, given, ordered=flag) for flag in (False, True)]
 
 
-def test_a_key_keeps_its_lane():
-    assert len({lane_of("AA", 4) for _ in range(10)}) == 1
+def test_a_key_always_has_the_same_queue():
+    assert len({queue_of("AA", 4) for _ in range(10)}) == 1
 
 
-def test_lanes_are_counted_from_zero():
-    assert {lane_of(str(number), 4) for number in range(200)} == {0, 1, 2, 3}
+def test_queues_are_numbered_from_zero():
+    assert {queue_of(str(number), 4) for number in range(200)} == {0, 1, 2, 3}

@@ -1,4 +1,5 @@
 import threading
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from beam_dis.errors import (
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, WriteLimits, Written
 from beam_dis.write.batching import Batcher
-from beam_dis.write.ordering import lane_of
+from beam_dis.write.ordering import queue_of
 
 LIMITS = WriteLimits(request_records=5, request_bytes=100, record_bytes=100)
 REFUSED_CONNECTION = TransportError("connection refused", maybe_done=False)
@@ -26,14 +27,14 @@ TOO_MUCH = ThrottledError("Exceeded traffic control limit.", code="DIS.4303", st
 
 
 def write_all(sender, keys):
-    """Write record n with the n-th key, and wait; what was settled."""
-    batcher, settled = Batcher(lambda _: LIMITS), []
+    """Write record n with the n-th key, wait, and return the deliveries."""
+    batcher, deliveries = Batcher(lambda _: LIMITS), []
     for number, key in enumerate(keys):
-        for batch in batcher.add("s", lane_of(key, sender.lanes), PutRecord(b"%d" % number, key), number):
-            settled += sender.send(batch)
-    for batch in batcher.rest():
-        settled += sender.send(batch)
-    return settled + sender.finish()
+        for batch in batcher.add("s", queue_of(key, sender.queues), PutRecord(b"%d" % number, key), number):
+            deliveries += sender.send(batch)
+    for batch in batcher.close_all():
+        deliveries += sender.send(batch)
+    return deliveries + sender.finish()
 
 
 def write_some(sender, count, then=lambda: None):
@@ -47,7 +48,7 @@ def write_some(sender, count, then=lambda: None):
 
 def last_copies(log):
     """The numbers in a log by key, in the order of their last copies."""
-    last = {int(record.data): (place, record.partition_key) for place, record in enumerate(log)}
+    last = {int(record.data): (index, record.partition_key) for index, record in enumerate(log)}
     numbers = sorted(last, key=last.get)
     return {key: [n for n in numbers if last[n][1] == key] for _, key in last.values()}
 
@@ -65,22 +66,22 @@ def faults(memory):
 @pytest.mark.parametrize("ordered", [False, True])
 @given(data=st.data())
 @settings(deadline=None, max_examples=60)
-def test_whatever_fails_for_a_while_every_record_is_written_at_least_once(memory, ordered, data):
+def test_every_record_is_written_at_least_once_through_passing_failures(memory, ordered, data):
     keys = data.draw(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=40))
     service = memory.Service(data.draw(st.lists(faults(memory), max_size=30)), limits=LIMITS)
     sender = memory.sender(service, ordered=ordered, deadline=1e6)
-    settled = write_all(sender, keys)
+    deliveries = write_all(sender, keys)
     sender.close()
     assert set(range(len(keys))) == {int(record.data) for record in service.logs["s"]}
-    assert sorted(origin for each in settled for origin in each.batch.origins) == list(range(len(keys)))
-    for each in settled:  # every answer is the place of a copy of that very record
+    assert sorted(origin for each in deliveries for origin in each.batch.origins) == list(range(len(keys)))
+    for each in deliveries:  # every answer names a copy of that very record
         for record, answer in zip(each.batch.records, each.answers, strict=True):
             assert service.logs["s"][answer.sequence_number] is record
 
 
 @given(data=st.data())
 @settings(deadline=None, max_examples=100)
-def test_with_ordering_the_last_copies_of_a_key_stand_in_the_bundle_s_order(memory, data):
+def test_with_ordering_the_last_copies_of_a_key_are_in_the_order_of_the_bundle(memory, data):
     keys = data.draw(st.lists(st.sampled_from("abc"), max_size=40))
     service = memory.Service(data.draw(st.lists(faults(memory), max_size=30)), limits=LIMITS)
     sender = memory.sender(service, ordered=True, deadline=1e6)
@@ -91,26 +92,26 @@ def test_with_ordering_the_last_copies_of_a_key_stand_in_the_bundle_s_order(memo
 
 def test_without_ordering_only_what_failed_is_sent_again(memory):
     service = memory.Service([memory.Partly(0b10100)])
-    settled = write_all(memory.sender(service), "aaaaa")
+    deliveries = write_all(memory.sender(service), "aaaaa")
     assert [[int(r.data) for r in records] for _, records in service.requests] == [[0, 1, 2, 3, 4], [2, 4]]
-    assert [(each.requests, each.retries) for each in settled] == [(2, 2)]
+    assert [(each.requests, each.resent) for each in deliveries] == [(2, 2)]
 
 
-def test_a_lost_answer_is_asked_for_again_at_the_price_of_copies(memory):
+def test_after_a_lost_answer_the_request_is_sent_again(memory):
     service = memory.Service([memory.Lost()])
     write_all(memory.sender(service), "ab")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1, 0, 1]
 
 
-def test_a_record_refused_for_good_is_settled_as_such_and_not_sent_again(memory):
+def test_a_record_that_is_refused_for_good_is_not_sent_again(memory):
     service = memory.Service(reject=lambda record: record.data == b"1")
-    (settled,) = write_all(memory.sender(service), "aaa")
-    assert [Written, NotWritten, Written] == [type(answer) for answer in settled.answers]
+    (delivery,) = write_all(memory.sender(service), "aaa")
+    assert [Written, NotWritten, Written] == [type(answer) for answer in delivery.answers]
     assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("error", [InvalidRequestError, PartitionNotFoundError])
-def test_a_request_refused_for_one_record_is_divided_until_that_one_stands_alone(memory, error):
+def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(memory, error):
     service = memory.Service()
     write = service.write
 
@@ -120,19 +121,19 @@ def test_a_request_refused_for_one_record_is_divided_until_that_one_stands_alone
         return write(stream, records)
 
     service.write = refusing
-    (settled,) = write_all(memory.sender(service), "aaaaa")
+    (delivery,) = write_all(memory.sender(service), "aaaaa")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1, 2, 4]
-    assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == settled.answers[3]
+    assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == delivery.answers[3]
 
 
 @pytest.mark.parametrize("error", [AuthenticationError, StreamNotFoundError])
-def test_what_is_no_record_s_fault_is_raised_as_it_is(memory, error):
+def test_an_error_that_is_no_records_fault_is_raised(memory, error):
     service = memory.Service([error("no", status=400)])
     with pytest.raises(error, match="no"):
         write_all(memory.sender(service), "a")
 
 
-def test_retries_end_at_the_deadline_and_say_what_was_answered(memory):
+def test_retries_end_at_the_deadline_with_the_last_answer(memory):
     time = memory.Time()
     service = memory.Service([memory.Partly(0b01)] * 1000)
     with pytest.raises(WriteError, match=r"1 of 2 records were not written within 120 s .*: DIS.4303 Exceeded traffic"):
@@ -140,7 +141,7 @@ def test_retries_end_at_the_deadline_and_say_what_was_answered(memory):
     assert 100 < time.now <= 120
 
 
-def test_waiting_grows_until_there_is_progress(memory):
+def test_pauses_grow_until_there_is_progress(memory):
     time = memory.Time()
     sender = memory.sender(memory.Service([REFUSED_CONNECTION] * 12), time=time)
     write_all(sender, "a")
@@ -153,8 +154,8 @@ def test_throttling_is_counted_and_other_failures_are_not(memory):
     failing = memory.sender(memory.Service([FAILED] * 12))
     for sender in (throttled, failing):
         write_all(sender, "a")
-    assert throttled.pace.take_throttled_seconds() > 0
-    assert failing.pace.take_throttled_seconds() == 0
+    assert throttled.throttle.take_throttled_seconds() > 0
+    assert failing.throttle.take_throttled_seconds() == 0
 
 
 def test_several_requests_are_in_flight_at_once(memory):
@@ -170,7 +171,7 @@ def test_several_requests_are_in_flight_at_once(memory):
     assert len(service.logs["s"]) == 20
 
 
-def test_with_ordering_one_request_of_a_lane_is_in_flight(memory):
+def test_with_ordering_one_request_of_a_queue_is_in_flight(memory):
     service = memory.Service()
     write, busy = service.write, {}
 
@@ -187,42 +188,44 @@ def test_with_ordering_one_request_of_a_lane_is_in_flight(memory):
     assert list(range(100)) == [int(record.data) for record in service.logs["s"]]
 
 
-def test_an_error_is_raised_only_when_nothing_is_in_flight_any_more(memory):
-    service, started, release, caught = memory.Service(), threading.Event(), threading.Event(), []
-    write = service.write
+def one_fails_while_one_is_slow(started, ending, returned, ended):
+    """A write that fails for record 0; any other ends half a second after ``ending``, or on ``returned``."""
 
-    def straggling(stream, records):
+    def write(stream, records):
         if records[0].data == b"0":
             assert started.wait(10)
             raise AuthenticationError("no", status=441)
         started.set()
-        assert release.wait(10)
-        return write(stream, records)
+        assert ending.wait(10)
+        returned.wait(0.5)  # time for an error, or a return, that doesn't wait for this request
+        ended.set()
+        return [Written("shardId-0000000000", 0)] * len(records)
 
-    def send_all():
-        with pytest.raises(AuthenticationError):
-            write_all(sender, "a" * 10)
-        caught.append(len(service.logs["s"]))
-
-    service.write = straggling
-    sender = memory.sender(service)
-    bundle = threading.Thread(target=send_all)
-    bundle.start()
-    bundle.join(0.05)
-    assert caught == []
-    release.set()
-    bundle.join(10)
-    assert caught == [5]
+    return type("Service", (), {"write": staticmethod(write)})
 
 
-def test_the_first_failure_stops_what_has_not_been_sent(memory):
+@pytest.mark.parametrize("end", ["finish", "abandon"])
+def test_no_request_is_in_flight_once_a_bundle_has_ended(memory, end):
+    """Otherwise a late request could overtake its own repetition in the next bundle."""
+    started, ending, returned, ended = (threading.Event() for _ in range(4))
+    sender = memory.sender(one_fails_while_one_is_slow(started, ending, returned, ended), in_flight=2)
+    write_some(sender, 10)
+    ending.set()
+    with pytest.raises(AuthenticationError) if end == "finish" else nullcontext():
+        getattr(sender, end)()
+    in_flight = not ended.is_set()
+    returned.set()
+    assert not in_flight
+
+
+def test_the_first_failure_stops_the_batches_that_wait(memory):
     service = memory.Service([AuthenticationError("no", status=441)])
     with pytest.raises(AuthenticationError):
         write_all(memory.sender(service, in_flight=1, ordered=True), "a" * 100)
     assert len(service.requests) == 1
 
 
-def test_a_sender_that_failed_serves_the_next_bundle(memory):
+def test_a_sender_can_be_used_again_after_a_failure(memory):
     service = memory.Service([AuthenticationError("no", status=441)])
     sender = memory.sender(service)
     with pytest.raises(AuthenticationError):
@@ -231,7 +234,7 @@ def test_a_sender_that_failed_serves_the_next_bundle(memory):
     assert [int(record.data) for record in service.logs["s"]] == [0, 1]
 
 
-def test_after_a_failure_what_still_waits_is_not_sent(memory):
+def test_after_a_failure_no_waiting_batch_is_sent(memory):
     service, second_waits = memory.Service(), threading.Event()
 
     def failing(stream, records):
@@ -248,36 +251,12 @@ def test_after_a_failure_what_still_waits_is_not_sent(memory):
     assert len(service.requests) == 1
 
 
-def later(event):
-    """Set an event soon, from another thread; whoever waits for less would see that it isn't set."""
-    threading.Timer(0.05, event.set).start()
-
-
-def test_a_failure_is_raised_once_nothing_is_in_flight_or_a_straggler_would_overtake_its_own_repetition(memory):
-    started, release, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def straggling(stream, records):
-        if records[0].data != b"0":
-            assert started.wait(10)
-            raise StreamNotFoundError("gone", status=400)
-        started.set()
-        assert release.wait(10)
-        ended.set()
-        return [Written("shardId-0000000000", 0)] * len(records)
-
-    sender = memory.sender(type("Service", (), {"write": staticmethod(straggling)}), in_flight=2)
-    write_some(sender, 10)
-    later(release)
-    sender.abandon()
-    assert ended.is_set()
-
-
-def test_no_more_batches_wait_than_are_in_flight(memory):
-    service, release, under_way = memory.Service(), threading.Event(), []
+def test_as_many_batches_wait_as_requests_are_in_flight(memory):
+    service, release, unfinished = memory.Service(), threading.Event(), []
     write = service.write
     service.write = lambda stream, records: release.wait(10) and write(stream, records)
     sender = memory.sender(service, in_flight=1)
-    later(release)
-    write_some(sender, 40, lambda: under_way.append(len(sender._under_way)))
+    threading.Timer(0.05, release.set).start()  # time for a sender without a bound to queue all eight batches
+    write_some(sender, 40, lambda: unfinished.append(sender.unfinished))
     sender.close()
-    assert max(under_way) == 2
+    assert max(unfinished) == 2

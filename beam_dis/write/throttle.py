@@ -1,7 +1,9 @@
-"""Slowing down when the service says so.
+"""Pauses all requests when the service throttles one of them.
 
-Law: no Beam; thread-safe; time and sleep are parameters. One pace is shared by all requests in flight: when one is
-throttled, none is sent until it is over. Seconds are counted once, however many senders wait.
+Rules:
+1. All requests of a sender share one throttle: after one is throttled, none is sent until the pause is over.
+2. The seconds of a pause are counted once, however many threads wait.
+3. Thread-safe. Time and sleep are parameters.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from time import monotonic
 from time import sleep as _sleep
 
 
-class Pace:
-    """When the next request may be sent."""
+class Throttle:
+    """Knows when the next request may be sent."""
 
     def __init__(self, *, clock: Callable[[], float] = monotonic, sleep: Callable[[float], None] = _sleep) -> None:
         self._clock = clock
@@ -22,8 +24,8 @@ class Pace:
         self._until = clock()
         self._throttled = 0.0
 
-    def slow_down(self, seconds: float) -> None:
-        """Send nothing for so many seconds from now."""
+    def pause(self, seconds: float) -> None:
+        """Let no request be sent for so many seconds from now."""
         with self._lock:
             now = self._clock()
             until = max(self._until, now + seconds)
@@ -31,12 +33,12 @@ class Pace:
             self._until = until
 
     def wait(self) -> None:
-        """Sleep until sending is allowed."""
-        while (left := self._until - self._clock()) > 0:
-            self._sleep(left)
+        """Sleep until the next request may be sent."""
+        while (remaining := self._until - self._clock()) > 0:
+            self._sleep(remaining)
 
     def take_throttled_seconds(self) -> int:
-        """Whole seconds of slowing down that were not taken yet; the fraction stays for the next time."""
+        """The whole seconds of pauses since the last call; a fraction counts in the next call."""
         with self._lock:
             whole = int(self._throttled)
             self._throttled -= whole

@@ -1,0 +1,31 @@
+"""Display data: the arguments of a transform, as a runner shows them to those who operate the pipeline.
+
+Rules:
+1. Nothing secret: of a connection only where it leads, and an object as the name of its class, never as its ``repr``.
+2. Plain Python, no Beam.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from beam_dis.connection import DISConnection
+
+
+def display_items(connection: DISConnection | None, **arguments: Any) -> dict[str, str | int | float | bool]:
+    """The display data of a transform.
+
+    Args:
+        connection: gives ``endpoint``, ``region`` and ``project_id``.
+        **arguments: text, numbers and booleans are shown as they are; a function or a class by its name, any other
+            object by the name of its class. None is left out.
+    """
+    if connection is not None:
+        arguments |= {name: getattr(connection, name) for name in ("endpoint", "region", "project_id")}
+    return {name: _shown(value) for name, value in arguments.items() if value is not None}
+
+
+def _shown(value: Any) -> str | int | float | bool:
+    if isinstance(value, (str, int, float)):
+        return value
+    return str(getattr(value, "__name__", type(value).__name__))
