@@ -47,7 +47,7 @@ def environ(tmp_path):
     def make(profile=None, **fields):
         path = tmp_path / "profile"
         if profile is not None:
-            path.write_text(profile)
+            path.write_text(profile, encoding="utf-8")
         names = {f"HUAWEICLOUD_SDK_{name}": value for name, value in fields.items()}
         return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(path), **names}
 

@@ -1,13 +1,17 @@
-"""What README and docs say holds: their code runs and prints what they say, their links and commands exist.
+"""README and docs are true: their code runs and prints what they say, their links and commands exist.
 
-Each page's ```python blocks run from top to bottom in one namespace; a ```text block right behind one is what it prints,
-its lines in any order. On pages in docs/ the name ``dis`` is a local DIS.
+Rules:
+1. The first ```python block of each page runs alone. All blocks of a page run from top to bottom in one namespace.
+2. A ```text block directly after a block shows what it prints, its lines in any order.
+3. Tests on the page about testing run with pytest, as a reader would run them.
 """
 
 from __future__ import annotations
 
+import ast
 import io
 import re
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -16,13 +20,15 @@ from typing import NamedTuple
 
 import pytest
 
+import beam_dis
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
-    """A piece of code on a page, and what it should print; None where the page doesn't say."""
+    """A piece of code on a page, and what it should print; None if the page doesn't say."""
 
     line: int
     code: str
@@ -45,20 +51,61 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-WITH_CODE = [page for page in PAGES if blocks_of(page.read_text("utf-8"))]
+def with_code() -> list:
+    """The pages with code; those that name Prism run only if it is installed."""
+    pages = [(page, page.read_text("utf-8")) for page in PAGES]
+    return [
+        pytest.param(page, id=name(page), marks=[pytest.mark.prism] if "PrismRunner" in blocks_of(text)[0].code else [])
+        for page, text in pages
+        if blocks_of(text)
+    ]
+
+
+def run_blocks(page: Path, blocks: list[Block], monkeypatch) -> None:
+    module = ModuleType("page")  # a real one, so that classes of the page can be pickled as those of a script can
+    monkeypatch.setitem(sys.modules, "page", module)
+    monkeypatch.chdir(ROOT)
+    for block in blocks:
+        printed = run(page, block, vars(module))
+        if block.printed is not None:
+            assert sorted(printed.splitlines()) == sorted(block.printed.splitlines())
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("page", WITH_CODE, ids=name)
-def test_code_on_a_page_runs_and_prints_what_the_page_says(page, local_dis, monkeypatch):
-    module = ModuleType("page")  # a real one, so that classes of the page can be pickled as those of a script can
-    monkeypatch.setitem(sys.modules, "page", module)
-    namespace = vars(module)
-    namespace["dis"] = local_dis
-    for block in blocks_of(page.read_text("utf-8")):
-        printed = run(page, block, namespace)
-        if block.printed is not None:
-            assert sorted(printed.splitlines()) == sorted(block.printed.splitlines())
+@pytest.mark.parametrize("page", with_code())
+def test_code_on_a_page_runs_and_prints_what_the_page_says(page, monkeypatch):
+    run_blocks(page, blocks_of(page.read_text("utf-8")), monkeypatch)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("page", with_code())
+def test_the_first_block_of_a_page_runs_alone(page, monkeypatch):
+    blocks = blocks_of(page.read_text("utf-8"))
+    if len(blocks) > 1:  # else the test above has run it alone
+        run_blocks(page, blocks[:1], monkeypatch)
+
+
+def run_the_tests_on_the_page(folder: Path, *arguments: object) -> None:
+    code = "\n".join(block.code for block in blocks_of((ROOT / "docs" / "testing.md").read_text("utf-8")))
+    (folder / "test_page.py").write_text(code, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = prism\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", folder, "-c", folder / "pytest.ini", *arguments]
+    ended = subprocess.run(
+        [*command, folder / "test_page.py"], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.integration
+@pytest.mark.fnapi
+def test_the_tests_on_the_page_about_testing_pass(tmp_path):
+    run_the_tests_on_the_page(tmp_path, "-m", "not prism")
+
+
+@pytest.mark.integration
+@pytest.mark.prism
+def test_the_test_of_an_endless_pipeline_on_that_page_passes(tmp_path):
+    run_the_tests_on_the_page(tmp_path, "-m", "prism")
 
 
 def test_a_block_is_found_with_its_line_and_its_output():
@@ -66,9 +113,38 @@ def test_a_block_is_found_with_its_line_and_its_output():
     assert blocks_of(page) == [Block(4, "print(1)\n", "1\n"), Block(12, "x = 2\n", None)]
 
 
-def test_the_readme_has_an_example_of_eight_lines():
-    (example,) = blocks_of((ROOT / "README.md").read_text("utf-8"))
-    assert len([line for line in example.code.splitlines() if line]) == 8
+def imports_of(code: str) -> set[str]:
+    """What a piece of code imports from beam_dis: ``beam_dis.DISClient``, ``beam_dis.testing.Reset``."""
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom | ast.Import)]
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("beam_dis")]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {f"{node.module}.{alias.name}" for node in froms for alias in node.names} | {
+        module for module in plain if module.startswith("beam_dis")
+    }
+
+
+def is_public(imported: str) -> bool:
+    """Whether docs/index.md promises a name."""
+    module, _, last = imported.rpartition(".")
+    if module == "beam_dis":
+        return last in {*beam_dis.__all__, "errors", "local", "testing"}
+    return module in {"beam_dis.errors", "beam_dis.testing"} or imported == "beam_dis.local.LocalDIS"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_page_uses_only_public_names(page):
+    code = [block.code for block in blocks_of(page.read_text("utf-8"))]
+    assert [used for block in code for used in imports_of(block) if not is_public(used)] == []
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "pipelines").glob("*.py")), ids=name)
+def test_a_pipeline_uses_only_public_names(script):
+    assert [used for used in imports_of(script.read_text("utf-8")) if not is_public(used)] == []
+
+
+def test_a_name_that_is_not_public_is_found():
+    used = imports_of("from beam_dis import DISClient\nfrom beam_dis.wire.records import PutRecordsRequest\n")
+    assert [name for name in used if not is_public(name)] == ["beam_dis.wire.records.PutRecordsRequest"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

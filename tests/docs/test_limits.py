@@ -1,0 +1,92 @@
+"""docs/limits.md agrees with the constants of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from beam_dis import DISConnection
+from beam_dis.wire import limits
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "limits.md").read_text("utf-8")
+MIB = 1024 * 1024
+
+ROWS = {
+    "memory of prefetched pages, per process and connection": ("BUDGET_BYTES", 64 * MIB, "64 MB"),
+    "pages prefetched per partition": ("PAGES_AHEAD", 4, "4"),
+    "page requests in flight per process": ("UNDER_WAY", 8, "8"),
+    "data in a page": ("PAGE_BYTES", 2 * MIB, "2 MiB"),
+    "overhead counted per record in memory": ("RECORD_BYTES", 240, "240 bytes"),
+    "time in one call of the endless read": ("BUNDLE_SECONDS", 2.0, "2 s"),
+    "data in one call of the endless read": ("BUNDLE_BYTES", 64 * MIB, "64 MB"),
+    "sequence numbers in one part of a bounded read": ("INITIAL_SPLIT", 100_000, "100,000"),
+    "age at which a cursor is renewed": ("MAX_AGE_SECONDS", 270.0, "270 s"),
+    "requests in flight per worker thread": ("IN_FLIGHT", 4, "4"),
+    "time for sending refused records again, without progress": ("DEADLINE", 120.0, "120 s"),
+    "data that waits in a bundle for a request": ("OPEN_BYTES", 64 * MIB, "64 MB"),
+    "records in a request": ("MAX_REQUEST_RECORDS", 1000, "1,000"),
+    "all attempts before the first answer": ("FIRST_ANSWER_SECONDS", 8.0, "8 s"),
+    "opening a connection": ("CONNECT_SECONDS", 5.0, "5 s"),
+    "age at which an unused connection is closed": ("KEEPALIVE_SECONDS", 50.0, "50 s"),
+    "time before expiry at which credentials are renewed": ("AHEAD_SECONDS", 2400.0, "40 minutes"),
+    "time for which credentials without expiry are kept": ("KEEP_SECONDS", 60.0, "60 s"),
+    "clock error before the client uses the service's clock": ("SKEW_SECONDS", 60.0, "60 s"),
+    "apps per project": ("APP_QUOTA", 100, "100"),
+    "validity of a cursor": ("CURSOR_SECONDS", 300, "5 minutes"),
+    "metadata of a checkpoint": ("MAX_METADATA_CHARS", 1000, "1,000 characters"),
+    "time between two scalings of a stream": ("SCALING_SECONDS", 3600, "1 hour"),
+    "error of the clock that signs a request": ("WINDOW_SECONDS", 900.0, "15 minutes"),
+    "body of a request": ("MAX_BODY_BYTES", 12 * MIB, "12 MiB"),
+    "records in a put": ("MAX_RECORDS", 10_000, "10,000"),
+    "request bodies in memory": ("BODIES_IN_FLIGHT", 64 * MIB, "64 MiB"),
+    "answers in memory": ("ANSWERS_IN_FLIGHT", 128 * MIB, "128 MiB"),
+    "time to take 1 MiB of an answer": ("ANSWER_SECONDS", 60.0, "60 s"),
+    "time for which an idle connection is kept": ("IDLE_SECONDS", 75.0, "75 s"),
+    "time for running requests when the server stops": ("DRAIN_SECONDS", 10, "10 s"),
+}
+"""Row of the page → the constant, its value, and how the page says it."""
+
+
+def values_of(name: str) -> set[object]:
+    """The values that module-level constants of a name have in the package."""
+    nodes = [node for path in ROOT.glob("beam_dis/**/*.py") for node in ast.parse(path.read_text("utf-8")).body]
+    assigned = [node for node in nodes if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name]
+    return {eval(ast.unparse(node.value), {"MIB": MIB, "__builtins__": {}}) for node in assigned}
+
+
+def cell(row: str) -> str:
+    return re.search(rf"^\| {re.escape(row)} \| ([^|]+) \|", PAGE, re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_limit_on_the_page_is_that_of_the_code(row):
+    name, value, said = ROWS[row]
+    assert value in values_of(name)
+    assert said in cell(row)
+
+
+def test_times_of_a_connection_are_its_defaults():
+    connection = DISConnection()
+    found = (cell("one attempt at a request"), cell("all attempts at a request"))
+    assert found == (f"{connection.timeout:.0f} s", f"{connection.deadline:.0f} s")
+
+
+def test_sizes_and_rates_are_those_of_the_service():
+    sizes, rates = limits.MAX_REQUEST_BYTES, limits.THROUGHPUT
+    put = f"{sizes['COMMON'] // MIB} MiB (COMMON), {sizes['ADVANCED'] // MIB} MiB (ADVANCED)"
+    written = ", ".join(
+        f"{rate.write_bytes // MIB} MiB or {rate.write_records:,} records ({kind})" for kind, rate in rates.items()
+    )
+    read = ", ".join(f"{rate.read_bytes // MIB} MiB ({kind})" for kind, rate in rates.items())
+    assert cell("data in a put") == put
+    assert cell("written per partition and second") == written
+    assert cell("read per partition and second") == read
+
+
+def test_retention_is_that_of_the_service():
+    hours = limits.RETENTION_HOURS
+    assert cell("retention of records") == f"{hours[0]} to {hours[-1]} hours"
