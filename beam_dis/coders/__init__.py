@@ -1,7 +1,8 @@
-"""Beam's shell around ``beam_dis.formats``: coders between Beam rows and bytes, and the row types of schemas.
+"""Beam's side of ``beam_dis.formats``: coders between Beam rows and bytes, and the row types of schemas.
 
-Law: formats decide what bytes mean; here plain values become Beam's and back, and Beam is told their types. Importing this
-package registers the coder of DISRecord.
+Rules:
+1. Formats decide what bytes mean; here plain values become Beam's and back, with their types.
+2. Importing this package registers the coder of DISRecord.
 """
 
 import beam_dis.coders.dis_record  # noqa: F401 - registers the coder

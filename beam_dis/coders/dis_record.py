@@ -1,6 +1,6 @@
-"""How Beam carries a DISRecord: by the RowCoder, not by pickle (a fourth of the time, half of the bytes).
+"""Registers the RowCoder for DISRecord: four times as fast as pickle, and half of the bytes.
 
-Law: importing this module is all it takes; whoever puts DISRecords into a PCollection imports it.
+A module that puts DISRecords into a PCollection imports this one; nothing else is needed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What ``decode=`` of the source and ``encode=`` of the sink mean.
+"""The meaning of ``decode=`` of the source and ``encode=`` of the sink.
 
-Law: decided when the pipeline is built; a wrong value is a ConfigurationError then. What comes out is a function that
-pickles, with the type that goes into or comes out of it. Whatever goes wrong with one record on the worker is a DecodeError
-with the record's place, whatever goes wrong with one element an EncodeError, so that one dead letter is one exception.
+Rules:
+1. It is decided when the pipeline is built; a wrong value raises ConfigurationError then.
+2. The result is a function that pickles, and the type of the elements.
+3. Every failure for one record is a DecodeError with the record's position, and for one element an EncodeError. So one
+   exception becomes one dead letter.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from apache_beam.typehints import decorators, trivial_inference
 from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
-from beam_dis.formats.misfit import shown
+from beam_dis.formats.mismatch import shown
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import StreamListing
 
@@ -26,10 +28,17 @@ Describe = Callable[[], StreamListing]
 
 
 def decoder_for(decode: Any, describe: Describe) -> tuple[Callable[[DISRecord], Any], Any]:
-    """The function that makes an element of a record, and the element's type.
+    """The function that makes an element from a record, and the type of the elements.
 
-    ``decode`` is "record", "bytes", "rows" (which calls ``describe`` once, now), a Beam coder for the data, or a function
-    of the DISRecord. The function raises DecodeError with the record's place in it.
+    Args:
+        decode: ``"record"``, ``"bytes"``, ``"rows"``, a Beam coder for the data, or a function of the DISRecord.
+        describe: returns the stream's description; called once, now, for ``"rows"`` only.
+
+    Returns:
+        The function, which raises DecodeError with the record's position, and the type.
+
+    Raises:
+        ConfigurationError: ``decode`` is something else, or the stream has no schema for rows.
     """
     known = _DECODERS.get(decode) if isinstance(decode, str) else None
     if known is not None:
@@ -44,10 +53,18 @@ def decoder_for(decode: Any, describe: Describe) -> tuple[Callable[[DISRecord], 
 
 
 def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes], Any]:
-    """The function that makes a record's data of an element, and the type that it takes.
+    """The function that makes the data of an element's record, and the type of the elements.
 
-    ``encode`` is "bytes", "record" (the data of a DISRecord), "rows" (which calls ``describe`` once, now), a Beam coder,
-    or a function of the element that returns bytes. The function raises EncodeError.
+    Args:
+        encode: ``"bytes"``, ``"record"`` (the data of a DISRecord), ``"rows"``, a Beam coder, or a function of the element
+            that returns bytes.
+        describe: returns the stream's description; called once, now, for ``"rows"`` only.
+
+    Returns:
+        The function, which raises EncodeError, and the type; Any if it isn't known.
+
+    Raises:
+        ConfigurationError: ``encode`` is something else, or the stream has no schema for rows.
     """
     known = _ENCODERS.get(encode) if isinstance(encode, str) else None
     if known is not None:
@@ -63,7 +80,7 @@ def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes]
 
 @dataclass(frozen=True)
 class Decoder:
-    """A function of a record, or of a part of it, whose every failure is a DecodeError with the record's place."""
+    """Makes an element from a record, or from a part of it. Every failure is a DecodeError with the record's position."""
 
     decode: Callable[[Any], Any]
     part: Callable[[DISRecord], Any] | None = None
@@ -81,7 +98,7 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A function of an element whose every failure is an EncodeError, and that returns bytes or fails."""
+    """Makes the data of an element. Every failure is an EncodeError, and so is a result that isn't bytes."""
 
     encode: Callable[[Any], Any]
 
@@ -99,9 +116,7 @@ class Encoder:
 def _as_bytes(data: Any) -> bytes:
     if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
-    raise EncodeError(
-        f"{shown(data)} is of type {type(data).__name__}, not bytes: say with encode= how it is to be written"
-    )
+    raise EncodeError(f"{shown(data)} is of type {type(data).__name__}, not bytes: say with encode= how it is written")
 
 
 def _same(value: Any) -> Any:
@@ -112,7 +127,7 @@ def _data_of(element: Any) -> Any:
     if isinstance(element, DISRecord):
         return element.data
     raise EncodeError(
-        f"{shown(element)} is of type {type(element).__name__}, not a DISRecord, as encode='record' wants"
+        f"{shown(element)} is of type {type(element).__name__}, not a DISRecord, which encode='record' needs"
     )
 
 
@@ -134,7 +149,7 @@ _CODERS: dict[str, Callable[[str, str], beam.coders.Coder]] = {
 
 
 def _coder_of(stream: StreamListing, argument: str) -> beam.coders.Coder:
-    """The coder of a stream's rows; a stream without a usable schema is refused in the words of ``format_of``."""
+    """The coder of a stream's rows. Raises ConfigurationError if the stream has no schema for rows."""
     try:
         schema = format_of(stream.data_type, stream.data_schema, delimiter=stream.delimiter).schema
         return _CODERS[stream.data_type](schema.text, stream.delimiter)
@@ -147,7 +162,7 @@ def _is_coder_class(value: Any) -> bool:
 
 
 def _output_type(function: Callable[[Any], Any]) -> Any:
-    """What a function of a DISRecord returns: by its annotations, else as Beam infers it."""
+    """The type that a function of a DISRecord returns: by its annotations, or as Beam infers it."""
     hints = decorators.get_type_hints(function).with_defaults(decorators.IOTypeHints.from_callable(function))
     annotated = hints.simple_output_type("decode") if hints else None
     return annotated or trivial_inference.infer_return_type(function, [DISRecord])

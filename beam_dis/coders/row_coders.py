@@ -1,7 +1,8 @@
 """Coders between Beam rows and the bytes of a record: AvroCoder, CSVCoder, JSONCoder.
 
-Law: a coder is its schema and its settings; it pickles as these and is made anew on a worker. The same row always gives
-the same bytes.
+Rules:
+1. A coder is its schema and its settings: it pickles as these, and is recreated on a worker.
+2. The same row always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from apache_beam.typehints.row_type import RowTypeConstraint
 from beam_dis.coders.row_values import from_row, to_row
 from beam_dis.coders.schemas import row_type
 from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat
-from beam_dis.formats.misfit import Misfit
+from beam_dis.formats.mismatch import ValueMismatch
 
 AvroSchema = str | Mapping[str, Any]
 
 
 class _RowsCoder(beam.coders.Coder):
-    """Rows by a format; ``row_type`` is the NamedTuple they are."""
+    """Reads and writes rows in a format; ``row_type`` is their NamedTuple."""
 
     def __init__(self, format_: Format, make: Callable[[str], _RowsCoder]) -> None:
         self._make = make
@@ -33,22 +34,22 @@ class _RowsCoder(beam.coders.Coder):
         self._to_row, self._from_row = to_row(record), from_row(record)
 
     def encode(self, value: Any) -> bytes:
-        """The bytes of a row, a NamedTuple, a beam.Row or a dict. Raises EncodeError that names the field."""
+        """The bytes of a row, a NamedTuple, a dataclass, a beam.Row or a dict. Raises EncodeError with the field's name."""
         try:
             return self._encode(self._from_row(value))
-        except Misfit as misfit:
-            raise misfit.encode_error() from misfit
+        except ValueMismatch as mismatch:
+            raise mismatch.encode_error() from mismatch
 
     def decode(self, encoded: bytes) -> Any:
-        """The row of a record's bytes. Raises DecodeError that names the field."""
+        """The row of a record's bytes. Raises DecodeError with the field's name."""
         return self._to_row(self._decode(encoded))
 
     def is_deterministic(self) -> bool:
-        """The same row always gives the same bytes: maps are written by key."""
+        """True: maps are written in the order of their keys."""
         return True
 
     def to_type_hint(self) -> Any:
-        """The NamedTuple of the rows, in the form by which Beam knows the types of its fields, as of keys made of them."""
+        """The row type as Beam's own type, so that Beam knows the types of the fields, also of keys made from them."""
         return RowTypeConstraint.from_user_type(self.row_type)
 
     def _settings(self) -> tuple[Any, ...]:
@@ -68,9 +69,13 @@ class _RowsCoder(beam.coders.Coder):
 
 
 class AvroCoder(_RowsCoder):
-    """Schemaless Avro by an Avro schema, given as JSON text or as parsed JSON.
+    """Schemaless Avro: the binary encoding of one value, by a schema.
 
-    Raises ConfigurationError where the schema is none or holds what can't be in a row.
+    Args:
+        schema: an Avro schema, as JSON text or as parsed JSON.
+
+    Raises:
+        ConfigurationError: it isn't an Avro schema, or has a type that isn't supported.
     """
 
     def __init__(self, schema: AvroSchema) -> None:
@@ -78,9 +83,13 @@ class AvroCoder(_RowsCoder):
 
 
 class JSONCoder(_RowsCoder):
-    """One JSON object a record, by an Avro schema; timestamps and dates are written as the schema's numbers.
+    """One JSON object per record; timestamps and dates are written as the schema's numbers.
 
-    Raises ConfigurationError where the schema is none or holds what can't be in a row.
+    Args:
+        schema: an Avro schema, as JSON text or as parsed JSON.
+
+    Raises:
+        ConfigurationError: it isn't an Avro schema, or has a type that isn't supported.
     """
 
     def __init__(self, schema: AvroSchema) -> None:
@@ -88,10 +97,15 @@ class JSONCoder(_RowsCoder):
 
 
 class CSVCoder(_RowsCoder):
-    """One row of CSV a record, columns in the order of an Avro schema's fields; timestamps are ISO 8601 text.
+    """One row of CSV per record, columns in the order of the schema's fields; timestamps are ISO 8601 text.
 
-    ``delimiter`` is one character; ``null`` says how a null is spelt in nullable columns, such as "NA".
-    Raises ConfigurationError where the schema is none, or isn't flat.
+    Args:
+        schema: an Avro schema, as JSON text or as parsed JSON; flat.
+        delimiter: one character.
+        null: the text of a null in nullable columns, such as ``"NA"``.
+
+    Raises:
+        ConfigurationError: it isn't an Avro schema, has a type that isn't supported, or isn't flat.
     """
 
     def __init__(self, schema: AvroSchema, *, delimiter: str = ",", null: str = "") -> None:

@@ -1,8 +1,10 @@
-"""Plain values of a format, and the same as Beam rows.
+"""Converts between the plain values of a format and Beam rows.
 
-Law: decoding gives rows of ``row_type`` with Beam Timestamps; encoding takes them, and beam.Row, dicts, dataclasses and
-users' own NamedTuples with the schema's field names, with aware datetimes where they like. What doesn't fit passes as it
-is: the format checks every value and names the field.
+Rules:
+1. Decoding gives rows of ``row_type``, with Beam Timestamps.
+2. Encoding takes those, and beam.Row, dicts, dataclasses and users' NamedTuples with the field names of the schema. Times
+   may be Beam Timestamps or aware datetimes.
+3. A value that doesn't fit is passed on as it is: the format checks every value and names the field.
 """
 
 from __future__ import annotations
@@ -16,34 +18,34 @@ from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.coders.schemas import row_type
 from beam_dis.formats import times
-from beam_dis.formats.schema import Record
-from beam_dis.formats.walk import Change, change_of
+from beam_dis.formats.conversions import Conversion, conversion_of
+from beam_dis.formats.schema import RecordType
 
 _TIMESTAMPS = frozenset({"timestamp-millis", "timestamp-micros"})
 
 
-def to_row(record: Record) -> Change:
-    """What makes a row of a decoded value; it may raise Misfit."""
-    return _always(change_of(record, lambda name: _timestamp if name in _TIMESTAMPS else None, _make_row))
+def to_row(record: RecordType) -> Conversion:
+    """The function that makes a row from a decoded value; it may raise ValueMismatch."""
+    return _or_identity(conversion_of(record, lambda name: _timestamp if name in _TIMESTAMPS else None, _make_row))
 
 
-def from_row(record: Record) -> Change:
-    """What makes a value to encode of a row or its like; it may raise Misfit."""
-    return _always(change_of(record, lambda name: _datetime if name in _TIMESTAMPS else None, _make_mapping))
+def from_row(record: RecordType) -> Conversion:
+    """The function that makes a value to encode from a row or the like; it may raise ValueMismatch."""
+    return _or_identity(conversion_of(record, lambda name: _datetime if name in _TIMESTAMPS else None, _make_mapping))
 
 
-def _always(change: Change | None) -> Change:
-    return (lambda value: value) if change is None else change
+def _or_identity(conversion: Conversion | None) -> Conversion:
+    return (lambda value: value) if conversion is None else conversion
 
 
-def _make_row(record: Record, fields: Change | None) -> Change:
+def _make_row(record: RecordType, fields: Conversion | None) -> Conversion:
     make = row_type(record)._make
     if fields is None:
         return lambda value: make(value.values())
     return lambda value: make(fields(value).values())
 
 
-def _make_mapping(_record: Record, fields: Change | None) -> Change:
+def _make_mapping(_record: RecordType, fields: Conversion | None) -> Conversion:
     return _mapping if fields is None else lambda row: fields(_mapping(row))
 
 

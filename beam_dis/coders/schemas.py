@@ -1,7 +1,10 @@
 """The Beam row type of a schema: a NamedTuple with a RowCoder.
 
-Law: the same schema gives the same type and the same Beam schema id, in every process, so that rows, their types and their
-coders can be pickled here and unpickled on a worker that has never seen the schema.
+Rules:
+1. The same schema gives the same type and the same Beam schema id in every process. So rows, their types and their coders
+   can be unpickled on a worker that has never seen the schema.
+2. int and float are Beam's widest, not numpy's int32 and float32, because Beam's own combiners and users' annotations say
+   ``int`` and ``float``. Formats keep values in the range of their Avro type.
 
 =================  =========================================  ===================================
 Avro               in a row                                   in Beam's schema
@@ -18,9 +21,6 @@ map                Mapping, str keys                          MAP
 record             a row type of its own                      ROW
 null and one       Optional                                   nullable
 =================  =========================================  ===================================
-
-int and float are Beam's widest, not numpy's int32 and float32, because Beam's own combiners and users' annotations say
-``int`` and ``float``; formats hold values to their Avro range.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from apache_beam.typehints import schemas
 from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.formats.schema import ArrayOf, Enumeration, MapOf, Nullable, Record, Scalar, Type
+from beam_dis.formats.schema import ArrayOf, Enumeration, MapOf, Nullable, RecordType, Scalar, Type
 
 _NAMESPACE = UUID("1d2cb8a4-0cf1-4c5e-9a55-7f8f6a0b1d10")
 
 _OPTIONAL: Any = Optional
 _SEQUENCE: Any = Sequence
 _MAPPING: Any = Mapping
-"""As values: types are made of them from data, which mypy takes for annotations otherwise."""
+"""As values, because mypy would take them for annotations, and types are made of them here from data."""
 
 _SCALARS: dict[str, Any] = {
     "boolean": bool,
@@ -61,10 +61,10 @@ _SCALARS: dict[str, Any] = {
 
 
 @cache
-def row_type(record: Record) -> Any:
+def row_type(record: RecordType) -> Any:
     """The NamedTuple of a record, registered with its RowCoder and its schema.
 
-    Raises ConfigurationError where a field's name can't be an attribute of a row.
+    Raises ConfigurationError if the name of a field can't be an attribute of a row.
     """
     fields = [(_checked_name(field.name, record), _type(field.type)) for field in record.fields]
     named_tuple: Any = NamedTuple
@@ -74,11 +74,11 @@ def row_type(record: Record) -> Any:
     made.__reduce__ = _reduced_to(record)
     made._beam_schema_id = str(uuid5(_NAMESPACE, repr(record)))  # noqa: SLF001 - where Beam looks for it
     coders.registry.register_coder(made, coders.RowCoder)
-    schemas.named_tuple_to_schema(made)  # puts it into Beam's registry, under the id
+    schemas.named_tuple_to_schema(made)  # registers it with Beam, under the id
     return made
 
 
-def _checked_name(name: str, record: Record) -> str:
+def _checked_name(name: str, record: RecordType) -> str:
     if name.startswith("_") or keyword.iskeyword(name):
         raise ConfigurationError(
             f"field {name!r} of {record.name!r} can't be an attribute of a row: rename it in the schema,"
@@ -87,11 +87,11 @@ def _checked_name(name: str, record: Record) -> str:
     return name
 
 
-def _reduced_to(record: Record) -> Callable[[Any], Any]:
+def _reduced_to(record: RecordType) -> Callable[[Any], Any]:
     return lambda row: (_row, (record, tuple(row)))
 
 
-def _row(record: Record, values: tuple[Any, ...]) -> Any:
+def _row(record: RecordType, values: tuple[Any, ...]) -> Any:
     return row_type(record)(*values)
 
 
@@ -100,13 +100,13 @@ def _type(type_: Type) -> Any:
         return _SCALARS[type_.name]
     if isinstance(type_, Enumeration):
         return str
-    if isinstance(type_, Record):
+    if isinstance(type_, RecordType):
         return row_type(type_)
     inner = _type(type_.of)
-    return _AROUND[type(type_)](inner)
+    return _NESTED[type(type_)](inner)
 
 
-_AROUND: dict[type, Callable[[Any], Any]] = {
+_NESTED: dict[type, Callable[[Any], Any]] = {
     Nullable: lambda inner: _OPTIONAL[inner],
     ArrayOf: lambda inner: _SEQUENCE[inner],
     MapOf: lambda inner: _MAPPING[str, inner],

@@ -1,10 +1,13 @@
-"""Records by a stream's data_type and data_schema: CSV, JSON and schemaless Avro, both directions.
+"""Reads and writes records by a stream's data_type and data_schema: CSV, JSON and schemaless Avro.
 
-Law: pure. Bytes go to plain Python values and back; no Beam, no network, no clock. A value of a schema is a dict in field
-order that holds bool, int, float, str, bytes, aware datetime in UTC (timestamps), date, list (arrays), dict (maps and
-nested records) and None; for each such value ``decode(encode(value)) == value``. What doesn't fit the schema is a
-DecodeError or an EncodeError that names the field; what the schema may not hold is a ConfigurationError, when the format
-is made. Avro's fixed, decimal, times of day, uuid, unions of more than null and one type, and recursion are refused so.
+Rules:
+1. Pure: bytes to plain Python values and back. No Beam, no network, no clock.
+2. A value of a schema is a dict in field order. It holds bool, int, float, str, bytes, aware datetimes in UTC (timestamps),
+   date, list (arrays), dict (maps and nested records) and None.
+3. ``decode(encode(value)) == value`` for every such value.
+4. Data that doesn't fit the schema raises DecodeError or EncodeError, with the name of the field.
+5. A schema with a type that isn't supported raises ConfigurationError when the format is made. Not supported are fixed,
+   decimal, times of day, local and nanosecond timestamps, uuid, recursion, and unions other than null and one type.
 """
 
 from beam_dis.formats.avro_binary import AvroFormat

@@ -1,8 +1,10 @@
-"""CSV records: one row a record, columns in the order of the schema's fields, quoted by RFC 4180.
+"""CSV records: one row per record, columns in the order of the schema's fields, quoted as in RFC 4180.
 
-Law: a row has as many columns as the schema has fields. ``null`` is how a null is spelt in nullable columns; a nullable
-column of another type than text takes empty text as null too. Text that would be read back as another value is not
-written. A row may end with one line break; it is written without.
+Rules:
+1. A row has as many columns as the schema has fields.
+2. ``null`` is the text of a null in nullable columns. In a nullable column that isn't text, an empty column is null too.
+3. A value whose text would be read back as another value (text that looks like null) raises EncodeError.
+4. A row may end with one line break. It is written without.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ import msgspec
 
 from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats.encoding import encoded
-from beam_dis.formats.misfit import Misfit, shown
-from beam_dis.formats.scalars import SCALARS, Spelling
-from beam_dis.formats.schema import Enumeration, Field, Nullable, Scalar, Schema, read_schema
-from beam_dis.formats.shapes import checked, value_shape
+from beam_dis.formats.mismatch import ValueMismatch, shown
+from beam_dis.formats.scalars import SCALARS, ScalarCodec
+from beam_dis.formats.schema import Enumeration, Nullable, RecordField, Scalar, Schema, read_schema
+from beam_dis.formats.structs import checked, value_struct
 
 _UNREADABLE = (ValueError, OverflowError, msgspec.ValidationError)
 _SPECIAL = re.compile('["\\r\\n\\0]').search
 
 
 class _Column(NamedTuple):
-    """One column: how its text is read and written, and what it is called where that fails."""
+    """One column: its name and its type for messages, and how its text is read and written."""
 
     name: str
-    kind: str
+    type_name: str
     read: Callable[[str], Any]
     write: Callable[[Any], str]
 
@@ -48,13 +50,13 @@ class CSVFormat:
         self._names = [column.name for column in self._columns]
         self._readers = [column.read for column in self._columns]
         self._writers = [column.write for column in self._columns]
-        self._shape = value_shape(self.schema.record)
+        self._struct = value_struct(self.schema.record)
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """The value of a row. Raises DecodeError."""
         cells = self._cells(data)
         if len(cells) != len(self._names):
-            raise DecodeError(f"{len(cells)} columns where the schema has {len(self._names)} fields: {shown(data)}")
+            raise DecodeError(f"{len(cells)} columns, but the schema has {len(self._names)} fields: {shown(data)}")
         try:
             return dict(
                 zip(self._names, [read(cell) for read, cell in zip(self._readers, cells, strict=True)], strict=True)
@@ -67,7 +69,7 @@ class CSVFormat:
         return encoded(self._write, value)
 
     def _write(self, value: Mapping[str, Any]) -> bytes:
-        values = msgspec.structs.astuple(checked(value, self._shape))
+        values = msgspec.structs.astuple(checked(value, self._struct))
         return self._row(self._texts(values)).encode()
 
     def _cells(self, data: bytes) -> list[str]:
@@ -79,7 +81,7 @@ class CSVFormat:
         if '"' in text:
             return self._quoted_cells(text)
         if "\n" in text or "\r" in text:
-            raise DecodeError(f"a line break outside of quotes, so more than one row: {shown(text)}")
+            raise DecodeError(f"a line break outside of quotes, which is more than one row: {shown(text)}")
         return text.split(self.delimiter)
 
     def _quoted_cells(self, text: str) -> list[str]:
@@ -105,78 +107,76 @@ class CSVFormat:
         if self.delimiter not in text and not _SPECIAL(text):
             return text
         if "\0" in text:
-            raise Misfit(f"{shown(text)} holds a NUL character, which readers of CSV refuse", f".{name}")
+            raise ValueMismatch(f"{shown(text)} holds a NUL character, which CSV readers refuse", f".{name}")
         if len(text) > csv.field_size_limit():
-            raise Misfit(
+            raise ValueMismatch(
                 f"{len(text)} characters in quotes are more than csv.field_size_limit() allows to read", f".{name}"
             )
         return '"' + text.replace('"', '""') + '"'
 
-    def _unwritable(self, values: tuple[Any, ...]) -> Misfit:
+    def _unwritable(self, values: tuple[Any, ...]) -> ValueMismatch:
         for column, value in zip(self._columns, values, strict=True):
             try:
                 column.write(value)
-            except _UNREADABLE as error:  # noqa: PERF203 - only where a value has failed already
-                return Misfit(f"{shown(value)} can't be written: {error}", f".{column.name}")
+            except _UNREADABLE as error:  # noqa: PERF203 - only after a value has failed
+                return ValueMismatch(f"{shown(value)} can't be written: {error}", f".{column.name}")
         raise AssertionError(values)
 
     def _unreadable(self, cells: list[str]) -> DecodeError:
         for column, cell in zip(self._columns, cells, strict=True):
             try:
                 column.read(cell)
-            except _UNREADABLE as error:  # noqa: PERF203 - only where a row has failed already
-                return DecodeError(f"{shown(cell)} can't be read as {column.kind}: {error}", field=column.name)
+            except _UNREADABLE as error:  # noqa: PERF203 - only after a row has failed
+                return DecodeError(f"{shown(cell)} can't be read as {column.type_name}: {error}", field=column.name)
         raise AssertionError(cells)
 
 
 def _checked_delimiter(delimiter: str) -> str:
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
-        raise ConfigurationError(f"delimiter {delimiter!r} is not one character other than a quote or a line break")
+        raise ConfigurationError(f"delimiter {delimiter!r} must be one character, and not a quote or a line break")
     return delimiter
 
 
 def _checked_null(null: str) -> str:
     if not isinstance(null, str):
-        raise ConfigurationError(f"null={null!r} is not the text that stands for a null, such as 'NA' or ''")
+        raise ConfigurationError(f"null={null!r} must be the text of a null, such as 'NA' or ''")
     return null
 
 
-def _column(field: Field, null: str) -> _Column:
+def _column(field: RecordField, null: str) -> _Column:
     type_ = field.type.of if isinstance(field.type, Nullable) else field.type
     if not isinstance(type_, (Scalar, Enumeration)):
         raise ConfigurationError(
             f"field {field.name!r} is of type {type(type_).__name__}: a CSV column holds one value, use JSON or Avro"
         )
-    kind, spelling = (type_.name, SCALARS[type_.name]) if isinstance(type_, Scalar) else ("word", _words(type_))
+    name, codec = (type_.name, SCALARS[type_.name]) if isinstance(type_, Scalar) else ("symbol", _symbols(type_))
     if not isinstance(field.type, Nullable):
-        return _Column(field.name, kind, spelling.from_text, spelling.to_text)
-    nulls = frozenset({null} if kind == "string" else {null, ""})
-    return _Column(
-        field.name, f"{kind} or null", _nullable_read(spelling, nulls), _nullable_write(spelling, null, nulls)
-    )
+        return _Column(field.name, name, codec.from_text, codec.to_text)
+    nulls = frozenset({null} if name == "string" else {null, ""})
+    return _Column(field.name, f"{name} or null", _nullable_read(codec, nulls), _nullable_write(codec, null, nulls))
 
 
-def _nullable_read(spelling: Spelling, nulls: frozenset[str]) -> Callable[[str], Any]:
-    read = spelling.from_text
+def _nullable_read(codec: ScalarCodec, nulls: frozenset[str]) -> Callable[[str], Any]:
+    read = codec.from_text
     return lambda text: None if text in nulls else read(text)
 
 
-def _nullable_write(spelling: Spelling, null: str, nulls: frozenset[str]) -> Callable[[Any], str]:
+def _nullable_write(codec: ScalarCodec, null: str, nulls: frozenset[str]) -> Callable[[Any], str]:
     def write(value: Any) -> str:
         if value is None:
             return null
-        text = spelling.to_text(value)
+        text = codec.to_text(value)
         if text in nulls:
-            raise ValueError(f"{text!r} would be read as null; choose another spelling for null")
+            raise ValueError(f"{text!r} would be read as null; choose another text with null=")
         return text
 
     return write
 
 
-def _words(enumeration: Enumeration) -> Spelling:
+def _symbols(enumeration: Enumeration) -> ScalarCodec:
     def read(text: str) -> str:
         if text not in enumeration.symbols:
-            raise ValueError(f"one of {', '.join(enumeration.symbols)} is wanted")
+            raise ValueError(f"it is not one of {', '.join(enumeration.symbols)}")
         return text
 
-    return Spelling(value=str, json=str, from_text=read, to_text=str)
+    return ScalarCodec(value=str, json=str, from_text=read, to_text=str)

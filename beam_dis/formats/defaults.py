@@ -1,7 +1,9 @@
-"""What a field is where a record leaves it out.
+"""The default of a field, which JSON records may leave out.
 
-Law: Avro spells defaults in JSON of its own kind: bytes as text of code points up to 255, timestamps and dates as numbers,
-null as any branch of a nullable. A default that its own field could not hold is a ConfigurationError.
+Rules:
+1. Avro writes defaults in JSON of its own kind: bytes as text of code points up to 255, timestamps and dates as numbers,
+   and null for any nullable type.
+2. A default that doesn't fit its own field raises ConfigurationError.
 """
 
 from __future__ import annotations
@@ -11,63 +13,73 @@ from typing import Any
 import msgspec
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.formats.misfit import Misfit, misfit_of, shown
+from beam_dis.formats.mismatch import ValueMismatch, mismatch_of, shown
 from beam_dis.formats.scalars import SCALARS
-from beam_dis.formats.schema import NO_DEFAULT, ArrayOf, Enumeration, Field, MapOf, Nullable, Record, Scalar, Type
+from beam_dis.formats.schema import (
+    NO_DEFAULT,
+    ArrayOf,
+    Enumeration,
+    MapOf,
+    Nullable,
+    RecordField,
+    RecordType,
+    Scalar,
+    Type,
+)
 
 
-def default_of(field: Field) -> Any:
+def default_of(field: RecordField) -> Any:
     """The Python value of a field's default."""
     try:
         return _value(field.type, field.default)
-    except (Misfit, OverflowError, UnicodeEncodeError) as error:
+    except (ValueMismatch, OverflowError, UnicodeEncodeError) as error:
         raise ConfigurationError(
             f"field {field.name!r} has a default that doesn't fit it, {shown(field.default)}: {error}"
         ) from error
 
 
-def _value(type_: Type, spelling: Any) -> Any:
+def _value(type_: Type, given: Any) -> Any:
     if isinstance(type_, Nullable):
-        return None if spelling is None else _value(type_.of, spelling)
+        return None if given is None else _value(type_.of, given)
     if isinstance(type_, ArrayOf):
-        return [_value(type_.of, item) for item in _expect(list, spelling)]
+        return [_value(type_.of, item) for item in _expect(list, given)]
     if isinstance(type_, MapOf):
-        return {key: _value(type_.of, item) for key, item in _expect(dict, spelling).items()}
-    if isinstance(type_, Record):
-        return _record(type_, _expect(dict, spelling))
+        return {key: _value(type_.of, item) for key, item in _expect(dict, given).items()}
+    if isinstance(type_, RecordType):
+        return _record(type_, _expect(dict, given))
     if isinstance(type_, Enumeration):
-        return _symbol(type_, spelling)
-    return _scalar(type_, spelling)
+        return _symbol(type_, given)
+    return _scalar(type_, given)
 
 
-def _record(record: Record, spelling: dict[str, Any]) -> dict[str, Any]:
+def _record(record: RecordType, given: dict[str, Any]) -> dict[str, Any]:
     value = {}
     for field in record.fields:
-        given = spelling.get(field.name, field.default)
-        if given is NO_DEFAULT:
-            raise Misfit(f"{field.name!r} is missing")
-        value[field.name] = _value(field.type, given)
+        member = given.get(field.name, field.default)
+        if member is NO_DEFAULT:
+            raise ValueMismatch(f"{field.name!r} is missing")
+        value[field.name] = _value(field.type, member)
     return value
 
 
-def _symbol(enumeration: Enumeration, spelling: Any) -> str:
-    if spelling not in enumeration.symbols:
-        raise Misfit(f"{shown(spelling)} is not one of {', '.join(enumeration.symbols)}")
-    return str(spelling)
+def _symbol(enumeration: Enumeration, given: Any) -> str:
+    if given not in enumeration.symbols:
+        raise ValueMismatch(f"{shown(given)} is not one of {', '.join(enumeration.symbols)}")
+    return str(given)
 
 
-def _scalar(scalar: Scalar, spelling: Any) -> Any:
+def _scalar(scalar: Scalar, given: Any) -> Any:
     if scalar.name == "bytes":
-        return _expect(str, spelling).encode("latin-1")
-    row = SCALARS[scalar.name]
+        return _expect(str, given).encode("latin-1")
+    codec = SCALARS[scalar.name]
     try:
-        value = msgspec.convert(spelling, row.json)
+        value = msgspec.convert(given, codec.json)
     except msgspec.ValidationError as error:
-        raise misfit_of(error, spelling) from error
-    return value if row.from_json is None else row.from_json(value)
+        raise mismatch_of(error, given) from error
+    return value if codec.from_json is None else codec.from_json(value)
 
 
-def _expect(kind: type, spelling: Any) -> Any:
-    if not isinstance(spelling, kind):
-        raise Misfit(f"{shown(spelling)} is not a {kind.__name__}")
-    return spelling
+def _expect(kind: type, given: Any) -> Any:
+    if not isinstance(given, kind):
+        raise ValueMismatch(f"{shown(given)} is not a {kind.__name__}")
+    return given

@@ -1,6 +1,9 @@
-"""What every format does around writing a value: a second look at numpy's scalars and enum members, and one error.
+"""Turns the failures of a format's writer into EncodeError, after a second attempt with plain values.
 
-Law: values of Python's own types pay nothing for it; only a value that can't be written as it is gets the second look.
+Rules:
+1. A value that can't be written as it is may hold numpy's scalars or enum members: it is written again with Python's own
+   numbers and text in their place.
+2. Values of Python's own types pay nothing for this: only a failure causes the second attempt.
 """
 
 from __future__ import annotations
@@ -10,15 +13,15 @@ from enum import Enum
 from typing import Any
 
 from beam_dis.errors import EncodeError
-from beam_dis.formats.misfit import Misfit, shown
+from beam_dis.formats.mismatch import ValueMismatch, shown
 
 
 def encoded(write: Callable[[Any], bytes], value: Any) -> bytes:
-    """The bytes that ``write`` makes of ``value``; EncodeError where it can't, by Misfit or TypeError."""
+    """The bytes of ``value``. Raises EncodeError."""
     try:
         return _written(write, value)
-    except Misfit as misfit:
-        raise misfit.encode_error() from misfit
+    except ValueMismatch as mismatch:
+        raise mismatch.encode_error() from mismatch
     except (TypeError, UnicodeEncodeError, RecursionError) as error:
         raise EncodeError(f"{shown(value)} can't be written: {error}") from error
 
@@ -26,16 +29,16 @@ def encoded(write: Callable[[Any], bytes], value: Any) -> bytes:
 def _written(write: Callable[[Any], bytes], value: Any) -> bytes:
     try:
         return write(value)
-    except (Misfit, TypeError):
-        return write(_unboxed(value))
+    except (ValueMismatch, TypeError):
+        return write(_plain_python(value))
 
 
-def _unboxed(value: Any) -> Any:
-    """``value`` with Python's own numbers and text in it instead of numpy's (which have ``item``) and of enum members."""
+def _plain_python(value: Any) -> Any:
+    """``value`` with Python's numbers and text in place of numpy's scalars (which have ``item``) and of enum members."""
     if isinstance(value, Mapping):
-        return {_unboxed(key): _unboxed(item) for key, item in value.items()}
+        return {_plain_python(key): _plain_python(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_unboxed(item) for item in value]
+        return [_plain_python(item) for item in value]
     if isinstance(value, Enum):
         return value.value
     return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value

@@ -1,6 +1,8 @@
-"""Which format a stream's records have.
+"""Chooses the format of a stream's records, by the stream's description.
 
-Law: the stream's description decides, by a table; what it can't decide is a ConfigurationError that says what to do.
+Rules:
+1. ``data_type`` and ``data_schema`` decide, by one table.
+2. A description that doesn't decide raises ConfigurationError, which says what to do.
 """
 
 from __future__ import annotations
@@ -16,24 +18,31 @@ from beam_dis.formats.schema import Schema, read_schema
 
 
 class Format(Protocol):
-    """A schema and a way to write its values as bytes."""
+    """Reads and writes the values of a schema."""
 
     schema: Schema
 
     def decode(self, data: bytes) -> dict[str, Any]:
-        """The value of a record's bytes, fields in the schema's order. Raises DecodeError with the field's path."""
+        """The value of a record's bytes, fields in the order of the schema. Raises DecodeError with the field's path."""
         ...
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
-        """The bytes of a value. Raises EncodeError that names the field's path and the value."""
+        """The bytes of a value. Raises EncodeError with the field's path and the value."""
         ...
 
 
 def format_of(data_type: str, data_schema: str | None, *, delimiter: str = ",", null: str = "") -> Format:
-    """The format of a stream, by its ``data_type`` and ``data_schema`` (Avro JSON text).
+    """The format of a stream.
 
-    ``delimiter`` and ``null`` are CSV's. A BLOB stream with a schema holds schemaless Avro (ours: the service leaves the
-    bytes of a BLOB to its users). Raises ConfigurationError where there is no schema or it is of no use.
+    Args:
+        data_type: ``"BLOB"``, ``"JSON"`` or ``"CSV"``. A BLOB stream with a schema holds schemaless Avro (ours: the service
+            leaves the bytes of a BLOB to its users).
+        data_schema: an Avro schema as JSON text.
+        delimiter: CSV only.
+        null: CSV only: the text of a null.
+
+    Raises:
+        ConfigurationError: there is no schema, or rows can't be read by it.
     """
     make = _FORMATS.get(data_type)
     if make is None:

@@ -1,8 +1,11 @@
-"""The table of scalar types: for each, how it is checked, how JSON spells it, how CSV spells it.
+"""The table of scalar types: how each is checked, and how JSON and CSV write it.
 
-Law: one row per type, everything about the type in its row; formats look it up and hold no ifs of their own.
-A JSON record is read by its Avro schema, so timestamps and dates are written to it as the schema's numbers (ISO 8601 text
-is read too); CSV has no numbers, so there they are written as ISO 8601 text (digits are read too). Bytes are base64 in both.
+Rules:
+1. One row per type, with everything about the type. Formats look it up and have no cases of their own.
+2. A JSON record is read by its Avro schema, so timestamps and dates are written as the schema's numbers. ISO 8601 text is
+   read too.
+3. CSV is text, so timestamps and dates are written as ISO 8601. Digits are read too.
+4. Bytes are base64 in both.
 """
 
 from __future__ import annotations
@@ -25,16 +28,20 @@ Long = Annotated[int, msgspec.Meta(ge=-(2**_LONG_BITS), le=2**_LONG_BITS - 1)]
 Finite = Annotated[float, msgspec.Meta(ge=-_MAX_DOUBLE, le=_MAX_DOUBLE)]
 
 VALUE_TYPES = (bytes, datetime, date)
-"""What msgspec must leave as it is when it checks or unpacks values."""
+"""The types that msgspec must leave as they are when it checks or unpacks values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spelling:
-    """One scalar type.
+class ScalarCodec:
+    """How one scalar type is checked and written.
 
-    ``value`` is the msgspec type of its Python value, ``json`` that of its JSON spelling; ``from_json`` and ``to_json``
-    lead between them, None where they are the same. ``from_text`` and ``to_text`` are CSV's, raising ValueError or
-    OverflowError for what can't be read.
+    Attributes:
+        value: the msgspec type of its Python value.
+        json: the msgspec type of its value in JSON.
+        from_text: reads the text of a CSV column; raises ValueError or OverflowError.
+        to_text: writes the text of a CSV column.
+        from_json: turns the JSON value into the Python value; None if they are the same.
+        to_json: turns the Python value into the JSON value; None if they are the same.
     """
 
     value: Any
@@ -74,23 +81,25 @@ def _boolean(text: str) -> bool:
 
 
 def _either(number: Callable[[int], Any], value: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda spelling: number(spelling) if isinstance(spelling, int) else value(spelling)
+    return lambda given: number(given) if isinstance(given, int) else value(given)
 
 
-SCALARS: dict[str, Spelling] = {
-    "boolean": Spelling(value=bool, json=bool, from_text=_boolean, to_text=lambda value: "true" if value else "false"),
-    "int": Spelling(value=Int, json=Int, from_text=_integer(_INT_BITS), to_text=str),
-    "long": Spelling(value=Long, json=Long, from_text=_integer(_LONG_BITS), to_text=str),
-    "float": Spelling(value=float, json=Finite, from_text=_real, to_text=repr),
-    "double": Spelling(value=float, json=Finite, from_text=_real, to_text=repr),
-    "string": Spelling(value=str, json=str, from_text=str, to_text=str),
-    "bytes": Spelling(
+SCALARS: dict[str, ScalarCodec] = {
+    "boolean": ScalarCodec(
+        value=bool, json=bool, from_text=_boolean, to_text=lambda value: "true" if value else "false"
+    ),
+    "int": ScalarCodec(value=Int, json=Int, from_text=_integer(_INT_BITS), to_text=str),
+    "long": ScalarCodec(value=Long, json=Long, from_text=_integer(_LONG_BITS), to_text=str),
+    "float": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=repr),
+    "double": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=repr),
+    "string": ScalarCodec(value=str, json=str, from_text=str, to_text=str),
+    "bytes": ScalarCodec(
         value=bytes,
         json=bytes,
         from_text=lambda text: b64decode(text, validate=True),
         to_text=lambda value: b64encode(value).decode("ascii"),
     ),
-    "timestamp-millis": Spelling(
+    "timestamp-millis": ScalarCodec(
         value=times.AwareDatetime,
         json=times.AwareDatetime | Long,
         from_text=times.text_to_millis_time,
@@ -98,7 +107,7 @@ SCALARS: dict[str, Spelling] = {
         from_json=_either(times.millis_to_time, times.whole_millis),
         to_json=times.time_to_millis,
     ),
-    "timestamp-micros": Spelling(
+    "timestamp-micros": ScalarCodec(
         value=times.AwareDatetime,
         json=times.AwareDatetime | Long,
         from_text=times.text_to_micros_time,
@@ -106,7 +115,7 @@ SCALARS: dict[str, Spelling] = {
         from_json=_either(times.micros_to_time, times.whole_micros),
         to_json=times.time_to_micros,
     ),
-    "date": Spelling(
+    "date": ScalarCodec(
         value=date,
         json=date | Int,
         from_text=times.text_to_date,

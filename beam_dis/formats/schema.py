@@ -1,8 +1,9 @@
 """A stream's data_schema as a tree of types.
 
-Law: the text is Avro's; fastavro says whether it is a schema, this module whether we can hold to it. What we can't is a
-ConfigurationError that names the field, here and not at the first record. Fields and records may share a name, and
-records need no namespace, as in the vendor's own example [API dis_02_0016].
+Rules:
+1. The text is an Avro schema; fastavro decides whether it is one, and this module whether rows can have it.
+2. A schema that isn't supported raises ConfigurationError with the name of the field, here and not at the first record.
+3. Fields and records may have the same name, and records need no namespace, as in the vendor's example [API dis_02_0016].
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.formats.misfit import shown
+from beam_dis.formats.mismatch import shown
 from beam_dis.formats.scalars import SCALARS
 
 
 class _Default(Enum):
-    """Outlives pickling, as a bare object would not."""
+    """An enum, because a bare ``object()`` would not be the same object after pickling."""
 
     NONE = "none"
 
@@ -48,7 +49,7 @@ _REFUSED_LOGICAL = frozenset(
 )
 
 _NO_SCHEMA = (SchemaParseException, UnknownType, LookupError, TypeError, ValueError, AttributeError, RecursionError)
-"""What parsing raises on text that isn't JSON, or JSON that isn't a schema."""
+"""The errors of parsing text that isn't JSON, or JSON that isn't a schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Enumeration:
-    """One of a few words."""
+    """One of the symbols."""
 
     name: str
     symbols: tuple[str, ...]
@@ -88,10 +89,10 @@ class MapOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """A field; ``default`` is Avro's spelling of it, :data:`NO_DEFAULT` where there is none.
+class RecordField:
+    """A field; ``default`` is as the schema has it, :data:`NO_DEFAULT` if there is none.
 
-    Two records that differ in defaults alone hold the same values, so they are equal.
+    Two records that differ in defaults alone have the same values, so they are equal.
     """
 
     name: str
@@ -100,29 +101,29 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """Named fields, in order; at least one."""
+class RecordType:
+    """Fields in order; at least one."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[RecordField, ...]
 
 
-Type = Scalar | Enumeration | Nullable | ArrayOf | MapOf | Record
+Type = Scalar | Enumeration | Nullable | ArrayOf | MapOf | RecordType
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A schema: its ``text``, the ``record`` it describes, and ``avro``, which fastavro works with."""
+    """A schema: its ``text``, the ``record`` that it describes, and ``avro``, as fastavro takes it."""
 
     text: str
-    record: Record
+    record: RecordType
     avro: Any
 
 
 def read_schema(schema: str | Mapping[str, Any]) -> Schema:
     """Read a data_schema, as text or already parsed from JSON.
 
-    Raises ConfigurationError where it isn't an Avro schema, isn't a record, or holds a type that isn't supported.
+    Raises ConfigurationError if it isn't an Avro schema, isn't a record, or has a type that isn't supported.
     """
     text = schema if isinstance(schema, str) else json.dumps(schema)
     try:
@@ -130,12 +131,12 @@ def read_schema(schema: str | Mapping[str, Any]) -> Schema:
     except _NO_SCHEMA as error:
         raise ConfigurationError(f"data_schema {shown(schema)} is not an Avro schema: {error!r}") from error
     if not isinstance(avro, dict) or avro["type"] != "record":
-        raise ConfigurationError(f"data_schema {shown(schema)} is not a record with fields, as rows need it")
+        raise ConfigurationError(f"data_schema {shown(schema)} is not a record: rows need one, with fields")
     return Schema(text, _record(avro, dict(avro["__named_schemas"]), "", ()), avro)
 
 
 def is_avro(text: str) -> bool:
-    """Whether a text is an Avro schema of any kind, also of one that rows can't be read by."""
+    """Whether a text is an Avro schema of any kind, also one that isn't supported for rows."""
     try:
         fastavro.parse_schema(json.loads(text))
     except _NO_SCHEMA:
@@ -144,7 +145,7 @@ def is_avro(text: str) -> bool:
 
 
 def _type(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Type:
-    """``inside`` names the records around, so that one that holds itself is seen."""
+    """``inside`` names the enclosing records, so that recursion is found."""
     if isinstance(avro, list):
         return _union(avro, named, path, inside)
     if isinstance(avro, str):
@@ -176,25 +177,25 @@ def _union(branches: list[Any], named: dict[str, Any], path: str, inside: tuple[
     others = [branch for branch in branches if branch != "null"]
     if len(others) != 1 or len(branches) != 2:
         raise ConfigurationError(
-            f"field {path!r} is a union of {shown(branches)}: only null and one other type are supported"
+            f"field {path!r} is a union of {shown(branches)}: only unions of null and one other type are supported"
         )
     return Nullable(_type(others[0], named, path, inside))
 
 
-def _record(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Record:
+def _record(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> RecordType:
     name = avro["name"]
     if name in inside:
         raise ConfigurationError(
-            f"field {path!r} holds the record {name!r} in itself: recursive schemas are not supported"
+            f"field {path!r} contains its own record {name!r}: recursive schemas are not supported"
         )
     names = [member["name"] for member in avro["fields"]]
     if not names:
         raise ConfigurationError(f"record {name!r} at {path!r} has no fields: give it at least one")
     if len(set(names)) < len(names):
         raise ConfigurationError(f"record {name!r} at {path!r} has two fields of one name: {', '.join(names)}")
-    return Record(name, tuple(_field(member, named, path, (*inside, name)) for member in avro["fields"]))
+    return RecordType(name, tuple(_field(member, named, path, (*inside, name)) for member in avro["fields"]))
 
 
-def _field(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> Field:
+def _field(avro: Any, named: dict[str, Any], path: str, inside: tuple[str, ...]) -> RecordField:
     where = f"{path}.{avro['name']}".removeprefix(".")
-    return Field(avro["name"], _type(avro["type"], named, where, inside), avro.get("default", NO_DEFAULT))
+    return RecordField(avro["name"], _type(avro["type"], named, where, inside), avro.get("default", NO_DEFAULT))

@@ -1,7 +1,9 @@
-"""Timestamps and dates, between Python's values, Avro's numbers and ISO 8601 text.
+"""Timestamps and dates: between Python's values, Avro's numbers and ISO 8601 text.
 
-Law: a timestamp is an instant: text without a time zone is refused, what comes out is in UTC. A ``timestamp-millis`` holds
-whole milliseconds: what is finer is cut off towards the past, in both directions. Dates are days since 1970-01-01.
+Rules:
+1. A timestamp is an instant. Text without a time zone is refused; datetimes are returned in UTC.
+2. A ``timestamp-millis`` has whole milliseconds. Anything finer is cut off towards the past, in both directions.
+3. A date is a number of days since 1970-01-01.
 """
 
 from __future__ import annotations
@@ -60,12 +62,12 @@ def text_to_micros_time(text: str) -> datetime:
 
 
 def millis_time_to_text(time: datetime) -> str:
-    """``2013-01-01T10:00:00Z``, or with three decimals where there are milliseconds."""
+    """``2013-01-01T10:00:00Z``, with three decimals if there are milliseconds."""
     return _iso(whole_millis(time), "milliseconds")
 
 
 def micros_time_to_text(time: datetime) -> str:
-    """``2013-01-01T10:00:00Z``, or with six decimals where there are microseconds."""
+    """``2013-01-01T10:00:00Z``, with six decimals if there are microseconds."""
     return _iso(whole_micros(time), "microseconds")
 
 

@@ -1,4 +1,4 @@
-"""What a worker is: a process that has never seen the schema."""
+"""On a worker: a process that has never seen the schema."""
 
 import base64
 import pickle
@@ -36,7 +36,7 @@ print(EXPRESSION)
 
 
 def on_a_worker(expression, value, how):
-    """What an expression of ``value`` prints in a process of its own, ``value`` having been pickled."""
+    """The output of an expression of ``value`` in another process, which unpickles ``value``."""
     dumped = {"pickle": pickle.dumps, "beam": pickler.dumps}[how](value)
     code = WORKER.replace("EXPRESSION", expression)
     text = base64.b64encode(dumped).decode()
@@ -46,14 +46,14 @@ def on_a_worker(expression, value, how):
 
 
 @pytest.mark.parametrize("how", ["pickle", "beam"])
-def test_rows_unpickle_where_the_schema_was_never_seen(how):
+def test_rows_unpickle_in_a_process_that_never_saw_the_schema(how):
     coder = AvroCoder(SCHEMA)
     row = coder.row_type(coder.row_type.__annotations__["inner"](5), None)
     assert on_a_worker("(value, value.inner.x)", row, how) == "(Outer(inner=Inner(x=5), at=None), 5)"
 
 
 @pytest.mark.parametrize("how", ["pickle", "beam"])
-def test_coders_unpickle_and_know_their_rows(how):
+def test_unpickled_coders_know_their_row_type(how):
     coder = AvroCoder(SCHEMA)
     row = coder.row_type(coder.row_type.__annotations__["inner"](5), None)
     expression = "type(value[1]) is value[0].row_type and value[0].decode(value[0].encode(value[1])) == value[1]"

@@ -1,4 +1,4 @@
-"""Rows of a schema in a pipeline: what users do with them works, and they are not pickled between steps."""
+"""Rows of a schema in a pipeline: Beam's usual operations work on them, and they are not pickled between steps."""
 
 import apache_beam as beam
 import pytest
@@ -35,7 +35,7 @@ def test_fields_are_attributes_after_a_shuffle(rows, delayed):
     assert_that(late | beam.Map(lambda row: row.flight), equal_to([row.flight for row in delayed]))
 
 
-def test_group_by_takes_fields_by_name(rows, flights):
+def test_group_by_works_with_field_names(rows, flights):
     counts = rows | beam.GroupBy("carrier").aggregate_field("flight", beam.combiners.CountCombineFn(), "flights")
     expected = {}
     for line in flights[:500]:
@@ -44,7 +44,7 @@ def test_group_by_takes_fields_by_name(rows, flights):
     assert_that(counts | beam.Map(lambda row: (row.carrier, row.flights)), equal_to(list(expected.items())))
 
 
-def test_means_are_taken_of_fields_without_a_hint(rows, flights):
+def test_fields_can_be_averaged_without_a_type_hint(rows, flights):
     mean = rows | beam.Map(lambda row: row.distance) | beam.combiners.Mean.Globally()
     distances = [int(line.split(b",")[15]) for line in flights[:500]]
     assert_that(mean, equal_to([sum(distances) / 500]))

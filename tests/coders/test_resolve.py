@@ -43,7 +43,7 @@ def test_record_and_bytes_are_the_record_and_its_data():
     ("data_type", "coder"),
     [("BLOB", AvroCoder(SCHEMA)), ("JSON", JSONCoder(SCHEMA)), ("CSV", CSVCoder(SCHEMA, delimiter=";"))],
 )
-def test_stream_is_rows_by_the_streams_description_both_ways(data_type, coder):
+def test_rows_are_read_and_written_by_the_streams_description(data_type, coder):
     row = coder.row_type(1, "x")
     decode, hint = decoder_for("rows", lambda: stream(data_type))
     encode, _ = encoder_for("rows", lambda: stream(data_type))
@@ -51,7 +51,7 @@ def test_stream_is_rows_by_the_streams_description_both_ways(data_type, coder):
     assert encode(row) == coder.encode(row)
 
 
-def test_stream_describes_once_and_when_it_is_built():
+def test_rows_describes_the_stream_once_when_the_pipeline_is_built():
     calls = []
     function, _ = decoder_for("rows", lambda: calls.append(1) or stream("CSV"))
     function(RECORD)
@@ -67,7 +67,7 @@ def test_stream_describes_once_and_when_it_is_built():
         (stream("CSV", "{"), "'rows' of stream 'flights': data_schema '{' is not an Avro schema"),
     ],
 )
-def test_a_stream_without_a_schema_of_use_is_refused_by_name(choose, description, message):
+def test_a_stream_without_a_usable_schema_is_refused_with_its_name(choose, description, message):
     with pytest.raises(ConfigurationError, match=message):
         choose("rows", lambda: description)
 
@@ -82,14 +82,14 @@ def test_a_beam_coder_works_on_the_bytes():
     ("function", "element", "hint"),
     [(parsed, 5, int), (unannotated, 1, int)],
 )
-def test_a_function_takes_the_record_and_says_or_shows_its_type(function, element, hint):
+def test_the_type_of_a_function_is_annotated_or_inferred(function, element, hint):
     decode, type_ = decoder_for(function, undescribed)
     assert (decode(RECORD._replace(data=b"5")), type_) == (element, hint)
 
 
 @pytest.mark.parametrize("choose", [decoder_for, encoder_for])
 @pytest.mark.parametrize("wrong", ["avro", None, 5, b"bytes", AvroCoder])
-def test_anything_else_is_refused_and_shown(choose, wrong):
+def test_any_other_value_is_refused_and_shown(choose, wrong):
     with pytest.raises(
         ConfigurationError, match=r"code=.*(avro|None|5|bytes|AvroCoder).* is neither 'record', 'bytes' nor"
     ):
@@ -99,13 +99,13 @@ def test_anything_else_is_refused_and_shown(choose, wrong):
 @pytest.mark.parametrize(
     ("decode", "message"),
     [
-        (CSVCoder(SCHEMA), "1 columns where the schema has 2 fields"),
+        (CSVCoder(SCHEMA), "1 columns, but the schema has 2 fields"),
         (CSVCoder(SCHEMA.replace('"string"', '"int"'), delimiter=";"), "field 'b': 'x' can't be read as int"),
         (beam.coders.PickleCoder(), "UnpicklingError of .*PickleCoder"),
         (parsed, "ValueError of <function parsed.*: invalid literal for int"),
     ],
 )
-def test_whatever_goes_wrong_with_a_record_names_its_place(decode, message):
+def test_every_failure_of_a_record_names_its_position(decode, message):
     function, _ = decoder_for(decode, undescribed)
     with pytest.raises(DecodeError, match=f"^{PLACE}.*({message})"):
         function(RECORD)
@@ -122,7 +122,7 @@ def test_whatever_goes_wrong_with_a_record_names_its_place(decode, message):
         (lambda element: element / 0, 5, "ZeroDivisionError of .* on 5: division by zero"),
     ],
 )
-def test_whatever_goes_wrong_with_an_element_is_an_encode_error(encode, element, message):
+def test_every_failure_of_an_element_is_an_encode_error(encode, element, message):
     function, _ = encoder_for(encode, undescribed)
     with pytest.raises(EncodeError, match=message):
         function(element)
@@ -132,14 +132,14 @@ def test_whatever_goes_wrong_with_an_element_is_an_encode_error(encode, element,
     ("encode", "element"),
     [("bytes", b"1;x"), ("bytes", bytearray(b"1;x")), ("record", RECORD), (lambda element: element.data, RECORD)],
 )
-def test_what_is_written_is_bytes(encode, element):
+def test_the_result_of_encoding_is_bytes(encode, element):
     function, _ = encoder_for(encode, undescribed)
     assert function(element) == b"1;x"
     assert type(function(element)) is bytes
 
 
 @pytest.mark.parametrize("way", ["record", "bytes", "rows", parsed, beam.coders.BytesCoder()])
-def test_what_travels_to_the_worker_can_be_pickled(way):
+def test_decoders_and_encoders_can_be_pickled(way):
     for choose in (decoder_for, encoder_for):
         function, _ = choose(way, lambda: stream("CSV"))
         assert type(pickler.loads(pickler.dumps(function))) is type(function)

@@ -67,7 +67,7 @@ trips = st.fixed_dictionaries(
 @pytest.mark.parametrize("coder", CODERS)
 @settings(deadline=None)
 @given(trip=trips)
-def test_rows_come_back_from_bytes_and_through_beams_row_coder(coder, trip):
+def test_rows_are_the_same_after_bytes_and_after_beams_row_coder(coder, trip):
     row = coder.decode(coder.encode(trip))
     row_coder = beam.coders.registry.get_coder(coder.to_type_hint())
     assert type(row) is coder.row_type
@@ -78,7 +78,7 @@ def test_rows_come_back_from_bytes_and_through_beams_row_coder(coder, trip):
 @pytest.mark.parametrize("coder", CODERS)
 @settings(deadline=None)
 @given(trip=trips)
-def test_the_same_row_gives_the_same_bytes_whatever_the_order_it_was_made_in(coder, trip):
+def test_the_same_row_gives_the_same_bytes_in_any_order_of_keys(coder, trip):
     turned = {**dict(reversed(trip.items())), "tags": dict(reversed(trip["tags"].items()))}
     assert coder.is_deterministic()
     assert coder.encode(turned) == coder.encode(trip)
@@ -115,12 +115,12 @@ def test_a_row_has_fields_by_name_nested_rows_and_beam_timestamps():
         LegData("IAH", Timestamp.from_utc_datetime(NOON)),
     ],
 )
-def test_rows_are_written_however_they_were_made(coder, element):
+def test_rows_of_every_kind_are_written(coder, element):
     expected = coder.row_type("IAH", Timestamp.from_utc_datetime(NOON))
     assert coder.decode(coder.encode(element)) == expected
 
 
-def test_users_own_rows_are_written_deep_inside_too():
+def test_users_own_rows_are_written_nested_too():
     trip = {
         "id": 1,
         "score": 1,
@@ -147,18 +147,18 @@ def test_users_own_rows_are_written_deep_inside_too():
         (None, "Expected `object`, got `null`"),
     ],
 )
-def test_an_element_that_is_no_such_row_says_where_and_why(coder, element, message):
+def test_the_error_for_a_wrong_element_names_the_field_and_the_reason(coder, element, message):
     with pytest.raises(EncodeError, match=message):
         coder.encode(element)
 
 
-def test_a_record_that_does_not_fit_names_the_field():
+def test_the_error_for_a_wrong_record_names_the_field():
     with pytest.raises(DecodeError, match="field 'at': 'noon' can't be read as timestamp-millis or null"):
         CSVCoder(STOP).decode(b"IAH,noon")
 
 
 @pytest.mark.parametrize("name", ["class", "_id"])
-def test_a_field_that_can_be_no_attribute_is_refused_when_the_coder_is_made(name):
+def test_a_field_that_can_not_be_an_attribute_is_refused_at_construction(name):
     schema = {"type": "record", "name": "R", "fields": [{"name": name, "type": "int"}]}
     with pytest.raises(ConfigurationError, match=f"field '{name}' of 'R' can't be an attribute of a row"):
         AvroCoder(schema)
@@ -189,7 +189,7 @@ def test_flights_are_the_same_in_every_format(flights, flights_schema):
 
 
 @pytest.mark.parametrize("make", [AvroCoder, JSONCoder, CSVCoder])
-def test_microseconds_are_beam_timestamps_and_none_is_lost(make):
+def test_microseconds_are_beam_timestamps_without_loss(make):
     coder = make(
         {
             "type": "record",

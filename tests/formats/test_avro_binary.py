@@ -36,20 +36,20 @@ VALUE = {
 }
 
 
-def test_a_record_is_what_any_avro_library_reads_and_writes():
+def test_another_avro_library_reads_and_writes_the_same_records():
     stream = BytesIO()
     fastavro.schemaless_writer(stream, fastavro.parse_schema(SCHEMA), VALUE)
     assert AvroFormat(SCHEMA).encode(VALUE) == stream.getvalue()
     assert AvroFormat(SCHEMA).decode(stream.getvalue()) == VALUE
 
 
-def test_bytes_behind_the_value_are_refused():
-    with pytest.raises(DecodeError, match="2 bytes are left behind the value"):
+def test_bytes_after_the_value_are_refused():
+    with pytest.raises(DecodeError, match="2 bytes are left after the value"):
         AvroFormat(SCHEMA).decode(AvroFormat(SCHEMA).encode(VALUE) + b"\x00\x00")
 
 
 @pytest.mark.parametrize(("size", "field"), [(0, "id"), (1, "name"), (4, "spots"), (8, "last"), (9, "at")])
-def test_a_record_cut_short_names_the_field_that_is_cut(size, field):
+def test_the_error_for_a_truncated_record_names_the_field(size, field):
     with pytest.raises(DecodeError) as caught:
         AvroFormat(SCHEMA).decode(AvroFormat(SCHEMA).encode(VALUE)[:size])
     assert caught.value.field == field
@@ -67,7 +67,7 @@ def test_a_record_cut_short_names_the_field_that_is_cut(size, field):
         ("string", "\ud800", "surrogates not allowed"),
     ],
 )
-def test_what_the_writer_underneath_would_cut_or_wrap_is_refused(type_, value, message):
+def test_values_that_fastavro_would_cut_or_wrap_are_refused(type_, value, message):
     schema = {"type": "record", "name": "R", "fields": [{"name": "a", "type": type_}]}
     with pytest.raises(EncodeError, match=message):
         AvroFormat(schema).encode({"a": value})
@@ -86,7 +86,7 @@ def test_infinities_are_numbers_of_avro_and_csv(value):
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=60))
-def test_bytes_from_anywhere_are_a_value_or_a_decode_error(data):
+def test_arbitrary_bytes_are_a_value_or_a_decode_error(data):
     flat = {**SCHEMA, "fields": [SCHEMA["fields"][0], SCHEMA["fields"][1], SCHEMA["fields"][4]]}
     for format_ in (AvroFormat(SCHEMA), JSONFormat(SCHEMA), CSVFormat(flat)):
         with suppress(DecodeError):

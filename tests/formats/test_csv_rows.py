@@ -28,7 +28,7 @@ DAY = {"type": "int", "logicalType": "date"}
         ("1,späť".encode(), {"a": 1, "b": "späť"}),
     ],
 )
-def test_rows_are_read_by_rfc_4180_and_a_little_more(row, value):
+def test_rows_are_read_as_in_rfc_4180_and_a_little_more(row, value):
     assert CSVFormat(columns(a="int", b="string")).decode(row) == value
 
 
@@ -44,7 +44,7 @@ def test_rows_are_read_by_rfc_4180_and_a_little_more(row, value):
         ("a\r", b'"a\r";1'),
     ],
 )
-def test_text_is_quoted_only_where_it_must_be(text, row):
+def test_text_is_quoted_only_if_necessary(text, row):
     assert CSVFormat(columns(a="string", b="int"), delimiter=";").encode({"a": text, "b": 1}) == row
 
 
@@ -62,18 +62,18 @@ def test_a_lone_empty_column_is_quoted_so_that_the_record_has_a_byte():
         (b"5,na", {"n": 5, "s": "na"}),
     ],
 )
-def test_null_is_as_it_is_spelt_and_an_empty_number_is_null_too(row, value):
+def test_the_null_text_is_null_and_an_empty_number_is_null_too(row, value):
     assert CSVFormat(columns(n=["null", "int"], s=["string", "null"]), null="NA").decode(row) == value
 
 
-def test_the_spelling_of_null_is_plain_text_where_nothing_can_be_null():
+def test_the_null_text_is_plain_text_in_a_column_that_is_not_nullable():
     format_ = CSVFormat(columns(s="string"), null="NA")
     assert format_.decode(format_.encode({"s": "NA"})) == {"s": "NA"}
 
 
 @pytest.mark.parametrize(("null", "value"), [("NA", "NA"), ("", "")])
 def test_text_that_would_be_read_as_null_is_refused(null, value):
-    with pytest.raises(EncodeError, match=r"field 's': .* would be read as null; choose another spelling"):
+    with pytest.raises(EncodeError, match=r"field 's': .* would be read as null; choose another text"):
         CSVFormat(columns(s=["null", "string"]), null=null).encode({"s": value})
 
 
@@ -87,7 +87,7 @@ def test_text_that_would_be_read_as_null_is_refused(null, value):
         (b"-1", datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=timezone.utc)),
     ],
 )
-def test_timestamps_are_iso_text_or_digits_and_come_out_in_utc_in_whole_milliseconds(text, time):
+def test_timestamps_are_read_from_iso_text_or_digits_in_utc_and_milliseconds(text, time):
     value = CSVFormat(columns(t=MILLIS)).decode(text)
     assert value == {"t": time}
     assert value["t"].tzinfo is timezone.utc
@@ -97,7 +97,7 @@ def test_timestamps_are_iso_text_or_digits_and_come_out_in_utc_in_whole_millisec
     ("micros", "text"),
     [(0, b"2013-01-01T10:00:00Z"), (5000, b"2013-01-01T10:00:00.005Z"), (5001, b"2013-01-01T10:00:00.005Z")],
 )
-def test_timestamps_are_written_as_short_as_they_are(micros, text):
+def test_timestamps_are_written_without_needless_decimals(micros, text):
     time = datetime(2013, 1, 1, 10, 0, 0, micros, tzinfo=timezone.utc)
     assert CSVFormat(columns(t=MILLIS)).encode({"t": time}) == text
 
@@ -114,7 +114,7 @@ def test_dates_are_iso_text_or_days():
         ("int", b"", "field 'a': '' can't be read as int"),
         ("int", b"1_000", "field 'a': '1_000' can't be read as int"),
         ("int", b"2147483648", "field 'a': '2147483648' can't be read as int"),
-        ("double", b"1,5", "2 columns where the schema has 1 fields"),
+        ("double", b"1,5", "2 columns, but the schema has 1 fields"),
         ("double", b"1_0.5", "field 'a': '1_0.5' can't be read as double"),
         ("boolean", b"1", "field 'a': '1' can't be read as boolean"),
         ("bytes", b"a*b", "field 'a': 'a\\*b' can't be read as bytes"),
@@ -129,7 +129,7 @@ def test_dates_are_iso_text_or_days():
         ("string", b"\xff", "not UTF-8"),
     ],
 )
-def test_a_row_that_does_not_fit_says_where_and_why(type_, text, message):
+def test_the_error_for_a_wrong_row_names_the_column_and_the_reason(type_, text, message):
     with pytest.raises(DecodeError, match=message):
         CSVFormat(columns(a=type_)).decode(text)
 
@@ -147,12 +147,12 @@ def test_a_row_that_does_not_fit_says_where_and_why(type_, text, message):
         ("string", '"' * 131073, "field 'a': 131073 characters in quotes"),
     ],
 )
-def test_a_value_that_does_not_fit_says_where_and_why(type_, value, message):
+def test_the_error_for_a_wrong_value_names_the_field_and_the_reason(type_, value, message):
     with pytest.raises(EncodeError, match=message):
         CSVFormat(columns(a=type_)).encode({"a": value})
 
 
-def test_a_missing_field_and_one_too_many_are_named():
+def test_a_missing_field_and_an_unknown_field_are_named():
     format_ = CSVFormat(columns(a="int", b="int"))
     with pytest.raises(EncodeError, match="missing required field `b`"):
         format_.encode({"a": 1})
@@ -161,17 +161,17 @@ def test_a_missing_field_and_one_too_many_are_named():
 
 
 @pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", None])
-def test_a_delimiter_is_one_character_that_means_nothing_else(delimiter):
+def test_a_delimiter_is_one_character_without_another_meaning(delimiter):
     with pytest.raises(ConfigurationError, match="delimiter"):
         CSVFormat(columns(a="int"), delimiter=delimiter)
 
 
-def test_the_spelling_of_null_is_text():
-    with pytest.raises(ConfigurationError, match="null=None is not the text"):
+def test_the_null_text_is_a_str():
+    with pytest.raises(ConfigurationError, match="null=None must be the text"):
         CSVFormat(columns(a=["null", "int"]), null=None)
 
 
-def test_a_schema_with_nested_fields_is_refused_by_the_name_of_the_field():
+def test_a_schema_with_nested_fields_is_refused_with_the_fields_name():
     with pytest.raises(ConfigurationError, match=r"field 'tags' .* use JSON or Avro"):
         CSVFormat(columns(a="int", tags={"type": "array", "items": "string"}))
 

@@ -25,31 +25,31 @@ class Letter(str, Enum):
 
 
 class Text(str):
-    """A str that is more than a str."""
+    """A subclass of str."""
 
     __slots__ = ()
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_numpys_scalars_and_enum_members_are_written_as_what_they_hold(format_):
+def test_numpy_scalars_and_enum_members_are_written_as_their_values(format_):
     numpys = {"n": np.int64(3), "x": np.float64(2.5), "ok": np.bool_(True), "s": np.str_("t"), "e": Letter.A}
     assert format_.decode(format_.encode(numpys)) == {"n": 3, "x": 2.5, "ok": True, "s": "t", "e": "A"}
 
 
 @pytest.mark.parametrize("format_", [AvroFormat(SCHEMA), JSONFormat(SCHEMA)])
-def test_what_no_format_knows_is_an_encode_error_that_shows_it(format_):
+def test_an_unknown_type_is_an_encode_error_that_shows_the_value(format_):
     with pytest.raises(EncodeError, match=r"\{'n': 1, .*can't be written: .*Text"):
         format_.encode({"n": 1, "x": None, "ok": True, "s": Text("t"), "e": "A"})
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 5, object()])
 @pytest.mark.parametrize("format_", FORMATS)
-def test_what_is_no_mapping_is_an_encode_error(format_, value):
+def test_a_value_that_is_no_mapping_is_an_encode_error(format_, value):
     with pytest.raises(EncodeError, match="Expected `object`"):
         format_.encode(value)
 
 
-def test_an_array_that_holds_itself_is_an_encode_error():
+def test_an_array_that_contains_itself_is_an_encode_error():
     endless = []
     endless.append(endless)
     schema = {**SCHEMA, "fields": [{"name": "a", "type": {"type": "array", "items": "int"}}]}

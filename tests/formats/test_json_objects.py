@@ -35,19 +35,19 @@ def one(type_, **more):
     return JSONFormat({"type": "record", "name": "R", "fields": [{"name": "a", "type": type_, **more}]})
 
 
-def test_the_vendors_example_is_read_where_a_field_and_a_record_share_a_name():
+def test_the_vendors_example_with_a_field_named_as_its_record_is_read():
     value = {"id": "2017/10/11 11:11:11", "info": [{"date": "2018/10/11 11:11:11"}]}
     assert JSONFormat(VENDOR_EXAMPLE).decode(json.dumps(value).encode()) == value
 
 
-def test_what_is_wrong_deep_inside_is_named_by_its_path():
+def test_a_wrong_nested_value_is_named_by_its_path():
     with pytest.raises(DecodeError) as caught:
         JSONFormat(VENDOR_EXAMPLE).decode(b'{"id": "", "info": [{"date": ""}, {"date": 5}]}')
     assert caught.value.field == "info[1].date"
     assert str(caught.value) == "field 'info[1].date': Expected `str`, got `int`: 5"
 
 
-def test_times_are_written_as_the_schemas_numbers_bytes_as_base64_maps_by_key():
+def test_times_are_written_as_numbers_bytes_as_base64_and_maps_by_key():
     text = b'{"t":1357034400000005,"d":2,"y":"AP8=","x":null,"m":{"a":2,"b":1}}'
     assert JSONFormat(EVERYTHING).encode(VALUE) == text
 
@@ -57,7 +57,7 @@ def test_times_are_read_as_iso_text_too():
     assert JSONFormat(EVERYTHING).decode(text) == VALUE
 
 
-def test_unknown_fields_are_ignored_and_absent_nullable_ones_are_null():
+def test_unknown_fields_are_ignored_and_missing_nullable_fields_are_null():
     assert one(["null", "string"]).decode(b'{"b": [1, {"c": 2}]}') == {"a": None}
 
 
@@ -76,7 +76,7 @@ def test_unknown_fields_are_ignored_and_absent_nullable_ones_are_null():
         ({"type": "record", "name": "I", "fields": [{"name": "x", "type": "int", "default": 3}]}, {}, {"x": 3}),
     ],
 )
-def test_an_absent_field_takes_its_default(type_, default, value):
+def test_a_missing_field_has_its_default(type_, default, value):
     format_ = one(type_, default=default)
     assert format_.decode(b"{}") == {"a": value}
     assert format_.decode(format_.encode({})) == {"a": value}
@@ -109,7 +109,7 @@ def test_a_default_is_not_shared_between_records():
         ("string", b'{"a": "\xff"}', "not a JSON object|malformed"),
     ],
 )
-def test_a_record_that_does_not_fit_says_where_and_why(type_, text, message):
+def test_the_error_for_a_wrong_record_names_the_field_and_the_reason(type_, text, message):
     with pytest.raises(DecodeError, match=message):
         one(type_).decode(text)
 
@@ -125,6 +125,6 @@ def test_a_record_that_does_not_fit_says_where_and_why(type_, text, message):
         ({"type": "array", "items": ["null", "int"]}, [1, None, "x"], r"field 'a\[2\]': Expected `int \| null`"),
     ],
 )
-def test_a_value_that_does_not_fit_says_where_and_why(type_, value, message):
+def test_the_error_for_a_wrong_value_names_the_field_and_the_reason(type_, value, message):
     with pytest.raises(EncodeError, match=message):
         one(type_).encode({"a": value})

@@ -1,4 +1,4 @@
-"""The law of every format: decode(encode(value)) == value, for every schema that is supported and every value of it."""
+"""Rule of every format: decode(encode(value)) == value, for every supported schema and every value of it."""
 
 import itertools
 from base64 import b64encode
@@ -33,7 +33,7 @@ SCALARS = [
 
 
 class Names:
-    """Field and type names that are never given twice."""
+    """Field and type names, each used once."""
 
     def __init__(self):
         self._numbers = itertools.count()
@@ -49,7 +49,7 @@ def enumerations(names):
 
 @st.composite
 def types(draw, names, depth):
-    """A schema, with the strategy of its values; nested ``depth`` deep at most."""
+    """A schema, with the strategy of its values; at most ``depth`` levels of nesting."""
     kind = draw(st.sampled_from(["scalar", "enum", "nullable", "array", "map", "record"][: 6 if depth else 2]))
     if kind == "scalar":
         return draw(st.sampled_from(SCALARS))
@@ -79,7 +79,7 @@ def records(draw, names, depth):
 
 @st.composite
 def flat_records(draw):
-    """Records that CSV can hold: scalars, words, and the same or null."""
+    """Records for CSV: scalars, symbols, and the same or null."""
     names = Names()
     columns = draw(st.lists(types(names, 0), min_size=1, max_size=5))
     nullable = [draw(st.booleans()) for _ in columns]
@@ -90,7 +90,7 @@ def flat_records(draw):
 
 
 def _looks_null(value, schema, null):
-    """Whether a nullable field of the value is written as a null is; only few are, of these types and nulls."""
+    """Whether the text of a nullable field of the value looks like null."""
     types_ = {field["name"]: field["type"] for field in schema["fields"]}
     nullable = [item for name, item in value.items() if isinstance(types_[name], list)]
     return any(
@@ -108,7 +108,7 @@ law = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 @law
 @given(st.data())
-def test_avro_gives_back_every_value_of_every_schema(data):
+def test_avro_returns_every_value_of_every_schema(data):
     schema, values = data.draw(nested)
     value, format_ = data.draw(values), AvroFormat(schema)
     assert format_.decode(format_.encode(value)) == value
@@ -116,7 +116,7 @@ def test_avro_gives_back_every_value_of_every_schema(data):
 
 @law
 @given(st.data())
-def test_json_gives_back_every_value_of_every_schema(data):
+def test_json_returns_every_value_of_every_schema(data):
     schema, values = data.draw(nested)
     value, format_ = data.draw(values), JSONFormat(schema)
     assert format_.decode(format_.encode(value)) == value
@@ -124,7 +124,7 @@ def test_json_gives_back_every_value_of_every_schema(data):
 
 @law
 @given(st.data(), st.sampled_from(",;\t| é"), st.sampled_from(["", "NA", "0", "true"]))
-def test_csv_gives_back_every_value_of_every_flat_schema_or_refuses_it_for_looking_like_null(data, delimiter, null):
+def test_csv_returns_every_value_or_refuses_it_because_it_looks_like_null(data, delimiter, null):
     schema, values = data.draw(flat_records())
     value, format_ = data.draw(values), CSVFormat(schema, delimiter=delimiter, null=null)
     if _looks_null(value, schema, null):
@@ -136,7 +136,7 @@ def test_csv_gives_back_every_value_of_every_flat_schema_or_refuses_it_for_looki
 
 @law
 @given(st.data())
-def test_every_format_gives_fields_in_the_order_of_the_schema(data):
+def test_every_format_returns_fields_in_the_order_of_the_schema(data):
     schema, values = data.draw(flat_records())
     value = dict(reversed(data.draw(values).items()))
     names = [field["name"] for field in schema["fields"]]
@@ -145,7 +145,7 @@ def test_every_format_gives_fields_in_the_order_of_the_schema(data):
             assert list(format_.decode(format_.encode(value))) == names
 
 
-def test_the_first_and_last_day_that_python_knows_come_back():
+def test_the_first_and_last_day_that_python_knows_are_returned():
     day, _, time = (schema for schema, _ in SCALARS[7:])
     schema = {"type": "record", "name": "R", "fields": [{"name": "t", "type": time}, {"name": "d", "type": day}]}
     for value in (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats import AvroFormat, CSVFormat, JSONFormat, format_of, read_schema
-from beam_dis.formats.schema import ArrayOf, Field, Nullable, Record, Scalar, is_avro
+from beam_dis.formats.schema import ArrayOf, Nullable, RecordField, RecordType, Scalar, is_avro
 
 
 def record(*fields):
@@ -18,11 +18,11 @@ def record(*fields):
 def test_a_schema_is_a_tree_of_types_with_names_resolved():
     inner = {"type": "record", "name": "I", "namespace": "n.s", "fields": [{"name": "x", "type": "int"}]}
     tree = read_schema(record(("a", ["null", inner]), ("b", {"type": "array", "items": "n.s.I"}))).record
-    expected = Record("n.s.I", (Field("x", Scalar("int")),))
-    assert tree == Record("R", (Field("a", Nullable(expected)), Field("b", ArrayOf(expected))))
+    expected = RecordType("n.s.I", (RecordField("x", Scalar("int")),))
+    assert tree == RecordType("R", (RecordField("a", Nullable(expected)), RecordField("b", ArrayOf(expected))))
 
 
-def test_a_schema_survives_pickling_with_the_absence_of_defaults():
+def test_a_pickled_schema_still_has_no_default_if_it_had_none():
     schema = read_schema(
         {**record(), "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 1}]}
     )
@@ -44,26 +44,26 @@ def test_a_schema_survives_pickling_with_the_absence_of_defaults():
         ("null", "field 'a' is of type 'null'"),
         (["int", "string"], r"field 'a' is a union of \['int', 'string'\]"),
         (["null", "int", "string"], "field 'a' is a union"),
-        ({"type": "array", "items": ["null", "R"]}, r"field 'a\[\]' holds the record 'R' in itself"),
+        ({"type": "array", "items": ["null", "R"]}, r"field 'a\[\]' contains its own record 'R'"),
         (record(("x", "int"), ("x", "int")) | {"name": "D"}, "record 'D' at 'a' has two fields of one name: x, x"),
         ({"type": "record", "name": "E", "fields": []}, "record 'E' at 'a' has no fields"),
         ({"type": "record", "name": "I", "fields": [{"name": "b", "type": "null"}]}, "field 'a.b' is of type 'null'"),
     ],
 )
-def test_what_is_not_supported_is_refused_by_the_name_of_the_field(type_, message):
+def test_an_unsupported_type_is_refused_with_the_name_of_the_field(type_, message):
     with pytest.raises(ConfigurationError, match=message):
         read_schema(record(("a", type_)))
 
 
-def test_a_logical_type_that_avro_does_not_know_is_its_plain_type_as_avro_says():
+def test_an_unknown_logical_type_is_its_plain_type_as_avro_says():
     type_ = {"type": "string", "logicalType": "varchar", "maxLength": 5}
-    assert read_schema(record(("a", type_))).record.fields == (Field("a", Scalar("string")),)
+    assert read_schema(record(("a", type_))).record.fields == (RecordField("a", Scalar("string")),)
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "5", "{}", '"int"', '"nonsense"', '{"type": "record"}', '["null", "int"]']
 )
-def test_a_text_that_is_no_schema_of_rows_is_refused_and_shown(text):
+def test_text_that_is_no_schema_of_rows_is_refused_and_shown(text):
     with pytest.raises(ConfigurationError, match="data_schema "):
         read_schema(text)
 
@@ -76,18 +76,18 @@ def test_a_default_that_does_not_fit_its_field_is_refused(default):
 
 
 @pytest.mark.parametrize(("data_type", "kind"), [("BLOB", AvroFormat), ("JSON", JSONFormat), ("CSV", CSVFormat)])
-def test_the_data_type_of_a_stream_says_its_format(data_type, kind):
+def test_the_data_type_of_a_stream_decides_its_format(data_type, kind):
     assert type(format_of(data_type, json.dumps(record(("a", "int"))))) is kind
 
 
 @pytest.mark.parametrize("data_type", ["BLOB", "JSON", "CSV"])
 @pytest.mark.parametrize("data_schema", [None, ""])
-def test_a_stream_without_a_schema_holds_no_rows_and_the_error_says_what_to_do(data_type, data_schema):
+def test_a_stream_without_a_schema_has_no_rows_and_the_error_says_what_to_do(data_type, data_schema):
     with pytest.raises(ConfigurationError, match=f"data_type {data_type} without a data_schema .* AvroCoder"):
         format_of(data_type, data_schema)
 
 
-def test_a_data_type_that_does_not_exist_is_named():
+def test_an_unknown_data_type_is_named():
     with pytest.raises(ConfigurationError, match="data_type 'BLOG' is not one of BLOB, JSON, CSV"):
         format_of("BLOG", None)
 
@@ -103,6 +103,6 @@ JSON_VALUES = st.recursive(
 
 @settings(deadline=None, max_examples=300)
 @given(JSON_VALUES)
-def test_json_from_anywhere_is_a_schema_or_a_configuration_error(value):
+def test_arbitrary_json_is_a_schema_or_a_configuration_error(value):
     with suppress(ConfigurationError):
         assert is_avro(read_schema(json.dumps(value)).text)
