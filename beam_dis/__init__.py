@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from beam_dis.positions import StartingPosition, StoppingPosition
     from beam_dis.read import ReadAllFromDIS, ReadFromDIS, ReadFromDISResult
     from beam_dis.record import DISRecord, PutRecord
-    from beam_dis.write import WriteToDIS, WriteToDISResult
+    from beam_dis.write import WriteToDIS, WriteToDISResult, WrittenRecord
 
 _HOMES = {
     "AvroCoder": "beam_dis.coders",
@@ -45,6 +45,7 @@ _HOMES = {
     "Token": "beam_dis.credentials",
     "WriteToDIS": "beam_dis.write",
     "WriteToDISResult": "beam_dis.write",
+    "WrittenRecord": "beam_dis.write",
     "iam_token": "beam_dis.client.iam",
 }
 
@@ -68,6 +69,7 @@ __all__ = [
     "Token",
     "WriteToDIS",
     "WriteToDISResult",
+    "WrittenRecord",
     "__version__",
     "iam_token",
 ]

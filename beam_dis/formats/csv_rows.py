@@ -20,9 +20,20 @@ from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats.encoding import encoded
 from beam_dis.formats.mismatch import ValueMismatch, shown
 from beam_dis.formats.scalars import SCALARS, ScalarCodec
-from beam_dis.formats.schema import Enumeration, Nullable, RecordField, Scalar, Schema, read_schema
+from beam_dis.formats.schema import (
+    ArrayOf,
+    Enumeration,
+    MapOf,
+    Nullable,
+    RecordField,
+    RecordType,
+    Scalar,
+    Schema,
+    read_schema,
+)
 from beam_dis.formats.structs import checked, value_struct
 
+_NESTED_TYPES: dict[type, str] = {ArrayOf: "an array", MapOf: "a map", RecordType: "a record"}
 _UNREADABLE = (ValueError, OverflowError, msgspec.ValidationError)
 _SPECIAL = re.compile('["\\r\\n\\0]').search
 
@@ -147,7 +158,7 @@ def _column(field: RecordField, null: str) -> _Column:
     type_ = field.type.of if isinstance(field.type, Nullable) else field.type
     if not isinstance(type_, (Scalar, Enumeration)):
         raise ConfigurationError(
-            f"field {field.name!r} is of type {type(type_).__name__}: a CSV column holds one value, use JSON or Avro"
+            f"field {field.name!r} is {_NESTED_TYPES[type(type_)]}: a CSV column has one value, use JSON or Avro"
         )
     name, codec = (type_.name, SCALARS[type_.name]) if isinstance(type_, Scalar) else ("symbol", _symbols(type_))
     if not isinstance(field.type, Nullable):

@@ -24,11 +24,11 @@ from beam_dis import (
     StoppingPosition,
     Token,
     WriteToDIS,
+    WrittenRecord,
     errors,
 )
 from beam_dis.local import LocalDIS
 from beam_dis.testing import InjectedFault, RequestRefused, Throttled
-from beam_dis.write import WrittenRecord
 
 SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}'
 
