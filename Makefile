@@ -1,4 +1,4 @@
-# What there is to do here. `make` alone prints it. Everything runs in .venv, which the first command makes.
+# The commands of this repository; `make` prints them. Everything runs in .venv, which the first command creates.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,25 +11,25 @@ READY := $(VENV)/.ready
 BENCHMARKS := $(filter-out benchmarks/dis_load.py,$(wildcard benchmarks/*.py))
 
 help:  ## print this
-	@echo "beam_dis: Apache Beam and DIS, and a DIS of your own"
+	@echo "beam_dis: Apache Beam and DIS, with a local DIS"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## make .venv with everything in it (the commands below do this by themselves)
+setup: $(READY)  ## create .venv with everything in it (the commands below do this if it is missing)
 
 $(READY): pyproject.toml setup.py
-	@test -x $(PY) || { python=$$(.ci/find-python) && echo "making $(VENV) with $$($$python --version)" && { $$python -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }; }
+	@test -x $(PY) || { python=$$(.ci/find-python) && echo "creating $(VENV) with $$($$python --version)" && { $$python -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }; }
 	@echo "installing beam-dis and its tools into $(VENV)"
 	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-test: $(READY)  ## all tests but the long ones
+test: $(READY)  ## all tests except the long ones
 	$(PY) -m pytest -m "not long"
 
-unit: $(READY)  ## the tests that start no process: seconds
+unit: $(READY)  ## the tests that start no process; takes seconds
 	$(PY) -m pytest -m "not integration and not long"
 
-test-all: $(READY)  ## the unit tests on the oldest and the newest Python that can be had
+test-all: $(READY)  ## the unit tests on the oldest and the newest supported Python
 	.ci/test-all 3.10 3.13
 
 lint: $(READY)  ## ruff: rules and format
@@ -44,19 +44,19 @@ package: $(READY)  ## build wheel and sdist, install the wheel into a fresh venv
 
 check: lint types test package  ## lint, types, make test, the docs' code blocks, the built wheel
 
-check-long: $(READY)  ## soaks, fuzz, crashes by the dozen
+check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes
 	$(PY) -m pytest -m long
 
-bench: $(READY)  ## ratios measured side by side, with the machine they ran on
+bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(PY) $$script; echo; done
 
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
 
-runners: $(READY)  ## Prism and Flink, the runners for the tests marked so, into .runners/
+runners: $(READY)  ## install Prism and Flink into .runners/, for the tests that need them
 	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink || failed+=" Flink"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 
-clean:  ## remove what the commands above made
+clean:  ## remove what the commands above created
 	rm -rf $(VENV) .venv-3.* .runners build dist demo-out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,90 @@
+"""Each "yes" in the README's tables is backed by a test that exists and is collected with the right marker."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+READ = "test_every_record_is_read_once[{}]"
+WRITE = "test_ten_thousand_elements_are_written_once_each_with_its_key[{}]"
+ENDLESS = "test_windows_fire_while_reading_and_hold_what_a_bounded_read_finds[{}]"
+CLIENT = "client/test_against_local_dis.py::"
+
+EVIDENCE: dict[tuple[str, str], tuple[str, str]] = {
+    ("FnApiRunner", "bounded read"): ("fnapi", READ.format("FnApiRunner")),
+    ("FnApiRunner", "write"): ("fnapi", WRITE.format("FnApiRunner")),
+    ("Prism", "bounded read"): ("prism", READ.format("PrismRunner")),
+    ("Prism", "write"): ("prism", WRITE.format("PrismRunner")),
+    ("Prism", "endless read"): ("prism", ENDLESS.format("PrismRunner")),
+    ("Flink 1.19, in its job server's process", "bounded read"): ("flink", READ.format("FlinkRunner")),
+    ("Flink 1.19, in its job server's process", "write"): ("flink", WRITE.format("FlinkRunner")),
+    ("Flink 1.19, in its job server's process", "endless read"): ("flink", ENDLESS.format("FlinkRunner")),
+    ("Flink 1.19, a cluster", "endless read"): ("flink", "test_nothing_is_lost_when_machines_of_a_cluster_are_killed"),
+    ("bytes, and whole records", "read"): ("", "test_record_and_bytes_are_the_record_and_its_data"),
+    ("bytes, and whole records", "write"): ("", "test_bytes_are_written_as_they_are"),
+    ("CSV, JSON", "read"): ("", "test_stream_is_rows_by_the_streams_description_both_ways[CSV-coder2]"),
+    ("CSV, JSON", "write"): ("", "test_rows_are_written_by_the_stream_s_schema"),
+    ("Avro", "read"): ("", "test_stream_is_rows_by_the_streams_description_both_ways[BLOB-coder0]"),
+    ("Avro", "write"): ("", "test_flights_are_the_same_in_every_format"),
+    ("streams:", "DISClient"): ("", f"{CLIENT}test_changing_streams"),
+    ("streams:", "local DIS"): ("", f"{CLIENT}test_streams"),
+    ("records:", "DISClient"): ("", f"{CLIENT}test_records"),
+    ("records:", "local DIS"): ("", f"{CLIENT}test_records"),
+    ("apps:", "DISClient"): ("", f"{CLIENT}test_apps_and_checkpoints"),
+    ("apps:", "local DIS"): ("", f"{CLIENT}test_apps_and_checkpoints"),
+    ("checkpoints:", "DISClient"): ("", f"{CLIENT}test_apps_and_checkpoints"),
+    ("checkpoints:", "local DIS"): ("", f"{CLIENT}test_apps_and_checkpoints"),
+}
+"""Start of a row and column → the marker and the end of the test's id."""
+
+
+def tables(text: str) -> Iterator[tuple[str, str, str]]:
+    """Row, column and cell of each table."""
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        header, _, *rows = (
+            [cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.splitlines()
+        )
+        for row in rows:
+            yield from ((row[0], column, cell) for column, cell in zip(header[1:], row[1:], strict=True))
+
+
+def evidence_of(row: str, column: str) -> list[tuple[str, str]]:
+    return [found for (start, name), found in EVIDENCE.items() if row.startswith(start) and name == column]
+
+
+def collected(marker: str) -> list[str]:
+    """The ids of the tests with a marker, or of all tests."""
+    folders = [ROOT / "tests" / name for name in ("read", "write", "client", "coders")]
+    chosen = ["-m", marker] if marker else []
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *chosen, *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert listed.returncode == 0, listed.stdout
+    return [line for line in listed.stdout.splitlines() if "::" in line]
+
+
+def test_a_table_is_read_cell_by_cell():
+    assert list(tables("| a | b |\n|---|---|\n| x | yes |\n")) == [("x", "b", "yes")]
+
+
+def test_each_yes_has_evidence_and_nothing_else_has():
+    cells = list(tables(README))
+    assert [(row, column) for row, column, cell in cells if (cell == "yes") != bool(evidence_of(row, column))] == []
+    assert sum(cell == "yes" for _, _, cell in cells) == len(EVIDENCE)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "marker", ["", *(pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("fnapi", "prism", "flink"))]
+)
+def test_the_evidence_is_collected(marker):
+    wanted = {test for chosen, test in EVIDENCE.values() if chosen == marker}
+    found = {name for test_id in collected(marker) for name in (test_id, test_id.partition("[")[0])}
+    assert [test for test in wanted if not any(name.endswith(test) for name in found)] == []
