@@ -1,8 +1,8 @@
-"""Bounded read: local DIS → FnApiRunner → count, beside a bare loop and beside a DoFn on the official client.
+"""Bounded read: local DIS → FnApiRunner → count, compared with a bare loop and with a DoFn on the official client.
 
 Run: ``python benchmarks/bounded_read.py [records]`` (1,000,000 by default, 200 bytes each, 8 partitions). The three
-readers take turns in one run, so that the ratios hold while the machine's speed drifts. What is asked: at least 0.5 of
-the bare loop (httpx and msgspec, no Beam) and at least 8 times the DoFn written by hand on ``huaweicloudsdkdis``.
+readers alternate in one run, so that the ratios don't depend on changes in the machine's speed. Target: at least 0.5 of the
+bare loop (httpx and msgspec, no Beam) and at least 8 times a handwritten DoFn on ``huaweicloudsdkdis``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def load(connection: DISConnection, count: int) -> None:
 
 
 def bare_loop(connection: DISConnection) -> int:
-    """Httpx and msgspec, one partition after the other: what reading costs without a pipeline."""
+    """Read with httpx and msgspec, one partition after the other: the cost of reading without a pipeline."""
     decoder, total = msgspec.json.Decoder(GetRecordsResult), 0
     root = f"{connection.endpoint}/v2/{connection.project_id}"
     with httpx.Client() as http:
@@ -61,7 +61,7 @@ def bare_loop(connection: DISConnection) -> int:
 
 
 class OfficialClientFn(beam.DoFn):
-    """What one writes without a connector: a partition in, numbers, keys and bytes out."""
+    """A DoFn as one writes it without a connector: from a partition to numbers, keys and bytes."""
 
     def __init__(self, endpoint: str, project_id: str) -> None:
         self._endpoint, self._project_id = endpoint, project_id
@@ -77,31 +77,35 @@ class OfficialClientFn(beam.DoFn):
         cursor = client.show_cursor(question).partition_cursor
         while (page := client.consume_records(ConsumeRecordsRequest(partition_cursor=cursor))).records:
             for record in page.records:
-                yield int(record.sequence_number), record.partition_key, b64decode(record.data)  # it hands out text
+                yield (
+                    int(record.sequence_number),
+                    record.partition_key,
+                    b64decode(record.data),
+                )  # the client returns text
             cursor = page.next_partition_cursor
 
 
 class Count(beam.DoFn):
-    """Counts what comes by: the cheapest step there is behind a source. Told to Beam once a bundle."""
+    """Counts elements, the cheapest possible step after a source. It updates Beam's counter once per bundle."""
 
     def __init__(self) -> None:
         self._counter = Metrics.counter("benchmark", "elements")
 
     def start_bundle(self) -> None:
-        """From nothing."""
+        """Start at zero."""
         self._total = 0
 
     def process(self, element: Any) -> None:
-        """One more."""
+        """Count one element."""
         self._total += 1
 
     def finish_bundle(self) -> None:
-        """Tell."""
+        """Update Beam's counter."""
         self._counter.inc(self._total)
 
 
 def piped(source: beam.PTransform[Any, Any]) -> int:
-    """Run a source into a counter on the FnApiRunner; how many elements came by."""
+    """Run a source into a counter on the FnApiRunner; returns the number of elements."""
     pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
     _ = pipeline | "Read" >> source | "Count" >> beam.ParDo(Count())
     result = pipeline.run()
@@ -111,7 +115,7 @@ def piped(source: beam.PTransform[Any, Any]) -> int:
 
 
 def rate(name: str, read: Callable[[], int], expected: int) -> float:
-    """Records/s of one reader; what it read is checked."""
+    """Records/s of one reader, whose number of records is checked."""
     started = time.perf_counter()
     total = read()
     seconds = time.perf_counter() - started
@@ -121,7 +125,7 @@ def rate(name: str, read: Callable[[], int], expected: int) -> float:
 
 
 def readers(connection: DISConnection) -> dict[str, Callable[[], int]]:
-    """The three, by name."""
+    """The three readers by name."""
     source = ReadFromDIS(STREAM, stop=StoppingPosition.latest(), connection=connection)
     by_hand = beam.Create(range(PARTITIONS)) | beam.ParDo(
         OfficialClientFn(connection.endpoint or "", connection.project_id or "")
@@ -147,8 +151,8 @@ def main() -> None:
     for name, median in medians.items():
         print(f"{name:16} {median:10,.0f} records/s   ({min(rates[name]):,.0f} to {max(rates[name]):,.0f})")
     ours = medians["ReadFromDIS"]
-    print(f"ReadFromDIS / bare loop        {ours / medians['bare loop']:6.2f}   (asked: at least 0.5)")
-    print(f"ReadFromDIS / official client  {ours / medians['official client']:6.2f}   (asked: at least 8)")
+    print(f"ReadFromDIS / bare loop        {ours / medians['bare loop']:6.2f}   (target: at least 0.5)")
+    print(f"ReadFromDIS / official client  {ours / medians['official client']:6.2f}   (target: at least 8)")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""What the controls of a local DIS cost while nobody uses them: put and get rates with admin routes, beside those without.
+"""The cost of a local DIS's admin routes while they aren't used: put and get rates with them and without.
 
     python benchmarks/controls.py [--seconds 0.8] [--rounds 20]
 
-Law: two servers in one run take turns, second about, under the load of ``dis_load.py``; a ratio is the median over the
-rounds, so that it holds while the machine's speed drifts. What is asked: at least 0.97 with admin routes and no rule. Beside
-the rates stands the processor's time for a record, which bears company better; for comparison a third server has a rule that
-no call meets.
+Three servers alternate in one run under the load of ``dis_load.py``. A ratio is the median over the rounds, so that it doesn't depend
+on changes in the machine's speed. Target: at least 0.97 with admin routes and no rule. The CPU time per record is printed too,
+because other processes disturb it less. The third server, for comparison, has a rule that matches no call.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ class Server(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Records a second, and microseconds of the server's processor for each."""
+    """Records per second, and microseconds of the server's CPU time per record."""
 
     rate: float
     cpu: float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What the controls of a local DIS cost while nobody uses them.")
+    parser = argparse.ArgumentParser(description="The cost of a local DIS's admin routes while they aren't used.")
     parser.add_argument("--seconds", type=float, default=0.8)
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
@@ -77,11 +76,11 @@ def serving(*arguments: str) -> Iterator[Server]:
 
 
 def measured(servers: dict[str, Server], what: str, rounds: int, seconds: float) -> dict[str, list[Measured]]:
-    """What each server did in each round; who is first changes from round to round."""
+    """The results of each server in each round; the order changes from round to round."""
     found: dict[str, list[Measured]] = defaultdict(list)
     for number in range(rounds):
-        turns = list(servers.items())
-        for name, server in turns if number % 2 else reversed(turns):
+        order = list(servers.items())
+        for name, server in order if number % 2 else reversed(order):
             found[name].append(measure(server, what, seconds))
     return found
 
@@ -95,7 +94,7 @@ def measure(server: Server, what: str, seconds: float) -> Measured:
 
 
 def report(what: str, found: dict[str, list[Measured]]) -> None:
-    """A line for each server: medians, and their ratio to the plain one's."""
+    """Print a line per server: medians, and their ratios to the plain server."""
     for name in (PLAIN, ADMIN, RULE):
         results = found[name]
         pairs = list(zip(results, found[PLAIN], strict=True))

@@ -1,7 +1,7 @@
-"""The load on a local DIS, as a process of its own: many connections, as little work a record as can be.
+"""The load on a local DIS, as a separate process: many connections, and as little work per record as possible.
 
-Law: one connection is one coroutine that asks again once it is answered, or when its turn comes where a rate is given.
-Bodies are made beforehand but for the keys, which never repeat. Answers are counted, not parsed.
+Each connection is a coroutine that sends a request when the last one is answered, or, if a rate is given, when the next is due. Data
+is prepared in advance, except the keys, which never repeat. Answers are counted, not parsed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROOT = "/v2/benchmark"
 
 
 class Job(NamedTuple):
-    """What to do: ``what`` is put or get; ``rate`` is records a second over all connections, 0 as fast as it goes."""
+    """A measurement: ``what`` is put or get; ``rate`` is records per second over all connections, 0 for as fast as possible."""
 
     endpoint: str
     signed: bool
@@ -39,24 +39,24 @@ class Job(NamedTuple):
 
 
 @dataclass
-class Tally:
-    """What was done: seconds of each request, records of each."""
+class Requests:
+    """The requests of all connections: when they are due, their times in seconds, and their records."""
 
     stop: float
-    turns: Iterator[float]
+    due: Iterator[float]
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(time.time_ns()))
     times: list[float] = field(default_factory=list)
     records: int = 0
 
-    async def turn(self) -> bool:
-        """Wait for the next request's turn; False when time is up."""
-        now, due = time.perf_counter(), next(self.turns)
+    async def wait_until_due(self) -> bool:
+        """Wait until the next request is due; False if the time is over."""
+        now, due = time.perf_counter(), next(self.due)
         if due > now:
             await asyncio.sleep(due - now)
         return max(due, now) < self.stop
 
     def add(self, start: float, records: int) -> None:
-        """One request more, answered now."""
+        """Add a request that has just been answered."""
         self.times.append(time.perf_counter() - start)
         self.records += records
 
@@ -87,50 +87,50 @@ class Connection:
         return await self._reader.readexactly(int(length or 0))
 
 
-async def put(connection: Connection, _number: int, tally: Tally) -> None:
-    while await tally.turn():
-        body = _body(tally.keys)
+async def put(connection: Connection, _number: int, requests: Requests) -> None:
+    while await requests.wait_until_due():
+        body = _body(requests.keys)
         start = time.perf_counter()
         answer = await connection.ask("POST", f"{ROOT}/records", body=body)
         if not answer.startswith(b'{"failed_record_count":0,'):
             raise RuntimeError(answer[:500])
-        tally.add(start, RECORDS)
+        requests.add(start, RECORDS)
 
 
-async def get(connection: Connection, number: int, tally: Tally) -> None:
+async def get(connection: Connection, number: int, requests: Requests) -> None:
     cursor = ""
-    while await tally.turn():
+    while await requests.wait_until_due():
         cursor = cursor or await _cursor(connection, number % PARTITIONS)
         start = time.perf_counter()
         query = f"max_fetch_bytes={RECORDS * SIZE}&partition-cursor={cursor}"
         answer = await connection.ask("GET", f"{ROOT}/records", query)
         records = answer.count(b'"sequence_number"')
-        tally.add(start, records)
+        requests.add(start, records)
         cursor = answer.rpartition(b'"next_partition_cursor":"')[2].rstrip(b'"}').decode() if records else ""
 
 
 async def load(job: Job) -> dict[str, float]:
-    """Do it; records a second and the milliseconds within which half and 99 of 100 requests were answered."""
+    """Run a job; returns records per second, and the median and 99th percentile of the request times in ms."""
     host, port = job.endpoint.removeprefix("http://").split(":")
     opened = [await asyncio.open_connection(host, int(port), limit=2**24) for _ in range(job.connections)]
     connections = [Connection(job, reader, writer) for reader, writer in opened]
     stream = json.dumps({"stream_name": STREAM, "partition_count": PARTITIONS}).encode()
     await connections[0].ask("POST", f"{ROOT}/streams", body=stream)
     begin = time.perf_counter()
-    tally = Tally(begin + job.seconds, _turns(job.rate, begin))
+    requests = Requests(begin + job.seconds, _due_times(job.rate, begin))
     work = {"put": put, "get": get}[job.what]
-    await asyncio.gather(*(work(connection, number, tally) for number, connection in enumerate(connections)))
-    rate = tally.records / (time.perf_counter() - begin)
-    times = sorted(tally.times)
+    await asyncio.gather(*(work(connection, number, requests) for number, connection in enumerate(connections)))
+    rate = requests.records / (time.perf_counter() - begin)
+    times = sorted(requests.times)
     return {
         "rate": rate,
-        "records": tally.records,
+        "records": requests.records,
         "p50": 1000 * times[len(times) // 2],
         "p99": 1000 * times[len(times) * 99 // 100],
     }
 
 
-def _turns(rate: float, begin: float) -> Iterator[float]:
+def _due_times(rate: float, begin: float) -> Iterator[float]:
     return (begin + number * RECORDS / rate for number in itertools.count()) if rate else itertools.repeat(begin)
 
 

@@ -1,7 +1,7 @@
 """Formats: the flights of January, decoded and encoded in CSV, JSON and Avro, as plain values and as Beam rows.
 
-Run: ``python benchmarks/formats.py``. Beside each format stands what its library does alone with the same bytes, without
-types (csv.reader, msgspec to plain dicts) or without checks (fastavro). The sides take turns; the best of five rounds counts.
+Run: ``python benchmarks/formats.py``. Each format is compared with its library alone on the same
+bytes, without types (csv.reader, msgspec to plain dicts) or without checks (fastavro). They alternate; the best of five rounds counts.
 """
 
 from __future__ import annotations

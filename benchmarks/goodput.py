@@ -1,11 +1,11 @@
-"""What retries cost: records/s that arrive while one request in ten goes wrong, beside those of a service without faults.
+"""The cost of retries: records/s that arrive while one request in ten fails, compared with a service without faults.
 
     python benchmarks/goodput.py [records]
 
-Law: the faults are a local DIS's own, drawn by seed. Failures are errors, resets before and after the work, answers cut and
-garbled, two requests in a hundred each. For comparison: one record in ten refused, so that no request succeeds at once, and
-throttling, which asks for less and gets it. Both ways of writing are measured with and without, in turn, on one server; each record is read back by its number,
-so that none is counted twice. What is printed bears the machine; nothing here passes or fails.
+The faults are those of a local DIS, chosen by seed. The failures are errors, resets before and after the work, and truncated and garbled
+answers, two requests in a hundred each. For comparison: one record in ten is refused, so that no request succeeds at once; and
+throttling, which asks for less traffic and gets it. Both ways of writing alternate, with and without faults, on one server. Each
+record is read back by its number, so that none counts twice. The results depend on the machine; nothing passes or fails.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PARTITIONS = 4
 THREADS = 8
 ROUNDS = 5
 CHUNK = 1000
-ASKED = {"10 % failures": "(asked: at least 0.85)"}
+ASKED = {"10 % failures": "(target: at least 0.85)"}
 
 FAILURES: tuple[Fault, ...] = (
     Failing(operation="put_records", rate=0.02, seed=1),
@@ -55,17 +55,17 @@ _streams = itertools.count()
 
 
 def element(number: int) -> bytes:
-    """A record whose first bytes say which it is."""
+    """A record that begins with its number."""
     return b"%010d" % number + bytes(RECORD_BYTES - 10)
 
 
 def elements(first: int, count: int) -> Iterator[bytes]:
-    """A run of records."""
+    """Consecutive records."""
     return (element(number) for number in range(first, first + count))
 
 
 def client_in_threads(connection: DISConnection, stream: str, count: int) -> None:
-    """Put with DISClient, a request after the other in each of a few threads, lost answers tried again."""
+    """Put with DISClient in some threads, one request after the other in each; requests whose answer is lost are retried."""
 
     def put(first: int) -> None:
         records = [PutRecord(data) for data in elements(first, min(REQUEST_RECORDS, count - first))]
@@ -78,7 +78,7 @@ def client_in_threads(connection: DISConnection, stream: str, count: int) -> Non
 
 
 def sink(connection: DISConnection, stream: str, count: int) -> None:
-    """Write with WriteToDIS on the FnApiRunner, fused with what makes the records."""
+    """Write with WriteToDIS on the FnApiRunner, fused with the step that makes the records."""
     pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
     chunks = pipeline | beam.Create([(first, min(CHUNK, count - first)) for first in range(0, count, CHUNK)])
     made = chunks | "Elements" >> beam.FlatMapTuple(elements).with_output_types(bytes)
@@ -109,7 +109,7 @@ def _read(client: DISClient, stream: str, partition: int) -> Iterable[bytes]:
 def goodput(
     dis: LocalDIS, client: DISClient, write: Callable[[str], None], faults: tuple[Fault, ...], count: int
 ) -> float:
-    """Different records a second that have arrived by the end."""
+    """Distinct records per second that have arrived by the end."""
     stream = f"bench-{next(_streams)}"
     client.create_stream(stream, partition_count=PARTITIONS)
     for fault in faults:

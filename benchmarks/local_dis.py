@@ -1,10 +1,9 @@
-"""How many records the local DIS takes and gives, durably, and how long a put takes.
+"""How many records per second the local DIS stores durably and returns, and how long a put takes.
 
     python benchmarks/local_dis.py [--seconds 5] [--connections 1,4,16] [--signed] [--data DIR]
 
-Law: the load comes from a second process (``dis_load.py``): requests of 500 records of 200 bytes, keys that never repeat, 8
-partitions. Latency is taken at half of the most that was measured. What is printed bears the machine; nothing here passes
-or fails.
+The load comes from a second process (``dis_load.py``): requests of 500 records of 200 bytes, keys that never repeat, 8 partitions.
+Latency is measured at half of the highest rate. The results depend on the machine; nothing passes or fails.
 """
 
 from __future__ import annotations
@@ -39,11 +38,13 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="How many records the local DIS takes and gives, durably.")
+    parser = argparse.ArgumentParser(
+        description="How many records per second the local DIS stores durably and returns."
+    )
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", default="1,4,16")
     parser.add_argument("--signed", action="store_true", help="sign every request, and verify it")
-    parser.add_argument("--data", help="a folder on the disk to measure; a temporary one where not given")
+    parser.add_argument("--data", help="a folder on the disk to measure; default: a temporary one")
     return parser.parse_args()
 
 
@@ -60,7 +61,7 @@ def _measure(what: str, dis: LocalDIS, options: argparse.Namespace, connections:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """What a process has used of the processor; 0 where the system doesn't say. Unlike a rate it bears company."""
+    """The CPU time of a process; 0 if the system doesn't provide it. Other processes disturb it less than a rate."""
     stat = Path(f"/proc/{pid}/stat")
     fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else ["0"] * 13
     return (int(fields[11]) + int(fields[12])) / 100

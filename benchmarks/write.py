@@ -1,7 +1,7 @@
-"""Write: elements on the FnApiRunner → local DIS, beside a bare loop and beside a DoFn on the official client.
+"""Write: elements on the FnApiRunner → local DIS, compared with a bare loop and with a DoFn on the official client.
 
 Run: ``python benchmarks/write.py [records]`` (1,000,000 by default, 200 bytes each, keys that never repeat, 8 partitions).
-The writers take turns in one run, so that the ratios hold while the machine's speed drifts. What is asked: at least 0.5
+The writers alternate in one run, so that the ratios don't depend on changes in the machine's speed. Target: at least 0.5
 of the bare loop (httpx and msgspec, no Beam, one connection) and at least 8 times a DoFn written by hand on
 ``huaweicloudsdkdis``, of which there are two: one gathers a thousand records for a request, as well as one can by hand,
 and writes a tenth of the records; one puts each element as it comes, and writes a thousandth.
@@ -49,7 +49,7 @@ def key_of(data: bytes) -> str:
 
 
 def bare_loop(connection: DISConnection, stream: str, count: int) -> None:
-    """Httpx and msgspec, one request after the other: what writing costs without a pipeline."""
+    """Httpx and msgspec, one request after the other: the cost of writing without a pipeline."""
     url = f"{connection.endpoint}/v2/{connection.project_id}/records"
     headers = {"content-type": "application/json"}
     decoder = msgspec.json.Decoder(PutRecordsResult)
@@ -64,7 +64,7 @@ def bare_loop(connection: DISConnection, stream: str, count: int) -> None:
 
 
 class OfficialClientFn(beam.DoFn):
-    """What one writes without a connector: batches in the bundle, one request after the other."""
+    """A DoFn as one writes it without a connector: batches in the bundle, one request after the other."""
 
     def __init__(self, connection: DISConnection, stream: str, request_records: int) -> None:
         self._endpoint, self._project_id, self._stream = connection.endpoint, connection.project_id, stream
@@ -79,11 +79,11 @@ class OfficialClientFn(beam.DoFn):
         self._client = builder.with_endpoint(self._endpoint).build()
 
     def start_bundle(self) -> None:
-        """Nothing yet."""
+        """Start with no records."""
         self._entries: list[Any] = []
 
     def process(self, element: bytes) -> None:
-        """Gather, and put when there is enough."""
+        """Add a record, and put the batch when it is full."""
         from huaweicloudsdkdis.v2 import PutRecordsRequestEntry as Entry
 
         self._entries.append(Entry(data=b64encode(element).decode(), partition_key=key_of(element)))
@@ -114,7 +114,7 @@ def piped(sink: beam.PTransform[Any, Any], count: int) -> None:
 
 
 def rate(dis: DISClient, write: Callable[[str], None], count: int) -> float:
-    """Records/s of one writer into a stream of its own; what has arrived is counted."""
+    """Records/s of one writer into a new stream, whose records are counted."""
     stream = f"bench-{next(_streams)}"
     dis.create_stream(stream, partition_count=PARTITIONS)
     started = time.perf_counter()
@@ -129,7 +129,7 @@ def rate(dis: DISClient, write: Callable[[str], None], count: int) -> float:
 
 
 def writers(connection: DISConnection, count: int) -> dict[str, tuple[Callable[[str], None], int]]:
-    """All, by name, each with how many records it writes."""
+    """All writers by name, each with the number of records that it writes."""
 
     def official(records: int, request_records: int) -> tuple[Callable[[str], None], int]:
         def write(stream: str) -> None:
@@ -161,7 +161,7 @@ def main() -> None:
     for name, median in medians.items():
         print(f"{name:31} {median:10,.0f} records/s   ({min(rates[name]):,.0f} to {max(rates[name]):,.0f})")
     for name, asked in {"bare loop": 0.5, OFFICIAL: 8, OFFICIAL_SINGLY: 8}.items():
-        print(f"WriteToDIS / {name:31} {medians['WriteToDIS'] / medians[name]:8.2f}   (asked: at least {asked})")
+        print(f"WriteToDIS / {name:31} {medians['WriteToDIS'] / medians[name]:8.2f}   (target: at least {asked})")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Shows delays: a table and a chart in the terminal, and a picture.
 
-Law: takes the records of the stream ``delays`` as they were read back, and draws them; it computes nothing but means of them.
+The input is the records of the stream ``delays`` as they were read back. Only means are computed from them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ BLOCKS = " ▏▎▍▌▋▊▉█"
 WIDTH = 40
 FLIGHTS_COLOUR, CANCELLED_COLOUR = "#c9d6e2", "#a50026"
 MOST_SHOWN = 60
-"""Minutes at which the colours end: one flight was 21 hours late."""
+"""The scale of the colours ends at this many minutes: one flight was 21 hours late."""
 
 
 def mean_delay(delays: Iterable[Delay]) -> float | None:
-    """The mean departure delay of all flights behind some rows, in minutes."""
+    """The mean departure delay of all flights in some rows, in minutes; None if none departed."""
     flown = [
         (row["flights"] - row["cancelled"], row["mean_dep_delay"])
         for row in delays
@@ -44,7 +44,7 @@ def grouped(delays: Iterable[Delay], key: str) -> dict[str, list[Delay]]:
 
 
 def total(delays: Iterable[Delay], field: str) -> int:
-    """How many flights, or how many of them were cancelled, some rows count."""
+    """The sum of a field over some rows: flights, or cancelled flights."""
     return sum(row[field] for row in delays)
 
 
@@ -84,7 +84,7 @@ def show(delays: list[Delay], console: Console) -> None:
 
 
 def draw(delays: list[Delay], file: Path) -> None:
-    """A picture: how late each carrier was on each day, and below how many flights there were and how many never left."""
+    """Save a picture: the delay of each carrier on each day, and below it the scheduled and the cancelled flights of each day."""
     days = grouped(delays, "day")
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(12, 8), layout="constrained")
@@ -98,28 +98,28 @@ def draw(delays: list[Delay], file: Path) -> None:
 
 
 def day_label(day: str) -> str:
-    """``2013-02-01`` → ``1 Feb``, with the month only where it begins."""
+    """``2013-02-01`` → ``1 Feb``, with the month only on its first day."""
     date_ = date.fromisoformat(day)
     return f"{date_.day}\n{date_:%b}" if date_.day == 1 else str(date_.day)
 
 
 def _draw_lateness(axes: Any, delays: list[Delay], days: list[str]) -> Any:
-    """A square for each carrier and day, white where none of its flights left; the biggest carrier on top."""
+    """Draw a square for each carrier and day, white if none of its flights departed; the biggest carrier is on top."""
     carriers = grouped(delays, "carrier")
     names = sorted(carriers, key=lambda carrier: -total(carriers[carrier], "flights"))
     means = {(row["carrier"], row["day"]): row["mean_dep_delay"] for row in delays}
     grid = [[means.get((name, day)) for day in days] for name in names]
     squares = [[float("nan") if mean is None else mean for mean in row] for row in grid]
     axes.set_yticks(range(len(names)), names)
-    axes.set_ylabel("carrier, the biggest on top")
+    axes.set_ylabel("carrier, by number of flights")
     axes.set_title("How late flights left, by carrier and day", loc="left")
     return axes.imshow(squares, cmap="RdYlBu_r", vmin=-MOST_SHOWN, vmax=MOST_SHOWN, aspect="auto")
 
 
 def _draw_counts(axes: Any, days: list[list[Delay]]) -> None:
-    places = range(len(days))
-    axes.bar(places, [total(rows, "flights") for rows in days], color=FLIGHTS_COLOUR, label="scheduled")
-    axes.bar(places, [total(rows, "cancelled") for rows in days], color=CANCELLED_COLOUR, label="cancelled")
+    positions = range(len(days))
+    axes.bar(positions, [total(rows, "flights") for rows in days], color=FLIGHTS_COLOUR, label="scheduled")
+    axes.bar(positions, [total(rows, "cancelled") for rows in days], color=CANCELLED_COLOUR, label="cancelled")
     axes.set_ylabel("flights")
     axes.set_xlabel("day, UTC")
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1.2), ncols=2, frameon=False)

@@ -2,8 +2,8 @@
 
     make demo
 
-Leaves ``demo-out/delays.jsonl``, the records as they were read back, and ``demo-out/delays.png``. Everything else, the
-local DIS and its data, is gone at the end, and after Ctrl-C too.
+Writes ``demo-out/delays.jsonl``, the records as they were read back, and ``demo-out/delays.png``. The local DIS and its data are
+removed at the end, also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLIGHTS, DELAYS = "flights", "delays"
 
 @contextmanager
 def step(console: Console, what: str) -> Iterator[None]:
-    """Say what is going on, and how long it took."""
+    """Print a step and how long it took."""
     started = time.monotonic()
     console.print(f"[bold]▸ {what}[/]")
     yield
@@ -37,14 +37,14 @@ def step(console: Console, what: str) -> Iterator[None]:
 
 
 def make_streams(client: DISClient) -> None:
-    """A CSV stream for the flights, a JSON stream for the delays, each with its schema."""
+    """Create a CSV stream for the flights and a JSON stream for the delays, each with its schema."""
     for name, partitions, data_type in ((FLIGHTS, 4, "CSV"), (DELAYS, 2, "JSON")):
         schema = (HERE / f"{name}.avsc").read_text(encoding="utf-8")
         client.create_stream(name, partition_count=partitions, data_type=data_type, data_schema=schema)
 
 
 def run_pipeline(endpoint: str, project_id: str) -> None:
-    """Run flight_delays.py as its command line would."""
+    """Run flight_delays.py with the arguments of its command line."""
     import flight_delays
 
     where = [f"--dis_endpoint={endpoint}", f"--dis_project_id={project_id}"]
@@ -59,7 +59,7 @@ def read_back(client: DISClient, stream: str) -> list[dict[str, Any]]:
 
 
 def records_of(client: DISClient, stream: str, partition_id: str) -> Iterator[bytes]:
-    """The data of a partition from its oldest record to its newest."""
+    """The data of a partition's records, from the oldest to the newest."""
     cursor = client.get_cursor(stream, partition_id=partition_id, cursor_type="TRIM_HORIZON")
     while (page := client.get_records(cursor)).records:
         yield from (record.data for record in page.records)
@@ -77,7 +77,7 @@ def keep(delays: list[dict[str, Any]], folder: Path) -> None:
 
 
 def demonstrate(dis: LocalDIS, console: Console, folder: Path) -> None:
-    """Streams, flights in, pipeline, delays out."""
+    """Create the streams, load flights, run the pipeline, read the delays back and show them."""
     from delay_pictures import show
     from load_flights import load
 
@@ -98,7 +98,7 @@ def demonstrate(dis: LocalDIS, console: Console, folder: Path) -> None:
 
 
 def main() -> int:
-    """Run the demo; 130 where Ctrl-C ended it."""
+    """Run the demo; the exit status is 130 after Ctrl-C."""
     parser = ArgumentParser(description="A month of flights through a local DIS and a Beam pipeline.")
     parser.add_argument("--out", type=Path, default=Path("demo-out"), help="folder for the files (demo-out)")
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""Reads flights from a DIS stream, and writes to another how late each carrier was on each day.
+"""Reads flights from a DIS stream and writes each carrier's delays per day to another.
 
     python pipelines/flight_delays.py --dis_region=eu-de --dis_project_id=… --input_stream=flights --output_stream=delays
 
-Takes the options of any Beam pipeline, ``--runner`` among them. The input holds CSV records by ``flights.avsc``, whose missing
-values are the text NA; the output is a JSON stream with ``delays.avsc`` as its data_schema. A day is the UTC day of
+Takes the options of any Beam pipeline, such as ``--runner``. The input has CSV records with the schema ``flights.avsc``, whose missing
+values are the text NA. The output is a JSON stream with ``delays.avsc`` as its data_schema. A day is the UTC day of
 ``time_hour``, the scheduled hour of departure.
 """
 
@@ -26,7 +26,7 @@ DAY = 24 * 60 * 60
 
 
 class FlightDelaysOptions(PipelineOptions):
-    """The options that are this pipeline's own."""
+    """The options of this pipeline."""
 
     @classmethod
     def _add_argparse_args(cls, parser: ArgumentParser) -> None:
@@ -35,7 +35,7 @@ class FlightDelaysOptions(PipelineOptions):
 
 
 class Delay(NamedTuple):
-    """A row of the output; ``mean_dep_delay`` in minutes, over the flights that left."""
+    """A row of the output; ``mean_dep_delay`` in minutes, over the flights that departed."""
 
     carrier: str
     day: str
@@ -52,12 +52,12 @@ def delay_of(totals: Any, window: Any = beam.DoFn.WindowParam) -> Delay:
 
 
 def day_of(window: IntervalWindow) -> str:
-    """The UTC day that a window begins."""
+    """The UTC day on which a window begins."""
     return window.start.to_utc_datetime().date().isoformat()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Build the pipeline and run it to its end: what the stream holds when it starts."""
+    """Run the pipeline on the records that are in the stream when it starts."""
     options = PipelineOptions(arguments)
     streams = options.view_as(FlightDelaysOptions)
     with beam.Pipeline(options=options) as pipeline:

@@ -2,7 +2,7 @@
 
     python pipelines/load_flights.py --dis_region=eu-de --dis_project_id=… --stream=flights [--file=flights.csv.gz]
 
-Records that the service refuses for now are sent again; order is kept within a request only.
+Records that the service refuses are sent again. Order is kept only within a request.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from rich.progress import Progress
 from beam_dis import DISClient, DISConnection, DISError, PutRecord
 
 JANUARY = Path(__file__).parent / "data" / "flights-2013-01.csv.gz"
-AT_ONCE = 500
+REQUEST_RECORDS = 500
 DEADLINE_SECONDS = 120.0
 LONGEST_PAUSE_SECONDS = 5.0
 
 
 def rows_of(file: Path) -> list[str]:
-    """The rows of a gzipped CSV file as they stand there, without the header."""
+    """The lines of a gzipped CSV file, without the header."""
     with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
         return lines.read().splitlines()[1:]
 
@@ -56,12 +56,12 @@ def put_all(client: DISClient, stream: str, records: list[PutRecord]) -> None:
 
 
 def load(client: DISClient, stream: str, file: Path = JANUARY, *, console: Console | None = None) -> int:
-    """Put every row of a file into a stream, showing how far it is; how many there were."""
+    """Put every row of a file into a stream, with a progress bar; returns the number of rows."""
     rows = rows_of(file)
     records = records_of(rows)
     with Progress(console=console) as progress:
         task = progress.add_task(f"loading {file.name}", total=len(rows))
-        while batch := list(islice(records, AT_ONCE)):
+        while batch := list(islice(records, REQUEST_RECORDS)):
             put_all(client, stream, batch)
             progress.advance(task, len(batch))
     return len(rows)

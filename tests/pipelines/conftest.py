@@ -1,4 +1,4 @@
-"""What the pipelines should find in January's file, computed without Beam."""
+"""The results that the pipelines should compute from January's file, computed without Beam."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def january():
 
 @pytest.fixture(scope="session")
 def expected_delays(january):
-    """The records that stream ``delays`` should hold, by day and carrier."""
+    """The expected records of the stream ``delays``, by day and carrier."""
     days = {}
     for row in january:
         days.setdefault((row["time_hour"][:10], row["carrier"]), []).append(row["dep_delay"])

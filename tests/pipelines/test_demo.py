@@ -1,4 +1,4 @@
-"""The demo tells the truth, can be run again, and leaves nothing behind."""
+"""The demo shows the right delays, can be run again, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def session_of(pid):
 
 
 def stat_of(path):
-    """State, parent, group and session of a process; of none, where it ended meanwhile."""
+    """State, parent, group and session of a process; empty if it has ended meanwhile."""
     try:
         return path.read_text().rsplit(")", 1)[1].split()[:4]
     except OSError:
@@ -36,7 +36,7 @@ def stat_of(path):
 
 @pytest.fixture(scope="module")
 def demo(pipelines, tmp_path_factory):
-    """The folder of a demo that ran twice, and what the second one printed."""
+    """The output folder of a demo that ran twice, and what the second run printed."""
     folder = tmp_path_factory.mktemp("demo") / "out"
     for _ in range(2):
         process = start(pipelines, folder)
@@ -45,12 +45,12 @@ def demo(pipelines, tmp_path_factory):
     return folder, printed
 
 
-def test_the_delays_are_those_of_the_file(demo, expected_delays):
+def test_the_delays_are_those_in_the_file(demo, expected_delays):
     folder, _ = demo
     assert [json.loads(line) for line in (folder / "delays.jsonl").read_text("utf-8").splitlines()] == expected_delays
 
 
-def test_the_picture_is_one(demo):
+def test_the_picture_is_a_png_file(demo):
     picture = (demo[0] / "delays.png").read_bytes()
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
     assert len(picture) > 20_000
@@ -72,12 +72,12 @@ def test_ctrl_c_leaves_nothing_running(pipelines, tmp_path, moment):
     os.killpg(process.pid, signal.SIGINT)
     printed, _ = process.communicate(timeout=30)
     assert (process.returncode, printed.splitlines()[-1]) == (130, "stopped")
-    assert gone(process.pid)
+    assert ends(process.pid)
 
 
-def gone(session, patience=10.0):
-    """Whether all of a session ends within some seconds."""
-    deadline = time.monotonic() + patience
+def ends(session, seconds=10.0):
+    """Whether all processes of a session end within some seconds."""
+    deadline = time.monotonic() + seconds
     while session_of(session):
         if time.monotonic() > deadline:
             return False

@@ -1,4 +1,4 @@
-"""flight_delays.py as a user runs it: a script, on the runner that the command line names."""
+"""flight_delays.py as a user runs it: as a script, on the runner named on the command line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_all(client, stream):
 
 @pytest.fixture
 def streams(pipelines, make_stream):
-    """The two streams of the pipeline, the flights in theirs."""
+    """The two streams of the pipeline, empty."""
     for name, partitions, data_type in (("flights", 4, "CSV"), ("delays", 2, "JSON")):
         make_stream(
             name, partitions=partitions, data_type=data_type, data_schema=(pipelines / f"{name}.avsc").read_text()
@@ -52,7 +52,7 @@ def options_of(runner, request):
         pytest.param("FlinkRunner", marks=pytest.mark.flink),
     ],
 )
-def test_delays_are_the_files_whatever_the_runner(runner, pipelines, local_dis, streams, expected_delays, request):
+def test_delays_are_those_in_the_file_on_each_runner(runner, pipelines, local_dis, streams, expected_delays, request):
     loaded = script(pipelines, "load_flights.py", local_dis)
     assert (loaded.returncode, loaded.stdout.splitlines()[-1]) == (0, "27,004 flights are in flights"), loaded.stderr
     done = script(pipelines, "flight_delays.py", local_dis, *options_of(runner, request))
@@ -63,7 +63,7 @@ def test_delays_are_the_files_whatever_the_runner(runner, pipelines, local_dis, 
     assert all(key == row["carrier"] for row, key in rows)
 
 
-def test_a_stream_that_is_missing_is_named(pipelines, local_dis):
+def test_a_missing_stream_is_named_in_the_error(pipelines, local_dis):
     failed = script(pipelines, "load_flights.py", local_dis, "--stream=flihgts")
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
