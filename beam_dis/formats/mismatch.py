@@ -38,11 +38,11 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
         return self.path.removeprefix(".")
 
     def decode_error(self) -> DecodeError:
-        """The error for who reads the record."""
+        """The error for the reader of the record."""
         return DecodeError(self.reason, field=self.field)
 
     def encode_error(self) -> EncodeError:
-        """The error for who writes the element."""
+        """The error for the writer of the element."""
         return EncodeError(f"field {self.field!r}: {self.reason}" if self.field else self.reason)
 
 

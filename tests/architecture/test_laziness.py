@@ -25,6 +25,7 @@ def loaded_by(*arguments: str) -> tuple[set[str], float]:
         (("-c", "import beam_dis"), {BEAM, HTTP, SERVER, "msgspec"}),
         (("-c", "import beam_dis.wire.routes"), {BEAM, HTTP, SERVER}),
         (("-c", "import beam_dis.formats"), {BEAM, HTTP, SERVER}),
+        (("-c", "import beam_dis.write.bundle, beam_dis.write.sender"), {BEAM, HTTP, SERVER}),
         (("-c", "import beam_dis.client"), {BEAM, SERVER}),
         (("-c", "from beam_dis import DISClient"), {BEAM, SERVER}),
         (("-c", "import beam_dis.local"), {BEAM, HTTP}),

@@ -1,6 +1,7 @@
 from typing import NamedTuple
 
 import pytest
+from memory_service import REJECTED, MemoryService, Partly, in_memory_sender
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, WriteError
@@ -33,17 +34,17 @@ def plan_of(**asked):
     return WritePlan(**{"stream": "s", "to_record": element_encoder(encode, partition_key=first_letter), **asked})
 
 
-def run(memory, service, elements, **asked):
+def run(service, elements, **asked):
     """The results of one bundle, its counts, and the writer."""
-    writer = BundleWriter(plan_of(**asked), service, memory.sender(service))
+    writer = BundleWriter(plan_of(**asked), service, in_memory_sender(service))
     writer.begin()
     results = [result for element in elements for result in writer.add(Carrier(element))]
     return results + writer.finish(), writer.take_counts(), writer
 
 
-def test_results_say_where_the_records_are(memory):
-    service = memory.Service(limits=LIMITS)
-    results, counts, _ = run(memory, service, [b"ab", b"b"], results=True)
+def test_results_say_where_the_records_are():
+    service = MemoryService(limits=LIMITS)
+    results, counts, _ = run(service, [b"ab", b"b"], results=True)
     assert [
         WriteResult(Carrier(b"ab"), WrittenRecord("s", partition_id(0), 0, "a")),
         WriteResult(Carrier(b"b"), WrittenRecord("s", partition_id(0), 1, "b")),
@@ -51,34 +52,34 @@ def test_results_say_where_the_records_are(memory):
     assert BundleCounts(records=2, bytes=3, requests=1) == counts
 
 
-def test_there_are_no_results_unless_asked_for(memory):
-    assert run(memory, memory.Service(limits=LIMITS), [b"a"] * 7)[0] == []
+def test_there_are_no_results_unless_asked_for():
+    assert run(MemoryService(limits=LIMITS), [b"a"] * 7)[0] == []
 
 
-def test_a_stream_is_described_once(memory):
-    service = memory.Service(limits=LIMITS)
-    _, _, writer = run(memory, service, [b"a"] * 7)
+def test_a_stream_is_described_once():
+    service = MemoryService(limits=LIMITS)
+    _, _, writer = run(service, [b"a"] * 7)
     writer.begin()
     list(writer.add(Carrier(b"a")))
     assert service.described == ["s"]
 
 
-def test_an_element_that_does_not_encode_fails_the_bundle(memory):
+def test_an_element_that_does_not_encode_fails_the_bundle():
     with pytest.raises(EncodeError, match="7 is not bytes"):
-        run(memory, memory.Service(limits=LIMITS), [b"a", 7])
+        run(MemoryService(limits=LIMITS), [b"a", 7])
 
 
-def test_when_an_element_fails_the_bundle_nothing_is_in_flight(memory):
-    service = memory.Service(limits=LIMITS)
-    writer = BundleWriter(plan_of(), service, memory.sender(service))
+def test_when_an_element_fails_the_bundle_nothing_is_in_flight():
+    service = MemoryService(limits=LIMITS)
+    writer = BundleWriter(plan_of(), service, in_memory_sender(service))
     with pytest.raises(EncodeError):
         [writer.add(Carrier(element)) for element in [b"a"] * 9 + [7]]
     assert writer._sender.unfinished == 0
 
 
-def test_with_dead_letters_wrong_elements_are_set_apart_and_others_written(memory):
-    service = memory.Service(limits=LIMITS)
-    results, counts, _ = run(memory, service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
+def test_with_dead_letters_wrong_elements_are_set_apart_and_others_written():
+    service = MemoryService(limits=LIMITS)
+    results, counts, _ = run(service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
     errors = ["7 is not bytes", "the record has 11 bytes; stream 's' takes 10 at most", "the record for stream 's'"]
     assert all(result.value.error.startswith(error) for result, error in zip(results, errors, strict=True))
     assert [result.value.element for result in results] == [7, b"a" * 11, b""]
@@ -86,47 +87,47 @@ def test_with_dead_letters_wrong_elements_are_set_apart_and_others_written(memor
     assert BundleCounts(records=1, bytes=1, requests=1, refused=3) == counts
 
 
-def test_a_record_refused_for_good_fails_the_bundle_and_names_it(memory):
-    service = memory.Service(limits=LIMITS, reject=lambda record: record.partition_key == "b")
+def test_a_record_refused_for_good_fails_the_bundle_and_names_it():
+    service = MemoryService(limits=LIMITS, reject=lambda record: record.partition_key == "b")
     message = "1 of 2 records .* refused for good.*'s': a record of 2 bytes with partition key 'b': DIS.4302 Partition"
     with pytest.raises(WriteError, match=message):
-        run(memory, service, [b"a", b"bb"])
+        run(service, [b"a", b"bb"])
 
 
-def test_the_dead_letter_of_a_refused_record_has_its_code_and_data(memory):
-    service = memory.Service(limits=LIMITS, reject=lambda record: record.partition_key == "b")
-    (result,), counts, _ = run(memory, service, [b"a", b"bb"], dead_letters=True)
+def test_the_dead_letter_of_a_refused_record_has_its_code_and_data():
+    service = MemoryService(limits=LIMITS, reject=lambda record: record.partition_key == "b")
+    (result,), counts, _ = run(service, [b"a", b"bb"], dead_letters=True)
     error = "stream 's': a record of 2 bytes with partition key 'b': DIS.4302 Partition does not exist."
     letter = DeadLetter(error, "DIS.4302", "s", partition_key="b", data=b"bb", element=b"bb")
     assert WriteResult(Carrier(b"bb"), letter) == result
     assert BundleCounts(records=1, bytes=1, requests=1, refused=1) == counts
 
 
-def test_a_deadline_that_passes_fails_the_bundle_even_with_dead_letters(memory):
-    service = memory.Service([memory.Partly(1)] * 1000, limits=LIMITS)
+def test_a_deadline_that_passes_fails_the_bundle_even_with_dead_letters():
+    service = MemoryService([Partly(1)] * 1000, limits=LIMITS)
     with pytest.raises(WriteError, match="were not written within 120 s"):
-        run(memory, service, [b"a"], dead_letters=True)
+        run(service, [b"a"], dead_letters=True)
 
 
-def test_throttling_counts_whole_seconds(memory):
-    service = memory.Service([memory.Partly(1)] * 20, limits=LIMITS)
-    _, counts, _ = run(memory, service, [b"a"])
+def test_throttling_counts_whole_seconds():
+    service = MemoryService([Partly(1)] * 20, limits=LIMITS)
+    _, counts, _ = run(service, [b"a"])
     assert (counts.retries, counts.requests) == (20, 21)
     assert counts.throttled_seconds > 0
 
 
-def test_a_function_may_choose_the_stream(memory):
-    service = memory.Service(limits=LIMITS, streams=("a", "b"))
-    run(memory, service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamFunction(first_letter))
+def test_a_function_may_choose_the_stream():
+    service = MemoryService(limits=LIMITS, streams=("a", "b"))
+    run(service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamFunction(first_letter))
     assert {stream: [record.data for record in log] for stream, log in service.logs.items()} == {
         "a": [b"a1", b"a2"],
         "b": [b"b1", b"b2"],
     }
 
 
-def test_an_elements_missing_stream_is_a_dead_letter_and_described_once(memory):
-    service = memory.Service(limits=LIMITS, streams=("a",))
-    results, _, _ = run(memory, service, [b"x1", b"a1", b"x2"], stream=StreamFunction(first_letter), dead_letters=True)
+def test_an_elements_missing_stream_is_a_dead_letter_and_described_once():
+    service = MemoryService(limits=LIMITS, streams=("a",))
+    results, _, _ = run(service, [b"x1", b"a1", b"x2"], stream=StreamFunction(first_letter), dead_letters=True)
     assert [(result.value.code, result.value.stream, result.value.data) for result in results] == [
         ("DIS.4301", "x", b"x1"),
         ("DIS.4301", "x", b"x2"),
@@ -134,18 +135,17 @@ def test_an_elements_missing_stream_is_a_dead_letter_and_described_once(memory):
     assert service.described == ["x", "a"]
 
 
-def test_the_one_stream_of_a_sink_that_is_missing_fails_even_with_dead_letters(memory):
+def test_the_one_stream_of_a_sink_that_is_missing_fails_even_with_dead_letters():
     with pytest.raises(StreamNotFoundError, match="no stream 's'"):
-        run(memory, memory.Service(streams=()), [b"a"], dead_letters=True)
+        run(MemoryService(streams=()), [b"a"], dead_letters=True)
 
 
-def test_a_stream_deleted_while_it_is_written_to_fails_the_bundle(memory):
+def test_a_stream_deleted_while_it_is_written_to_fails_the_bundle():
     """The failure belongs to earlier records: a dead letter of the element that is being added must not hide it."""
     gone = StreamNotFoundError("gone", code="DIS.4301", status=400)
-    service = memory.Service([gone], limits=LIMITS, streams=("a",))
+    service = MemoryService([gone], limits=LIMITS, streams=("a",))
     with pytest.raises(StreamNotFoundError, match="gone"):
         run(
-            memory,
             service,
             [b"a%d" % number for number in range(50)],
             stream=StreamFunction(first_letter),
@@ -153,9 +153,9 @@ def test_a_stream_deleted_while_it_is_written_to_fails_the_bundle(memory):
         )
 
 
-def test_a_repeated_bundle_writes_everything_again(memory):
-    service = memory.Service([None, memory.Partly(1, memory.REJECTED)], limits=LIMITS)
-    writer = BundleWriter(plan_of(), service, memory.sender(service))
+def test_a_repeated_bundle_writes_everything_again():
+    service = MemoryService([None, Partly(1, REJECTED)], limits=LIMITS)
+    writer = BundleWriter(plan_of(), service, in_memory_sender(service))
     for attempt in range(2):
         writer.begin()
         for element in [b"1", b"2", b"3", b"4"]:
@@ -167,9 +167,9 @@ def test_a_repeated_bundle_writes_everything_again(memory):
     assert sorted_by_attempt(service.logs["s"]) == [b"1", b"2", b"3", b"1", b"2", b"3", b"4"]
 
 
-def test_a_bundle_that_failed_in_another_step_leaves_no_results(memory):
-    service = memory.Service(limits=LIMITS)
-    writer = BundleWriter(plan_of(results=True), service, memory.sender(service))
+def test_a_bundle_that_failed_in_another_step_leaves_no_results():
+    service = MemoryService(limits=LIMITS)
+    writer = BundleWriter(plan_of(results=True), service, in_memory_sender(service))
     writer.begin()
     for element in [b"1", b"2", b"3"]:
         list(writer.add(Carrier(element)))
@@ -178,10 +178,10 @@ def test_a_bundle_that_failed_in_another_step_leaves_no_results(memory):
     assert [result.origin for result in writer.finish()] == [Carrier(b"4")]
 
 
-def test_a_missing_stream_is_described_again_in_the_next_bundle(memory):
-    service = memory.Service(limits=LIMITS)
+def test_a_missing_stream_is_described_again_in_the_next_bundle():
+    service = MemoryService(limits=LIMITS)
     plan = plan_of(stream=StreamFunction(lambda _: "new"), dead_letters=True)
-    writer = BundleWriter(plan, service, memory.sender(service))
+    writer = BundleWriter(plan, service, in_memory_sender(service))
     writer.begin()
     assert [type(result.value) for result in writer.add(Carrier(b"1"))] == [DeadLetter]
     service.logs["new"] = []

@@ -1,4 +1,5 @@
 import pytest
+from memory_service import REJECTED, THROTTLED
 
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import Written
@@ -21,9 +22,9 @@ OK = Written("shardId-0000000000", 0)
         ("abab", "!!..", [0, 1], [0, 1, 2, 3]),
     ],
 )
-def test_records_sent_again_after_a_partial_failure(memory, keys, answers, unordered, ordered):
+def test_records_sent_again_after_a_partial_failure(keys, answers, unordered, ordered):
     records = [PutRecord(b"x", None if key == "-" else key) for key in keys]
-    meaning = {".": OK, "!": memory.THROTTLED, "x": memory.REJECTED}
+    meaning = {".": OK, "!": THROTTLED, "x": REJECTED}
     given = [meaning[answer] for answer in answers]
     assert [unordered, ordered] == [indexes_to_resend(records, given, ordered=flag) for flag in (False, True)]
 

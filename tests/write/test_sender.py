@@ -4,6 +4,7 @@ from contextlib import nullcontext
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_service import BROKEN, THROTTLED, FakeTime, Lost, MemoryService, Partly, in_memory_sender
 
 from beam_dis.errors import (
     AuthenticationError,
@@ -53,12 +54,12 @@ def last_copies(log):
     return {key: [n for n in numbers if last[n][1] == key] for _, key in last.values()}
 
 
-def faults(memory):
-    refusals = st.sampled_from([memory.THROTTLED, memory.BROKEN])
+def faults():
+    refusals = st.sampled_from([THROTTLED, BROKEN])
     return st.one_of(
         st.none(),
-        st.builds(memory.Partly, st.integers(0, 31), refusals),
-        st.just(memory.Lost()),
+        st.builds(Partly, st.integers(0, 31), refusals),
+        st.just(Lost()),
         st.sampled_from([REFUSED_CONNECTION, FAILED, TOO_MUCH]),
     )
 
@@ -66,10 +67,10 @@ def faults(memory):
 @pytest.mark.parametrize("ordered", [False, True])
 @given(data=st.data())
 @settings(deadline=None, max_examples=60)
-def test_every_record_is_written_at_least_once_through_passing_failures(memory, ordered, data):
+def test_every_record_is_written_at_least_once_through_passing_failures(ordered, data):
     keys = data.draw(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=40))
-    service = memory.Service(data.draw(st.lists(faults(memory), max_size=30)), limits=LIMITS)
-    sender = memory.sender(service, ordered=ordered, deadline=1e6)
+    service = MemoryService(data.draw(st.lists(faults(), max_size=30)), limits=LIMITS)
+    sender = in_memory_sender(service, ordered=ordered, deadline=1e6)
     deliveries = write_all(sender, keys)
     sender.close()
     assert set(range(len(keys))) == {int(record.data) for record in service.logs["s"]}
@@ -81,38 +82,38 @@ def test_every_record_is_written_at_least_once_through_passing_failures(memory, 
 
 @given(data=st.data())
 @settings(deadline=None, max_examples=100)
-def test_with_ordering_the_last_copies_of_a_key_are_in_the_order_of_the_bundle(memory, data):
+def test_with_ordering_the_last_copies_of_a_key_are_in_the_order_of_the_bundle(data):
     keys = data.draw(st.lists(st.sampled_from("abc"), max_size=40))
-    service = memory.Service(data.draw(st.lists(faults(memory), max_size=30)), limits=LIMITS)
-    sender = memory.sender(service, ordered=True, deadline=1e6)
+    service = MemoryService(data.draw(st.lists(faults(), max_size=30)), limits=LIMITS)
+    sender = in_memory_sender(service, ordered=True, deadline=1e6)
     write_all(sender, keys)
     sender.close()
     assert {key: [n for n, k in enumerate(keys) if k == key] for key in set(keys)} == last_copies(service.logs["s"])
 
 
-def test_without_ordering_only_what_failed_is_sent_again(memory):
-    service = memory.Service([memory.Partly(0b10100)])
-    deliveries = write_all(memory.sender(service), "aaaaa")
+def test_without_ordering_only_what_failed_is_sent_again():
+    service = MemoryService([Partly(0b10100)])
+    deliveries = write_all(in_memory_sender(service), "aaaaa")
     assert [[int(r.data) for r in records] for _, records in service.requests] == [[0, 1, 2, 3, 4], [2, 4]]
     assert [(each.requests, each.resent) for each in deliveries] == [(2, 2)]
 
 
-def test_after_a_lost_answer_the_request_is_sent_again(memory):
-    service = memory.Service([memory.Lost()])
-    write_all(memory.sender(service), "ab")
+def test_after_a_lost_answer_the_request_is_sent_again():
+    service = MemoryService([Lost()])
+    write_all(in_memory_sender(service), "ab")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1, 0, 1]
 
 
-def test_a_record_that_is_refused_for_good_is_not_sent_again(memory):
-    service = memory.Service(reject=lambda record: record.data == b"1")
-    (delivery,) = write_all(memory.sender(service), "aaa")
+def test_a_record_that_is_refused_for_good_is_not_sent_again():
+    service = MemoryService(reject=lambda record: record.data == b"1")
+    (delivery,) = write_all(in_memory_sender(service), "aaa")
     assert [Written, NotWritten, Written] == [type(answer) for answer in delivery.answers]
     assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("error", [InvalidRequestError, PartitionNotFoundError])
-def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(memory, error):
-    service = memory.Service()
+def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(error):
+    service = MemoryService()
     write = service.write
 
     def refusing(stream, records):
@@ -121,45 +122,45 @@ def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(memory, e
         return write(stream, records)
 
     service.write = refusing
-    (delivery,) = write_all(memory.sender(service), "aaaaa")
+    (delivery,) = write_all(in_memory_sender(service), "aaaaa")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1, 2, 4]
     assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == delivery.answers[3]
 
 
 @pytest.mark.parametrize("error", [AuthenticationError, StreamNotFoundError])
-def test_an_error_that_is_no_records_fault_is_raised(memory, error):
-    service = memory.Service([error("no", status=400)])
+def test_an_error_that_is_no_records_fault_is_raised(error):
+    service = MemoryService([error("no", status=400)])
     with pytest.raises(error, match="no"):
-        write_all(memory.sender(service), "a")
+        write_all(in_memory_sender(service), "a")
 
 
-def test_retries_end_at_the_deadline_with_the_last_answer(memory):
-    time = memory.Time()
-    service = memory.Service([memory.Partly(0b01)] * 1000)
+def test_retries_end_at_the_deadline_with_the_last_answer():
+    time = FakeTime()
+    service = MemoryService([Partly(0b01)] * 1000)
     with pytest.raises(WriteError, match=r"1 of 2 records were not written within 120 s .*: DIS.4303 Exceeded traffic"):
-        write_all(memory.sender(service, time=time), "ab")
+        write_all(in_memory_sender(service, time=time), "ab")
     assert 100 < time.now <= 120
 
 
-def test_pauses_grow_until_there_is_progress(memory):
-    time = memory.Time()
-    sender = memory.sender(memory.Service([REFUSED_CONNECTION] * 12), time=time)
+def test_pauses_grow_until_there_is_progress():
+    time = FakeTime()
+    sender = in_memory_sender(MemoryService([REFUSED_CONNECTION] * 12), time=time)
     write_all(sender, "a")
     assert len(time.slept) == 12
     assert max(time.slept[:3]) <= 0.2 < max(time.slept[3:]) <= 5.0
 
 
-def test_throttling_is_counted_and_other_failures_are_not(memory):
-    throttled = memory.sender(memory.Service([TOO_MUCH] * 12))
-    failing = memory.sender(memory.Service([FAILED] * 12))
+def test_throttling_is_counted_and_other_failures_are_not():
+    throttled = in_memory_sender(MemoryService([TOO_MUCH] * 12))
+    failing = in_memory_sender(MemoryService([FAILED] * 12))
     for sender in (throttled, failing):
         write_all(sender, "a")
     assert throttled.throttle.take_throttled_seconds() > 0
     assert failing.throttle.take_throttled_seconds() == 0
 
 
-def test_several_requests_are_in_flight_at_once(memory):
-    service = memory.Service()
+def test_several_requests_are_in_flight_at_once():
+    service = MemoryService()
     write, meet = service.write, threading.Barrier(4, timeout=10)
 
     def together(stream, records):
@@ -167,12 +168,12 @@ def test_several_requests_are_in_flight_at_once(memory):
         return write(stream, records)
 
     service.write = together
-    write_all(memory.sender(service), "a" * 20)
+    write_all(in_memory_sender(service), "a" * 20)
     assert len(service.logs["s"]) == 20
 
 
-def test_with_ordering_one_request_of_a_queue_is_in_flight(memory):
-    service = memory.Service()
+def test_with_ordering_one_request_of_a_queue_is_in_flight():
+    service = MemoryService()
     write, busy = service.write, {}
 
     def alone(stream, records):
@@ -184,7 +185,7 @@ def test_with_ordering_one_request_of_a_queue_is_in_flight(memory):
             busy[key].release()
 
     service.write = alone
-    write_all(memory.sender(service, ordered=True), "a" * 100)
+    write_all(in_memory_sender(service, ordered=True), "a" * 100)
     assert list(range(100)) == [int(record.data) for record in service.logs["s"]]
 
 
@@ -205,10 +206,10 @@ def one_fails_while_one_is_slow(started, ending, returned, ended):
 
 
 @pytest.mark.parametrize("end", ["finish", "abandon"])
-def test_no_request_is_in_flight_once_a_bundle_has_ended(memory, end):
+def test_no_request_is_in_flight_once_a_bundle_has_ended(end):
     """Otherwise a late request could overtake its own repetition in the next bundle."""
     started, ending, returned, ended = (threading.Event() for _ in range(4))
-    sender = memory.sender(one_fails_while_one_is_slow(started, ending, returned, ended), in_flight=2)
+    sender = in_memory_sender(one_fails_while_one_is_slow(started, ending, returned, ended), in_flight=2)
     write_some(sender, 10)
     ending.set()
     with pytest.raises(AuthenticationError) if end == "finish" else nullcontext():
@@ -218,24 +219,24 @@ def test_no_request_is_in_flight_once_a_bundle_has_ended(memory, end):
     assert not in_flight
 
 
-def test_the_first_failure_stops_the_batches_that_wait(memory):
-    service = memory.Service([AuthenticationError("no", status=441)])
+def test_the_first_failure_stops_the_batches_that_wait():
+    service = MemoryService([AuthenticationError("no", status=441)])
     with pytest.raises(AuthenticationError):
-        write_all(memory.sender(service, in_flight=1, ordered=True), "a" * 100)
+        write_all(in_memory_sender(service, in_flight=1, ordered=True), "a" * 100)
     assert len(service.requests) == 1
 
 
-def test_a_sender_can_be_used_again_after_a_failure(memory):
-    service = memory.Service([AuthenticationError("no", status=441)])
-    sender = memory.sender(service)
+def test_a_sender_can_be_used_again_after_a_failure():
+    service = MemoryService([AuthenticationError("no", status=441)])
+    sender = in_memory_sender(service)
     with pytest.raises(AuthenticationError):
         write_all(sender, "ab")
     write_all(sender, "ab")
     assert [int(record.data) for record in service.logs["s"]] == [0, 1]
 
 
-def test_after_a_failure_no_waiting_batch_is_sent(memory):
-    service, second_waits = memory.Service(), threading.Event()
+def test_after_a_failure_no_waiting_batch_is_sent():
+    service, second_waits = MemoryService(), threading.Event()
 
     def failing(stream, records):
         service.requests.append(records)
@@ -243,7 +244,7 @@ def test_after_a_failure_no_waiting_batch_is_sent(memory):
         raise StreamNotFoundError("gone", status=400)
 
     service.write = failing
-    sender = memory.sender(service, in_flight=1)
+    sender = in_memory_sender(service, in_flight=1)
     write_some(sender, 10)
     second_waits.set()
     with pytest.raises(StreamNotFoundError, match="gone"):
@@ -251,11 +252,11 @@ def test_after_a_failure_no_waiting_batch_is_sent(memory):
     assert len(service.requests) == 1
 
 
-def test_as_many_batches_wait_as_requests_are_in_flight(memory):
-    service, release, unfinished = memory.Service(), threading.Event(), []
+def test_as_many_batches_wait_as_requests_are_in_flight():
+    service, release, unfinished = MemoryService(), threading.Event(), []
     write = service.write
     service.write = lambda stream, records: release.wait(10) and write(stream, records)
-    sender = memory.sender(service, in_flight=1)
+    sender = in_memory_sender(service, in_flight=1)
     threading.Timer(0.05, release.set).start()  # time for a sender without a bound to queue all eight batches
     write_some(sender, 40, lambda: unfinished.append(sender.unfinished))
     sender.close()

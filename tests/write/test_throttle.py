@@ -1,13 +1,14 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_service import FakeTime
 
 from beam_dis.write.throttle import Throttle
 
 
 @pytest.fixture
-def time(memory):
-    return memory.Time()
+def time():
+    return FakeTime()
 
 
 def test_without_a_pause_waiting_returns_at_once(time):

@@ -20,6 +20,7 @@ from apache_beam.transforms.window import (
     TimestampedValue,
 )
 from apache_beam.typehints import schemas
+from memory_service import BROKEN, MemoryService, Partly, ServiceOf
 
 from beam_dis.coders import JSONCoder
 from beam_dis.connection import DISConnection
@@ -55,16 +56,16 @@ def first(element):
 class SeenRecords:
     """Pairs an element with the number of records that stream "s" has by now."""
 
-    def __init__(self, service_of):
-        self.service_of = service_of
+    def __init__(self, service):
+        self.service_of = ServiceOf(service)
 
     def __call__(self, element):
         return element, len(self.service_of(None).logs["s"])
 
 
 @pytest.fixture
-def service(memory):
-    return memory.Service(limits=LIMITS, streams=("s", "t"))
+def service():
+    return MemoryService(limits=LIMITS, streams=("s", "t"))
 
 
 @pytest.fixture
@@ -200,9 +201,9 @@ def test_done_has_no_elements(service, write):
     run(build)
 
 
-def test_what_waits_on_done_runs_after_the_records_are_in_the_stream(service, write, service_of):
+def test_what_waits_on_done_runs_after_the_records_are_in_the_stream(service, write):
     """The branch that waits is built first, since a runner may well run steps in the order in which they were built."""
-    seen = SeenRecords(service_of(service))
+    seen = SeenRecords(service)
 
     def build(p):
         waiting = p | "Waiting" >> beam.Create([1])
@@ -213,8 +214,8 @@ def test_what_waits_on_done_runs_after_the_records_are_in_the_stream(service, wr
 
 
 @pytest.mark.parametrize("windows", [FixedWindows(10), SlidingWindows(20, 10)])
-def test_windows_of_another_collection_can_wait_on_done(service, write, service_of, windows):
-    seen = SeenRecords(service_of(service))
+def test_windows_of_another_collection_can_wait_on_done(service, write, windows):
+    seen = SeenRecords(service)
 
     def build(p):
         waiting = p | "Waiting" >> seconds(5) | "Windows" >> beam.WindowInto(windows)
@@ -225,8 +226,8 @@ def test_windows_of_another_collection_can_wait_on_done(service, write, service_
     run(build)
 
 
-def test_counters_count_records_requests_and_retries(service, write, memory):
-    service.faults = iter([memory.Partly(0b1, memory.BROKEN)])
+def test_counters_count_records_requests_and_retries(service, write):
+    service.faults = iter([Partly(0b1, BROKEN)])
     metrics = run(lambda p: p | beam.Create([b"12", b""]) | write(dead_letters=True))
     counters = metrics.query(MetricsFilter().with_namespace("beam_dis.write"))["counters"]
     expected = {"records": 1, "bytes": 2, "requests": 2, "retries": 1, "refused": 1, "cumulativeThrottlingSeconds": 0}
