@@ -5,7 +5,6 @@ Imports inside functions count. They work at run time, but a reader can't say an
 
 from __future__ import annotations
 
-
 FOLDERS_IN_A_CIRCLE = {"local/"}
 """Folders whose subfolders import each other, though no two files do: ``http`` serves ``handlers``, which know its budgets."""
 
