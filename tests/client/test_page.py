@@ -8,7 +8,7 @@ import pytest
 
 from beam_dis import errors
 from beam_dis.client import DISClient
-from beam_dis.errors import AuthenticationError, InvalidRequestError, ServiceError
+from beam_dis.errors import AuthenticationError, CursorRefusedError, InvalidRequestError, ServiceError
 from beam_dis.wire.error_codes import ERROR_CODES, Remedy
 from beam_dis.wire.routes import ROUTES
 
@@ -21,7 +21,10 @@ DONE = {
 }
 
 
-LOOKED_AGAIN = "looks for other keys and at the service's clock; where there is a difference, tries once more"
+OF_A_CLASS = {
+    AuthenticationError: "looks for other credentials and compares the clocks; if something has changed, tries once more",
+    CursorRefusedError: "nothing; the source opens a new cursor",
+}
 
 
 def rows(heading):
@@ -32,24 +35,24 @@ def rows(heading):
 
 
 def test_every_operation_has_its_row_that_says_whether_it_is_tried_again():
-    told = {operation.strip("`"): again for operation, again, _ in rows("When an answer is lost")}
+    told = {operation.strip("`"): again for operation, again, _ in rows("If an answer is lost")}
     assert told == {name: "yes" if route.harmless else "with `retry_lost`" for name, route in ROUTES.items()}
 
 
 @pytest.mark.parametrize("operation", ROUTES)
 def test_what_a_row_offers_a_method_takes(operation):
-    told = dict(row[:2] for row in rows("When an answer is lost"))
+    told = dict(row[:2] for row in rows("If an answer is lost"))
     takes = "retry_lost" in inspect.signature(getattr(DISClient, operation)).parameters
     assert takes is ("retry_lost" in told[f"`{operation}`"])
 
 
 def test_what_only_asks_changes_nothing():
-    told = {operation.strip("`") for operation, _, done in rows("When an answer is lost") if done == "changes nothing"}
+    told = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if done == "changes nothing"}
     assert told == {name for name, route in ROUTES.items() if route.method == "GET"}
 
 
 def test_what_is_deleted_is_found_gone():
-    told = {operation.strip("`") for operation, _, done in rows("When an answer is lost") if "found gone" in done}
+    told = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if "not found" in done}
     assert told == {name for name, route in ROUTES.items() if route.method == "DELETE"}
 
 
@@ -65,10 +68,10 @@ def codes_of():
 
 def test_every_class_of_the_tree_is_told_with_its_codes_and_what_is_done():
     wanted = {
-        (f"`{kind.__name__}`", ", ".join(codes), LOOKED_AGAIN if kind is AuthenticationError else DONE[remedy])
+        (f"`{kind.__name__}`", ", ".join(codes), OF_A_CLASS.get(kind, DONE[remedy]))
         for kind, remedies in codes_of().items()
         for remedy, codes in remedies.items()
     }
-    others = {tuple(row) for row in rows("What is raised")} - wanted
+    others = {tuple(row) for row in rows("Errors")} - wanted
     assert {row[0] for row in others} == {"`InvalidRequestError`"}
-    assert wanted <= {tuple(row) for row in rows("What is raised")}
+    assert wanted <= {tuple(row) for row in rows("Errors")}
