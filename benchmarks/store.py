@@ -1,15 +1,14 @@
-"""Records a second through the store of the local DIS alone: appends that are committed and fsynced, and reads.
+"""Records per second through the store of the local DIS alone: appends that are committed and fsynced, and reads.
 
     python benchmarks/store.py [--records 1000000] [--data DIR]
 
-Requests of 500 records of 200 bytes with keys that never repeat, 8 partitions, 1, 4 and 16 requests under way; then all
-of it read back from as many threads, in pages of 2 MiB. In columns, as the server does, and as tuples.
+Requests have 500 records of 200 bytes, with keys that never repeat, for 8 partitions; 1, 4 or 16 requests are under way at
+a time. Then as many threads (at most 4) read everything, in pages of 2 MiB.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import platform
 import sqlite3
@@ -20,9 +19,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
-from beam_dis.local.store import Entry, Store, Stream, StreamDefinition, open_store
+from beam_dis.local.store import Store, Stream, StreamDefinition, open_store
 
 REQUEST, SIZE, PARTITIONS, PAGE = 500, 200, 8, 2 * 2**20
+DATA = os.urandom(SIZE)
 
 
 def main() -> None:
@@ -33,76 +33,53 @@ def main() -> None:
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     )
-    print(f"{'under way':>10} {'shape':>8} {'put/s':>10} {'p50 ms':>7} {'p99 ms':>7} {'get/s':>10}")
-    for workers, (shape, send, receive) in itertools.product((1, 4, 16), SHAPES):
+    print(f"{'under way':>10} {'put/s':>10} {'p50 ms':>7} {'p99 ms':>7} {'get/s':>10}")
+    for workers in (1, 4, 16):
         with tempfile.TemporaryDirectory(dir=given.data) as folder:
             store = open_store(Path(folder), clock=time.time)
             stream = store.create_stream("p", StreamDefinition(name="s", partition_count=PARTITIONS)).result()
-            put, latencies = _puts(store, stream, given.records, workers, send)
-            get = _gets(store, stream, workers, receive)
+            put, latencies = _puts(store, stream, given.records, workers)
+            get = _gets(store, stream, workers)
             store.close()
         p50, p99 = (1000 * latencies[int(len(latencies) * share)] for share in (0.5, 0.99))
-        print(f"{workers:>10} {shape:>8} {put:>10,.0f} {p50:>7.2f} {p99:>7.2f} {get:>10,.0f}")
+        print(f"{workers:>10} {put:>10,.0f} {p50:>7.2f} {p99:>7.2f} {get:>10,.0f}")
 
 
-def _columns(store: Store, stream: Stream, first: int) -> Future[list[int | None]]:
-    numbers = range(first, first + REQUEST)
-    keys: list[str | None] = [f"key-{number}" for number in numbers]
-    return store.append_columns(stream, [number % PARTITIONS for number in numbers], keys, [DATA] * REQUEST)
-
-
-def _entries(store: Store, stream: Stream, first: int) -> Future[list[object]]:
-    entries = [Entry(number % PARTITIONS, f"key-{number}", DATA) for number in range(first, first + REQUEST)]
-    return store.append(stream, entries)  # type: ignore[return-value]
-
-
-def _read_runs(store: Store, stream: Stream, partition: int, start: int) -> int:
-    return sum(len(run.datas) for run in store.read_runs(stream, partition, start, PAGE))
-
-
-def _read(store: Store, stream: Stream, partition: int, start: int) -> int:
-    return len(store.read(stream, partition, start, PAGE))
-
-
-DATA = os.urandom(SIZE)
-SHAPES: list[tuple[str, Callable[..., Future[list[object]]], Callable[[Store, Stream, int, int], int]]] = [
-    ("columns", _columns, _read_runs),  # type: ignore[list-item]
-    ("tuples", _entries, _read),
-]
-
-
-def _puts(
-    store: Store, stream: Stream, records: int, workers: int, send: Callable[..., Future[list[object]]]
-) -> tuple[float, list[float]]:
-    """Records a second, and how long each request took: one thread keeps ``workers`` requests under way, as a loop does."""
+def _puts(store: Store, stream: Stream, records: int, workers: int) -> tuple[float, list[float]]:
+    """Records per second and the seconds of each request; one thread keeps ``workers`` requests under way."""
     latencies: list[float] = []
-    room = threading.Semaphore(workers)
+    free = threading.Semaphore(workers)
 
-    def timed(begun: float) -> Callable[[Future[list[object]]], None]:
-        def done(_: Future[list[object]]) -> None:
-            latencies.append(time.perf_counter() - begun)
-            room.release()
+    def timer(started: float) -> Callable[[Future[list[int | None]]], None]:
+        def done(_: Future[list[int | None]]) -> None:
+            latencies.append(time.perf_counter() - started)
+            free.release()
 
         return done
 
     started = time.perf_counter()
     for first in range(0, records, REQUEST):
-        room.acquire()
-        send(store, stream, first).add_done_callback(timed(time.perf_counter()))
+        free.acquire()
+        numbers = range(first, first + REQUEST)
+        partitions = [number % PARTITIONS for number in numbers]
+        keys: list[str | None] = [f"key-{number}" for number in numbers]
+        appended = store.append(stream, partitions, keys, [DATA] * REQUEST)
+        appended.add_done_callback(timer(time.perf_counter()))
     for _ in range(workers):
-        room.acquire()
+        free.acquire()
     return records / (time.perf_counter() - started), sorted(latencies)
 
 
-def _gets(store: Store, stream: Stream, workers: int, receive: Callable[[Store, Stream, int, int], int]) -> float:
+def _gets(store: Store, stream: Stream, workers: int) -> float:
+    """Records per second; each thread reads one partition after the other."""
     partitions: Iterator[int] = iter(range(PARTITIONS))
     counts: list[int] = []
 
     def work() -> None:
         for partition in partitions:
             start = 0
-            while page := receive(store, stream, partition, start):
-                start += page
+            while page := store.read(stream, partition, start, PAGE):
+                start += sum(len(batch.datas) for batch in page)
             counts.append(start)
 
     started = time.perf_counter()

@@ -11,14 +11,9 @@ import pytest
 
 SHARED_CLASS_NAMES = {
     "Answer",
-    "App",
-    "Batch",
     "Field",
     "Keys",
-    "Reader",
     "Record",
-    "Request",
-    "Session",
     "Tally",
     "Target",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beam_dis.cli.main import main
-from beam_dis.local.store import Entry, StreamDefinition, open_store
+from beam_dis.local.store import StreamDefinition, open_store
 
 LONG_AGO = 1_000_000_000.0
 
@@ -15,7 +15,7 @@ def folder(tmp_path):
     """Records that expired long ago and haven't been deleted yet."""
     store = open_store(tmp_path, clock=lambda: LONG_AGO, housekeeping_interval=None)
     stream = store.create_stream("p", StreamDefinition(name="s", partition_count=1)).result()
-    store.append(stream, [Entry(0, None, b"x")] * 10).result()
+    store.append(stream, [0] * 10, [None] * 10, [b"x"] * 10).result()
     store.close()
     return tmp_path
 
@@ -35,11 +35,11 @@ def test_expired_records_are_checked_and_not_deleted(folder, capsys, monkeypatch
     assert range_of(folder) == (0, 10)
 
 
-def _writer_with_housekeeping(session, catalogue, interval):
+def _writer_with_housekeeping(connection, catalogue, interval):
     """A writer that does its housekeeping at once if it does any."""
     from beam_dis.local.store.writer import Writer
 
-    writer = Writer(session, catalogue, interval and 1e-9)
+    writer = Writer(connection, catalogue, interval and 1e-9)
     if interval:
         writer.housekeep().result()
     return writer

@@ -1,6 +1,7 @@
-"""Killed while it puts, reshards, keeps checkpoints and lets records expire: nothing acknowledged is lost, nothing half done.
+"""A service that is killed during all kinds of changes loses nothing that it acknowledged, and leaves nothing half done.
 
-Each kind of change has one asker. What was asked and not answered may have been done or not; everything else is known.
+Puts, scalings, commits and advances of the clock each have a thread of their own, and so have the creation and deletion of a
+stream. A change without an answer may be done or not; the result of every other change is known.
 """
 
 from __future__ import annotations
@@ -27,29 +28,30 @@ pytestmark = pytest.mark.integration
 
 RETENTION = 24
 HOURS = 3
-"""By which the clock is moved again and again."""
+"""The clock is advanced by so many hours at a time."""
 
 COUNTS = (3, 5, 2, 4, 1, 6)
 
 
 @dataclass
 class Change:
-    """The last value that was asked for, and the last that was acknowledged."""
+    """The last value that was requested, and the last that was acknowledged."""
 
-    asked: int
+    requested: int
     done: int
 
-    def make(self, value: int, ask: Callable[[int], None]) -> None:
-        self.asked = value
-        ask(value)
+    def make(self, value: int, request: Callable[[int], None]) -> None:
+        self.requested = value
+        request(value)
         self.done = value
 
 
 @dataclass
 class Ledger:
-    """What the service acknowledged: records by place, each with its hour at the earliest.
+    """Everything that the service acknowledged.
 
-    ``partitions`` counts those that are ACTIVE, ``others`` the streams beside ``s``.
+    ``partitions`` is the number of ACTIVE partitions, ``others`` the number of streams besides ``s``. ``records`` are data by
+    partition and number, each with the hour of the clock before it was put.
     """
 
     partitions: Change = field(default_factory=lambda: Change(COUNTS[0], COUNTS[0]))
@@ -64,14 +66,14 @@ class Ledger:
 
 @final
 class Load:
-    """One asker of each kind, until the server is gone."""
+    """One thread for each kind of change, until the server is gone."""
 
     def __init__(self, dis: LocalDIS, ledger: Ledger, tag: str) -> None:
-        self._dis, self._ledger, self._tag = dis, ledger, tag
+        self.dis, self.ledger, self.tag = dis, ledger, tag
         self._url = f"{dis.endpoint}/v2/p"
         self._over = threading.Event()
-        self._under_way = dict.fromkeys((_put, _scale, _commit, _age, _renew), 0)
-        self._threads = [threading.Thread(target=self._until_gone, args=(ask,)) for ask in self._under_way]
+        self._answers = dict.fromkeys((_put, _scale, _commit, _age, _create_or_delete), 0)
+        self._threads = [threading.Thread(target=self._until_gone, args=(change,)) for change in self._answers]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -83,72 +85,72 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def await_turns(self, count: int) -> None:
-        """Until each asker has had so many answers."""
+    def await_answers(self, count: int) -> None:
+        """Wait until each thread has had so many answers."""
         until = time.monotonic() + 60
-        while min(self._under_way.values()) < count and time.monotonic() < until:
+        while min(self._answers.values()) < count and time.monotonic() < until:
             time.sleep(0.01)
 
-    def _until_gone(self, ask: Callable[[Load, httpx.Client, int], None]) -> None:
+    def _until_gone(self, change: Callable[[Load, httpx.Client, int], None]) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as http:
             for turn in itertools.count():
                 try:
-                    ask(self, http, turn)
+                    change(self, http, turn)
                 except (httpx.TransportError, DISError):
                     return
-                self._under_way[ask] = turn
+                self._answers[change] = turn
                 if self._over.is_set():
                     return
 
 
 def _put(load: Load, http: httpx.Client, turn: int) -> None:
-    hour = load._ledger.hours.done
-    datas = [f"{load._tag}-{turn}-{n}".encode() for n in range(30)]
+    hour = load.ledger.hours.done
+    datas = [f"{load.tag}-{turn}-{n}".encode() for n in range(30)]
     records = [{"data": base64.b64encode(data).decode(), "partition_key": data.decode()} for data in datas]
-    places = http.post("/records", json={"stream_name": "s", "records": records}).json()["records"]
-    for data, place in zip(datas, places, strict=True):
-        if "sequence_number" in place:
-            at = partition_number(place["partition_id"]), int(place["sequence_number"])
-            assert at not in load._ledger.records, f"{at} was given twice"
-            load._ledger.records[at] = data, hour
+    results = http.post("/records", json={"stream_name": "s", "records": records}).json()["records"]
+    for data, result in zip(datas, results, strict=True):
+        if "sequence_number" in result:
+            at = partition_number(result["partition_id"]), int(result["sequence_number"])
+            assert at not in load.ledger.records, f"{at} was given twice"
+            load.ledger.records[at] = data, hour
 
 
 def _scale(load: Load, http: httpx.Client, turn: int) -> None:
-    def ask(count: int) -> None:
+    def request(count: int) -> None:
         assert http.put("/streams/s", json={"target_partition_count": count}).status_code == 200
 
-    load._ledger.partitions.make(COUNTS[turn % len(COUNTS)], ask)
+    load.ledger.partitions.make(COUNTS[turn % len(COUNTS)], request)
     time.sleep(0.01)
 
 
 def _commit(load: Load, http: httpx.Client, turn: int) -> None:
     message = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "s", "partition_id": "0"}
 
-    def ask(number: int) -> None:
+    def request(number: int) -> None:
         assert http.post("/checkpoints", json={**message, "sequence_number": str(number)}).status_code == 201
 
-    load._ledger.checkpoint.make(load._ledger.checkpoint.done + 1, ask)
+    load.ledger.checkpoint.make(load.ledger.checkpoint.done + 1, request)
 
 
 def _age(load: Load, http: httpx.Client, turn: int) -> None:
-    load._ledger.hours.make(load._ledger.hours.done + HOURS, lambda _: load._dis.advance(hours=HOURS))
+    load.ledger.hours.make(load.ledger.hours.done + HOURS, lambda _: load.dis.advance(hours=HOURS))
     time.sleep(0.01)
 
 
-def _renew(load: Load, http: httpx.Client, turn: int) -> None:
-    def ask(count: int) -> None:
+def _create_or_delete(load: Load, http: httpx.Client, turn: int) -> None:
+    def request(count: int) -> None:
         if count:
             assert http.post("/streams", json={"stream_name": "t", "partition_count": 2}).status_code == 201
             http.post("/records", json={"stream_name": "t", "records": [{"data": "eA==", "partition_id": "0"}]})
         else:
             assert http.delete("/streams/t").status_code == 204
 
-    load._ledger.others.make(1 - load._ledger.others.done, ask)
+    load.ledger.others.make(1 - load.ledger.others.done, request)
 
 
 @dataclass
 class Found:
-    """What is there after a restart; ``changes`` by the names of the ledger."""
+    """The state after a restart; ``changes`` by the names of the ledger's fields."""
 
     partitions: list[dict[str, Any]]
     changes: dict[str, int]
@@ -171,7 +173,7 @@ def _found(dis: LocalDIS) -> Found:
                 "partitions": sum(partition["status"] == "ACTIVE" for partition in partitions),
                 "others": http.get("/streams").json()["total_number"] - 1,
             },
-            records={place: data for number in readable for place, data in _read(http, number)},
+            records={at: data for number in readable for at, data in _read(http, number)},
             ranges={number: parse_range(p["sequence_number_range"]) for number, p in readable.items()},
         )
 
@@ -187,33 +189,34 @@ def _read(http: httpx.Client, number: int) -> list[tuple[tuple[int, int], bytes]
 
 
 def _check_changes(ledger: Ledger, found: Found) -> None:
-    """Each change that was asked for is done wholly or not at all; from here on what was found counts."""
+    """Each requested change is done completely or not at all; the ledger continues with the values that were found."""
     for name, value in found.changes.items():
         change: Change = getattr(ledger, name)
-        assert value in {change.asked, change.done}, (name, change, value)
-        change.asked = change.done = value
+        assert value in {change.requested, change.done}, (name, change, value)
+        change.requested = change.done = value
     hashes = [partition["hash_range"] for partition in found.partitions if partition["status"] == "ACTIVE"]
     assert hashes == list(map(str, hash_ranges(len(hashes))))
 
 
 def _check_records(ledger: Ledger, found: Found) -> None:
-    """Every acknowledged record is there or old enough to have expired, once; numbers have no gap and never went back."""
+    """Every acknowledged record is there once, or old enough to have expired; numbers have no gap and never go back."""
     lost = {
-        place: data
-        for place, (data, hour) in ledger.records.items()
-        if found.records.get(place) != data and not ledger.may_have_expired(hour)
+        at: data
+        for at, (data, hour) in ledger.records.items()
+        if found.records.get(at) != data and not ledger.may_have_expired(hour)
     }
     assert lost == {}
-    changed = {place for place, (data, _) in ledger.records.items() if found.records.get(place, data) != data}
+    changed = {at for at, (data, _) in ledger.records.items() if found.records.get(at, data) != data}
     assert changed == set()
     assert [data for data, times in Counter(found.records.values()).items() if times > 1] == []
-    for number, held in found.ranges.items():
-        assert sorted(n for p, n in found.records if p == number) == list(range(held.start, held.end))
-        assert max((n for p, n in ledger.records if p == number), default=-1) < held.end
+    for number, listed in found.ranges.items():
+        assert sorted(n for p, n in found.records if p == number) == list(range(listed.start, listed.end))
+        assert max((n for p, n in ledger.records if p == number), default=-1) < listed.end
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
-def test_a_killed_service_loses_nothing_it_acknowledged_and_leaves_nothing_half_done(tmp_path, rounds):
+def test_a_killed_service_loses_nothing_and_leaves_nothing_half_done(tmp_path, rounds):
+    """Whatever it acknowledged is there after the restart, unless it has expired."""
     ledger = Ledger()
     with LocalDIS(tmp_path) as dis:
         stream = {"stream_name": "s", "partition_count": COUNTS[0]}
@@ -221,7 +224,7 @@ def test_a_killed_service_loses_nothing_it_acknowledged_and_leaves_nothing_half_
         made.append(httpx.post(f"{dis.endpoint}/v2/p/apps", json={"app_name": "a"}))
         for turn in range(rounds):
             with Load(dis, ledger, f"round-{turn}") as load:
-                load.await_turns(5)
+                load.await_answers(5)
                 time.sleep(0.1 * (turn % 7))
                 dis.restart(kill=True)
             found = _found(dis)

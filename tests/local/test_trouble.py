@@ -33,7 +33,7 @@ def test_writes_are_answered_with_a_system_error_and_reads_as_ever(in_process, m
     app.json("POST", "/v2/p/streams", STREAM)
     before = app.json("POST", "/v2/p/records", PUT)
     with monkeypatch.context() as trouble:
-        trouble.setattr(database, "_WRITER_SETTINGS", (*database._WRITER_SETTINGS, statement))
+        trouble.setattr(database, "WRITER_SETTINGS", (*database.WRITER_SETTINGS, statement))
         app = in_process(clock=lambda: START)
         failed = [app.json("POST", "/v2/p/records", PUT), app.json("POST", "/v2/p/records", PUT)]
         cursor = app("GET", f"/v2/p/{CURSOR}").body["partition_cursor"]

@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 from beam_dis.local.handlers.call import Call, durable, within
 from beam_dis.local.handlers.checkpoints import check_type
-from beam_dis.local.store import App, Partition, StoredCheckpoint
+from beam_dis.local.store import Partition, StoredApp, StoredCheckpoint
 from beam_dis.wire import apps as wire
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import APP_NAME
@@ -63,7 +63,7 @@ async def consumer_state(call: Call, request: wire.ConsumerStateQuery) -> wire.C
     )
 
 
-def _described(call: Call, app: App) -> wire.App:
+def _described(call: Call, app: StoredApp) -> wire.App:
     ids = {stream_id for stream_id, _ in call.store.checkpoints(call.project, app)}
     found = (call.store.stream(call.project, "", stream_id) for stream_id in ids)
     names = sorted(stream.name for stream in found if stream is not None)

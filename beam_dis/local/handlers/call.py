@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.http.budgets import AnswerBudget
-from beam_dis.local.store import App, Partition, Store, Stream
+from beam_dis.local.store import Partition, Store, StoredApp, Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_id, partition_number
 from beam_dis.wire.streams import EXPIRED
@@ -66,7 +66,7 @@ class Call:
             raise Refusal(4301, name or stream_id or "", self.project)
         return found
 
-    def app(self, name: str) -> App:
+    def app(self, name: str) -> StoredApp:
         """The app of that name; refused with DIS.4332."""
         found = self.store.app(self.project, name)
         if found is None:

@@ -55,7 +55,7 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
         routed = call.context.limits.admit(stream, routed)
     if not routed.datas:
         return _put_result(stream, routed, [])
-    numbers = await durable(call.store.append_columns(stream, routed.partitions, routed.keys, routed.datas))
+    numbers = await durable(call.store.append(stream, routed.partitions, routed.keys, routed.datas))
     return _put_result(stream, routed, numbers)
 
 
@@ -116,7 +116,7 @@ def _refused(refusal: Refusal) -> PutRecordsResultEntry:
 
 def _page(context: ServerContext, place: CursorPosition, max_bytes: int, now: int) -> bytes:
     stream, number, start = place.stream, place.partition.number, place.start
-    runs = context.store.read_runs(stream, number, start, max_bytes)
+    runs = context.store.read(stream, number, start, max_bytes)
     if context.limits is not None:
         context.limits.count_read(stream, number, sum(len(data) for run in runs for data in run.datas))
     if runs and runs[0].first != start:

@@ -1,49 +1,44 @@
 """The durable log of the local DIS: streams, records, apps and checkpoints in one folder, on SQLite.
 
-Law: acknowledged means committed and fsynced; numbers never go back; what is shown is committed. Imports the standard
-library, msgspec, ``beam_dis.wire`` and nothing of the server. One process holds a folder at a time.
+Rule 1: an acknowledged change is committed and fsynced.
+Rule 2: sequence numbers never go back.
+Rule 3: reads and look-ups see committed state only.
+Rule 4: one process at a time uses a folder.
+Rule 5: the store knows the standard library, msgspec and ``beam_dis.wire``, and nothing of the server.
 
 ::
 
     store = open_store(Path("data"), clock=Clock())
     stream = store.create_stream("p", StreamDefinition(name="flights", partition_count=4)).result()
-    store.append(stream, [Entry(0, "key", b"data")]).result()      # [Placed(partition=0, sequence_number=0)]
-    store.read(stream, 0, 0, 2**20)                                # [StoredRecord(0, "key", b"data", 1767225600000)]
+    store.append(stream, [0, 0], ["key", None], [b"a", b"b"]).result()    # [0, 1]
+    store.read(stream, 0, 0, 2**20)                  # [StoredRecords(0, 1767225600000, ["key", None], [b"a", b"b"])]
 
-Snapshots (Stream, Partition, App) are frozen; ask again for newer ones. A Stream keeps its ``generation`` while only
-positions move, so routing can be cached by ``(stream_id, generation)``. For many records there are columns:
-``append_columns(stream, partitions, keys, datas)`` gives numbers, ``read_runs`` gives a Run(first, timestamp_ms, keys,
-datas) for each batch of a page; both cost about half of ``append`` and ``read``.
+Streams, partitions and apps are frozen snapshots: ask again for newer ones. Records are passed as columns (partitions, keys,
+data), because one object per record would double the cost of a put and of a page.
 """
 
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.store import Store, open_store
 from beam_dis.local.store.values import (
-    App,
-    Entry,
     Partition,
-    Placed,
-    Run,
+    StoredApp,
     StoredCheckpoint,
-    StoredRecord,
+    StoredRecords,
     Stream,
     StreamDefinition,
 )
 from beam_dis.wire.streams import PartitionCountUpdate, PolicyRule, Tag
 
 __all__ = [
-    "App",
-    "Entry",
     "Partition",
     "PartitionCountUpdate",
-    "Placed",
     "PolicyRule",
-    "Run",
     "Store",
     "StoreError",
     "StoreUnavailable",
+    "StoredApp",
     "StoredCheckpoint",
-    "StoredRecord",
+    "StoredRecords",
     "Stream",
     "StreamDefinition",
     "Tag",

@@ -1,12 +1,13 @@
-"""A batch of records of one partition as one blob.
+"""A batch of consecutive records of one partition as one blob.
 
-Law: pure, bytes to values and back; every blob says its version, its place, its time and the CRC32 of all that follows
-the CRC. Little-endian on every machine::
+Rule 1: pure functions, from values to bytes and back.
+Rule 2: a blob contains its version, the range of its numbers, its arrival time, and the CRC32 of everything after the CRC.
+Rule 3: the layout is little-endian on every machine::
 
     crc32 u32 | version u8, keyed u8, 0 u16 | count u32 | key bytes u32 | first i64 | time i64
     data lengths u32 * count | key lengths in characters u32 * count, if keyed | keys in UTF-8 | data
 
-Columns instead of records keep the work per record in C: appending and reading cost a fraction of a microsecond.
+Columns keep the work per record in C: appending or reading a record takes a fraction of a microsecond.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from zlib import crc32
 
-from beam_dis.local.store.values import Run
+from beam_dis.local.store.values import StoredRecords
 
 VERSION = 1
 MAX_BLOB_BYTES = 256 * 1024
-"""Blobs stay below this, but for a single larger record."""
+"""No blob is larger, except one with a single larger record."""
 
 _HEADER = struct.Struct("<IBBHIIqq")
 _CRC = struct.Struct("<I")
@@ -33,11 +34,11 @@ _SWAP = sys.byteorder == "big"
 
 
 class DamagedBlob(Exception):  # noqa: N818 - a finding, which the reader turns into the store's error
-    """The bytes are not what was written; says how they differ."""
+    """The bytes are not those that were written; the text says how they differ."""
 
 
 def encode(first: int, time_ms: int, keys: Sequence[str | None], datas: Sequence[bytes]) -> bytes:
-    """The blob of consecutive records whose first has the number ``first``."""
+    """Encode consecutive records as a blob; the first of them has the number ``first``."""
     count = len(datas)
     keyed = any(key is not None for key in keys)
     lengths = array("I", map(len, datas))
@@ -51,10 +52,14 @@ def encode(first: int, time_ms: int, keys: Sequence[str | None], datas: Sequence
     return _CRC.pack(crc32(rest)) + rest
 
 
-def decode(blob: bytes, start: int = 0, max_bytes: int | None = None) -> tuple[Run, bool]:
-    """The records from number ``start`` on whose data fits into ``max_bytes``, and whether those were all there were.
+def decode(blob: bytes, start: int = 0, max_bytes: int | None = None) -> tuple[StoredRecords, bool]:
+    """Decode the records from number ``start`` on, as many as fit into ``max_bytes`` of data.
 
-    Raises DamagedBlob where the bytes are not those that were written.
+    Returns:
+        The records, and whether they include the blob's last one.
+
+    Raises:
+        DamagedBlob: The bytes are not those that were written.
     """
     header = _checked_header(blob)
     _, _, keyed, _, count, key_bytes, first, time_ms = header
@@ -70,18 +75,21 @@ def decode(blob: bytes, start: int = 0, max_bytes: int | None = None) -> tuple[R
         text = blob[text_start : text_start + key_bytes].decode("utf-8", "surrogatepass")
         keys = _keys(text, _lengths(blob, lengths_end, count), skip, stop)
     datas = [blob[lo:hi] for lo, hi in zip(ends[skip:stop], ends[skip + 1 : stop + 1], strict=True)]
-    return Run(first + skip, time_ms, keys, datas), stop == count
+    return StoredRecords(first + skip, time_ms, keys, datas), stop == count
 
 
-def place_of(blob: bytes) -> tuple[int, int, int]:
-    """The first number, the count and the time that a blob says it holds; raises DamagedBlob."""
+def header_of(blob: bytes) -> tuple[int, int, int]:
+    """The first number, the count of records and the arrival time in the header of a blob; raises DamagedBlob."""
     _, _, _, _, count, _, first, time_ms = _checked_header(blob)
     return first, count, time_ms
 
 
-def cuts(keys: Sequence[str | None], datas: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Index ranges of consecutive records, each as one blob of at most ``MAX_BLOB_BYTES`` or one larger record."""
-    # A key's UTF-8 is at most four bytes a character: counting it so overstates, and saves encoding it twice.
+def blob_ranges(keys: Sequence[str | None], datas: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Index ranges ``[start, stop)`` that cover all records in order, one for each blob of at most ``MAX_BLOB_BYTES``.
+
+    A record that is larger has a range of its own.
+    """
+    # A key's UTF-8 has at most four bytes per character: counting four overestimates, but no key is encoded twice.
     costs = [_RECORD_COST + len(data) + 4 * len(key or "") for key, data in zip(keys, datas, strict=True)]
     totals = list(accumulate(costs, initial=_HEADER.size))
     start = 0
@@ -94,12 +102,12 @@ def cuts(keys: Sequence[str | None], datas: Sequence[bytes]) -> Iterator[tuple[i
 
 def _checked_header(blob: bytes) -> tuple[int, ...]:
     if len(blob) < _HEADER.size:
-        raise DamagedBlob(f"{len(blob)} bytes are no batch")
+        raise DamagedBlob(f"{len(blob)} bytes are not a blob")
     header = _HEADER.unpack_from(blob)
     if header[0] != crc32(memoryview(blob)[_CRC.size :]):
         raise DamagedBlob("its checksum does not match")
     if header[1] != VERSION:
-        raise DamagedBlob(f"its version is {header[1]}, known is {VERSION}")
+        raise DamagedBlob(f"its version is {header[1]}, not {VERSION}")
     return header
 
 

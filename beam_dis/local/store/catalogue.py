@@ -1,23 +1,28 @@
-"""The committed state in memory, and a draft of the next one.
+"""The committed state in memory, and a draft of the next state.
 
-Law: the catalogue holds what the last COMMIT made durable and nothing else. The writer alone works on a draft, whose
-reads see through to the catalogue; it becomes the catalogue after COMMIT, in one step, or is thrown away.
+Rule 1: the catalogue contains what the last COMMIT made durable, and nothing else.
+Rule 2: only the writer uses a draft. A look-up in the draft falls back to the catalogue for what it doesn't change.
+Rule 3: a draft is published in one step after COMMIT, or dropped.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from beam_dis.local.store.values import App, Partition, StoredCheckpoint, Stream
+from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream
 
 AppKey = tuple[str, str]
+"""A project and the name of an app in it."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class CheckpointKey(NamedTuple):
-    """Whose checkpoint, and where."""
+    """The app that committed a checkpoint, and the partition that it is for."""
 
     project: str
     app: str
@@ -26,37 +31,37 @@ class CheckpointKey(NamedTuple):
 
 
 class Catalogue:
-    """Streams, apps and checkpoints by their keys; thread-safe, never blocks for longer than a dictionary takes."""
+    """Streams, apps and checkpoints by their keys; thread-safe, and no method waits for I/O."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._streams: dict[str, Stream] = {}
         self._names: dict[tuple[str, str], str] = {}
-        self._apps: dict[AppKey, App] = {}
+        self._apps: dict[AppKey, StoredApp] = {}
         self._checkpoints: dict[AppKey, dict[tuple[str, int], StoredCheckpoint]] = {}
 
     def stream(self, project: str, name: str, stream_id: str = "") -> Stream | None:
-        """The stream of that name, else of that id."""
+        """The stream of that name, else the stream of that id; None if there is neither in the project."""
         with self._lock:
             found = self._streams.get(self._names.get((project, name), stream_id))
         return found if found is not None and found.project == project else None
 
     def by_id(self, stream_id: str) -> Stream | None:
-        """The stream of that id, in whatever project."""
+        """The stream of that id, in any project."""
         return self._streams.get(stream_id)
 
     def streams(self, project: str | None = None) -> list[Stream]:
-        """The streams of a project by name; of all projects where none is named."""
+        """The streams of a project, or of all projects, sorted by name."""
         with self._lock:
             found = [stream for stream in self._streams.values() if project in (None, stream.project)]
         return sorted(found, key=lambda stream: stream.name)
 
-    def app(self, project: str, name: str) -> App | None:
-        """The app of that name."""
+    def app(self, project: str, name: str) -> StoredApp | None:
+        """The app of that name; None if there is none."""
         return self._apps.get((project, name))
 
-    def apps(self, project: str) -> list[App]:
-        """The apps of a project by name."""
+    def apps(self, project: str) -> list[StoredApp]:
+        """The apps of a project, sorted by name."""
         with self._lock:
             found = [app for app in self._apps.values() if app.project == project]
         return sorted(found, key=lambda app: app.name)
@@ -66,21 +71,21 @@ class Catalogue:
     ) -> dict[tuple[str, int], StoredCheckpoint]:
         """An app's checkpoints by stream id and partition, in one stream or in all."""
         with self._lock:
-            held = self._checkpoints.get((project, app), {}).items()
-            return {key: checkpoint for key, checkpoint in held if stream_id in (None, key[0])}
+            committed = self._checkpoints.get((project, app), {}).items()
+            return {key: checkpoint for key, checkpoint in committed if stream_id in (None, key[0])}
 
     def checkpoint(self, key: CheckpointKey) -> StoredCheckpoint | None:
-        """One checkpoint."""
+        """The checkpoint of that key; None if there is none."""
         return self._checkpoints.get(key[:2], {}).get(key[2:])
 
     def checkpoint_keys(self, stream_id: str) -> list[CheckpointKey]:
-        """Every checkpoint in a stream."""
+        """The keys of all checkpoints in a stream."""
         with self._lock:
-            owners = [(owner, list(held)) for owner, held in self._checkpoints.items()]
-        return [CheckpointKey(*owner, *place) for owner, held in owners for place in held if place[0] == stream_id]
+            apps = [(app_key, list(checkpoints)) for app_key, checkpoints in self._checkpoints.items()]
+        return [CheckpointKey(*app_key, *key) for app_key, keys in apps for key in keys if key[0] == stream_id]
 
     def publish(self, draft: Draft) -> None:
-        """Make a draft the committed state."""
+        """Apply a draft that was committed."""
         with self._lock:
             for stream_id, stream in draft.streams.items():
                 self._publish_stream(stream_id, stream)
@@ -90,7 +95,7 @@ class Catalogue:
                 _put(self._checkpoints.setdefault(key[:2], {}), key[2:], checkpoint)
 
     def replace(self, other: Catalogue) -> None:
-        """Take over what another holds: what was read afresh from disk."""
+        """Take over the contents of another catalogue, which was just read from disk."""
         with self._lock:
             self._streams, self._names = other._streams, other._names
             self._apps, self._checkpoints = other._apps, other._checkpoints
@@ -105,20 +110,20 @@ class Catalogue:
 
 
 class Draft:
-    """What the next commit changes: a value for each key that it sets, None for each that it removes."""
+    """The changes of the next commit: a value for each key that it sets, None for each key that it removes."""
 
     def __init__(self, committed: Catalogue) -> None:
         self._committed = committed
         self.streams: dict[str, Stream | None] = {}
-        self.apps: dict[AppKey, App | None] = {}
+        self.apps: dict[AppKey, StoredApp | None] = {}
         self.checkpoints: dict[CheckpointKey, StoredCheckpoint | None] = {}
 
     def stream(self, stream_id: str) -> Stream | None:
-        """The stream of that id."""
+        """The stream of that id; None if there is none."""
         return self.streams[stream_id] if stream_id in self.streams else self._committed.by_id(stream_id)
 
     def project_streams(self, project: str | None = None) -> list[Stream]:
-        """Every stream of a project, of all projects where none is named."""
+        """Every stream of a project, or of all projects."""
         before = [stream for stream in self._committed.streams(project) if stream.stream_id not in self.streams]
         drafted = [stream for stream in self.streams.values() if stream is not None]
         return before + [stream for stream in drafted if project in (None, stream.project)]
@@ -128,15 +133,15 @@ class Draft:
         self.streams[stream.stream_id] = stream
 
     def put_partition(self, stream_id: str, partition: Partition) -> None:
-        """Set one partition of a stream that there is."""
+        """Set one partition of a stream; does nothing if the stream doesn't exist."""
         stream = self.stream(stream_id)
         if stream is not None:
             partitions = list(stream.partitions)
             partitions[partition.number] = partition
             self.streams[stream_id] = msgspec.structs.replace(stream, partitions=tuple(partitions))
 
-    def app(self, project: str, name: str) -> App | None:
-        """The app of that name."""
+    def app(self, project: str, name: str) -> StoredApp | None:
+        """The app of that name; None if there is none."""
         key = (project, name)
         return self.apps[key] if key in self.apps else self._committed.app(project, name)
 
@@ -149,11 +154,11 @@ class Draft:
         return len(names)
 
     def checkpoint_keys(self, *, app: AppKey | None = None, stream_id: str | None = None) -> list[CheckpointKey]:
-        """The checkpoints of an app, in a stream, or of an app in a stream."""
+        """The keys of the checkpoints of an app, in a stream, or of an app in a stream."""
         if app is None:
             before = self._committed.checkpoint_keys(stream_id or "")
         else:
-            before = [CheckpointKey(*app, *place) for place in self._committed.checkpoints(*app)]
+            before = [CheckpointKey(*app, *key) for key in self._committed.checkpoints(*app)]
         return [
             key
             for key in dict.fromkeys([*before, *self.checkpoints])
@@ -163,8 +168,8 @@ class Draft:
         ]
 
 
-def _put(held: dict, key: object, value: object | None) -> None:  # type: ignore[type-arg]
+def _put(values: dict[K, V], key: K, value: V | None) -> None:
     if value is None:
-        held.pop(key, None)
+        values.pop(key, None)
     else:
-        held[key] = value
+        values[key] = value

@@ -1,7 +1,8 @@
-"""What each request changes, as functions on a draft.
+"""Each kind of change, as a function on a draft.
 
-Law: pure; a change reads the draft, sets values in it and returns its answer, or raises Refusal and has set nothing.
-The time is a parameter, in milliseconds; new ids come from the caller.
+Rule 1: a change reads the draft, sets values in it and returns its result; it does no I/O.
+Rule 2: a change that is refused raises Refusal and has set nothing.
+Rule 3: the time is a parameter, in epoch milliseconds, and new ids come from the caller.
 """
 
 from __future__ import annotations
@@ -13,24 +14,25 @@ import msgspec
 
 from beam_dis.local.store.catalogue import CheckpointKey, Draft
 from beam_dis.local.store.rows import with_hash_ranges
-from beam_dis.local.store.values import App, Partition, StoredCheckpoint, Stream, StreamDefinition
+from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream, StreamDefinition
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import APP_QUOTA, PARTITION_QUOTA
 from beam_dis.wire.ranges import partition_id
 from beam_dis.wire.streams import ACTIVE, DELETED, EXPIRED, PartitionCountUpdate, PolicyRule
 
 _RESTORING_ORDER = {DELETED: 0, EXPIRED: 1}
+"""The order in which scaling up makes closed partitions ACTIVE again."""
 
 
 def create_stream(
     draft: Draft, now_ms: int, project: str, definition: StreamDefinition, *, stream_id: str, row: int
 ) -> Stream:
-    """A new stream, all its partitions ACTIVE and empty; refused with DIS.4307 or DIS.4308."""
+    """Create a stream whose partitions are all ACTIVE and empty; refused with DIS.4307 or DIS.4308."""
     if any(stream.name == definition.name for stream in draft.project_streams(project)):
         raise Refusal(4307, definition.name)
     _check_quota(draft, project, definition.stream_type, definition.partition_count)
-    facts = msgspec.structs.asdict(definition)
-    count = facts.pop("partition_count")
+    properties = msgspec.structs.asdict(definition)
+    count = properties.pop("partition_count")
     stream = Stream(
         project=project,
         stream_id=stream_id,
@@ -38,7 +40,7 @@ def create_stream(
         created_ms=now_ms,
         modified_ms=now_ms,
         partitions=tuple(Partition(number=number, since_ms=now_ms) for number in range(count)),
-        **facts,
+        **properties,
     )
     stream = with_hash_ranges(stream)
     draft.put_stream(stream)
@@ -46,7 +48,7 @@ def create_stream(
 
 
 def delete_stream(draft: Draft, _now_ms: int, stream_id: str) -> None:
-    """The stream and every checkpoint in it are gone; refused with DIS.4301."""
+    """Delete a stream and every checkpoint in it; refused with DIS.4301."""
     _existing(draft, stream_id)
     for key in draft.checkpoint_keys(stream_id=stream_id):
         draft.checkpoints[key] = None
@@ -54,20 +56,25 @@ def delete_stream(draft: Draft, _now_ms: int, stream_id: str) -> None:
 
 
 def update_stream(draft: Draft, now_ms: int, stream_id: str, changes: Mapping[str, Any]) -> Stream:
-    """The stream with other facts, named as the fields of Stream."""
+    """Change properties of a stream, named as the fields of Stream; refused with DIS.4301."""
     return _put(draft, now_ms, _existing(draft, stream_id), **changes)
 
 
 def add_policy(draft: Draft, now_ms: int, stream_id: str, rule: PolicyRule) -> None:
-    """One more permission on a stream; one that is there already changes nothing."""
+    """Add a permission to a stream, unless it is there already; refused with DIS.4301."""
     stream = _existing(draft, stream_id)
     if rule not in stream.policies:
         _put(draft, now_ms, stream, policies=(*stream.policies, rule))
 
 
 def scale(draft: Draft, now_ms: int, stream_id: str, target: int) -> tuple[int, int]:
-    """``target`` ACTIVE partitions: DELETED ones come back first, then EXPIRED ones, then new ones are made;
-    downwards the highest-numbered become DELETED. The counts before and after; refused with DIS.4200 or 4308.
+    """Scale a stream to ``target`` ACTIVE partitions.
+
+    Scaling up makes DELETED partitions ACTIVE again first, then EXPIRED ones, and then adds new ones. Scaling down makes
+    the highest-numbered ACTIVE partitions DELETED. Refused with DIS.4200, 4301 or 4308.
+
+    Returns:
+        The number of ACTIVE partitions before and after.
     """
     if target < 1:
         raise Refusal(4200, f"target_partition_count {target} is not above 0")
@@ -76,25 +83,30 @@ def scale(draft: Draft, now_ms: int, stream_id: str, target: int) -> tuple[int, 
     if target == before:
         return before, target
     _check_quota(draft, stream.project, stream.stream_type, target - before)
-    grown = _grown(stream, target - before, now_ms) if target > before else _shrunk(stream, before - target, now_ms)
+    if target > before:
+        scaled = _scaled_up(stream, target - before, now_ms)
+    else:
+        active = [partition for partition in stream.partitions if partition.status == ACTIVE]
+        deleted = {p.number: _with_status(p, DELETED, now_ms) for p in active[target - before :]}
+        scaled = _with_partitions(stream, deleted)
     update = PartitionCountUpdate(now_ms, before, target)
-    _put(draft, now_ms, with_hash_ranges(grown), updates=(*stream.updates, update))
+    _put(draft, now_ms, with_hash_ranges(scaled), updates=(*stream.updates, update))
     return before, target
 
 
-def create_app(draft: Draft, now_ms: int, project: str, name: str, *, app_id: str) -> App:
-    """A new app; refused with DIS.4330 or DIS.4329."""
+def create_app(draft: Draft, now_ms: int, project: str, name: str, *, app_id: str) -> StoredApp:
+    """Create an app; refused with DIS.4330 or DIS.4329."""
     if draft.app(project, name) is not None:
         raise Refusal(4330, name)
     if draft.app_count(project) >= APP_QUOTA:
         raise Refusal(4329, APP_QUOTA)
-    app = App(project=project, name=name, app_id=app_id, created_ms=now_ms)
+    app = StoredApp(project=project, name=name, app_id=app_id, created_ms=now_ms)
     draft.apps[(project, name)] = app
     return app
 
 
 def delete_app(draft: Draft, _now_ms: int, project: str, name: str) -> None:
-    """The app and its checkpoints are gone; refused with DIS.4332."""
+    """Delete an app and its checkpoints; refused with DIS.4332."""
     _check_app(draft, project, name)
     for key in draft.checkpoint_keys(app=(project, name)):
         draft.checkpoints[key] = None
@@ -102,7 +114,7 @@ def delete_app(draft: Draft, _now_ms: int, project: str, name: str) -> None:
 
 
 def commit_checkpoint(draft: Draft, _now_ms: int, key: CheckpointKey, checkpoint: StoredCheckpoint) -> None:
-    """The number that an app reads next in a partition; refused with DIS.4332, 4301 or 4302."""
+    """Set the number that an app reads next in a partition; refused with DIS.4332, 4301 or 4302."""
     _check_app(draft, key.project, key.app)
     if _existing(draft, key.stream_id).partition(key.partition) is None:
         raise Refusal(4302, partition_id(key.partition))
@@ -112,20 +124,20 @@ def commit_checkpoint(draft: Draft, _now_ms: int, key: CheckpointKey, checkpoint
 def delete_checkpoints(
     draft: Draft, _now_ms: int, project: str, app: str, stream_id: str, partition: int | None
 ) -> None:
-    """An app's checkpoints in a stream, or in one partition of it, are gone."""
+    """Delete an app's checkpoints in a stream, or in one partition of it; refused with DIS.4332."""
     _check_app(draft, project, app)
     for key in draft.checkpoint_keys(app=(project, app), stream_id=stream_id):
         if partition in (None, key.partition):
             draft.checkpoints[key] = None
 
 
-def retire_partitions(draft: Draft, now_ms: int) -> None:
-    """Partitions that were scaled away a retention ago become EXPIRED."""
+def expire_partitions(draft: Draft, now_ms: int) -> None:
+    """Make partitions EXPIRED that have been DELETED for as long as their stream keeps records."""
     for stream in draft.project_streams():
         due = [p for p in stream.partitions if p.status == DELETED and p.since_ms + stream.retention_ms <= now_ms]
         if due:
-            retired = {p.number: _as(p, EXPIRED, now_ms, earliest=p.next) for p in due}
-            _put(draft, stream.modified_ms, _with_partitions(stream, retired))
+            expired = {p.number: _with_status(p, EXPIRED, now_ms, earliest=p.next) for p in due}
+            _put(draft, stream.modified_ms, _with_partitions(stream, expired))
 
 
 def _existing(draft: Draft, stream_id: str) -> Stream:
@@ -148,33 +160,24 @@ def _check_quota(draft: Draft, project: str, stream_type: str, more: int) -> Non
 
 
 def _put(draft: Draft, now_ms: int, stream: Stream, **changes: Any) -> Stream:
+    """Put a stream into the draft with a new generation; every change but a put of records goes through here."""
     changed = msgspec.structs.replace(stream, modified_ms=now_ms, generation=stream.generation + 1, **changes)
     draft.put_stream(changed)
     return changed
 
 
-def _grown(stream: Stream, more: int, now_ms: int) -> Stream:
+def _scaled_up(stream: Stream, more: int, now_ms: int) -> Stream:
+    """The stream with so many more ACTIVE partitions; those that were closed go on with their next number."""
     closed = [partition for partition in stream.partitions if partition.status in _RESTORING_ORDER]
     closed.sort(key=lambda partition: (_RESTORING_ORDER[partition.status], partition.number))
-    restored = {p.number: _restored(p, now_ms) for p in closed[:more]}
-    grown = _with_partitions(stream, restored)
+    restored = {p.number: _with_status(p, ACTIVE, now_ms) for p in closed[:more]}
+    scaled = _with_partitions(stream, restored)
     first = len(stream.partitions)
     new = [Partition(number=first + index, since_ms=now_ms) for index in range(more - len(restored))]
-    return msgspec.structs.replace(grown, partitions=(*grown.partitions, *new))
+    return msgspec.structs.replace(scaled, partitions=(*scaled.partitions, *new))
 
 
-def _restored(partition: Partition, now_ms: int) -> Partition:
-    """Numbers go on where they were; back from EXPIRED, it is another incarnation."""
-    reborn = partition.status == EXPIRED
-    return _as(partition, ACTIVE, now_ms, incarnation=partition.incarnation + reborn)
-
-
-def _shrunk(stream: Stream, fewer: int, now_ms: int) -> Stream:
-    active = [partition for partition in stream.partitions if partition.status == ACTIVE]
-    return _with_partitions(stream, {p.number: _as(p, DELETED, now_ms) for p in active[-fewer:]})
-
-
-def _as(partition: Partition, status: str, now_ms: int, **changes: Any) -> Partition:
+def _with_status(partition: Partition, status: str, now_ms: int, **changes: Any) -> Partition:
     return msgspec.structs.replace(partition, status=status, since_ms=now_ms, **changes)
 
 

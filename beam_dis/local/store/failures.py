@@ -1,6 +1,7 @@
-"""What the store raises when it can't do its work.
+"""The errors of the store, and the log of a problem that lasts.
 
-Law: one line each, naming the path and what to do. What a client asked for wrongly is a Refusal of the wire instead.
+Rule 1: an error is one line that names the path and says what to do.
+Rule 2: a request that a client got wrong is refused with a Refusal of the wire instead.
 """
 
 from __future__ import annotations
@@ -9,32 +10,37 @@ import logging
 
 
 class StoreError(Exception):
-    """The store can't be opened, or what it holds is damaged."""
+    """The store can't be opened, or its data are damaged."""
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - says what the caller answers: unavailable, try again
-    """A change was not made and nothing has changed: the disk is full or failing, or the store is closed."""
+    """A change failed and changed nothing: the disk is full or failing, or the store is closed."""
 
 
-class Trouble:
-    """Logs what keeps something from working when it begins, when it changes and when it is over, not each time."""
+class ProblemLog:
+    """Logs a lasting problem when it begins, when its cause changes and when it is over, and not at each attempt.
 
-    __slots__ = ("_current", "_log", "_relief")
+    Args:
+        log: Where the warnings go.
+        solved: The message for the end of a problem.
+    """
 
-    def __init__(self, log: logging.Logger, relief: str) -> None:
+    __slots__ = ("_current", "_log", "_solved")
+
+    def __init__(self, log: logging.Logger, solved: str) -> None:
         self._log = log
-        self._relief = relief
+        self._solved = solved
         self._current = ""
 
-    def met(self, what: object) -> None:
-        """It doesn't work, and why."""
-        text = str(what)
+    def failed(self, cause: object) -> None:
+        """An attempt failed: log the cause unless it is the one that was logged last."""
+        text = str(cause)
         if text != self._current:
             self._current = text
             self._log.warning("%s", text)
 
-    def over(self) -> None:
-        """It works."""
+    def succeeded(self) -> None:
+        """An attempt succeeded: log the end of the problem if there was one."""
         if self._current:
             self._current = ""
-            self._log.warning("%s", self._relief)
+            self._log.warning("%s", self._solved)

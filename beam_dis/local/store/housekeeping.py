@@ -1,8 +1,10 @@
-"""What time does to the store: records expire, what was deleted is cleared away, space is given back.
+"""Housekeeping: records and partitions expire, deleted batches are removed, and disk space is given back.
 
-Law: first a transaction says that something is gone, later ones clear it away, a few batches a step: no step takes longer
-than a few milliseconds, so that puts never wait for a deletion. A step is ``(transaction) -> more to do``; steps are
-repeatable, what a crash cuts short the next round finds again.
+Rule 1: one transaction marks records as gone, and later transactions delete them. Nobody reads a batch while it is deleted.
+Rule 2: a step deletes a few batches and takes a few milliseconds, so that puts never wait for a deletion.
+Rule 3: steps can be repeated: the next round finds again what a crash interrupted.
+
+A step is a function of a transaction that says whether there is more for it to do.
 """
 
 from __future__ import annotations
@@ -15,48 +17,49 @@ from functools import partial
 import msgspec
 
 from beam_dis.local.store.catalogue import Catalogue
-from beam_dis.local.store.changes import retire_partitions
-from beam_dis.local.store.session import PAGE_BYTES, Transaction
+from beam_dis.local.store.changes import expire_partitions
+from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction
 
 Step = Callable[[Transaction], bool]
 
 SLICE_SECONDS = 0.005
-"""How long steps are taken in one transaction; with its commit a slice stays below 20 ms."""
+"""How long one transaction runs steps; with its commit a slice stays below 20 ms."""
 
 SPARE_PAGES = 64 * 2**20 // PAGE_BYTES
-_BATCHES_A_STEP = 8
-_PLACES_A_STEP = 500
-_PAGES_A_STEP = 16
+"""The free pages that a file keeps at least, for the next puts."""
+
+_BATCHES_PER_STEP = 8
+_INDEX_ROWS_PER_STEP = 500
+_PAGES_PER_STEP = 16
 
 
-class Round:
-    """One round of housekeeping over all there is."""
+class HousekeepingRound:
+    """One round of housekeeping over all streams."""
 
     def __init__(self, committed: Catalogue) -> None:
-        self._steps: deque[Step] = deque([_retire])
+        self._steps: deque[Step] = deque([_expire_partitions])
         self._stages = _stages(committed)
 
-    def slice(self, transaction: Transaction) -> bool:
-        """Take steps for a slice's time; whether there is more to do."""
+    def run_slice(self, transaction: Transaction) -> bool:
+        """Run steps for :data:`SLICE_SECONDS`; returns whether there is more to do.
+
+        A stage begins in a transaction of its own, because it deletes what the stage before has marked as gone.
+        """
         deadline = time.monotonic() + SLICE_SECONDS
         while self._steps:
             if not self._steps[0](transaction):
                 self._steps.popleft()
             if time.monotonic() >= deadline:
                 return True
-        return self._advance()
-
-    def _advance(self) -> bool:
-        """On to the next stage, in another transaction: what it clears must be known to be gone by then."""
         stage = next(self._stages, None)
         self._steps.extend(stage or ())
         return stage is not None
 
 
 def _stages(committed: Catalogue) -> Iterator[list[Step]]:
-    yield _each_partition(committed, _expire)
-    yield [*_each_partition(committed, _discard), _clear_tombstones]
-    yield [_shrink]
+    yield _each_partition(committed, _expire_records)
+    yield [*_each_partition(committed, _delete_expired), _delete_streams]
+    yield [_give_back_space]
 
 
 def _each_partition(committed: Catalogue, step: Callable[[str, int, Transaction], bool]) -> list[Step]:
@@ -67,75 +70,77 @@ def _each_partition(committed: Catalogue, step: Callable[[str, int, Transaction]
     ]
 
 
-def _retire(transaction: Transaction) -> bool:
-    retire_partitions(transaction.draft, transaction.now_ms)
+def _expire_partitions(transaction: Transaction) -> bool:
+    expire_partitions(transaction.draft, transaction.now_ms)
     return False
 
 
-def _expire(stream_id: str, number: int, transaction: Transaction) -> bool:
-    """Move a partition's earliest behind the batches that are older than the stream's retention."""
+def _expire_records(stream_id: str, number: int, transaction: Transaction) -> bool:
+    """Move a partition's earliest number past the batches that are older than the stream's retention."""
     stream = transaction.draft.stream(stream_id)
     partition = stream.partition(number) if stream else None
     if stream is None or partition is None or partition.earliest == partition.next:
         return False
-    places = transaction.connection.execute(
-        "SELECT first + count, time_ms FROM place WHERE stream = ? AND partition = ? AND first >= ? ORDER BY first LIMIT ?",
-        (stream.row, number, partition.earliest, _PLACES_A_STEP),
+    batches = transaction.connection.execute(
+        "SELECT first + count, time_ms FROM batch_index WHERE stream = ? AND partition = ? AND first >= ?"
+        " ORDER BY first LIMIT ?",
+        (stream.row, number, partition.earliest, _INDEX_ROWS_PER_STEP),
     ).fetchall()
-    oldest_held = transaction.now_ms - stream.retention_ms
-    expired = [after for after, time_ms in places if time_ms <= oldest_held]
-    if expired:
-        transaction.draft.put_partition(stream_id, msgspec.structs.replace(partition, earliest=expired[-1]))
-    return len(expired) == _PLACES_A_STEP
+    newest_expired_ms = transaction.now_ms - stream.retention_ms
+    ends = [end for end, time_ms in batches if time_ms <= newest_expired_ms]
+    if ends:
+        transaction.draft.put_partition(stream_id, msgspec.structs.replace(partition, earliest=ends[-1]))
+    return len(ends) == _INDEX_ROWS_PER_STEP
 
 
-def _discard(stream_id: str, number: int, transaction: Transaction) -> bool:
-    """Delete batches below a partition's earliest, as the committed state has it."""
+def _delete_expired(stream_id: str, number: int, transaction: Transaction) -> bool:
+    """Delete batches before a partition's earliest number in the committed state."""
     stream = transaction.committed.by_id(stream_id)
     partition = stream.partition(number) if stream else None
     if stream is None or partition is None:
         return False
-    places = transaction.connection.execute(
-        "SELECT stream, partition, first, batch FROM place WHERE stream = ? AND partition = ? AND first < ?"
+    rows = transaction.connection.execute(
+        "SELECT stream, partition, first, batch FROM batch_index WHERE stream = ? AND partition = ? AND first < ?"
         " ORDER BY first LIMIT ?",
-        (stream.row, number, partition.earliest, _BATCHES_A_STEP),
+        (stream.row, number, partition.earliest, _BATCHES_PER_STEP),
     ).fetchall()
-    return _delete(transaction, places)
+    return _delete_batches(transaction, rows)
 
 
-def _clear_tombstones(transaction: Transaction) -> bool:
-    """Delete batches of streams that were deleted, and at last the tombstone."""
-    tombstone = transaction.connection.execute("SELECT stream FROM tombstone LIMIT 1").fetchone()
-    if tombstone is None:
+def _delete_streams(transaction: Transaction) -> bool:
+    """Delete batches of a deleted stream, and when none is left its row in ``deleted_stream``."""
+    deleted = transaction.connection.execute("SELECT row FROM deleted_stream LIMIT 1").fetchone()
+    if deleted is None:
         return False
-    places = transaction.connection.execute(
-        "SELECT stream, partition, first, batch FROM place WHERE stream = ? LIMIT ?", (*tombstone, _BATCHES_A_STEP)
+    rows = transaction.connection.execute(
+        "SELECT stream, partition, first, batch FROM batch_index WHERE stream = ? LIMIT ?",
+        (*deleted, _BATCHES_PER_STEP),
     ).fetchall()
-    if not _delete(transaction, places):
-        transaction.connection.execute("DELETE FROM tombstone WHERE stream = ?", tombstone)
+    if not _delete_batches(transaction, rows):
+        transaction.connection.execute("DELETE FROM deleted_stream WHERE row = ?", deleted)
     return True
 
 
-def _delete(transaction: Transaction, places: list[tuple[int, int, int, int]]) -> bool:
-    """Delete batches and their places; whether there may be more."""
-    if not places:
+def _delete_batches(transaction: Transaction, rows: list[tuple[int, int, int, int]]) -> bool:
+    """Delete batches and their rows in the index; returns whether there may be more."""
+    if not rows:
         return False
     connection = transaction.connection
-    connection.executemany("DELETE FROM batch WHERE id = ?", [place[3:] for place in places])
+    connection.executemany("DELETE FROM batch WHERE id = ?", [row[3:] for row in rows])
     connection.executemany(
-        "DELETE FROM place WHERE stream = ? AND partition = ? AND first = ?", [p[:3] for p in places]
+        "DELETE FROM batch_index WHERE stream = ? AND partition = ? AND first = ?", [row[:3] for row in rows]
     )
-    transaction.dirtied += (len(places) + 4) * PAGE_BYTES
-    return len(places) == _BATCHES_A_STEP
+    transaction.deletion_bytes += (len(rows) + 4) * PAGE_BYTES
+    return len(rows) == _BATCHES_PER_STEP
 
 
-def _shrink(transaction: Transaction) -> bool:
-    """Give free pages back to the file system, but for a quarter of the file, which coming puts will fill."""
+def _give_back_space(transaction: Transaction) -> bool:
+    """Give free pages back to the file system, except a quarter of the file, which the next puts will use."""
     (free,) = transaction.connection.execute("PRAGMA freelist_count").fetchone()
     (pages,) = transaction.connection.execute("PRAGMA page_count").fetchone()
     surplus = free - max(SPARE_PAGES, pages // 4)
     if surplus <= 0:
         return False
-    transaction.connection.execute(f"PRAGMA incremental_vacuum({min(surplus, _PAGES_A_STEP)})").fetchall()
-    transaction.dirtied += 3 * _PAGES_A_STEP * PAGE_BYTES
+    transaction.connection.execute(f"PRAGMA incremental_vacuum({min(surplus, _PAGES_PER_STEP)})").fetchall()
+    transaction.deletion_bytes += 3 * _PAGES_PER_STEP * PAGE_BYTES
     return True

@@ -1,8 +1,10 @@
-"""Reading what is committed: pages of records, and the number at a time.
+"""Reading committed data: pages of records, and the first record at a time.
 
-Law: reads go through connections of their own, never the writer's, and each lets go of its read transaction before what
-it found is decoded. What the catalogue doesn't hold is not returned; whether the start still is held is asked again after
-reading, because the writer says so before it deletes. Blocking; called from any thread.
+Rule 1: reads use connections of their own, never the writer's. A read transaction ends before the records are decoded, so
+that it doesn't keep the WAL from being copied into the file.
+Rule 2: records that the catalogue doesn't list aren't returned.
+Rule 3: after a read the catalogue is asked again whether the start is still there: the writer updates it before it deletes.
+Rule 4: every method may be called from any thread, and blocks.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import NoReturn
 from beam_dis.local.store.blob import DamagedBlob, decode
 from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.database import open_reader
-from beam_dis.local.store.failures import StoreError, StoreUnavailable, Trouble
-from beam_dis.local.store.values import Partition, Run, Stream
+from beam_dis.local.store.failures import ProblemLog, StoreError, StoreUnavailable
+from beam_dis.local.store.values import Partition, StoredRecords, Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_id
 from beam_dis.wire.streams import EXPIRED
@@ -27,15 +29,20 @@ from beam_dis.wire.streams import EXPIRED
 _log = logging.getLogger(__name__)
 
 _PAGE = """
-    SELECT place.first, place.count, batch.data FROM place LEFT JOIN batch ON batch.id = place.batch
+    SELECT batch_index.first, batch_index.count, batch.data
+    FROM batch_index LEFT JOIN batch ON batch.id = batch_index.batch
     WHERE stream = :stream AND partition = :partition AND first < :end AND first >= coalesce(
-        (SELECT max(first) FROM place WHERE stream = :stream AND partition = :partition AND first <= :start), :start)
+        (SELECT max(first) FROM batch_index WHERE stream = :stream AND partition = :partition AND first <= :start), :start)
     ORDER BY first"""
+_BATCH_OF_NUMBER = """
+    SELECT first, count, time_ms FROM batch_index WHERE stream = ? AND partition = ? AND first <= ?
+    ORDER BY first DESC LIMIT 1"""
 
-Found = tuple[int, int, "bytes | None"]
+IndexedBlob = tuple[int, int, "bytes | None"]
+"""The first number and the count of a batch in the index, and its blob; None if that is missing."""
 
 
-class Readers:
+class ReaderConnections:
     """Connections that read, as many as there are threads that read at once."""
 
     def __init__(self, path: Path) -> None:
@@ -43,17 +50,17 @@ class Readers:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._trouble = Trouble(_log, f"{path} is read again")
+        self._problem = ProblemLog(_log, f"{path} is read again")
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one thread, inside no transaction; the database's errors come out as the store's."""
+        """A connection for one thread, outside any transaction; the database's errors become the store's."""
         connection = self._take()
         try:
             yield connection
         except sqlite3.OperationalError as error:
             connection.close()
-            self._trouble.met(f"{self._path} can't be read: {error}")
+            self._problem.failed(f"{self._path} can't be read: {error}")
             raise StoreUnavailable(f"{self._path} can't be read: {error}; try again") from error
         except sqlite3.DatabaseError as error:
             connection.close()
@@ -61,11 +68,15 @@ class Readers:
         except BaseException:
             connection.close()
             raise
-        self._trouble.over()
-        self._give_back(connection)
+        self._problem.succeeded()
+        with self._lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def close(self) -> None:
-        """Close those that are idle now, and the others when they come back."""
+        """Close the idle connections now, and the others when their reads end."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -80,45 +91,40 @@ class Readers:
                 return self._idle.pop()
         return open_reader(self._path)
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed:
-                self._idle.append(connection)
-                return
-        connection.close()
 
-
-class Reader:
-    """Pages and positions of any partition."""
+class StoreReader:
+    """Reads records and finds positions in any partition."""
 
     def __init__(self, path: Path, catalogue: Catalogue) -> None:
         self._path = path
         self._catalogue = catalogue
-        self._readers = Readers(path)
+        self._connections = ReaderConnections(path)
 
-    def runs(self, stream: Stream, number: int, start: int, max_bytes: int) -> list[Run]:
-        """The records from ``start`` on, whose data is no more than ``max_bytes`` in all.
+    def read(self, stream: Stream, number: int, start: int, max_bytes: int) -> list[StoredRecords]:
+        """Read the records from ``start`` on whose data is at most ``max_bytes`` in all.
 
-        Refused with DIS.4226 where ``start`` has expired, 4301, 4302 or 4319 where the stream or the partition is gone;
-        StoreError where what is stored there is damaged.
+        Raises:
+            Refusal: DIS.4226 if ``start`` has expired; 4301, 4302 or 4319 if the stream or the partition is gone.
+            StoreError: The stored data are damaged.
         """
-        end = self._held(stream, number, start).next
+        end = self._readable(stream, number, start).next
         if start >= end or max_bytes <= 0:
             return []
-        found = self._found(stream.row, number, start, end, max_bytes)
-        self._held(stream, number, start)
-        return self._decoded(stream, number, found, start, max_bytes)
+        batches = self._batches(stream.row, number, start, end, max_bytes)
+        self._readable(stream, number, start)
+        return self._decoded(stream, number, batches, start, max_bytes)
 
     def locate(self, stream: Stream, number: int, timestamp_ms: int) -> int:
-        """The first record at or after a time, what is written next where there is none.
+        """The number of the first record at or after a time; the partition's next number if there is no such record.
 
-        Refused with DIS.4300 where the time is before the oldest record held and older ones have expired: the text names
-        the oldest record's time, which is never refused while that record is held [client step].
+        Raises:
+            Refusal: DIS.4300 if the time is before the oldest record and earlier records have expired. Its text names the
+                oldest record's time, which is accepted as long as that record is kept [client step].
         """
-        partition = self._held(stream, number)
-        with self._readers.connection() as connection:
+        partition = self._readable(stream, number)
+        with self._connections.connection() as connection:
             first, oldest_ms = _first_at(connection, stream.row, partition, timestamp_ms)
-        current = self._held(stream, number)
+        current = self._readable(stream, number)
         if first < current.earliest:
             return self.locate(stream, number, timestamp_ms)
         if current.earliest > 0 and timestamp_ms < oldest_ms:
@@ -127,14 +133,14 @@ class Reader:
 
     def close(self) -> None:
         """Close the connections."""
-        self._readers.close()
+        self._connections.close()
 
-    def connections(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A connection to read by other means."""
-        return self._readers.connection()
+    def connection(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection for other reads."""
+        return self._connections.connection()
 
-    def _held(self, stream: Stream, number: int, start: int | None = None) -> Partition:
-        """The partition as it is now, readable and holding ``start``."""
+    def _readable(self, stream: Stream, number: int, start: int | None = None) -> Partition:
+        """The partition as it is now; refused if it can't be read, or can't be read from ``start``."""
         current = self._catalogue.by_id(stream.stream_id)
         if current is None:
             raise Refusal(4301, stream.name, stream.project)
@@ -147,44 +153,42 @@ class Reader:
             raise Refusal(4226)
         return partition
 
-    def _found(self, row: int, number: int, start: int, end: int, max_bytes: int) -> list[Found]:
-        """The batches that a page may need. The first counts nothing: it may begin long before ``start``."""
-        found: list[Found] = []
+    def _batches(self, row: int, number: int, start: int, end: int, max_bytes: int) -> list[IndexedBlob]:
+        """The batches that a page may need. The first counts as no bytes: it may begin long before ``start``."""
+        batches: list[IndexedBlob] = []
         total = 0
-        with self._readers.connection() as connection:
-            place = {"stream": row, "partition": number, "start": start, "end": end}
-            cursor = connection.execute(_PAGE, place)
+        with self._connections.connection() as connection:
+            page = {"stream": row, "partition": number, "start": start, "end": end}
+            cursor = connection.execute(_PAGE, page)
             for batch in cursor:
-                total += len(batch[2] or b"") if found else 0
-                found.append(batch)
+                total += len(batch[2] or b"") if batches else 0
+                batches.append(batch)
                 if total >= max_bytes:
                     break
             cursor.close()
-        return found
+        return batches
 
-    def _decoded(self, stream: Stream, number: int, found: list[Found], start: int, max_bytes: int) -> list[Run]:
-        runs: list[Run] = []
-        expected, left = start, max_bytes
-        for first, count, blob in found:
-            run, whole = self._run(stream, number, (first, count, blob), expected, left)
-            if run.datas:
-                runs.append(run)
-            if not whole:
-                break
-            expected, left = first + count, left - sum(map(len, run.datas))
-        if not found:
+    def _decoded(
+        self, stream: Stream, number: int, batches: list[IndexedBlob], start: int, max_bytes: int
+    ) -> list[StoredRecords]:
+        """The records of a page; StoreError if a batch is damaged, or if a record is missing before one of them."""
+        if not batches:
             self._damaged(stream, number, start, start, "they are missing")
-        return runs
-
-    def _run(self, stream: Stream, number: int, found: Found, expected: int, left: int) -> tuple[Run, bool]:
-        first, count, blob = found
-        try:
-            run, whole = decode(blob or b"", expected, left)
-        except DamagedBlob as damage:
-            self._damaged(stream, number, first, first + count - 1, str(damage))
-        if run.first != expected:
-            self._damaged(stream, number, expected, run.first - 1, "they are missing")
-        return run, whole
+        page: list[StoredRecords] = []
+        expected, left = start, max_bytes
+        for first, count, blob in batches:
+            try:
+                records, complete = decode(blob or b"", expected, left)
+            except DamagedBlob as damage:
+                self._damaged(stream, number, first, first + count - 1, str(damage))
+            if records.first != expected:
+                self._damaged(stream, number, expected, records.first - 1, "they are missing")
+            if records.datas:
+                page.append(records)
+            if not complete:
+                break
+            expected, left = first + count, left - sum(map(len, records.datas))
+        return page
 
     def _damaged(self, stream: Stream, number: int, first: int, last: int, why: str) -> NoReturn:
         raise StoreError(
@@ -194,15 +198,14 @@ class Reader:
 
 
 def _first_at(connection: sqlite3.Connection, row: int, partition: Partition, timestamp_ms: int) -> tuple[int, int]:
-    """The first number at or after a time, and the time of the oldest record held (0 where none is).
+    """The first number at or after a time, and the arrival time of the oldest record (0 if there is none).
 
-    Times don't fall within a partition, so halving finds the batch; a batch has one time.
+    A bisection over the batches: times never fall within a partition, and all records of a batch have one time.
     """
     low, high = partition.earliest, partition.next
-    place = "SELECT first, count, time_ms FROM place WHERE stream = ? AND partition = ? AND first <= ? ORDER BY first DESC LIMIT 1"
-    oldest = connection.execute(place, (row, partition.number, low)).fetchone()
+    oldest = connection.execute(_BATCH_OF_NUMBER, (row, partition.number, low)).fetchone()
     while low < high:
-        batch = connection.execute(place, (row, partition.number, (low + high) // 2)).fetchone()
+        batch = connection.execute(_BATCH_OF_NUMBER, (row, partition.number, (low + high) // 2)).fetchone()
         if batch is None:
             break
         first, count, time_ms = batch

@@ -1,14 +1,16 @@
-"""The store: what the rest of the local DIS sees of the durable log.
+"""The store: the interface of the durable log for the rest of the local DIS.
 
-Law: looking something up never blocks and shows committed state; every change is a future that is resolved once it is
-committed and on disk, or refused, or failed with nothing changed; reading blocks.
+Rule 1: a look-up doesn't block, and shows committed state.
+Rule 2: a change returns a future. It gets a result once the change is committed and on disk; if the change is refused or
+fails, nothing has changed.
+Rule 3: a read blocks until the disk has answered.
 """
 
 from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -16,22 +18,13 @@ from typing import Any
 
 from beam_dis.local.store import changes, database, inspection, rows
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
+from beam_dis.local.store.change_queue import ChangeRequest
+from beam_dis.local.store.data_folder import DataFolder
 from beam_dis.local.store.failures import StoreError
-from beam_dis.local.store.folder import Folder
-from beam_dis.local.store.inbox import Request
-from beam_dis.local.store.reader import Reader
-from beam_dis.local.store.session import PAGE_BYTES, Session, Transaction
-from beam_dis.local.store.values import (
-    App,
-    Entry,
-    Placed,
-    Run,
-    StoredCheckpoint,
-    StoredRecord,
-    Stream,
-    StreamDefinition,
-)
+from beam_dis.local.store.reader import StoreReader
+from beam_dis.local.store.values import StoredApp, StoredCheckpoint, StoredRecords, Stream, StreamDefinition
 from beam_dis.local.store.writer import Writer
+from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction, WriterConnection
 from beam_dis.wire.streams import PolicyRule
 
 _ID_CHARS = string.ascii_letters + string.digits
@@ -40,12 +33,17 @@ _RECORD_OVERHEAD = 64
 
 
 def open_store(data_dir: Path, *, clock: Callable[[], float], housekeeping_interval: float | None = 1.0) -> Store:
-    """Open the store in a folder, or make one there.
+    """Open the store in a folder, or create one there.
 
-    ``clock`` gives epoch seconds; housekeeping runs every ``housekeeping_interval`` seconds of real time, only when asked
-    for where that is None. Raises StoreError: in use, damaged, of a newer version, not writable.
+    Args:
+        data_dir: The folder; it is created if it is missing.
+        clock: Gives the time in epoch seconds.
+        housekeeping_interval: Seconds of real time between two rounds of housekeeping; None for rounds on demand only.
+
+    Raises:
+        StoreError: The folder is in use or not writable; its file is damaged, or has another version.
     """
-    folder = Folder(Path(data_dir))
+    folder = DataFolder(Path(data_dir))
     try:
         return Store(folder, clock, housekeeping_interval)
     except BaseException:
@@ -54,62 +52,68 @@ def open_store(data_dir: Path, *, clock: Callable[[], float], housekeeping_inter
 
 
 class Store:
-    """The durable log of a local DIS; thread-safe. Make one with :func:`open_store`, and close it.
+    """The durable log of a local DIS; thread-safe. Open one with :func:`open_store`, and close it.
 
     ``path`` is its database file.
     """
 
-    def __init__(self, folder: Folder, clock: Callable[[], float], housekeeping_interval: float | None) -> None:
+    def __init__(self, folder: DataFolder, clock: Callable[[], float], housekeeping_interval: float | None) -> None:
         self.path = folder.path / database.FILE_NAME
         database.prepare(self.path)
         self._folder = folder
         self._catalogue = Catalogue()
-        self._writer = Writer(Session(self.path, self._catalogue, clock), self._catalogue, housekeeping_interval)
-        self._reader = Reader(self.path, self._catalogue)
+        connection = WriterConnection(self.path, self._catalogue, clock)
+        self._writer = Writer(connection, self._catalogue, housekeeping_interval)
+        self._reader = StoreReader(self.path, self._catalogue)
 
-    # What is there: committed state, from memory.
+    # Look-ups: committed state, from memory.
 
     def stream(self, project: str, name: str, stream_id: str = "") -> Stream | None:
-        """The stream of that name, else of that id, in a project."""
+        """The stream of that name in a project, else the stream of that id; None if there is neither."""
         return self._catalogue.stream(project, name, stream_id)
 
     def streams(self, project: str | None = None) -> list[Stream]:
-        """The streams of a project, by name; of all projects where none is named."""
+        """The streams of a project, or of all projects, sorted by name."""
         return self._catalogue.streams(project)
 
-    def app(self, project: str, name: str) -> App | None:
-        """The app of that name in a project."""
+    def app(self, project: str, name: str) -> StoredApp | None:
+        """The app of that name in a project; None if there is none."""
         return self._catalogue.app(project, name)
 
-    def apps(self, project: str) -> list[App]:
-        """The apps of a project, by name."""
+    def apps(self, project: str) -> list[StoredApp]:
+        """The apps of a project, sorted by name."""
         return self._catalogue.apps(project)
 
-    def checkpoint(self, project: str, app: App, stream_id: str, partition: int) -> StoredCheckpoint | None:
-        """What an app committed in a partition."""
+    def checkpoint(self, project: str, app: StoredApp, stream_id: str, partition: int) -> StoredCheckpoint | None:
+        """The last checkpoint of an app in a partition; None if it has none."""
         return self._catalogue.checkpoint(CheckpointKey(project, app.name, stream_id, partition))
 
     def checkpoints(
-        self, project: str, app: App, stream_id: str | None = None
+        self, project: str, app: StoredApp, stream_id: str | None = None
     ) -> dict[tuple[str, int], StoredCheckpoint]:
-        """What an app committed, by stream id and partition, in one stream or in all."""
+        """The checkpoints of an app by stream id and partition, in one stream or in all."""
         return self._catalogue.checkpoints(project, app.name, stream_id)
 
     # Changes: futures, resolved after COMMIT.
 
-    def append(self, stream: Stream, entries: Sequence[Entry]) -> Future[list[Placed | None]]:
-        """Where each record is now, in order; None for one whose partition isn't ACTIVE any more. Refused: DIS.4301."""
-        columns = tuple(map(list, zip(*entries, strict=True))) or ([], [], [])
-        return self._append(stream, *columns, outcome=_placed)
-
-    def append_columns(
+    def append(
         self, stream: Stream, partitions: list[int], keys: list[str | None], datas: list[bytes]
     ) -> Future[list[int | None]]:
-        """As :meth:`append` with the records in columns, and their numbers alone: cheapest for many records."""
-        return self._append(stream, partitions, keys, datas, outcome=_numbers)
+        """Append records, given as columns: record ``i`` is ``partitions[i]``, ``keys[i]``, ``datas[i]``.
+
+        Returns:
+            The sequence number of each record; None for one whose partition isn't ACTIVE. Refused: DIS.4301.
+        """
+
+        def apply(transaction: Transaction) -> list[int | None]:
+            return transaction.records.append(stream.stream_id, partitions, keys, datas)
+
+        changed_pages = len(set(partitions)) * PAGE_BYTES
+        size = changed_pages + sum(map(len, datas)) + _RECORD_OVERHEAD * len(datas)
+        return self._writer.submit(ChangeRequest(apply=apply, size=size, appends=True))
 
     def create_stream(self, project: str, definition: StreamDefinition) -> Future[Stream]:
-        """The new stream. Refused: DIS.4307, 4308."""
+        """Create a stream. Refused: DIS.4307, 4308."""
 
         def apply(transaction: Transaction) -> Stream:
             return changes.create_stream(
@@ -121,73 +125,75 @@ class Store:
                 row=transaction.new_row(),
             )
 
-        return self._writer.submit(Request(apply=apply))
+        return self._writer.submit(ChangeRequest(apply=apply))
 
     def delete_stream(self, stream: Stream) -> Future[None]:
-        """The stream, its records and its checkpoints are gone; the space they took follows. Refused: DIS.4301."""
+        """Delete a stream, its records and its checkpoints; housekeeping frees its space later. Refused: DIS.4301."""
         return self._change(changes.delete_stream, stream.stream_id)
 
-    def update_stream(self, stream: Stream, **facts: Any) -> Future[Stream]:
-        """The stream with other facts, by the names of Stream's fields. Refused: DIS.4301."""
-        return self._change(changes.update_stream, stream.stream_id, facts)
+    def update_stream(self, stream: Stream, **properties: Any) -> Future[Stream]:
+        """Change properties of a stream, named as Stream's fields. Refused: DIS.4301."""
+        return self._change(changes.update_stream, stream.stream_id, properties)
 
     def add_policy(self, stream: Stream, rule: PolicyRule) -> Future[None]:
-        """One more permission on a stream. Refused: DIS.4301."""
+        """Add a permission to a stream. Refused: DIS.4301."""
         return self._change(changes.add_policy, stream.stream_id, rule)
 
     def scale(self, stream: Stream, target: int) -> Future[tuple[int, int]]:
-        """The number of ACTIVE partitions before, and now. Refused: DIS.4200, 4301, 4308."""
+        """Scale a stream; the result is its number of ACTIVE partitions before and after. Refused: DIS.4200, 4301, 4308."""
         return self._change(changes.scale, stream.stream_id, target)
 
-    def create_app(self, project: str, name: str) -> Future[App]:
-        """The new app. Refused: DIS.4329, 4330."""
+    def create_app(self, project: str, name: str) -> Future[StoredApp]:
+        """Create an app. Refused: DIS.4329, 4330."""
         return self._change(partial(changes.create_app, app_id=_new_id()), project, name)
 
-    def delete_app(self, project: str, app: App) -> Future[None]:
-        """The app and its checkpoints are gone. Refused: DIS.4332."""
+    def delete_app(self, project: str, app: StoredApp) -> Future[None]:
+        """Delete an app and its checkpoints. Refused: DIS.4332."""
         return self._change(changes.delete_app, project, app.name)
 
     def commit_checkpoint(
-        self, project: str, app: App, stream: Stream, partition: int, sequence_number: int, metadata: str | None = None
+        self,
+        project: str,
+        app: StoredApp,
+        stream: Stream,
+        partition: int,
+        sequence_number: int,
+        metadata: str | None = None,
     ) -> Future[None]:
-        """Keep the number that an app reads next. Refused: DIS.4301, 4302, 4332."""
+        """Set the number that an app reads next in a partition. Refused: DIS.4301, 4302, 4332."""
         key = CheckpointKey(project, app.name, stream.stream_id, partition)
         return self._change(changes.commit_checkpoint, key, StoredCheckpoint(sequence_number, metadata))
 
-    def delete_checkpoints(self, project: str, app: App, stream: Stream, partition: int | None) -> Future[None]:
-        """Forget an app's checkpoints in a stream, or in one partition of it. Refused: DIS.4332."""
+    def delete_checkpoints(self, project: str, app: StoredApp, stream: Stream, partition: int | None) -> Future[None]:
+        """Delete an app's checkpoints in a stream, or in one partition of it. Refused: DIS.4332."""
         return self._change(changes.delete_checkpoints, project, app.name, stream.stream_id, partition)
 
-    # Reading: blocking.
+    # Reads: blocking.
 
-    def read(self, stream: Stream, partition: int, start: int, max_bytes: int) -> list[StoredRecord]:
-        """A page of records from ``start`` on, whose data is no more than ``max_bytes`` in all.
+    def read(self, stream: Stream, partition: int, start: int, max_bytes: int) -> list[StoredRecords]:
+        """Read a page: the records from ``start`` on whose data is at most ``max_bytes`` in all, batch by batch.
 
-        Empty where nothing is there yet, and where the first record alone is larger. Refused: DIS.4226 where ``start`` has
-        expired, also while it is read; 4301, 4302, 4319. Raises StoreError where the records are damaged.
+        The page is empty if there is no record from ``start`` on yet, or if the first one alone is larger.
+
+        Raises:
+            Refusal: DIS.4226 if ``start`` has expired, also during the read; DIS.4301, 4302, 4319.
+            StoreError: The records are damaged.
         """
-        return [
-            StoredRecord(number, key, data, run.timestamp_ms)
-            for run in self._reader.runs(stream, partition, start, max_bytes)
-            for number, key, data in zip(range(run.first, run.first + len(run.datas)), run.keys, run.datas, strict=True)
-        ]
-
-    def read_runs(self, stream: Stream, partition: int, start: int, max_bytes: int) -> list[Run]:
-        """The page of :meth:`read` in columns, a run for each batch: cheapest for many records."""
-        return self._reader.runs(stream, partition, start, max_bytes)
+        return self._reader.read(stream, partition, start, max_bytes)
 
     def locate(self, stream: Stream, partition: int, timestamp_ms: int) -> int:
-        """The number of the first record at or after a time, of the next to come where there is none.
+        """The number of the first record at or after a time; the partition's next number if there is no such record.
 
-        Refused: DIS.4300 where records before the oldest have expired and the time is before it; 4301, 4302, 4319.
+        Raises:
+            Refusal: DIS.4300 if the time is before the oldest record and earlier records have expired; DIS.4301, 4302, 4319.
         """
         return self._reader.locate(stream, partition, timestamp_ms)
 
     def check(self) -> list[str]:
-        """Everything that is wrong with what is stored, one line each; empty where all is well. Reads all of it."""
+        """Read all stored data; returns the problems, one line each."""
         problems: list[str] = []
         try:
-            with self._reader.connections() as connection:
+            with self._reader.connection() as connection:
                 problems += inspection.structure_problems(connection)
                 for stream in self._catalogue.streams():
                     for partition in stream.partitions:
@@ -196,57 +202,33 @@ class Store:
             problems.append(str(error))
         return problems
 
-    # The store itself.
+    # The clock, housekeeping, closing.
 
     def clock_advance(self) -> float:
-        """The seconds by which the clock of this data is ahead of the system's. Blocking; raises StoreUnavailable."""
-        with self._reader.connections() as connection:
+        """The seconds by which the clock of these data is ahead of the system's. Blocks; raises StoreUnavailable."""
+        with self._reader.connection() as connection:
             return rows.clock_advance(connection)
 
     def advance_clock(self, seconds: float) -> Future[float]:
-        """Keep it that the clock of this data was advanced; by how much in all."""
+        """Advance the clock of these data; the result is the new :meth:`clock_advance`."""
         return self._writer.submit(
-            Request(apply=lambda transaction: rows.advance_clock(transaction.connection, seconds))
+            ChangeRequest(apply=lambda transaction: rows.advance_clock(transaction.connection, seconds))
         )
 
     def housekeep(self) -> None:
-        """Expire what is too old and clear away what is gone, now, to the end. Raises StoreUnavailable."""
+        """Do a whole round of housekeeping now: expire what is too old, and delete what is gone. Raises StoreUnavailable."""
         self._writer.housekeep().result()
 
     def close(self) -> None:
-        """Finish what is queued, copy the WAL into the file, let go of the folder."""
+        """Finish the queued changes, copy the WAL into the file, and unlock the folder."""
         self._reader.close()
         self._writer.close()
         self._folder.release()
 
-    def _change(self, change: Callable[..., Any], *details: Any) -> Future[Any]:
+    def _change(self, change: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return self._writer.submit(
-            Request(apply=lambda transaction: change(transaction.draft, transaction.now_ms, *details))
+            ChangeRequest(apply=lambda transaction: change(transaction.draft, transaction.now_ms, *arguments))
         )
-
-    def _append(
-        self, stream: Stream, partitions: list[int], keys: list[str | None], datas: list[bytes], *, outcome: _Outcome
-    ) -> Future[Any]:
-        def apply(transaction: Transaction) -> Any:
-            return outcome(partitions, transaction.tails.place(stream.stream_id, partitions, keys, datas))
-
-        touched = len(set(partitions)) * PAGE_BYTES
-        size = touched + sum(map(len, datas)) + _RECORD_OVERHEAD * len(datas)
-        return self._writer.submit(Request(apply=apply, size=size, appends=True))
-
-
-_Outcome = Callable[[Sequence[int], list["int | None"]], Any]
-
-
-def _placed(partitions: Sequence[int], numbers: list[int | None]) -> list[Placed | None]:
-    return [
-        None if number is None else Placed(partition, number)
-        for partition, number in zip(partitions, numbers, strict=True)
-    ]
-
-
-def _numbers(_: Sequence[int], numbers: list[int | None]) -> list[int | None]:
-    return numbers
 
 
 def _new_id() -> str:

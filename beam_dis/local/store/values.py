@@ -1,7 +1,8 @@
-"""What the store holds, as values: streams, partitions, apps, checkpoints, records.
+"""What the store keeps, as values: streams, partitions, apps, checkpoints, records.
 
-Law: frozen snapshots of committed state; they never change under whoever holds one. Lists inside them (tags, rules,
-scalings) are the wire's own messages in tuples, to be read only. Times are epoch milliseconds, periods hours.
+Rule 1: a value is a frozen snapshot of committed state; later commits make new values.
+Rule 2: tags, policies and partition count updates are the wire's own messages, in tuples; nobody changes them.
+Rule 3: times are epoch milliseconds, periods are hours.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ HOUR_MS = 3_600_000
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition: it holds the records ``[earliest, next)``.
+    """One partition; its records have the numbers ``[earliest, next)``.
 
-    ``hash_range`` is None unless it is ACTIVE; ``since_ms`` is when it took its status; ``last_ms`` the time of its
-    newest record ever (0 before the first); ``incarnation`` counts how often it came back from EXPIRED.
+    ``hash_range`` is None unless the partition is ACTIVE. ``since_ms`` is the time of its last change of status, and
+    ``last_ms`` the arrival time of its newest record, also once that has expired (0 before the first record).
     """
 
     number: int
@@ -29,16 +30,15 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     hash_range: Range | None = None
     earliest: int = 0
     next: int = 0
-    incarnation: int = 0
     since_ms: int = 0
     last_ms: int = 0
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream as of the last commit, with every partition it ever had, by number.
+    """One stream as of the last commit, with every partition that it ever had, by number.
 
-    ``generation`` counts the changes of everything but the positions of partitions: what is computed from a stream's
-    layout (routing, say) stays good while ``(stream_id, generation)`` does. ``row`` is the store's own key.
+    ``generation`` counts the changes of everything except the positions of partitions: a put leaves it as it is, and then
+    the stream's own row isn't written again. ``row`` is the key of that row.
     """
 
     project: str
@@ -71,16 +71,16 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def retention_ms(self) -> int:
-        """How long a record is held."""
+        """How long a record is kept."""
         return self.retention_hours * HOUR_MS
 
     def partition(self, number: int) -> Partition | None:
-        """The partition of that number; None where there never was one."""
+        """The partition of that number; None if there never was one."""
         return self.partitions[number] if 0 <= number < len(self.partitions) else None
 
 
 class StreamDefinition(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new stream is to be; the server has checked every value."""
+    """The properties of a stream to create; the server has checked every value."""
 
     name: str
     partition_count: int
@@ -97,7 +97,7 @@ class StreamDefinition(msgspec.Struct, frozen=True, kw_only=True):
     sys_tags: tuple[Tag, ...] = ()
 
 
-class App(msgspec.Struct, frozen=True, kw_only=True):
+class StoredApp(msgspec.Struct, frozen=True, kw_only=True):
     """One app: the owner of checkpoints in any stream of its project."""
 
     project: str
@@ -107,38 +107,14 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredCheckpoint(NamedTuple):
-    """The number an app reads next in a partition, and what it noted with it."""
+    """The number that an app reads next in a partition, and the metadata that it committed with it."""
 
     sequence_number: int
     metadata: str | None
 
 
-class Entry(NamedTuple):
-    """A record to append."""
-
-    partition: int
-    key: str | None
-    data: bytes
-
-
-class Placed(NamedTuple):
-    """Where an appended record is now."""
-
-    partition: int
-    sequence_number: int
-
-
-class StoredRecord(NamedTuple):
-    """A record as it is held; its time is its arrival."""
-
-    sequence_number: int
-    key: str | None
-    data: bytes
-    timestamp_ms: int
-
-
-class Run(NamedTuple):
-    """Consecutive records of one arrival time, in columns: ``keys[i]`` and ``datas[i]`` have the number ``first + i``."""
+class StoredRecords(NamedTuple):
+    """Consecutive records of one arrival time, as columns: ``keys[i]`` and ``datas[i]`` have the number ``first + i``."""
 
     first: int
     timestamp_ms: int

@@ -1,8 +1,8 @@
 """The one thread that changes the store.
 
-Law: it takes what waits as a group, makes each change in order, commits once, and only then answers all. A refused change
-changes nothing and harms no other; a failed commit fails the whole group. Housekeeping runs in slices; while requests come,
-for at most a quarter of the time.
+Rule 1: it takes the waiting changes as a group, makes them in order, commits once, and only then sets their futures.
+Rule 2: a refused change changes nothing and affects no other change. A failed commit fails the whole group.
+Rule 3: housekeeping runs in slices. While changes come in, it takes at most a quarter of the time.
 """
 
 from __future__ import annotations
@@ -14,134 +14,136 @@ from concurrent.futures import Future
 from typing import Any
 
 from beam_dis.local.store.catalogue import Catalogue
-from beam_dis.local.store.failures import StoreUnavailable, Trouble
-from beam_dis.local.store.housekeeping import Round
-from beam_dis.local.store.inbox import Inbox, Request
-from beam_dis.local.store.session import Session, Transaction
+from beam_dis.local.store.change_queue import ChangeQueue, ChangeRequest
+from beam_dis.local.store.failures import ProblemLog, StoreUnavailable
+from beam_dis.local.store.housekeeping import HousekeepingRound
+from beam_dis.local.store.writer_connection import Transaction, WriterConnection
 from beam_dis.wire.error_codes import Refusal
 
 _log = logging.getLogger(__name__)
 
-_PUTS_SHARE = 3
-"""How many times as long as a slice took puts have the thread to themselves."""
+_PAUSE_FACTOR = 3
+"""After a slice of housekeeping, changes have the thread to themselves for this many times as long as the slice took."""
+
+_IDLE_SECONDS = 3600.0
+"""How long the thread waits for changes if there is no housekeeping to do."""
 
 Outcome = tuple[Future[Any], Any, Exception | None]
 
 
 class Writer:
-    """Commits requests in groups, and does the housekeeping every ``interval`` seconds; never where that is None."""
+    """Commits changes in groups, and does housekeeping every ``interval`` seconds, or on demand only if that is None."""
 
-    def __init__(self, session: Session, catalogue: Catalogue, interval: float | None) -> None:
-        self._session = session
+    def __init__(self, connection: WriterConnection, catalogue: Catalogue, interval: float | None) -> None:
+        self._connection = connection
         self._catalogue = catalogue
         self._interval = interval
-        self._inbox = Inbox()
-        self._round: Round | None = None
-        self._wanted: list[Future[None]] = []
-        self._awaiting: list[Future[None]] = []
+        self._queue = ChangeQueue()
+        self._round: HousekeepingRound | None = None
+        self._next_round_futures: list[Future[None]] = []
+        self._round_futures: list[Future[None]] = []
         self._next_round = time.monotonic() + (interval or 0)
         self._next_slice = 0.0
-        self._pressed = False
-        self._trouble = Trouble(_log, "changes are stored again")
+        self._changes_since_slice = False
+        self._problem = ProblemLog(_log, "changes are stored again")
         self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
         self._thread.start()
 
-    def submit(self, request: Request) -> Future[Any]:
-        """The future of a request that is queued now; it fails with StoreUnavailable once the store is closed."""
-        if not self._inbox.put(request):
+    def submit(self, request: ChangeRequest) -> Future[Any]:
+        """Queue a change and return its future, which fails with StoreUnavailable if the store is closed."""
+        if not self._queue.put(request):
             request.future.set_exception(StoreUnavailable("the store is closed: open it again"))
         return request.future
 
     def housekeep(self) -> Future[None]:
-        """A whole round of housekeeping, begun after what is queued now."""
+        """Ask for a whole round of housekeeping, which begins after the changes that are queued now."""
         done: Future[None] = Future()
-        asked = self.submit(Request(apply=lambda _: self._wanted.append(done)))
-        asked.result()
+        queued = self.submit(ChangeRequest(apply=lambda _: self._next_round_futures.append(done)))
+        queued.result()
         return done
 
     def close(self) -> None:
-        """Finish what is queued, then the thread and the session."""
-        self._inbox.close()
+        """Finish the queued changes, then end the thread and close the connection."""
+        self._queue.close()
         self._thread.join()
-        self._session.close()
+        self._connection.close()
 
     def _work(self) -> None:
-        while not self._inbox.finished:
-            group = self._inbox.take(self._patience())
+        while not self._queue.finished:
+            group = self._queue.take(self._timeout())
             if group:
-                self._pressed = True
+                self._changes_since_slice = True
                 self._commit(group)
-            self._tidy()
-            self._session.tend()
+            self._housekeep()
+            self._connection.shorten_wal()
         self._end_round(StoreUnavailable("the store was closed before its housekeeping was done"))
 
-    def _patience(self) -> float:
-        """How long to wait for requests."""
+    def _timeout(self) -> float:
+        """How many seconds the thread may wait for changes before it has housekeeping to do."""
         now = time.monotonic()
         if self._round is not None:
-            return max(0.0, self._next_slice - now) if self._pressed else 0.0
-        if self._wanted:
+            return max(0.0, self._next_slice - now) if self._changes_since_slice else 0.0
+        if self._next_round_futures:
             return 0.0
-        return 3600.0 if self._interval is None else max(0.0, self._next_round - now)
+        return _IDLE_SECONDS if self._interval is None else max(0.0, self._next_round - now)
 
-    def _commit(self, group: list[Request]) -> None:
+    def _commit(self, group: list[ChangeRequest]) -> None:
         try:
-            outcomes = self._session.run(lambda transaction: [_attempt(request, transaction) for request in group])
-            self._trouble.over()
+            outcomes = self._connection.run(lambda transaction: [_attempt(request, transaction) for request in group])
+            self._problem.succeeded()
         except StoreUnavailable as error:
-            self._trouble.met(error)
+            self._problem.failed(error)
             outcomes = [(request.future, None, error) for request in group]
-        except Exception as error:  # noqa: BLE001 - logged; the thread outlives a fault of the program
+        except Exception as error:  # noqa: BLE001 - logged; the thread must survive a bug in a change
             _log.exception("a group of %d changes failed", len(group))
             failure = StoreUnavailable(f"nothing was stored: {error!r}")
             outcomes = [(request.future, None, failure) for request in group]
         for outcome in outcomes:
-            _answer(*outcome)
+            _resolve(*outcome)
 
-    def _tidy(self) -> None:
+    def _housekeep(self) -> None:
+        """Begin a round if one is due or asked for, and run a slice of it if it is time for one."""
         now = time.monotonic()
-        if self._round is None and (self._wanted or (self._interval is not None and now >= self._next_round)):
-            self._begin_round(now)
-        if self._round is not None and (now >= self._next_slice or not self._pressed):
-            self._slice(self._round)
-            self._next_slice = now + (1 + _PUTS_SHARE) * (time.monotonic() - now)
-            self._pressed = False
+        due = self._interval is not None and now >= self._next_round
+        if self._round is None and (self._next_round_futures or due):
+            self._round = HousekeepingRound(self._catalogue)
+            self._next_round = now + (self._interval or 0)
+            self._round_futures, self._next_round_futures = self._next_round_futures, []
+        if self._round is not None and (now >= self._next_slice or not self._changes_since_slice):
+            self._run_slice(self._round)
+            self._next_slice = now + (1 + _PAUSE_FACTOR) * (time.monotonic() - now)
+            self._changes_since_slice = False
 
-    def _begin_round(self, now: float) -> None:
-        self._round = Round(self._catalogue)
-        self._next_round = now + (self._interval or 0)
-        self._awaiting, self._wanted = self._wanted, []
-
-    def _slice(self, work: Round) -> None:
+    def _run_slice(self, current: HousekeepingRound) -> None:
         try:
-            if not self._session.run(work.slice):
+            if not self._connection.run(current.run_slice):
                 self._end_round(None)
         except StoreUnavailable as error:
-            self._trouble.met(error)
+            self._problem.failed(error)
             self._end_round(error)
         except Exception as error:  # noqa: BLE001 - as above
             _log.exception("housekeeping failed")
             self._end_round(error)
 
     def _end_round(self, failure: Exception | None) -> None:
-        """Answer who waited for it. After a failure the next round finds again what is left to do."""
+        """Resolve the futures of the round. After a failure the next round finds again what is left to do."""
         self._round = None
-        awaiting, self._awaiting = self._awaiting, []
-        for future in awaiting:
-            _answer(future, None, failure)
+        futures, self._round_futures = self._round_futures, []
+        for future in futures:
+            _resolve(future, None, failure)
 
 
-def _attempt(request: Request, transaction: Transaction) -> Outcome:
+def _attempt(request: ChangeRequest, transaction: Transaction) -> Outcome:
     try:
         result = request.apply(transaction)
     except Refusal as refusal:
         return request.future, None, refusal
     if not request.appends:
-        transaction.tails.reconsider()
+        transaction.records.forget_writable_partitions()
     return request.future, result, None
 
 
-def _answer(future: Future[Any], result: Any, error: Exception | None) -> None:
+def _resolve(future: Future[Any], result: Any, error: Exception | None) -> None:
     if error is None:
         future.set_result(result)
     else:

@@ -1,9 +1,11 @@
-"""A process that appends to a store and says what was acknowledged: ``python appending_process.py FOLDER COUNT [LIMIT]``.
+"""A process that appends to a store and prints what was acknowledged: ``python appending_process.py FOLDER COUNT [LIMIT]``.
 
-Every record's data is its partition and the request it came with. A line ``request number number ...`` is written to
-standard output once a request is acknowledged, with one number for each of its partitions. Requests go on without end
-where COUNT is 0. LIMIT is the size in bytes that files may have: the stand-in for a disk that is full; the first failure
-is written as ``failed``, then the limit is lifted and requests go on.
+The data of a record is its partition and the number of its request. Once a request is acknowledged, a line
+``request number number ...`` is printed, with one sequence number for each partition. COUNT is the number of requests, 0
+for no end.
+
+LIMIT is the greatest size of a file in bytes, which stands for a full disk. A failed request is printed as ``failed``; then
+the limit is removed.
 """
 
 import os
@@ -13,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from beam_dis.local.store import Entry, StoreUnavailable, StreamDefinition, open_store
+from beam_dis.local.store import StoreUnavailable, StreamDefinition, open_store
 
 PARTITIONS = 4
 UNDER_WAY = 8
@@ -22,41 +24,37 @@ PADDING = 2000
 
 def main(folder, count, limit=0):
     store = open_store(Path(folder), clock=time.time)
-    stream = store.stream("p", "s") or store.create_stream("p", _definition()).result()
+    stream = (
+        store.stream("p", "s")
+        or store.create_stream("p", StreamDefinition(name="s", partition_count=PARTITIONS)).result()
+    )
     under_way = threading.Semaphore(1 if count else UNDER_WAY)
     if limit:
         _limit_files(limit)
     request = 0
     while not count or request < count:
         under_way.acquire()
-        entries = [Entry(partition, None, _data(partition, request)) for partition in range(PARTITIONS)]
-        store.append(stream, entries).add_done_callback(_said(request, under_way))
+        datas = [b"%d %d" % (partition, request) + b" " * PADDING for partition in range(PARTITIONS)]
+        appended = store.append(stream, list(range(PARTITIONS)), [None] * PARTITIONS, datas)
+        appended.add_done_callback(_reporter(request, under_way))
         request += 1
     under_way.acquire()
     store.close()
 
 
-def _definition():
-    return StreamDefinition(name="s", partition_count=PARTITIONS)
-
-
-def _data(partition, request):
-    return b"%d %d" % (partition, request) + b" " * PADDING
-
-
-def _said(request, under_way):
-    def said(future):
+def _reporter(request, under_way):
+    def report(future):
         if isinstance(future.exception(), StoreUnavailable):
-            _say("failed")
+            _print("failed")
             _limit_files(resource.RLIM_INFINITY)
         else:
-            _say(f"{request} " + " ".join(str(place.sequence_number) for place in future.result()))
+            _print(f"{request} " + " ".join(map(str, future.result())))
         under_way.release()
 
-    return said
+    return report
 
 
-def _say(line):
+def _print(line):
     os.write(1, f"{line}\n".encode())
 
 

@@ -1,9 +1,11 @@
+"""The clock: it only goes forward, and its advance is kept with the data."""
+
 import pytest
 
 from beam_dis.local.clock import Clock
 
 
-def test_a_clock_shows_its_source():
+def test_a_clock_gives_the_time_of_its_source():
     assert Clock(lambda: 12.5)() == 12.5
 
 
@@ -15,13 +17,13 @@ def test_advancing_adds_up():
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan")])
-def test_time_goes_forward_only(seconds):
+def test_a_clock_can_t_be_advanced_by_less_than_zero(seconds):
     with pytest.raises(ValueError, match="give 0 or more"):
         Clock(lambda: 0.0).advance(seconds)
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), 1e18])
-def test_time_ends_where_dates_still_have_four_digits(seconds):
+def test_a_clock_can_t_be_advanced_beyond_the_year_3000(seconds):
     with pytest.raises(ValueError, match="beyond the year 3000"):
         Clock(lambda: 0.0).advance(seconds)
 
@@ -35,7 +37,7 @@ def test_a_clock_follows_another_forward_only():
     assert times == [15.0, 15.0, 16.0]
 
 
-def test_by_how_much_a_clock_was_advanced_adds_up_and_outlives_the_process(shelf):
-    advanced = [shelf.store.advance_clock(seconds).result() for seconds in (3600, 0.5)]
+def test_advances_of_the_stored_clock_add_up_and_are_kept_after_a_restart(opened):
+    advanced = [opened.store.advance_clock(seconds).result() for seconds in (3600, 0.5)]
     assert advanced == [3600.0, 3600.5]
-    assert (shelf.store.clock_advance(), shelf.reopen().clock_advance()) == (3600.5, 3600.5)
+    assert (opened.store.clock_advance(), opened.reopen().clock_advance()) == (3600.5, 3600.5)

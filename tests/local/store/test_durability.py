@@ -1,4 +1,4 @@
-"""What is acknowledged is on disk: seen by killing a process that appends, and by watching its system calls."""
+"""Acknowledged records are on disk: a process that appends is killed, and its system calls are traced."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def run(arguments):
 
 
 def killed_under_load(folder):
-    """What a process said was acknowledged before it was killed, by partition: the request of each number."""
+    """The records that a process had acknowledged when it was killed: by partition, the request of each number."""
     process = subprocess.Popen(
         command(folder, 0), env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
     )
@@ -42,27 +42,28 @@ def killed_under_load(folder):
 
 
 def acknowledged(lines):
-    said = [tuple(map(int, line.split())) for line in lines]
-    return [{numbers[partition]: request for request, *numbers in said} for partition in range(4)]
+    printed = [tuple(map(int, line.split())) for line in lines]
+    return [{numbers[partition]: request for request, *numbers in printed} for partition in range(4)]
 
 
 def stored(store, partition):
-    """The request of each number that a partition holds."""
+    """The request of each number that is stored in a partition."""
     stream, start, found = store.stream("p", "s"), 0, {}
     while page := store.read(stream, partition, start, 2**20):
-        assert [record.sequence_number for record in page] == list(range(start, start + len(page)))
-        found |= {record.sequence_number: int(record.data.split()[1]) for record in page}
-        start += len(page)
+        for batch in page:
+            assert batch.first == start
+            found |= {number: int(data.split()[1]) for number, data in enumerate(batch.datas, start)}
+            start += len(batch.datas)
     return found
 
 
-def check_every_acknowledged_record(folder, claims):
+def check_every_acknowledged_record(folder, acknowledged_by_partition):
     store = open_store(folder, clock=Clock())
     try:
         assert store.check() == []
-        for partition, claimed in enumerate(claims):
+        for partition, expected in enumerate(acknowledged_by_partition):
             found = stored(store, partition)
-            assert claimed.items() <= found.items()
+            assert expected.items() <= found.items()
             assert len(found) == store.stream("p", "s").partitions[partition].next
     finally:
         store.close()
@@ -70,25 +71,25 @@ def check_every_acknowledged_record(folder, claims):
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path, rounds):
-    """Every acknowledged record is there, at its number, once; the numbers have no gap; the next process goes on."""
-    claims = [{} for _ in range(4)]
+    """Every acknowledged record is there once, at its number; numbers have no gap; the next process continues them."""
+    expected = [{} for _ in range(4)]
     for _ in range(rounds):
-        for claimed, more in zip(claims, killed_under_load(tmp_path), strict=True):
-            assert not claimed.keys() & more.keys()
-            claimed.update(more)
-        check_every_acknowledged_record(tmp_path, claims)
+        for before, more in zip(expected, killed_under_load(tmp_path), strict=True):
+            assert not before.keys() & more.keys()
+            before.update(more)
+        check_every_acknowledged_record(tmp_path, expected)
 
 
-def test_the_log_is_flushed_between_its_last_write_and_each_acknowledgement(tmp_path):
+def test_the_wal_is_flushed_after_its_last_write_and_before_an_acknowledgement(tmp_path):
     calls = "trace=write,pwrite64,pwritev,fsync,fdatasync"
     run(["strace", "-f", "-y", "-e", calls, "-o", str(tmp_path / "calls"), *command(tmp_path / "data", 10)])
-    behind, seen = [], []
+    before, seen = [], []
     for event in events((tmp_path / "calls").read_text()):
         if event == "acknowledged":
-            seen.append(("written" in behind, behind[-1:]))
-            behind = []
+            seen.append(("written" in before, before[-1:]))
+            before = []
         else:
-            behind.append(event)
+            before.append(event)
     assert seen == [(True, ["flushed"])] * 10
 
 
@@ -112,17 +113,17 @@ def events(calls):
             yield "acknowledged"
 
 
-def test_a_write_without_a_flush_would_be_seen():
-    """The test above can fail: an acknowledgement behind a bare write is told apart."""
+def test_a_write_without_a_flush_is_recognised():
+    """The test above can fail: it tells an acknowledgement after a write without a flush from one after a flush."""
     calls = '7 pwrite64(5</d/log.db-wal>, "", 1, 0) = 1\n7 write(1</o>, "0 0\\n", 4) = 4\n'
     assert list(events(calls)) == ["written", "acknowledged"]
 
 
-def test_a_full_disk_fails_puts_and_once_there_is_room_numbers_go_on(tmp_path):
+def test_puts_fail_on_a_full_disk_and_numbers_continue_once_there_is_room(tmp_path):
     """Puts fail with an error while no file may grow; afterwards every acknowledged number is there, with no gap."""
     lines = run(command(tmp_path, 1500, 4 * 2**20))
     failures = lines.count("failed")
-    claims = acknowledged(line for line in lines if line != "failed")
+    expected = acknowledged(line for line in lines if line != "failed")
     assert failures > 0
-    assert [sorted(claimed) for claimed in claims] == [list(range(1500 - failures))] * 4
-    check_every_acknowledged_record(tmp_path, claims)
+    assert [sorted(numbers) for numbers in expected] == [list(range(1500 - failures))] * 4
+    check_every_acknowledged_record(tmp_path, expected)

@@ -1,4 +1,4 @@
-"""The store under load: the WAL stays short, and deletions let puts through."""
+"""The store under load: the WAL stays short, and puts are acknowledged during deletions."""
 
 import threading
 import time
@@ -24,10 +24,10 @@ def new_stream(store, name, partitions=8):
 
 
 def fill(store, stream, megabytes):
-    """Requests of 1 MB, eight under way; the largest size that the WAL had."""
+    """Append requests of 1 MB, eight at a time; returns the largest size of the WAL."""
     wal, largest, waiting = store.path.with_name("log.db-wal"), 0, []
     for _ in range(megabytes):
-        waiting.append(store.append_columns(stream, list(range(8)) * 64, [None] * 512, [bytes(2048)] * 512))
+        waiting.append(store.append(stream, list(range(8)) * 64, [None] * 512, [bytes(2048)] * 512))
         if len(waiting) == 8:
             waiting.pop(0).result()
         largest = max(largest, wal.stat().st_size)
@@ -43,8 +43,8 @@ def test_the_wal_stays_short_while_others_read(store, megabytes):
     def read_all_the_time(partition):
         start = 0
         while not done.is_set():
-            page = store.read_runs(stream, partition, start, 2 * MIB)
-            start = sum(len(run.datas) for run in page) + start if page else 0
+            page = store.read(stream, partition, start, 2 * MIB)
+            start = sum(len(batch.datas) for batch in page) + start if page else 0
 
     readers = [threading.Thread(target=read_all_the_time, args=(partition,)) for partition in range(4)]
     for reader in readers:
@@ -56,16 +56,16 @@ def test_the_wal_stays_short_while_others_read(store, megabytes):
     assert 0 < largest <= 64 * MIB
 
 
-def test_puts_are_acknowledged_while_a_large_stream_is_cleared_away(store):
+def test_puts_are_acknowledged_while_a_large_stream_is_deleted(store):
     """A deletion is done in slices with puts in between, not in one transaction."""
     large, small = new_stream(store, "large"), new_stream(store, "small")
     fill(store, large, 200)
     store.delete_stream(large).result()
-    clearing = threading.Thread(target=store.housekeep)
-    clearing.start()
+    deleting = threading.Thread(target=store.housekeep)
+    deleting.start()
     put_meanwhile = 0
-    while clearing.is_alive():
-        store.append_columns(small, [0], [None], [b"x"]).result()
+    while deleting.is_alive():
+        store.append(small, [0], [None], [b"x"]).result()
         put_meanwhile += 1
     assert put_meanwhile > 10
     assert store.check() == []

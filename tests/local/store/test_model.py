@@ -1,4 +1,4 @@
-"""The store against a model of it: dictionaries and lists."""
+"""The store behaves as a simple model of it that consists of lists."""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from beam_dis.local.clock import Clock
-from beam_dis.local.store import Entry, StreamDefinition, open_store
+from beam_dis.local.store import StreamDefinition, open_store
 from beam_dis.wire.error_codes import Refusal
 
 HOUR = 3600
@@ -21,7 +21,7 @@ RECORDS = st.lists(st.tuples(st.integers(0, 4), KEYS, st.binary(max_size=30)), m
 
 class ModelPartition:
     def __init__(self):
-        self.status, self.since, self.earliest, self.incarnation = "ACTIVE", 0, 0, 0
+        self.status, self.since, self.earliest = "ACTIVE", 0, 0
         self.records = []
 
     def expire(self, now):
@@ -32,19 +32,19 @@ class ModelPartition:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Appends, scalings, deletions, time and restarts in any order: what is read is what the model holds."""
+    """Appends, scalings, deletions, time and restarts in any order: reads return the records of the model."""
 
     @initialize()
     def start(self):
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock(lambda: 1_767_225_600.0)
         self.store = self.open()
-        self.renew()
+        self.create()
 
     def open(self):
         return open_store(Path(self.folder.name), clock=self.clock, housekeeping_interval=None)
 
-    def renew(self):
+    def create(self):
         self.stream = self.store.create_stream("p", StreamDefinition(name="s", partition_count=2)).result()
         self.partitions = [ModelPartition(), ModelPartition()]
 
@@ -54,12 +54,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(requests=st.lists(RECORDS, max_size=4))
     def append(self, requests):
-        futures = [self.store.append(self.stream, [Entry(*record) for record in records]) for records in requests]
+        columns = [map(list, zip(*records, strict=True)) if records else ([], [], []) for records in requests]
+        futures = [self.store.append(self.stream, *request) for request in columns]
         for records, future in zip(requests, futures, strict=True):
-            expected = [self.place(*record) for record in records]
-            assert [place and place.sequence_number for place in future.result()] == expected
+            assert future.result() == [self.append_to_model(*record) for record in records]
 
-    def place(self, number, key, data):
+    def append_to_model(self, number, key, data):
         if number >= len(self.partitions) or self.partitions[number].status != "ACTIVE":
             return None
         self.partitions[number].records.append((key, data, self.now))
@@ -72,7 +72,6 @@ class StoreMachine(RuleBasedStateMachine):
         for partition in active[count:]:
             partition.status, partition.since = "DELETED", self.now
         for partition in self.closed()[: max(0, count - len(active))]:
-            partition.incarnation += partition.status == "EXPIRED"
             partition.status = "ACTIVE"
         while sum(p.status == "ACTIVE" for p in self.partitions) < count:
             self.partitions.append(ModelPartition())
@@ -88,9 +87,9 @@ class StoreMachine(RuleBasedStateMachine):
             partition.expire(self.now)
 
     @rule()
-    def delete_and_make_anew(self):
+    def delete_and_create_again(self):
         self.store.delete_stream(self.stream).result()
-        self.renew()
+        self.create()
 
     @rule()
     def reopen(self):
@@ -101,7 +100,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def crash(self):
-        """The files as a killed process leaves them: the WAL isn't in the file yet, what is in memory is gone."""
+        """The files as a killed process leaves them: the WAL isn't copied into the file, and memory is lost."""
         before, left = self.store.stream("p", "s"), tempfile.TemporaryDirectory()
         for name in ("log.db", "log.db-wal"):
             shutil.copy(Path(self.folder.name) / name, left.name)
@@ -113,13 +112,14 @@ class StoreMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: hasattr(self, "store"))
     @invariant()
-    def positions_and_records_are_the_model_s(self):
+    def positions_and_records_equal_the_model(self):
         seen = self.store.stream("p", "s").partitions
-        facts = [(p.status, p.earliest, p.next, p.incarnation) for p in seen]
-        assert facts == [(p.status, p.earliest, len(p.records), p.incarnation) for p in self.partitions]
+        positions = [(p.status, p.earliest, p.next) for p in seen]
+        assert positions == [(p.status, p.earliest, len(p.records)) for p in self.partitions]
         for number, partition in enumerate(self.partitions):
             if partition.status != "EXPIRED":
-                assert self.read(number, partition.earliest) == partition.records[partition.earliest :]
+                page = self.read(number, partition.earliest)
+                assert [record[1:] for record in page] == partition.records[partition.earliest :]
 
     @rule(number=st.integers(0, 1), back=st.integers(0, 9), max_bytes=st.integers(1, 90))
     def read_a_page(self, number, back, max_bytes):
@@ -130,23 +130,28 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(Refusal, match=refused):
                 self.store.read(self.stream, number, start, max_bytes)
             return
-        page = self.store.read(self.stream, number, start, max_bytes)
-        assert [record.sequence_number for record in page] == list(range(start, start + len(page)))
-        rest = [len(data) for _, data, _ in partition.records[start:]]
-        assert sum(rest[: len(page)]) <= max_bytes
-        assert page or not rest or rest[0] > max_bytes
+        page = self.read(number, start, max_bytes)
+        assert [number for number, *_ in page] == list(range(start, start + len(page)))
+        sizes = [len(data) for _, data, _ in partition.records[start:]]
+        assert sum(sizes[: len(page)]) <= max_bytes
+        assert page or not sizes or sizes[0] > max_bytes
 
     @rule(number=st.integers(0, 1), hours=st.integers(0, 30))
     def locate_a_time(self, number, hours):
         partition = self.partitions[number]
-        held = partition.records[partition.earliest :]
+        kept = partition.records[partition.earliest :]
         time = self.now - hours * HOUR * 1000
-        if partition.status != "EXPIRED" and not (partition.earliest and held and time < held[0][2]):
-            expected = partition.earliest + sum(arrival < time for _, _, arrival in held)
+        if partition.status != "EXPIRED" and not (partition.earliest and kept and time < kept[0][2]):
+            expected = partition.earliest + sum(arrival < time for _, _, arrival in kept)
             assert self.store.locate(self.stream, number, time) == expected
 
-    def read(self, number, start):
-        return [record[1:] for record in self.store.read(self.stream, number, start, 2**20)]
+    def read(self, partition, start, max_bytes=2**20):
+        """A page of (number, key, data, timestamp_ms)."""
+        return [
+            (number, key, data, batch.timestamp_ms)
+            for batch in self.store.read(self.stream, partition, start, max_bytes)
+            for number, (key, data) in enumerate(zip(batch.keys, batch.datas, strict=True), batch.first)
+        ]
 
     def teardown(self):
         if hasattr(self, "store"):

@@ -1,4 +1,4 @@
-"""What time does: two batches of two records, an hour apart, in a stream that holds records for a day::
+"""Retention: two batches of two records, an hour apart, in a stream that keeps records for a day::
 
 number   0 1 | 2 3 |
 hour     0   | 1   |     expired at hour 24, 25
@@ -14,115 +14,116 @@ HOUR = 3600
 
 
 @pytest.fixture
-def stream(shelf):
-    made = shelf.stream()
+def stream(opened):
+    made = opened.stream()
     for _ in range(2):
-        shelf.put(made, b"a", b"b")
-        shelf.clock.advance(HOUR)
+        opened.put(made, b"a", b"b")
+        opened.clock.advance(HOUR)
     return made
 
 
-def wait(shelf, seconds):
-    shelf.clock.advance(seconds)
-    shelf.store.housekeep()
+def pass_time(opened, seconds):
+    opened.clock.advance(seconds)
+    opened.store.housekeep()
 
 
-def stored_batches(shelf):
-    connection = sqlite3.connect(shelf.folder / "log.db")
-    counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("batch", "place")]
+def stored_batches(opened):
+    connection = sqlite3.connect(opened.folder / "log.db")
+    counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("batch", "batch_index")]
     connection.close()
     return counts
 
 
-def test_records_are_held_for_the_retention_to_the_millisecond(shelf, stream):
-    wait(shelf, 22 * HOUR - 0.001)
-    assert (shelf.partition(stream).earliest, shelf.numbers(stream)) == (0, [0, 1, 2, 3])
-    wait(shelf, 0.001)
-    assert (shelf.partition(stream).earliest, shelf.numbers(stream, start=2)) == (2, [2, 3])
+def test_records_are_kept_for_the_retention_to_the_millisecond(opened, stream):
+    pass_time(opened, 22 * HOUR - 0.001)
+    assert (opened.partition(stream).earliest, opened.numbers(stream)) == (0, [0, 1, 2, 3])
+    pass_time(opened, 0.001)
+    assert (opened.partition(stream).earliest, opened.numbers(stream, start=2)) == (2, [2, 3])
 
 
-def test_what_has_expired_is_refused_and_its_space_is_cleared(shelf, stream):
-    wait(shelf, 22 * HOUR)
+def test_expired_records_are_refused_and_their_batches_deleted(opened, stream):
+    pass_time(opened, 22 * HOUR)
     with pytest.raises(Refusal, match=r"DIS\.4226"):
-        shelf.store.read(stream, 0, 1, 100)
-    assert stored_batches(shelf) == [1, 1]
+        opened.store.read(stream, 0, 1, 100)
+    assert stored_batches(opened) == [1, 1]
 
 
-def test_numbers_go_on_after_retention_has_emptied_a_partition_and_the_store_was_reopened(shelf, stream):
-    wait(shelf, 48 * HOUR)
-    partition = shelf.reopen().stream("p", "s").partitions[0]
-    assert (partition.earliest, partition.next, stored_batches(shelf)) == (4, 4, [0, 0])
-    assert shelf.put(stream, b"c")[0].sequence_number == 4
+def test_numbers_continue_after_all_records_have_expired(opened, stream):
+    """Also if the store is opened again in between."""
+    pass_time(opened, 48 * HOUR)
+    partition = opened.reopen().stream("p", "s").partitions[0]
+    assert (partition.earliest, partition.next, stored_batches(opened)) == (4, 4, [0, 0])
+    assert opened.put(stream, b"c")[0] == 4
 
 
-def test_a_longer_retention_keeps_records_a_shorter_one_lets_them_go(shelf, stream):
-    shelf.store.update_stream(stream, retention_hours=48).result()
-    wait(shelf, 30 * HOUR)
-    assert shelf.partition(stream).earliest == 0
-    shelf.store.update_stream(stream, retention_hours=24).result()
-    wait(shelf, 0)
-    assert shelf.partition(stream).earliest == 4
+def test_a_new_retention_applies_to_the_records_that_are_there(opened, stream):
+    opened.store.update_stream(stream, retention_hours=48).result()
+    pass_time(opened, 30 * HOUR)
+    assert opened.partition(stream).earliest == 0
+    opened.store.update_stream(stream, retention_hours=24).result()
+    pass_time(opened, 0)
+    assert opened.partition(stream).earliest == 4
 
 
-def test_each_stream_has_its_own_retention(shelf, stream):
-    other = shelf.stream(name="t", retention_hours=168)
-    shelf.put(other, b"a")
-    wait(shelf, 100 * HOUR)
-    assert (shelf.partition(stream).earliest, shelf.partition(other).earliest) == (4, 0)
+def test_each_stream_has_its_own_retention(opened, stream):
+    other = opened.stream(name="t", retention_hours=168)
+    opened.put(other, b"a")
+    pass_time(opened, 100 * HOUR)
+    assert (opened.partition(stream).earliest, opened.partition(other).earliest) == (4, 0)
 
 
-def test_a_deleted_stream_s_batches_are_cleared(shelf, stream):
-    shelf.store.delete_stream(stream).result()
-    assert stored_batches(shelf) == [2, 2]
-    shelf.store.housekeep()
-    assert stored_batches(shelf) == [0, 0]
+def test_the_batches_of_a_deleted_stream_are_deleted_by_housekeeping(opened, stream):
+    opened.store.delete_stream(stream).result()
+    assert stored_batches(opened) == [2, 2]
+    opened.store.housekeep()
+    assert stored_batches(opened) == [0, 0]
 
 
-def test_what_a_deletion_left_over_is_cleared_after_a_restart(shelf, stream):
-    shelf.store.delete_stream(stream).result()
-    shelf.reopen().housekeep()
-    assert stored_batches(shelf) == [0, 0]
+def test_the_batches_of_a_deleted_stream_are_deleted_after_a_restart_too(opened, stream):
+    opened.store.delete_stream(stream).result()
+    opened.reopen().housekeep()
+    assert stored_batches(opened) == [0, 0]
 
 
-def test_a_new_stream_never_takes_over_batches_that_wait_to_be_cleared(shelf, stream):
-    shelf.store.delete_stream(stream).result()
-    again = shelf.stream(name="t")
-    shelf.put(again, b"x")
-    shelf.store.housekeep()
-    assert (shelf.numbers(again), shelf.store.check()) == ([0], [])
+def test_a_new_stream_has_no_batches_of_a_deleted_one(opened, stream):
+    opened.store.delete_stream(stream).result()
+    again = opened.stream(name="t")
+    opened.put(again, b"x")
+    opened.store.housekeep()
+    assert (opened.numbers(again), opened.store.check()) == ([0], [])
 
 
-def test_an_expired_partition_s_batches_are_cleared(shelf):
-    stream = shelf.stream(partitions=2)
-    shelf.put(stream, b"a", partition=1)
-    shelf.store.scale(stream, 1).result()
-    wait(shelf, 24 * HOUR)
-    assert stored_batches(shelf) == [0, 0]
+def test_the_batches_of_an_expired_partition_are_deleted(opened):
+    stream = opened.stream(partitions=2)
+    opened.put(stream, b"a", partition=1)
+    opened.store.scale(stream, 1).result()
+    pass_time(opened, 24 * HOUR)
+    assert stored_batches(opened) == [0, 0]
 
 
-def test_many_batches_expire_at_once(shelf):
-    """More than one step looks at, and more than one step deletes."""
-    stream = shelf.stream()
+def test_many_batches_expire_at_once(opened):
+    """More batches than one step reads, and more than one step deletes."""
+    stream = opened.stream()
     for _ in range(520):
-        shelf.store.append_columns(stream, [0], [None], [b"x"]).result()
-    wait(shelf, 24 * HOUR)
-    assert (shelf.partition(stream).earliest, stored_batches(shelf)) == (520, [0, 0])
+        opened.put(stream, b"x")
+    pass_time(opened, 24 * HOUR)
+    assert (opened.partition(stream).earliest, stored_batches(opened)) == (520, [0, 0])
 
 
-def test_free_pages_are_given_back_but_for_a_reserve(shelf, monkeypatch):
+def test_free_pages_are_given_back_except_a_reserve(opened, monkeypatch):
     monkeypatch.setattr("beam_dis.local.store.housekeeping.SPARE_PAGES", 10)
-    stream = shelf.stream()
-    shelf.put(stream, *[bytes(2**18)] * 20)
-    shelf.store.delete_stream(stream).result()
-    shelf.store.housekeep()
-    shelf.reopen()
-    assert (shelf.folder / "log.db").stat().st_size < 40 * 32768
+    stream = opened.stream()
+    opened.put(stream, *[bytes(2**18)] * 20)
+    opened.store.delete_stream(stream).result()
+    opened.store.housekeep()
+    opened.reopen()
+    assert (opened.folder / "log.db").stat().st_size < 40 * 32768
 
 
-def test_housekeeping_with_nothing_to_do_writes_nothing(shelf, stream):
-    """However often: neither to the WAL nor, by a checkpoint, to the file."""
-    files = [shelf.folder / name for name in ("log.db", "log.db-wal")]
+def test_housekeeping_with_nothing_to_do_writes_nothing(opened, stream):
+    """However often it runs: neither to the WAL nor to the file."""
+    files = [opened.folder / name for name in ("log.db", "log.db-wal")]
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     for _ in range(200):
-        shelf.store.housekeep()
+        opened.store.housekeep()
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
