@@ -1,7 +1,7 @@
 """What the tests of the sink share."""
 
 import pytest
-from memory_service import ServiceOf
+from fake_service import ServiceOf
 
 
 @pytest.fixture

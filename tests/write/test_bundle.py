@@ -1,7 +1,8 @@
 from typing import NamedTuple
 
 import pytest
-from memory_service import REJECTED, MemoryService, Partly, in_memory_sender
+from fake_service import REJECTED, FakeService, Partly
+from fake_time import in_memory_sender
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, WriteError
@@ -43,7 +44,7 @@ def run(service, elements, **asked):
 
 
 def test_results_say_where_the_records_are():
-    service = MemoryService(limits=LIMITS)
+    service = FakeService.empty(limits=LIMITS)
     results, counts, _ = run(service, [b"ab", b"b"], results=True)
     assert [
         WriteResult(Carrier(b"ab"), WrittenRecord("s", partition_id(0), 0, "a")),
@@ -53,11 +54,11 @@ def test_results_say_where_the_records_are():
 
 
 def test_there_are_no_results_unless_asked_for():
-    assert run(MemoryService(limits=LIMITS), [b"a"] * 7)[0] == []
+    assert run(FakeService.empty(limits=LIMITS), [b"a"] * 7)[0] == []
 
 
 def test_a_stream_is_described_once():
-    service = MemoryService(limits=LIMITS)
+    service = FakeService.empty(limits=LIMITS)
     _, _, writer = run(service, [b"a"] * 7)
     writer.begin()
     list(writer.add(Carrier(b"a")))
@@ -66,11 +67,11 @@ def test_a_stream_is_described_once():
 
 def test_an_element_that_does_not_encode_fails_the_bundle():
     with pytest.raises(EncodeError, match="7 is not bytes"):
-        run(MemoryService(limits=LIMITS), [b"a", 7])
+        run(FakeService.empty(limits=LIMITS), [b"a", 7])
 
 
 def test_when_an_element_fails_the_bundle_nothing_is_in_flight():
-    service = MemoryService(limits=LIMITS)
+    service = FakeService.empty(limits=LIMITS)
     writer = BundleWriter(plan_of(), service, in_memory_sender(service))
     with pytest.raises(EncodeError):
         [writer.add(Carrier(element)) for element in [b"a"] * 9 + [7]]
@@ -78,24 +79,24 @@ def test_when_an_element_fails_the_bundle_nothing_is_in_flight():
 
 
 def test_with_dead_letters_wrong_elements_are_set_apart_and_others_written():
-    service = MemoryService(limits=LIMITS)
+    service = FakeService.empty(limits=LIMITS)
     results, counts, _ = run(service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
     errors = ["7 is not bytes", "the record has 11 bytes; stream 's' takes 10 at most", "the record for stream 's'"]
     assert all(result.value.error.startswith(error) for result, error in zip(results, errors, strict=True))
     assert [result.value.element for result in results] == [7, b"a" * 11, b""]
-    assert [record.data for record in service.logs["s"]] == [b"a"]
+    assert [record.data for record in service.written("s")] == [b"a"]
     assert BundleCounts(records=1, bytes=1, requests=1, refused=3) == counts
 
 
 def test_a_record_refused_for_good_fails_the_bundle_and_names_it():
-    service = MemoryService(limits=LIMITS, reject=lambda record: record.partition_key == "b")
+    service = FakeService.empty(limits=LIMITS, reject=lambda record: record.partition_key == "b")
     message = "1 of 2 records .* refused for good.*'s': a record of 2 bytes with partition key 'b': DIS.4302 Partition"
     with pytest.raises(WriteError, match=message):
         run(service, [b"a", b"bb"])
 
 
 def test_the_dead_letter_of_a_refused_record_has_its_code_and_data():
-    service = MemoryService(limits=LIMITS, reject=lambda record: record.partition_key == "b")
+    service = FakeService.empty(limits=LIMITS, reject=lambda record: record.partition_key == "b")
     (result,), counts, _ = run(service, [b"a", b"bb"], dead_letters=True)
     error = "stream 's': a record of 2 bytes with partition key 'b': DIS.4302 Partition does not exist."
     letter = DeadLetter(error, "DIS.4302", "s", partition_key="b", data=b"bb", element=b"bb")
@@ -104,29 +105,27 @@ def test_the_dead_letter_of_a_refused_record_has_its_code_and_data():
 
 
 def test_a_deadline_that_passes_fails_the_bundle_even_with_dead_letters():
-    service = MemoryService([Partly(1)] * 1000, limits=LIMITS)
+    service = FakeService.empty([Partly(1)] * 1000, limits=LIMITS)
     with pytest.raises(WriteError, match="were not written within 120 s"):
         run(service, [b"a"], dead_letters=True)
 
 
 def test_throttling_counts_whole_seconds():
-    service = MemoryService([Partly(1)] * 20, limits=LIMITS)
+    service = FakeService.empty([Partly(1)] * 20, limits=LIMITS)
     _, counts, _ = run(service, [b"a"])
     assert (counts.retries, counts.requests) == (20, 21)
     assert counts.throttled_seconds > 0
 
 
 def test_a_function_may_choose_the_stream():
-    service = MemoryService(limits=LIMITS, streams=("a", "b"))
+    service = FakeService.empty(limits=LIMITS, streams=("a", "b"))
     run(service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamFunction(first_letter))
-    assert {stream: [record.data for record in log] for stream, log in service.logs.items()} == {
-        "a": [b"a1", b"a2"],
-        "b": [b"b1", b"b2"],
-    }
+    assert [record.data for record in service.written("a")] == [b"a1", b"a2"]
+    assert [record.data for record in service.written("b")] == [b"b1", b"b2"]
 
 
 def test_an_elements_missing_stream_is_a_dead_letter_and_described_once():
-    service = MemoryService(limits=LIMITS, streams=("a",))
+    service = FakeService.empty(limits=LIMITS, streams=("a",))
     results, _, _ = run(service, [b"x1", b"a1", b"x2"], stream=StreamFunction(first_letter), dead_letters=True)
     assert [(result.value.code, result.value.stream, result.value.data) for result in results] == [
         ("DIS.4301", "x", b"x1"),
@@ -137,13 +136,13 @@ def test_an_elements_missing_stream_is_a_dead_letter_and_described_once():
 
 def test_the_one_stream_of_a_sink_that_is_missing_fails_even_with_dead_letters():
     with pytest.raises(StreamNotFoundError, match="no stream 's'"):
-        run(MemoryService(streams=()), [b"a"], dead_letters=True)
+        run(FakeService.empty(streams=()), [b"a"], dead_letters=True)
 
 
 def test_a_stream_deleted_while_it_is_written_to_fails_the_bundle():
     """The failure belongs to earlier records: a dead letter of the element that is being added must not hide it."""
     gone = StreamNotFoundError("gone", code="DIS.4301", status=400)
-    service = MemoryService([gone], limits=LIMITS, streams=("a",))
+    service = FakeService.empty([gone], limits=LIMITS, streams=("a",))
     with pytest.raises(StreamNotFoundError, match="gone"):
         run(
             service,
@@ -154,7 +153,7 @@ def test_a_stream_deleted_while_it_is_written_to_fails_the_bundle():
 
 
 def test_a_repeated_bundle_writes_everything_again():
-    service = MemoryService([None, Partly(1, REJECTED)], limits=LIMITS)
+    service = FakeService.empty([None, Partly(1, REJECTED)], limits=LIMITS)
     writer = BundleWriter(plan_of(), service, in_memory_sender(service))
     for attempt in range(2):
         writer.begin()
@@ -164,11 +163,11 @@ def test_a_repeated_bundle_writes_everything_again():
             with pytest.raises(WriteError):
                 writer.finish()
     writer.finish()
-    assert sorted_by_attempt(service.logs["s"]) == [b"1", b"2", b"3", b"1", b"2", b"3", b"4"]
+    assert sorted_by_attempt(service.written("s")) == [b"1", b"2", b"3", b"1", b"2", b"3", b"4"]
 
 
 def test_a_bundle_that_failed_in_another_step_leaves_no_results():
-    service = MemoryService(limits=LIMITS)
+    service = FakeService.empty(limits=LIMITS)
     writer = BundleWriter(plan_of(results=True), service, in_memory_sender(service))
     writer.begin()
     for element in [b"1", b"2", b"3"]:
@@ -179,17 +178,17 @@ def test_a_bundle_that_failed_in_another_step_leaves_no_results():
 
 
 def test_a_missing_stream_is_described_again_in_the_next_bundle():
-    service = MemoryService(limits=LIMITS)
+    service = FakeService.empty(limits=LIMITS)
     plan = plan_of(stream=StreamFunction(lambda _: "new"), dead_letters=True)
     writer = BundleWriter(plan, service, in_memory_sender(service))
     writer.begin()
     assert [type(result.value) for result in writer.add(Carrier(b"1"))] == [DeadLetter]
-    service.logs["new"] = []
+    service.create("new")
     writer.begin()
     assert [*writer.add(Carrier(b"2")), *writer.finish()] == []
-    assert [record.data for record in service.logs["new"]] == [b"2"]
+    assert [record.data for record in service.written("new")] == [b"2"]
 
 
-def sorted_by_attempt(log):
-    data = [record.data for record in log]
+def sorted_by_attempt(records):
+    data = [record.data for record in records]
     return sorted(data[:3]) + sorted(data[3:])

@@ -1,5 +1,5 @@
 import pytest
-from memory_service import REJECTED, THROTTLED
+from fake_service import REJECTED, THROTTLED
 
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import Written

@@ -2,9 +2,10 @@ import threading
 from contextlib import nullcontext
 
 import pytest
+from fake_service import BROKEN, THROTTLED, FakeService, Lost, Partly
+from fake_time import FakeTime, in_memory_sender
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_service import BROKEN, THROTTLED, FakeTime, Lost, MemoryService, Partly, in_memory_sender
 
 from beam_dis.errors import (
     AuthenticationError,
@@ -69,43 +70,43 @@ def faults():
 @settings(deadline=None, max_examples=60)
 def test_every_record_is_written_at_least_once_through_passing_failures(ordered, data):
     keys = data.draw(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=40))
-    service = MemoryService(data.draw(st.lists(faults(), max_size=30)), limits=LIMITS)
+    service = FakeService.empty(data.draw(st.lists(faults(), max_size=30)), limits=LIMITS)
     sender = in_memory_sender(service, ordered=ordered, deadline=1e6)
     deliveries = write_all(sender, keys)
     sender.close()
-    assert set(range(len(keys))) == {int(record.data) for record in service.logs["s"]}
+    assert set(range(len(keys))) == {int(record.data) for record in service.written("s")}
     assert sorted(origin for each in deliveries for origin in each.batch.origins) == list(range(len(keys)))
     for each in deliveries:  # every answer names a copy of that very record
         for record, answer in zip(each.batch.records, each.answers, strict=True):
-            assert service.logs["s"][answer.sequence_number] is record
+            assert service.written("s")[answer.sequence_number] is record
 
 
 @given(data=st.data())
 @settings(deadline=None, max_examples=100)
 def test_with_ordering_the_last_copies_of_a_key_are_in_the_order_of_the_bundle(data):
     keys = data.draw(st.lists(st.sampled_from("abc"), max_size=40))
-    service = MemoryService(data.draw(st.lists(faults(), max_size=30)), limits=LIMITS)
+    service = FakeService.empty(data.draw(st.lists(faults(), max_size=30)), limits=LIMITS)
     sender = in_memory_sender(service, ordered=True, deadline=1e6)
     write_all(sender, keys)
     sender.close()
-    assert {key: [n for n, k in enumerate(keys) if k == key] for key in set(keys)} == last_copies(service.logs["s"])
+    assert {key: [n for n, k in enumerate(keys) if k == key] for key in set(keys)} == last_copies(service.written("s"))
 
 
 def test_without_ordering_only_what_failed_is_sent_again():
-    service = MemoryService([Partly(0b10100)])
+    service = FakeService.empty([Partly(0b10100)])
     deliveries = write_all(in_memory_sender(service), "aaaaa")
     assert [[int(r.data) for r in records] for _, records in service.requests] == [[0, 1, 2, 3, 4], [2, 4]]
     assert [(each.requests, each.resent) for each in deliveries] == [(2, 2)]
 
 
 def test_after_a_lost_answer_the_request_is_sent_again():
-    service = MemoryService([Lost()])
+    service = FakeService.empty([Lost()])
     write_all(in_memory_sender(service), "ab")
-    assert [int(record.data) for record in service.logs["s"]] == [0, 1, 0, 1]
+    assert [int(record.data) for record in service.written("s")] == [0, 1, 0, 1]
 
 
 def test_a_record_that_is_refused_for_good_is_not_sent_again():
-    service = MemoryService(reject=lambda record: record.data == b"1")
+    service = FakeService.empty(reject=lambda record: record.data == b"1")
     (delivery,) = write_all(in_memory_sender(service), "aaa")
     assert [Written, NotWritten, Written] == [type(answer) for answer in delivery.answers]
     assert len(service.requests) == 1
@@ -113,7 +114,7 @@ def test_a_record_that_is_refused_for_good_is_not_sent_again():
 
 @pytest.mark.parametrize("error", [InvalidRequestError, PartitionNotFoundError])
 def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(error):
-    service = MemoryService()
+    service = FakeService.empty()
     write = service.write
 
     def refusing(stream, records):
@@ -123,20 +124,20 @@ def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(error):
 
     service.write = refusing
     (delivery,) = write_all(in_memory_sender(service), "aaaaa")
-    assert [int(record.data) for record in service.logs["s"]] == [0, 1, 2, 4]
+    assert [int(record.data) for record in service.written("s")] == [0, 1, 2, 4]
     assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == delivery.answers[3]
 
 
 @pytest.mark.parametrize("error", [AuthenticationError, StreamNotFoundError])
 def test_an_error_that_is_no_records_fault_is_raised(error):
-    service = MemoryService([error("no", status=400)])
+    service = FakeService.empty([error("no", status=400)])
     with pytest.raises(error, match="no"):
         write_all(in_memory_sender(service), "a")
 
 
 def test_retries_end_at_the_deadline_with_the_last_answer():
     time = FakeTime()
-    service = MemoryService([Partly(0b01)] * 1000)
+    service = FakeService.empty([Partly(0b01)] * 1000)
     with pytest.raises(WriteError, match=r"1 of 2 records were not written within 120 s .*: DIS.4303 Exceeded traffic"):
         write_all(in_memory_sender(service, time=time), "ab")
     assert 100 < time.now <= 120
@@ -144,15 +145,15 @@ def test_retries_end_at_the_deadline_with_the_last_answer():
 
 def test_pauses_grow_until_there_is_progress():
     time = FakeTime()
-    sender = in_memory_sender(MemoryService([REFUSED_CONNECTION] * 12), time=time)
+    sender = in_memory_sender(FakeService.empty([REFUSED_CONNECTION] * 12), time=time)
     write_all(sender, "a")
     assert len(time.slept) == 12
     assert max(time.slept[:3]) <= 0.2 < max(time.slept[3:]) <= 5.0
 
 
 def test_throttling_is_counted_and_other_failures_are_not():
-    throttled = in_memory_sender(MemoryService([TOO_MUCH] * 12))
-    failing = in_memory_sender(MemoryService([FAILED] * 12))
+    throttled = in_memory_sender(FakeService.empty([TOO_MUCH] * 12))
+    failing = in_memory_sender(FakeService.empty([FAILED] * 12))
     for sender in (throttled, failing):
         write_all(sender, "a")
     assert throttled.throttle.take_throttled_seconds() > 0
@@ -160,7 +161,7 @@ def test_throttling_is_counted_and_other_failures_are_not():
 
 
 def test_several_requests_are_in_flight_at_once():
-    service = MemoryService()
+    service = FakeService.empty()
     write, meet = service.write, threading.Barrier(4, timeout=10)
 
     def together(stream, records):
@@ -169,11 +170,11 @@ def test_several_requests_are_in_flight_at_once():
 
     service.write = together
     write_all(in_memory_sender(service), "a" * 20)
-    assert len(service.logs["s"]) == 20
+    assert len(service.written("s")) == 20
 
 
 def test_with_ordering_one_request_of_a_queue_is_in_flight():
-    service = MemoryService()
+    service = FakeService.empty()
     write, busy = service.write, {}
 
     def alone(stream, records):
@@ -186,7 +187,7 @@ def test_with_ordering_one_request_of_a_queue_is_in_flight():
 
     service.write = alone
     write_all(in_memory_sender(service, ordered=True), "a" * 100)
-    assert list(range(100)) == [int(record.data) for record in service.logs["s"]]
+    assert list(range(100)) == [int(record.data) for record in service.written("s")]
 
 
 def one_fails_while_one_is_slow(started, ending, returned, ended):
@@ -220,23 +221,23 @@ def test_no_request_is_in_flight_once_a_bundle_has_ended(end):
 
 
 def test_the_first_failure_stops_the_batches_that_wait():
-    service = MemoryService([AuthenticationError("no", status=441)])
+    service = FakeService.empty([AuthenticationError("no", status=441)])
     with pytest.raises(AuthenticationError):
         write_all(in_memory_sender(service, in_flight=1, ordered=True), "a" * 100)
     assert len(service.requests) == 1
 
 
 def test_a_sender_can_be_used_again_after_a_failure():
-    service = MemoryService([AuthenticationError("no", status=441)])
+    service = FakeService.empty([AuthenticationError("no", status=441)])
     sender = in_memory_sender(service)
     with pytest.raises(AuthenticationError):
         write_all(sender, "ab")
     write_all(sender, "ab")
-    assert [int(record.data) for record in service.logs["s"]] == [0, 1]
+    assert [int(record.data) for record in service.written("s")] == [0, 1]
 
 
 def test_after_a_failure_no_waiting_batch_is_sent():
-    service, second_waits = MemoryService(), threading.Event()
+    service, second_waits = FakeService.empty(), threading.Event()
 
     def failing(stream, records):
         service.requests.append(records)
@@ -253,7 +254,7 @@ def test_after_a_failure_no_waiting_batch_is_sent():
 
 
 def test_as_many_batches_wait_as_requests_are_in_flight():
-    service, release, unfinished = MemoryService(), threading.Event(), []
+    service, release, unfinished = FakeService.empty(), threading.Event(), []
     write = service.write
     service.write = lambda stream, records: release.wait(10) and write(stream, records)
     sender = in_memory_sender(service, in_flight=1)

@@ -1,7 +1,7 @@
 import pytest
+from fake_time import FakeTime
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_service import FakeTime
 
 from beam_dis.write.throttle import Throttle
 

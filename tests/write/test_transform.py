@@ -20,7 +20,7 @@ from apache_beam.transforms.window import (
     TimestampedValue,
 )
 from apache_beam.typehints import schemas
-from memory_service import BROKEN, MemoryService, Partly, ServiceOf
+from fake_service import BROKEN, FakeService, Partly, ServiceOf
 
 from beam_dis.coders import JSONCoder
 from beam_dis.connection import DISConnection
@@ -60,12 +60,12 @@ class SeenRecords:
         self.service_of = ServiceOf(service)
 
     def __call__(self, element):
-        return element, len(self.service_of(None).logs["s"])
+        return element, len(self.service_of(None).written("s"))
 
 
 @pytest.fixture
 def service():
-    return MemoryService(limits=LIMITS, streams=("s", "t"))
+    return FakeService.empty(limits=LIMITS, streams=("s", "t"))
 
 
 @pytest.fixture
@@ -97,24 +97,24 @@ def run(build, *flags):
 
 def test_bytes_are_written_as_they_are(service, write):
     run(lambda p: p | beam.Create([b"a", b"b"]) | write())
-    assert sorted(record.data for record in service.logs["s"]) == [b"a", b"b"]
+    assert sorted(record.data for record in service.written("s")) == [b"a", b"b"]
 
 
 def test_rows_are_routed_by_their_fields(service, write):
     sink = write(encode=lambda flight: flight.carrier.encode(), partition_key="carrier", explicit_hash_key="number")
     run(lambda p: p | beam.Create([Flight("AA", 7)]) | sink)
-    assert [(r.data, r.partition_key, r.explicit_hash_key) for r in service.logs["s"]] == [(b"AA", "AA", "7")]
+    assert [(r.data, r.partition_key, r.explicit_hash_key) for r in service.written("s")] == [(b"AA", "AA", "7")]
 
 
 def test_a_record_is_copied_with_its_key(service, write):
     record = DISRecord("other", partition_id(0), 5, "k", b"data", 0)
     run(lambda p: p | beam.Create([record]) | write(encode="record"))
-    assert [(record.partition_key, record.data) for record in service.logs["s"]] == [("k", b"data")]
+    assert [(record.partition_key, record.data) for record in service.written("s")] == [("k", b"data")]
 
 
 def test_a_beam_coder_encodes(service, write):
     run(lambda p: p | beam.Create(["ä"]) | write(encode=StrUtf8Coder()))
-    assert ["ä".encode()] == [record.data for record in service.logs["s"]]
+    assert ["ä".encode()] == [record.data for record in service.written("s")]
 
 
 def test_results_carry_their_element_s_timestamp_and_window(service, write):
@@ -134,7 +134,7 @@ def test_an_element_in_three_windows_is_written_once_with_a_result_in_each(servi
         assert_that(result.written | beam.Map(with_time), equal_to(expected))
 
     run(build)
-    assert len(service.logs["s"]) == 1
+    assert len(service.written("s")) == 1
 
 
 @pytest.mark.parametrize("windowing", [beam.WindowInto(FixedWindows(10)), beam.WindowInto(SlidingWindows(30, 10))])
@@ -145,7 +145,7 @@ def test_every_element_has_one_result_even_with_many_requests(service, write, wi
         assert_that(numbers | beam.Distinct(), equal_to(list(range(100))))
 
     run(build)
-    assert len(service.logs["s"]) == 100
+    assert len(service.written("s")) == 100
 
 
 def test_dead_letters_carry_their_element_s_timestamp_and_windows(service, write):
@@ -157,7 +157,7 @@ def test_dead_letters_carry_their_element_s_timestamp_and_windows(service, write
         assert_that(times, equal_to([(b"25", 25, start) for start in (0, 10, 20)]))
 
     run(build)
-    assert service.logs["s"] == []
+    assert service.written("s") == []
 
 
 def test_a_record_too_large_is_a_dead_letter_and_the_rest_is_written(service, write):
@@ -167,7 +167,7 @@ def test_a_record_too_large_is_a_dead_letter_and_the_rest_is_written(service, wr
         assert_that(errors, equal_to(["the record has 101 bytes; stream 's' takes 100 at most"]))
 
     run(build)
-    assert [record.data for record in service.logs["s"]] == [b"a"]
+    assert [record.data for record in service.written("s")] == [b"a"]
 
 
 def test_without_dead_letters_a_record_too_large_fails_the_pipeline(service, write):
