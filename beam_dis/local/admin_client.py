@@ -1,7 +1,7 @@
-"""The other end of the admin routes: what LocalDIS and tests command a server with.
+"""The client of the admin routes: LocalDIS and tests command a server with it.
 
-Law: the standard library alone, no proxy, no retries: the server is on this machine. What it refuses is a
-ConfigurationError with the server's own words.
+It uses the standard library only, no proxy and no retries, because the server is on this machine. A refused command is a
+ConfigurationError with the server's message.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class AdminClient:
         self._address = urlsplit(endpoint)
         self._token = token
 
-    def ask(self, method: str, path: str, answer: type[T], message: Any = None) -> T:
-        """The answer to a command, as ``answer``. Raises DISError, or ConfigurationError where it is refused."""
-        return msgspec.json.decode(self.tell(method, path, message), type=answer)
+    def fetch(self, method: str, path: str, answer: type[T], content: Any = None) -> T:
+        """Send a command; its answer as ``answer``. Raises DISError, or ConfigurationError if it is refused."""
+        return msgspec.json.decode(self.send(method, path, message), type=answer)
 
-    def tell(self, method: str, path: str, message: Any = None, *, seconds: float = _SECONDS) -> bytes:
-        """The answer to a command, as it comes; it is waited for ``seconds`` long."""
+    def send(self, method: str, path: str, content: Any = None, *, seconds: float = _SECONDS) -> bytes:
+        """Send a command; its answer as bytes, waited for ``seconds`` at most."""
         content = b"" if message is None else msgspec.json.encode(message)
         connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=seconds)
         try:
@@ -49,7 +49,7 @@ class AdminClient:
 
 def _failure(status: int, body: bytes) -> DISError:
     try:
-        told = str(msgspec.json.decode(body)["message"])
+        message = str(msgspec.json.decode(body)["message"])
     except (msgspec.MsgspecError, KeyError, TypeError):
-        told = f"HTTP {status}"
-    return ConfigurationError(told) if status in {400, 404, 413} else DISError(told)
+        message = f"HTTP {status}"
+    return ConfigurationError(message) if status in {400, 404, 413} else DISError(message)

@@ -1,8 +1,12 @@
-"""The admin routes: what a test or an operator commands a local DIS to do.
+"""The admin routes: commands of a test or an operator to a local DIS.
 
-Law: nobody gets here by accident. A request names a loopback host (a page that was lured to this port names another), comes
-from no page of anybody else, and bears the token that the server was started with. A new route is a row of ``_ROUTES`` and
-a function ``(controls, request) -> Reply``.
+Rules:
+
+1. A request names a loopback host: a web page that was made to call this port names another one.
+2. A request comes from no page of another origin.
+3. A request carries the token that the server was started with.
+
+A new route is a row of ``_ROUTES`` and a function ``(controls, request) -> Reply``.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 
 class AdminError(Exception):
-    """A command that isn't carried out: an HTTP status and why."""
+    """A command that isn't carried out: an HTTP status and the reason."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -41,7 +45,7 @@ class AdminError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What there is to command."""
+    """The parts of a server that commands act on."""
 
     rules: Rules
     store: Store
@@ -55,7 +59,7 @@ class AdminRequest(NamedTuple):
     body: bytes
 
     def message(self, kind: Any) -> Any:
-        """The body as ``kind``; AdminError 400 where it isn't one."""
+        """The body as ``kind``; AdminError 400 if it isn't one."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -69,7 +73,7 @@ class Advance(Answer):
 
 
 class Time(Answer):
-    """What the clock shows, in seconds since 1970."""
+    """The time on the clock, in seconds since 1970."""
 
     time: float
 
@@ -81,29 +85,29 @@ class Problem(Answer):
 
 
 async def inject(controls: Controls, request: AdminRequest) -> Reply:
-    """Take a fault; 400 where its stream or partition isn't there."""
+    """Add a fault; 400 if its stream or partition doesn't exist."""
     fault: AnyFault = request.message(AnyFault)
-    _check_there(controls.store, fault)
+    _check_exists(controls.store, fault)
     return Reply(201, encode(FaultNumber(controls.rules.add(fault))))
 
 
-async def listed(controls: Controls, _request: AdminRequest) -> Reply:
-    """The rules and how often they hit."""
-    return Reply(200, encode(FaultListing(controls.rules.listed())))
+async def list_faults(controls: Controls, _request: AdminRequest) -> Reply:
+    """The rules, and how often each has hit."""
+    return Reply(200, encode(FaultListing(controls.rules.injected())))
 
 
 async def clear(controls: Controls, request: AdminRequest) -> Reply:
-    """Take one rule away (``?id=…``), or all."""
+    """Remove one rule (``?id=…``), or all."""
     number = request.query.get("id")
     if number is not None and not number.isdecimal():
         raise AdminError(400, f"id={number!r} is not the number of a fault")
     if not controls.rules.clear(None if number is None else int(number)):
-        raise AdminError(404, f"there is no fault {number} (any more): see the list of faults")
+        raise AdminError(404, f"there is no fault {number}: see the list of faults")
     return Reply(204)
 
 
 async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
-    """Move the clock forward; answered once all that is due by then has happened."""
+    """Move the clock forward; answered once everything that is due by then has happened."""
     try:
         return Reply(200, encode(Time(await advance(controls.store, controls.clock, request.message(Advance).seconds))))
     except ValueError as error:
@@ -113,20 +117,20 @@ async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
 
 
 _ROUTES: dict[str, dict[str, Callable[[Controls, AdminRequest], Awaitable[Reply]]]] = {
-    "/admin/faults": {"POST": inject, "GET": listed, "DELETE": clear},
+    "/admin/faults": {"POST": inject, "GET": list_faults, "DELETE": clear},
     "/admin/clock": {"POST": advance_clock},
 }
 
 
 class Admin:
-    """The admin routes as an ASGI application; ``token`` is what requests must bear."""
+    """The admin routes as an ASGI application; requests must carry ``token``."""
 
     def __init__(self, token: str, controls: Controls) -> None:
         self._token = token.encode()
         self._controls = controls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One command."""
+        """Answer one command."""
         try:
             reply = await self._reply(scope, receive)
         except AdminError as error:
@@ -156,7 +160,7 @@ class Admin:
         if headers.get("origin", f"http://{host}") != f"http://{host}":
             raise AdminError(403, "the admin routes are not for pages of another origin")
         if not hmac.compare_digest(headers.get("x-admin-token", "").encode("latin-1"), self._token):
-            raise AdminError(401, f"the header {TOKEN_HEADER} does not bear the token of this server")
+            raise AdminError(401, f"the header {TOKEN_HEADER} does not have the token of this server")
 
 
 async def _body(receive: Receive) -> bytes:
@@ -166,8 +170,8 @@ async def _body(receive: Receive) -> bytes:
         raise AdminError(refusal.status, refusal.message) from None
 
 
-def _check_there(store: Store, fault: Fault) -> None:
-    """A rule for what isn't there is a misspelling, unless it is for what will make it."""
+def _check_exists(store: Store, fault: Fault) -> None:
+    """A rule for a stream that doesn't exist is a misspelling, unless it is for create_stream."""
     if fault.stream is None or fault.operation == "create_stream":
         return
     streams = {stream.name: len(stream.partitions) for stream in store.streams()}

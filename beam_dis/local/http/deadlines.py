@@ -1,8 +1,12 @@
-"""HTTP connections that can't be held open by being slow or large.
+"""Deadlines and limits of HTTP connections, so that slow or large requests can't keep them open.
 
-Law: a request's headers are whole within 10 s and 64 kB, its body within 30 s of the time that we read it; while we hold a
-body back the clock doesn't run against its sender. What is late is answered 408, what is too large 431, then closed. A
-piece of an answer is taken within 60 s, and requests aren't sent far ahead of their answers: else the connection ends.
+Rules:
+
+1. The headers of a request are complete within 10 s and 64 kB, its body within 30 s. The body's time doesn't run while the
+   server itself doesn't read from the connection.
+2. A late request is answered 408, one with too large headers 431; then the connection is closed.
+3. A client takes each piece of an answer within 60 s and sends at most 100 requests ahead of their answers; otherwise the
+   connection is closed.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from beam_dis.local.http.reply import refuse
+from beam_dis.local.http.reply import coded_error
 from beam_dis.wire.limits import MIB
 
 HEADER_SECONDS = 10.0
@@ -24,45 +28,45 @@ MAX_HEADER_BYTES = MIB // 16
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with deadlines, and a limit to headers."""
+    """uvicorn's protocol with deadlines, and a limit on headers."""
 
     _timer: asyncio.TimerHandle | None = None
-    _taking: asyncio.TimerHandle | None = None
+    _take_timer: asyncio.TimerHandle | None = None
     _header_bytes = 0
     _in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection that never says anything is closed like an idle one."""
+        """A connection on which no request comes is closed like an idle one."""
         super().connection_made(transport)
         self._arm(IDLE_SECONDS, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any longer."""
+        """End all deadlines."""
         self._disarm()
-        self._taken()
+        self._cancel_take_timer()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client doesn't take what is sent as fast as it is sent."""
+        """The client takes an answer more slowly than it is sent: its deadline starts."""
         super().pause_writing()
-        self._taking = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+        self._take_timer = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has taken nearly all."""
+        """The client has taken nearly all of it: the deadline ends."""
         super().resume_writing()
-        self._taken()
+        self._cancel_take_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before the headers are whole."""
+        """Count the bytes that come before the headers are complete."""
         self._header_bytes += len(data)
         super().data_received(data)
         if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
-            self._turn_away(431)
+            self._close_with(431)
         if self._timer is None and self._idle():
             self._arm(IDLE_SECONDS, self.transport.close)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request; what answers it may have to end the connection."""
+        """The first byte of a request has come; the transport is in the scope because a fault may end the connection."""
         if len(self.pipeline) >= MAX_AHEAD:
             raise ConnectionError("too many requests ahead of their answers")  # answered 400 by uvicorn
         super().on_message_begin()
@@ -71,7 +75,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._arm(HEADER_SECONDS, self._late)
 
     def on_headers_complete(self) -> None:
-        """The headers are whole: from here the body is waited for."""
+        """The headers are complete: the deadline of the body starts."""
         self._in_headers = False
         self._arm(BODY_SECONDS, self._late)
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -79,7 +83,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         self._disarm()
         self._header_bytes = 0
         super().on_message_complete()
@@ -93,13 +97,13 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _taken(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking = None
+    def _cancel_take_timer(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None
 
     def _idle(self) -> bool:
-        """Nothing is under way, and uvicorn doesn't wait for the next request: blank lines end its wait."""
+        """No request is being answered and uvicorn has no keep-alive timer: blank lines between requests end that."""
         answered = self.cycle is None or self.cycle.response_complete
         return answered and self.timeout_keep_alive_task is None and not self.transport.is_closing()
 
@@ -107,9 +111,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             self._arm(BODY_SECONDS, self._late)
         else:
-            self._turn_away(408)
+            self._close_with(408)
 
-    def _turn_away(self, status: int) -> None:
+    def _close_with(self, status: int) -> None:
         answered = not self._in_headers and self.cycle.response_started
         if not (answered or self.transport.is_closing()):
             self.transport.write(_closing(status))
@@ -123,7 +127,7 @@ _REASONS = {
 
 
 def _closing(status: int) -> bytes:
-    body = refuse(status, "DIS.4200", f"Invalid request. [{_REASONS[status]}]").body
+    body = coded_error(status, "DIS.4200", f"Invalid request. [{_REASONS[status]}]").body
     head = b"content-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
         body
     )
@@ -131,7 +135,7 @@ def _closing(status: int) -> bytes:
 
 
 async def _headers_too_large(_scope: Any, _receive: Any, send: Any) -> None:
-    reply = refuse(431, "DIS.4200", f"Invalid request. [{_REASONS[431]}]")
+    reply = coded_error(431, "DIS.4200", f"Invalid request. [{_REASONS[431]}]")
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
     headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": 431, "headers": headers})

@@ -1,13 +1,20 @@
 """Answers as bytes: status, headers, body.
 
-Law: every answer has a Content-Length and is never compressed; a 201 or 204 has no body; an error body spells its code and
-text both ways, because official clients read one or the other. [SDK: clients hang or lose the code otherwise]
+Rules:
+
+1. Every answer has a Content-Length and is never compressed. [SDK: clients hang otherwise]
+2. A 201 or 204 has no body.
+3. An error body gives its code and its text under two names each, because official clients read one or the other.
+   [SDK: clients lose the code otherwise]
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from starlette.types import Send
+
+from beam_dis.local.http.budgets import LEAST_PAGE, PIECE
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import Answer, encode
 from beam_dis.wire.routes import Route
@@ -16,13 +23,13 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Reply(NamedTuple):
-    """What goes back to the client; ``body`` is JSON or empty."""
+    """The outcome of a request, before it is sent; ``body`` is JSON or empty."""
 
     status: int
     body: bytes = b""
 
     def headers(self, date: bytes) -> Headers:
-        """The headers of this answer; ``date`` is the service's clock, from which clients take theirs."""
+        """The headers of this reply; ``date`` is the service's clock, which clients set theirs by."""
         common = [(b"date", date)]
         if self.status == 204:
             return common
@@ -31,27 +38,46 @@ class Reply(NamedTuple):
         return [*common, (b"content-length", b"%d" % len(self.body))]
 
 
-class ErrorBody(Answer):
-    """An error in the service's spelling and in the reference's [§7; SDK captures]."""
+class SentAnswer(NamedTuple):
+    """A reply with its headers, as it is sent."""
 
-    errorCode: str  # noqa: N815 - the wire's spelling
+    status: int
+    headers: Headers
+    body: bytes
+
+    async def send(self, send: Send) -> None:
+        """Send it; a large body goes in pieces, each once the client has taken the one before."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        if len(self.body) <= LEAST_PAGE:
+            await send({"type": "http.response.body", "body": self.body})
+            return
+        for start in range(0, len(self.body), PIECE):
+            await send({"type": "http.response.body", "body": self.body[start : start + PIECE], "more_body": True})
+        # the last piece is empty, so that this returns only when the client has taken the whole body
+        await send({"type": "http.response.body", "body": b""})
+
+
+class ErrorBody(Answer):
+    """An error under the service's names and the reference's [§7; SDK captures]."""
+
+    errorCode: str  # noqa: N815 - the wire's name
     message: str
     error_code: str
     error_msg: str
 
 
-def answer(route: Route, value: Any) -> Reply:
-    """The success of an operation; ``value`` is its answer message, or bytes where the handler encoded it itself."""
+def success_reply(route: Route, value: Any) -> Reply:
+    """The success of an operation; ``value`` is its answer message, or bytes if the handler has encoded it."""
     if route.answer is None:
         return Reply(route.status)
     return Reply(route.status, value if isinstance(value, bytes) else encode(value))
 
 
-def refuse(status: int, code: str, message: str) -> Reply:
+def coded_error(status: int, code: str, message: str) -> Reply:
     """An error with a code."""
     return Reply(status, encode(ErrorBody(code, message, code, message)))
 
 
-def refused(refusal: Refusal) -> Reply:
-    """A refusal as an answer."""
-    return refuse(refusal.status, refusal.code, refusal.message)
+def error_reply(refusal: Refusal) -> Reply:
+    """A refusal as a reply."""
+    return coded_error(refusal.status, refusal.code, refusal.message)

@@ -1,28 +1,34 @@
-"""Reading the body of a request.
+"""Reading the body of a request, and the message in it.
 
-Law: a body over the limit is read to its end and dropped as it comes, then refused with HTTP 413: answering while the
-client still sends would lose the answer. Nothing over the limit is kept in memory. Only a put may be large, and none may
-hold so many values that taking it apart would keep everybody else waiting: what is sent in one breath is parsed in one.
+Rules:
+
+1. A body over the limit is read to its end, dropped as it arrives and then refused with HTTP 413: a client that still sends
+   would lose an earlier answer.
+2. Nothing over the limit is kept in memory. Only a put may be large.
+3. No body may have so many values that parsing it would delay all other calls, because a body is parsed in one step.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.types import Receive, Scope
 
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import MAX_BODY_BYTES, MIB
+from beam_dis.wire.messages import Query, decode, decode_query, parse_query
 from beam_dis.wire.routes import Route
 
 MAX_VALUES = 100_000
-"""Five values for each of 10,000 records, twice (ours)."""
+"""Twice five values for each of 10,000 records (ours)."""
 
 
-class Disconnected(Exception):  # noqa: N818 - what happened, not a fault
-    """The client went away before its request was whole."""
+class Disconnected(Exception):  # noqa: N818 - an event, not an error
+    """The client disconnected before its request was whole."""
 
 
 def declared_length(scope: Scope) -> int | None:
-    """The Content-Length of a request: 0 where it has no body, None where it comes in chunks of unknown length."""
+    """The Content-Length of a request: 0 without a body, None for chunks of unknown length."""
     headers = dict(scope["headers"])
     if b"transfer-encoding" in headers:
         return None
@@ -30,12 +36,17 @@ def declared_length(scope: Scope) -> int | None:
 
 
 def body_limit(route: Route) -> int:
-    """How many bytes the body of an operation may have (ours, but for puts)."""
+    """How many bytes the body of an operation may have (ours, except for puts)."""
     return MAX_BODY_BYTES if route.operation == "put_records" else MIB
 
 
 async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The whole body; refused with HTTP 413 over ``limit`` bytes; Disconnected where it doesn't come whole."""
+    """The whole body.
+
+    Raises:
+        Refusal: HTTP 413, if it has more than ``limit`` bytes or too many values.
+        Disconnected: If the client disconnects first.
+    """
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
@@ -55,3 +66,16 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
     if body.count(b",") > MAX_VALUES:
         raise Refusal(4200, f"the body has more than {MAX_VALUES} values", status=413)
     return body
+
+
+def message_of(route: Route, scope: Scope, body: bytes) -> Any:
+    """The request message of an operation, from the query or the body; None if the operation has none.
+
+    Raises:
+        Refusal: If it isn't such a message.
+    """
+    if route.request is None:
+        return None
+    if issubclass(route.request, Query):
+        return decode_query(route.request, parse_query(scope["query_string"]))
+    return decode(route.request, body)

@@ -1,7 +1,10 @@
-"""The process of a local DIS: a store, a listening socket, uvicorn between them.
+"""The process of a local DIS: a store, a listening socket, and uvicorn between them.
 
-Law: what can't start says why in one line, as a StartError, before anything is served. SIGTERM and Ctrl-C stop it the
-same way: no new connections, ten seconds for what is in flight, then the store is closed, and the process ends well.
+Rules:
+
+1. A server that can't start says why in one line, as a StartError, before anything is served.
+2. SIGTERM and Ctrl-C stop it alike: no new connections, ten seconds for the requests in flight, then the store is closed
+   and the process ends with exit code 0.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import uvicorn
+from starlette.routing import Mount
 
 from beam_dis.local.clock import Clock, resume
+from beam_dis.local.faults.injection import FaultInjector
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
@@ -30,7 +34,6 @@ from beam_dis.local.http.admin import Admin, Controls
 from beam_dis.local.http.app import LocalApp
 from beam_dis.local.http.authentication import AccessKeys, Authenticator
 from beam_dis.local.http.budgets import BodyBudget
-from beam_dis.local.http.controlled_app import ControlledApp
 from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.store import open_store
 
@@ -39,15 +42,15 @@ READERS = 4
 
 
 class StartError(Exception):
-    """The server can't start: one line that says what is in the way and what to do."""
+    """The server can't start: one line that says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a server needs to know. Port 0 takes any free one; without ``keys`` everybody is let in.
+    """The settings of a server. Port 0 takes any free one; without ``keys`` every request is accepted.
 
-    ``real_limits`` adds the service's limits of throughput to those of sizes, which always hold. With an ``admin_token``
-    there are admin routes, on a loopback address alone.
+    ``real_limits`` adds the service's limits of throughput to those of sizes, which always apply. With an ``admin_token``
+    there are admin routes, on a loopback address only.
     """
 
     data_dir: Path
@@ -62,8 +65,14 @@ class Settings:
 def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable[[uvicorn.Server], None]) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
-    ``ready`` is told the endpoint once requests are answered, ``started`` is given the server, whose ``should_exit`` stops
-    it. Raises StartError, or StoreError where the data can't be opened.
+    Args:
+        settings: Where to listen, where the data are, and who may ask.
+        ready: Called with the endpoint once requests are answered.
+        started: Called with the server, whose ``should_exit`` stops it.
+
+    Raises:
+        StartError: If the server can't start.
+        StoreError: If the data can't be opened.
     """
     _check_admin(settings)
     _allow_connections()
@@ -84,37 +93,37 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
 
 
 def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp:
-    """The application: with controls where there is a token for them."""
-    authenticator_at = partial(Authenticator, settings.keys, settings.project)
+    """The application, with faults and admin routes if there is a token for them."""
+    authenticator = Authenticator(settings.keys, settings.project, clock)
     if settings.admin_token is None:
-        return LocalApp(context, authenticator_at(clock), BodyBudget())
+        return LocalApp(context, authenticator, BodyBudget())
     rules = Rules()
     admin = Admin(settings.admin_token, Controls(rules, context.store, clock))
-    return ControlledApp(context, authenticator_at, BodyBudget(), rules, admin)
+    return LocalApp(context, authenticator, BodyBudget(), FaultInjector(context, rules), [Mount("/admin", admin)])
 
 
 def _check_admin(settings: Settings) -> None:
     if settings.admin_token is None or settings.host == "localhost":
         return
     try:
-        alone = ipaddress.ip_address(settings.host).is_loopback
+        loopback = ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
-        alone = False
-    if not alone:
+        loopback = False
+    if not loopback:
         raise StartError(
-            f"admin routes are for this machine alone: not with --host {settings.host}, leave one of them out"
+            f"admin routes are only served on a loopback address, not on --host {settings.host}: leave out one of them"
         )
 
 
 def _allow_connections() -> None:
-    """As many open files as we are given: with the usual 1024, idle connections would keep others out."""
+    """Allow as many open files as the system permits: 1024, the usual limit, could be used up by idle connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # some systems call unlimited what they don't grant
+    with suppress(OSError, ValueError):  # some systems report an unlimited maximum that they don't grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with our limits; it says when it is ready."""
+    """uvicorn with our limits; it reports when it is ready."""
 
     def __init__(self, app: LocalApp, ready: Callable[[], None]) -> None:
         super().__init__(
@@ -136,13 +145,13 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and report it."""
         await super().startup(sockets)
         self._ready()
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Uvicorn raises the signal that stopped it once more, at the handlers it found: these take it as done."""
+    """Uvicorn raises the signal that stopped it again, for the handlers that it found: these ignore it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
@@ -151,7 +160,7 @@ def _run(server: uvicorn.Server, listener: socket.socket) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only for sockets that say TCP: without it each answer waits 40 ms
+    # asyncio turns Nagle's algorithm off only for sockets whose protocol is TCP: with it, each answer waits 40 ms
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -165,7 +174,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _why_not(host: str, port: int, error: Exception) -> str:
     if getattr(error, "errno", None) == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use: stop who has it, or give another --port (0 takes any free one)"
+        return f"port {port} of {host} is in use: stop the process that uses it, or give another --port (0 takes any free one)"
     return f"can't listen on port {port} of {host}: {error}"
 
 

@@ -1,0 +1,139 @@
+"""Makes single calls of a local DIS fail, as the injected rules say.
+
+Rules:
+
+1. A call of an operation that no rule is for isn't touched.
+2. Faults are looked up once the request is whole and before it is authenticated.
+3. A call is delayed after its work, when its request takes no room any more.
+4. A delay ends when the client disconnects, so that a server that stops waits for no client that has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import partial
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from beam_dis.local.faults.answers import Sleep, altered, breaks_connection, replacement, reset, send_broken
+from beam_dis.local.faults.refused_records import put_in_part
+from beam_dis.local.faults.rules import Rule, Rules
+from beam_dis.local.faults.target import Target, target_of
+from beam_dis.local.faults.values import AnyFault, ClockSkew, Failing, Latency, RecordsRefused, Reset
+from beam_dis.local.handlers import Handler
+from beam_dis.local.handlers.call import ServerContext
+from beam_dis.local.http.reply import Reply, SentAnswer
+from beam_dis.local.http.request_body import message_of
+from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.routes import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultHits:
+    """The faults that hit one call: one fault or none, and the conditions on top.
+
+    ``skew`` and ``delay`` are in seconds; ``refusing`` are the rules that refuse single records of a put.
+    """
+
+    fault: AnyFault | None
+    skew: float
+    delay: float
+    refusing: Sequence[Rule]
+
+    @property
+    def reply(self) -> Reply | None:
+        """The reply that is sent in place of the handler's."""
+        return None if self.fault is None else replacement(self.fault)
+
+    @property
+    def handled(self) -> bool:
+        """Whether the handler is called at all."""
+        if isinstance(self.fault, Reset | Failing):
+            return self.fault.when == "after"
+        return self.reply is None
+
+    def handler(self, handler: Handler) -> Handler:
+        """The handler, with single records refused if rules say so."""
+        return partial(put_in_part, self.refusing, handler) if self.refusing else handler
+
+
+class FaultInjector:
+    """Looks up the faults of a call, and sends its answer as they leave it.
+
+    Args:
+        context: The store that rules select streams by, and the room for answers.
+        rules: The injected faults.
+        sleep: Waits a number of seconds without blocking other calls.
+    """
+
+    def __init__(self, context: ServerContext, rules: Rules, sleep: Sleep = asyncio.sleep) -> None:
+        self._context = context
+        self._rules = rules
+        self._sleep = sleep
+
+    def hits(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> FaultHits | None:
+        """Count the call and draw its faults; None if no rule is for its operation."""
+        if not self._rules.concern(route.operation):
+            return None
+
+        def target() -> Target:
+            try:
+                message = message_of(route, scope, body)
+            except Refusal:
+                message = None
+            return target_of(self._context.store, names, message)
+
+        rules = self._rules.draw(route.operation, target)
+        return FaultHits(
+            fault=next((rule.fault for rule in rules if not rule.fault.condition), None),
+            skew=sum(rule.fault.seconds for rule in rules if isinstance(rule.fault, ClockSkew)),
+            delay=sum(_delay(rule, rule.fault) for rule in rules if isinstance(rule.fault, Latency)),
+            refusing=[rule for rule in rules if isinstance(rule.fault, RecordsRefused)],
+        )
+
+    async def deliver(
+        self, hits: FaultHits, reply: Reply | None, second: int, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send what the faults leave of a reply, as late and as badly as they say; ``second`` is its Date."""
+        fault, reply = hits.fault, hits.reply or reply
+        with self._context.answers.counted(0 if reply is None else len(reply.body)):
+            if hits.delay:
+                await _while_connected(self._sleep(hits.delay), receive)
+            if reply is None or isinstance(fault, Reset):
+                reset(scope["transport"])
+                await _end_of_connection(receive)
+                return
+            date = formatdate(second + int(hits.skew), usegmt=True).encode("ascii")
+            answer = SentAnswer(reply.status, reply.headers(date), reply.body)
+            if fault is not None and breaks_connection(fault):
+                await _while_connected(send_broken(fault, answer, scope["transport"], self._sleep), receive)
+                await _end_of_connection(receive)
+                return
+            await (answer if fault is None else altered(fault, answer)).send(send)
+
+
+def _delay(rule: Rule, fault: Latency) -> float:
+    return rule.between(fault.seconds - fault.jitter, fault.seconds + fault.jitter)
+
+
+async def _while_connected(work: Awaitable[Any], receive: Receive) -> None:
+    """Wait for ``work``, and stop waiting when the client disconnects."""
+    working = asyncio.ensure_future(work)
+    disconnected = asyncio.ensure_future(_end_of_connection(receive))
+    try:
+        await asyncio.wait((working, disconnected), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        disconnected.cancel()
+
+
+async def _end_of_connection(receive: Receive) -> None:
+    """Uvicorn logs an error of ours if the application returns before it knows that the connection has ended."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
