@@ -57,7 +57,7 @@ def main() -> None:
         servers = {PLAIN: plain, ADMIN: admin, RULE: ruled}
         for server in servers.values():
             measure(server, "put", 1.0)
-        AdminClient(ruled.endpoint, TOKEN).tell("POST", "/admin/faults", Throttled(stream=STREAM, nth=10**12))
+        AdminClient(ruled.endpoint, TOKEN).send("POST", "/admin/faults", Throttled(stream=STREAM, nth=10**12))
         for what in ("put", "get"):
             report(what, measured(servers, what, options.rounds, options.seconds))
 

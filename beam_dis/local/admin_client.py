@@ -28,23 +28,23 @@ class AdminClient:
 
     def fetch(self, method: str, path: str, answer: type[T], content: Any = None) -> T:
         """Send a command; its answer as ``answer``. Raises DISError, or ConfigurationError if it is refused."""
-        return msgspec.json.decode(self.send(method, path, message), type=answer)
+        return msgspec.json.decode(self.send(method, path, content), type=answer)
 
     def send(self, method: str, path: str, content: Any = None, *, seconds: float = _SECONDS) -> bytes:
         """Send a command; its answer as bytes, waited for ``seconds`` at most."""
-        content = b"" if message is None else msgspec.json.encode(message)
+        body = b"" if content is None else msgspec.json.encode(content)
         connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=seconds)
         try:
-            connection.request(method, path, content, {"X-Admin-Token": self._token})
+            connection.request(method, path, body, {"X-Admin-Token": self._token})
             answered = connection.getresponse()
-            body = answered.read()
+            answer = answered.read()
         except (OSError, HTTPException) as error:
             raise DISError(f"the local DIS did not answer {method} {path}: {error!r}") from error
         finally:
             connection.close()
         if answered.status >= 300:
-            raise _failure(answered.status, body)
-        return body
+            raise _failure(answered.status, answer)
+        return answer
 
 
 def _failure(status: int, body: bytes) -> DISError:

@@ -121,15 +121,15 @@ class LocalDIS:
 
         ConfigurationError where it names a stream or a partition that isn't there.
         """
-        return self._controls.ask("POST", "/admin/faults", FaultNumber, fault).id
+        return self._controls.fetch("POST", "/admin/faults", FaultNumber, fault).id
 
     def faults(self) -> list[InjectedFault]:
         """The faults that were injected, each with the ``calls`` that it matched and its ``hits``, oldest first."""
-        return self._controls.ask("GET", "/admin/faults", FaultListing).faults
+        return self._controls.fetch("GET", "/admin/faults", FaultListing).faults
 
     def clear_faults(self, number: int | None = None) -> None:
         """End one fault, by the number that ``inject`` gave, or all."""
-        self._controls.tell("DELETE", "/admin/faults" if number is None else f"/admin/faults?id={number}")
+        self._controls.send("DELETE", "/admin/faults" if number is None else f"/admin/faults?id={number}")
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Move its clock forward, for good: what is due by then has happened when this returns.
@@ -139,7 +139,7 @@ class LocalDIS:
         the sum is negative.
         """
         passed = seconds + 60 * minutes + 3600 * hours
-        self._controls.tell("POST", "/admin/clock", {"seconds": passed}, seconds=_AGING_SECONDS)
+        self._controls.send("POST", "/admin/clock", {"seconds": passed}, seconds=_AGING_SECONDS)
 
     @property
     def _controls(self) -> AdminClient:

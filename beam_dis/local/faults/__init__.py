@@ -1,5 +1,4 @@
-"""Faults of a local DIS: values that say what goes wrong, the rules that count and draw, what becomes of a call.
+"""Faults of a local DIS: values that say what goes wrong, and the rules that choose the calls that they hit.
 
-Law: everything but ``answers.py``, which puts them on a connection, is pure or works on a call's own messages. Importing
-the values loads no server.
+Nothing here sends or breaks an answer: ``local/http/fault_injector.py`` does. Importing the values loads no server.
 """

@@ -80,18 +80,18 @@ class Rules:
         self._replace({} if number is None else {held: rule for held, rule in self._rules.items() if held != number})
         return there
 
-    def listed(self) -> list[InjectedFault]:
+    def injected(self) -> list[InjectedFault]:
         """The rules and their counts, in the order they were injected."""
         return [
             InjectedFault(id=rule.id, fault=rule.fault, calls=rule.calls, hits=rule.hits)
             for rule in self._rules.values()
         ]
 
-    def watch(self, operation: str) -> bool:
+    def concern(self, operation: str) -> bool:
         """Whether any rule may be for an operation."""
         return operation in self._operations
 
-    def struck(self, operation: str, target: Callable[[], Target]) -> list[Rule]:
+    def draw(self, operation: str, target: Callable[[], Target]) -> list[Rule]:
         """The rules that hit a call, and count it; ``target`` is looked up where a rule selects by it."""
         called = [rule for rule in self._matching(operation, target) if rule.called()]
         other = next((rule for rule in called if not rule.fault.condition), None)

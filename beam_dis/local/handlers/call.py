@@ -13,8 +13,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from beam_dis.local.budgets import AnswerBudget
 from beam_dis.local.handlers.throughput import ThroughputLimits
-from beam_dis.local.http.budgets import AnswerBudget
 from beam_dis.local.store import Partition, Store, StoredApp, Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_id, partition_number

@@ -25,10 +25,10 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 from starlette.types import Receive, Scope, Send
 
+from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.handlers.call import Call, ServerContext
 from beam_dis.local.http.authentication import Authenticator
-from beam_dis.local.http.budgets import BodyBudget
 from beam_dis.local.http.openapi import document_json
 from beam_dis.local.http.reply import Reply, SentAnswer, coded_error, error_reply, success_reply
 from beam_dis.local.http.request_body import Disconnected, body_limit, declared_length, message_of, read_body
@@ -37,7 +37,7 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import ROUTES, Route, match_route
 
 if TYPE_CHECKING:
-    from beam_dis.local.faults.injection import FaultHits, FaultInjector
+    from beam_dis.local.http.fault_injector import FaultHits, FaultInjector
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class LocalApp:
         reply = coded_error(status, _NO_ROUTE, f"There is no {request.method} {path} here.")
         methods = match_route("", request.scope["raw_path"].decode("latin-1"))
         known = isinstance(methods, frozenset) and methods
-        return self._response(reply, {"allow": ", ".join(sorted(methods))} if known else {})
+        return self._response(reply, {"allow": ", ".join(sorted(known))} if known else {})
 
     def _response(self, reply: Reply, more: Mapping[str, str] | None = None) -> Response:
         date = self._date(int(self._context.clock()))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import Send
 
-from beam_dis.local.http.budgets import LEAST_PAGE, PIECE
+from beam_dis.local.budgets import LEAST_PAGE, PIECE
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import Answer, encode
 from beam_dis.wire.routes import Route

@@ -25,16 +25,16 @@ from pathlib import Path
 import uvicorn
 from starlette.routing import Mount
 
+from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.clock import Clock, resume
-from beam_dis.local.faults.injection import FaultInjector
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.http.admin import Admin, Controls
 from beam_dis.local.http.app import LocalApp
 from beam_dis.local.http.authentication import AccessKeys, Authenticator
-from beam_dis.local.http.budgets import BodyBudget
 from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
+from beam_dis.local.http.fault_injector import FaultInjector
 from beam_dis.local.store import open_store
 
 DRAIN_SECONDS = 10

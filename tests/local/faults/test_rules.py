@@ -23,7 +23,7 @@ def rules(*faults):
 
 def hits(made, calls, operation=PUT, target=PLACE):
     """The numbers of the rules that hit each of so many calls, as text: ``"1 - 12"``."""
-    struck = [made.struck(operation, lambda: target) for _ in range(calls)]
+    struck = [made.draw(operation, lambda: target) for _ in range(calls)]
     return " ".join("".join(str(rule.id) for rule in call) or "-" for call in struck)
 
 
@@ -88,7 +88,7 @@ def test_a_fault_of_the_body_is_not_for_operations_that_answer_without_one():
 def test_of_two_faults_the_first_that_was_injected_hits_and_the_other_is_not_counted():
     made = rules(Failing(nth=2), Throttled())
     assert hits(made, 3) == "2 1 2"
-    assert [(rule.calls, rule.hits) for rule in made.listed()] == [(3, 1), (3, 2)]
+    assert [(rule.calls, rule.hits) for rule in made.injected()] == [(3, 1), (3, 2)]
 
 
 def test_conditions_come_on_top_of_a_fault():
@@ -100,13 +100,13 @@ def test_a_rule_that_is_cleared_hits_no_more_and_the_others_go_on():
     assert (made.clear(1), made.clear(1)) == (True, False)
     assert hits(made, 2) == "- 2"
     made.clear()
-    assert (made.listed(), made.watch(PUT)) == ([], False)
+    assert (made.injected(), made.concern(PUT)) == ([], False)
 
 
 def test_only_operations_that_a_rule_is_for_are_watched():
     made = rules(RecordsRefused(), Failing(operation="create_app"))
-    assert [made.watch(name) for name in (PUT, "create_app", "get_records")] == [True, True, False]
+    assert [made.concern(name) for name in (PUT, "create_app", "get_records")] == [True, True, False]
 
 
 def test_where_a_call_goes_is_not_looked_up_for_a_rule_that_does_not_ask():
-    assert len(rules(Failing()).struck(PUT, lambda: pytest.fail("looked up"))) == 1
+    assert len(rules(Failing()).draw(PUT, lambda: pytest.fail("looked up"))) == 1

@@ -105,7 +105,7 @@ def test_without_a_token_there_are_no_admin_routes(in_process):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "dis.example"])
 def test_admin_routes_are_not_served_to_other_machines(tmp_path, host):
     settings = Settings(data_dir=tmp_path, host=host, port=0, admin_token=TOKEN)
-    with pytest.raises(StartError, match=f"this machine alone: not with --host {host}"):
+    with pytest.raises(StartError, match=f"only served on a loopback address, not on --host {host}"):
         serve(settings, ready=pytest.fail, started=pytest.fail)
 
 
@@ -133,7 +133,7 @@ def test_a_token_file_that_is_not_there_is_told():
 
 def test_a_server_that_is_gone_is_told():
     with pytest.raises(DISError, match="did not answer GET /admin/faults"):
-        AdminClient("http://127.0.0.1:9", TOKEN).tell("GET", FAULTS)
+        AdminClient("http://127.0.0.1:9", TOKEN).send("GET", FAULTS)
 
 
 @pytest.mark.integration

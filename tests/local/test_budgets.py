@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, ExitStack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beam_dis.local.budgets import ANSWERS_IN_FLIGHT, LEAST_PAGE, AnswerBudget, BodyBudget
 from beam_dis.local.handlers.records import MAX_FETCH_BYTES
-from beam_dis.local.http.budgets import ANSWERS_IN_FLIGHT, LEAST_PAGE, AnswerBudget, BodyBudget
 
 
 @settings(deadline=None)

@@ -19,13 +19,13 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from beam_dis.local.faults.answers import Sleep, altered, breaks_connection, replacement, reset, send_broken
 from beam_dis.local.faults.refused_records import put_in_part
 from beam_dis.local.faults.rules import Rule, Rules
 from beam_dis.local.faults.target import Target, target_of
 from beam_dis.local.faults.values import AnyFault, ClockSkew, Failing, Latency, RecordsRefused, Reset
 from beam_dis.local.handlers import Handler
 from beam_dis.local.handlers.call import ServerContext
+from beam_dis.local.http.fault_answers import Sleep, altered, breaks_connection, replacement, reset, send_broken
 from beam_dis.local.http.reply import Reply, SentAnswer
 from beam_dis.local.http.request_body import message_of
 from beam_dis.wire.error_codes import Refusal

@@ -66,11 +66,11 @@ def altered(fault: values.AnyFault, answer: SentAnswer) -> SentAnswer:
 
 def _wrong_json(answer: SentAnswer) -> SentAnswer:
     body = answer.body[: len(answer.body) // 2]
-    return answer._replace(headers=_with(_head(answer)ers, b"content-length", b"%d" % len(body)), body=body)
+    return answer._replace(headers=_with(answer.headers, b"content-length", b"%d" % len(body)), body=body)
 
 
 def _wrong_content_type(answer: SentAnswer) -> SentAnswer:
-    return answer._replace(headers=_with(_head(answer)ers, b"content-type", b"text/html; charset=utf-8"))
+    return answer._replace(headers=_with(answer.headers, b"content-type", b"text/html; charset=utf-8"))
 
 
 def _with(headers: Headers, name: bytes, value: bytes) -> Headers:
@@ -104,7 +104,7 @@ async def send_broken(fault: values.AnyFault, answer: SentAnswer, transport: asy
 
 def _head(answer: SentAnswer) -> bytes:
     """Status line and headers as bytes, for a connection that is closed after the answer."""
-    lines = [STATUS_LINE[answer.status], *(b"%b: %b\r\n" % header for header in _head(answer)ers)]
+    lines = [STATUS_LINE[answer.status], *(b"%b: %b\r\n" % header for header in answer.headers)]
     return b"".join([*lines, b"connection: close\r\n\r\n"])
 
 
@@ -115,7 +115,9 @@ async def _cut(fault: values.CutAnswer, answer: SentAnswer, transport: asyncio.T
     transport.close()
 
 
-async def _slow_headers(fault: values.SlowHeaders, answer: SentAnswer, transport: asyncio.Transport, sleep: Sleep) -> None:
+async def _slow_headers(
+    fault: values.SlowHeaders, answer: SentAnswer, transport: asyncio.Transport, sleep: Sleep
+) -> None:
     await _drip(_head(answer), fault.seconds, transport, sleep)
     transport.write(answer.body)
     transport.close()
