@@ -4,12 +4,12 @@
 
     DISError
     ├── ConfigurationError        an argument or a setting is wrong or missing (also a ValueError)
-    ├── CredentialsError          no credentials were found, or they may not go where they were sent
-    ├── TransportError            no answer: refused, cut, timed out; ``maybe_done`` says if it may have been carried out
+    ├── CredentialsError          no credentials were found, or they may not be sent to that endpoint
+    ├── TransportError            no answer: refused, cut, timed out; ``maybe_done``: it may have been carried out
     ├── ServiceError              the service refused: ``code``, ``status``, ``service_message``
     │   ├── AuthenticationError       HTTP 441 and 401, DIS.4100-4112
     │   ├── AccessDeniedError         DIS.4116, 4117, HTTP 403
-    │   ├── InvalidRequestError       DIS.4200 and its kin
+    │   ├── InvalidRequestError       DIS.4200 and all other codes
     │   ├── StreamNotFoundError       DIS.4301
     │   ├── PartitionNotFoundError    DIS.4302
     │   ├── AppNotFoundError          DIS.4332
@@ -18,24 +18,24 @@
     │   ├── QuotaExceededError        DIS.4308, 4329
     │   ├── StreamNotRunningError     DIS.4205
     │   ├── CursorRefusedError        DIS.4217, 4225, 4226: open a new one at the next sequence number
-    │   ├── OutOfRangeError           DIS.4224: ``earliest`` and ``next`` say what the partition holds
+    │   ├── OutOfRangeError           DIS.4224: ``earliest`` and ``next`` are the ends of the partition
     │   ├── PartitionExpiredError     DIS.4319
     │   ├── ThrottledError            DIS.4303, 4305, 4309, HTTP 429
     │   └── ServerError               DIS.5000, 5250, HTTP 5xx
-    ├── EncodeError               an element can't be made a record; names the field
-    ├── DecodeError               a record can't be read; names stream, partition, sequence number and field
-    └── WriteError                records were refused for good, or retries ran out
+    ├── EncodeError               an element can't become a record; the message names the field
+    ├── DecodeError               a record can't be decoded; the message names stream, partition, sequence number and field
+    └── WriteError                records were refused permanently, or retries ran out
 
-Law: one tree; every message names the value that was wrong and what to do. All of them survive pickling,
-and none holds a secret. Which code is which class is written once, in ``_CLASS_OF``; what a client does about
-a code is the table in ``beam_dis.wire.error_codes``.
+Rules:
+
+1. A message names the value that is wrong, and what to do.
+2. All of them can be pickled, and none contains a secret.
+3. ``beam_dis.wire.error_codes`` says which code is which class; an unknown code goes by its HTTP status.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from beam_dis.wire.error_codes import Remedy, remedy_of
+from beam_dis.wire.error_codes import ERROR_CODES, Remedy, remedy_of
 
 
 class DISError(Exception):
@@ -47,13 +47,13 @@ class ConfigurationError(DISError, ValueError):
 
 
 class CredentialsError(DISError):
-    """No credentials were found where they are needed, or they may not go where they were sent."""
+    """No credentials were found, or they may not be sent to that endpoint."""
 
 
 class TransportError(DISError):
-    """The service gave no answer that can be understood.
+    """The service gave no readable answer.
 
-    ``maybe_done`` is False only where the request cannot have been carried out (the connection was never made).
+    ``maybe_done`` is False only if the request can't have been carried out, because no connection was made.
     """
 
     def __init__(self, message: str, *, maybe_done: bool = True) -> None:
@@ -64,8 +64,8 @@ class TransportError(DISError):
 class ServiceError(DISError):
     """The service answered with an error.
 
-    ``code`` is the DIS code ("DIS.4301"), or "" where the answer had none; ``status`` the HTTP status;
-    ``service_message`` the text the service sent.
+    ``code`` is the DIS code ("DIS.4301"), or "" if the answer had none; ``status`` is the HTTP status;
+    ``service_message`` is the text that the service sent.
     """
 
     def __init__(self, message: str, *, code: str = "", status: int = 0, service_message: str = "") -> None:
@@ -76,7 +76,7 @@ class ServiceError(DISError):
 
     @property
     def remedy(self) -> Remedy:
-        """What a client does about this answer, by the table of error codes."""
+        """What a client does about this answer, by ``beam_dis.wire.error_codes``."""
         return remedy_of(self.code, self.status)
 
 
@@ -85,11 +85,11 @@ class AuthenticationError(ServiceError):
 
 
 class AccessDeniedError(ServiceError):
-    """The credentials are good, the permission or the project is not."""
+    """The credentials are valid, but they lack the permission, or belong to another project."""
 
 
 class InvalidRequestError(ServiceError):
-    """The request breaks a rule of the service; sending it again can't help."""
+    """The request breaks a rule of the service; sending it again doesn't help."""
 
 
 class StreamNotFoundError(ServiceError):
@@ -105,11 +105,11 @@ class AppNotFoundError(ServiceError):
 
 
 class CheckpointNotFoundError(ServiceError):
-    """The app has committed nothing in this stream."""
+    """The app hasn't committed a checkpoint in this stream."""
 
 
 class AlreadyExistsError(ServiceError):
-    """A stream or an app of that name is there already."""
+    """A stream or an app of that name exists already."""
 
 
 class QuotaExceededError(ServiceError):
@@ -127,16 +127,27 @@ class CursorRefusedError(ServiceError):
 class OutOfRangeError(ServiceError):
     """The partition doesn't hold that sequence number.
 
-    ``earliest`` is the first number it holds and ``next`` the one that will be written next; None where the
-    service didn't say.
+    ``earliest`` is the first number that it holds and ``next`` the number that will be written next; None if the service
+    didn't say.
     """
 
-    earliest: int | None = None
-    next: int | None = None
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "DIS.4224",
+        status: int = 400,
+        service_message: str = "",
+        earliest: int | None = None,
+        next_number: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status, service_message=service_message)
+        self.earliest = earliest
+        self.next = next_number
 
 
 class PartitionExpiredError(ServiceError):
-    """The partition was scaled away and its retention has passed: nothing of it can be read."""
+    """The partition was scaled away and its retention has passed: it can no longer be read."""
 
 
 class ThrottledError(ServiceError):
@@ -152,13 +163,13 @@ TRANSIENT = (CursorRefusedError, ThrottledError, TransportError, ServerError, St
 
 
 class EncodeError(DISError, ValueError):
-    """An element can't be made a record."""
+    """An element can't become a record."""
 
 
 class DecodeError(DISError, ValueError):
-    """A record can't be read: its bytes don't fit the schema.
+    """A record can't be decoded: its bytes don't fit the schema.
 
-    ``field`` is the path of the value that doesn't fit ("" where the whole record is unreadable); ``stream``,
+    ``field`` is the path of the value that doesn't fit ("" if the whole record is unreadable). ``stream``,
     ``partition_id`` and ``sequence_number`` are None until the reader adds them with :meth:`at`.
     """
 
@@ -181,40 +192,17 @@ class DecodeError(DISError, ValueError):
         super().__init__(what if stream is None else place + what)  # whole: Beam rebuilds errors from their arguments
 
     def at(self, stream: str, partition_id: str, sequence_number: int) -> DecodeError:
-        """The same error with the place of the record in it."""
+        """The same error, with the position of the record."""
         return type(self)(
             self.reason, field=self.field, stream=stream, partition_id=partition_id, sequence_number=sequence_number
         )
 
 
 class WriteError(DISError):
-    """Records could not be written: refused for good, or retries ran out. The runner repeats the bundle."""
+    """Records could not be written: they were refused permanently, or retries ran out. The runner repeats the bundle."""
 
 
-_CLASS_OF: dict[str, type[ServiceError]] = {
-    **{f"DIS.{n}": AuthenticationError for n in range(4100, 4113)},
-    "DIS.4116": AccessDeniedError,
-    "DIS.4117": AccessDeniedError,
-    "DIS.4205": StreamNotRunningError,
-    "DIS.4217": CursorRefusedError,
-    "DIS.4224": OutOfRangeError,
-    "DIS.4225": CursorRefusedError,
-    "DIS.4226": CursorRefusedError,
-    "DIS.4301": StreamNotFoundError,
-    "DIS.4302": PartitionNotFoundError,
-    "DIS.4303": ThrottledError,
-    "DIS.4305": ThrottledError,
-    "DIS.4307": AlreadyExistsError,
-    "DIS.4308": QuotaExceededError,
-    "DIS.4309": ThrottledError,
-    "DIS.4319": PartitionExpiredError,
-    "DIS.4329": QuotaExceededError,
-    "DIS.4330": AlreadyExistsError,
-    "DIS.4332": AppNotFoundError,
-    "DIS.4375": CheckpointNotFoundError,
-    "DIS.5000": ServerError,
-    "DIS.5250": ServerError,
-}
+_CLASSES: dict[str, type[ServiceError]] = {kind.__name__: kind for kind in ServiceError.__subclasses__()}
 
 _CLASS_OF_STATUS: dict[int, type[ServiceError]] = {
     401: AuthenticationError,
@@ -226,14 +214,31 @@ _CLASS_OF_STATUS: dict[int, type[ServiceError]] = {
 
 
 def class_of(code: str, status: int) -> type[ServiceError]:
-    """The exception class of an answer: by its code, else by its HTTP status."""
-    by_status = _CLASS_OF_STATUS.get(status) or (ServerError if status >= 500 else InvalidRequestError)
-    return _CLASS_OF.get(code, by_status)
+    """The exception class of an answer: by its code, or by its HTTP status if the code isn't in the table."""
+    row = ERROR_CODES.get(code)
+    if row is not None:
+        return _CLASSES[row.error]
+    return _CLASS_OF_STATUS.get(status) or (ServerError if status >= 500 else InvalidRequestError)
 
 
-def service_error(message: str, *, code: str, status: int, service_message: str = "", **facts: Any) -> ServiceError:
-    """The exception for an answer; ``facts`` become attributes (``earliest``, ``next``)."""
-    error = class_of(code, status)(message, code=code, status=status, service_message=service_message)
-    for name, value in facts.items():
-        setattr(error, name, value)
-    return error
+def service_error(
+    message: str,
+    *,
+    code: str,
+    status: int,
+    service_message: str = "",
+    earliest: int | None = None,
+    next_number: int | None = None,
+) -> ServiceError:
+    """Make the exception for an answer; ``earliest`` and ``next_number`` belong to OutOfRangeError alone."""
+    kind = class_of(code, status)
+    if kind is OutOfRangeError:
+        return OutOfRangeError(
+            message,
+            code=code,
+            status=status,
+            service_message=service_message,
+            earliest=earliest,
+            next_number=next_number,
+        )
+    return kind(message, code=code, status=status, service_message=service_message)

@@ -1,7 +1,7 @@
-"""The client of DIS: one method per operation, and the adapter that pipelines read and write through.
+"""The client of DIS: one method per operation, and the adapter through which pipelines read and write.
 
-Law: knows the wire, never Beam and never the local server. httpx is behind ``transport.py``; an API group has a file of
-the same name here, in ``wire/`` and in ``local/handlers/``.
+It knows ``beam_dis.wire``, but neither Beam nor the local DIS. An API group has a file of the same name here, in ``wire/`` and in
+``local/handlers/``.
 """
 
 from beam_dis.client.dis_client import DISClient

@@ -1,89 +1,183 @@
-"""Operations on apps, the named consumers that own checkpoints [§5.2]; methods of ``DISClient``.
+"""The operations on apps, the named consumers that own checkpoints [§5.2].
 
-Law: arguments have the wire's names; what is None isn't sent. Besides what each names, all raise the general errors of
-``DISClient``.
+Arguments have the wire's names, and those that are None aren't sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from beam_dis.client.answers import reading
-from beam_dis.client.session import Session
+import msgspec
+
+from beam_dis.client.answers import nothing, reading
+from beam_dis.client.api import API
+from beam_dis.client.arguments import Arguments
+from beam_dis.client.checkpoints import number_of
 from beam_dis.wire import apps as wire
 from beam_dis.wire.checkpoints import LAST_READ
 
 _LISTED = 100
 
 
-def create_app(client: Session, app_name: str, *, retry_lost: bool = False) -> None:
-    """Make an app of 1 to 200 letters, digits, ``-`` and ``_`` [§5.2.1].
+class PartitionProgress(msgspec.Struct):
+    """How far an app has read one partition.
 
-    Raises AlreadyExistsError; QuotaExceededError. With ``retry_lost`` an answer that was lost is tried again, and
-    AlreadyExistsError may mean that the first attempt made it.
+    ``partition_id`` is the bare number, as the service gives it. ``sequence_number`` is the one that the app reads next, None if
+    it hasn't committed any. ``earliest_offset`` and ``latest_offset`` are the ends of the partition, the second exclusive.
     """
-    client.tell("create_app", message=wire.CreateAppRequest(app_name), retry_lost=retry_lost)
+
+    partition_id: str
+    sequence_number: int | None
+    earliest_offset: int
+    latest_offset: int
+    checkpoint_type: str
+    status: str | None
+    metadata: str | None
 
 
-def list_apps(
-    client: Session, *, limit: int | None = None, start_app_name: str | None = None, stream_name: str | None = None
-) -> wire.ListAppsResult:
-    """A page of apps by name: 1 to 100 (10 without ``limit``), those behind ``start_app_name`` [§5.2.2].
+class AppProgress(msgspec.Struct):
+    """How far an app has read a stream: a page of its partitions, by number."""
 
-    With ``stream_name``, only those with a checkpoint in that stream. ``iter_apps`` goes through all pages.
-    """
-    return client.ask(
-        "list_apps", reading(wire.ListAppsResult), message=wire.ListAppsQuery(limit, start_app_name, stream_name)
+    stream_name: str
+    app_name: str
+    partition_consuming_states: list[PartitionProgress]
+    has_more: bool
+
+
+class AppOperations:
+    """The methods of ``DISClient`` about apps. All raise the general errors that ``DISClient`` lists."""
+
+    _api: API
+
+    def create_app(self, app_name: str, *, retry_lost: bool = False) -> None:
+        """Create an app [§5.2.1].
+
+        Args:
+            app_name: 1 to 200 letters, digits, ``-`` and ``_``.
+            retry_lost: send the request again if its answer is lost. AlreadyExistsError may then mean that the first attempt
+                created it.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+            QuotaExceededError: the project's apps are used up.
+        """
+        check = Arguments("create_app")
+        check.required(app_name=app_name)
+        check.apps(app_name=app_name)
+        check.flags(retry_lost=retry_lost)
+        self._api.call("create_app", nothing, message=wire.CreateAppRequest(app_name), retry_lost=retry_lost)
+
+    def list_apps(
+        self, *, limit: int | None = None, start_app_name: str | None = None, stream_name: str | None = None
+    ) -> wire.ListAppsResult:
+        """Return a page of apps by name [§5.2.2]; ``iter_apps`` goes through all pages.
+
+        Args:
+            limit: 1 to 100, default 10.
+            start_app_name: the page begins after this name.
+            stream_name: only the apps with a checkpoint in this stream.
+        """
+        check = Arguments("list_apps")
+        check.numbers(limit=limit)
+        check.apps(start_app_name=start_app_name)
+        check.streams(stream_name=stream_name)
+        return self._api.call(
+            "list_apps", reading(wire.ListAppsResult), message=wire.ListAppsQuery(limit, start_app_name, stream_name)
+        )
+
+    def iter_apps(self, *, stream_name: str | None = None) -> Iterator[wire.AppInfo]:
+        """Yield all apps of the project, by name; with ``stream_name``, those with a checkpoint in that stream."""
+        start = None
+        while True:
+            page = self.list_apps(limit=_LISTED, start_app_name=start, stream_name=stream_name)
+            yield from page.apps
+            if not page.has_more_app or not page.apps:
+                return
+            start = page.apps[-1].app_name
+
+    def delete_app(self, app_name: str) -> None:
+        """Delete an app and its checkpoints [§5.2.3].
+
+        Raises:
+            AppNotFoundError: there is no such app.
+            InvalidRequestError: it is in use (DIS.4331).
+        """
+        check = Arguments("delete_app")
+        check.required(app_name=app_name)
+        check.apps(app_name=app_name)
+        self._api.call("delete_app", nothing, app_name=app_name)
+
+    def describe_app(self, app_name: str) -> wire.AppInfo:
+        """Return an app, and the streams in which it has committed checkpoints [§5.2.4]. Raises AppNotFoundError."""
+        check = Arguments("describe_app")
+        check.required(app_name=app_name)
+        check.apps(app_name=app_name)
+        return self._api.call("describe_app", reading(wire.AppInfo), app_name=app_name)
+
+    def consumer_state(
+        self,
+        app_name: str,
+        *,
+        stream_name: str,
+        limit: int | None = None,
+        start_partition_id: int | str | None = None,
+    ) -> AppProgress:
+        """Return how far an app has read a stream, for a page of its partitions [§5.2.5].
+
+        ``iter_consumer_states`` goes through all partitions.
+
+        Args:
+            app_name: the app.
+            stream_name: the stream.
+            limit: 1 to 1000 partitions, default 100.
+            start_partition_id: the page begins after this partition, a number or an id.
+
+        Raises:
+            AppNotFoundError: there is no such app.
+            StreamNotFoundError: there is no such stream.
+            CheckpointNotFoundError: the app hasn't committed anything in the stream.
+        """
+        check = Arguments("consumer_state")
+        check.required(app_name=app_name, stream_name=stream_name)
+        check.apps(app_name=app_name)
+        check.streams(stream_name=stream_name)
+        check.numbers(limit=limit)
+        start = None
+        if start_partition_id is not None:
+            partition = check.partition("start_partition_id", start_partition_id)
+            start = start_partition_id if isinstance(start_partition_id, str) else partition
+        page = self._api.call(
+            "consumer_state",
+            reading(wire.ConsumerStateResult),
+            message=wire.ConsumerStateQuery(LAST_READ, limit, start),
+            app_name=app_name,
+            stream_name=stream_name,
+        )
+        return AppProgress(
+            stream_name=page.stream_name,
+            app_name=page.app_name,
+            partition_consuming_states=[_progress(state) for state in page.partition_consuming_states],
+            has_more=page.has_more,
+        )
+
+    def iter_consumer_states(self, app_name: str, *, stream_name: str) -> Iterator[PartitionProgress]:
+        """Yield how far an app has read each partition of a stream. Raises as ``consumer_state`` does."""
+        start = None
+        while True:
+            page = self.consumer_state(app_name, stream_name=stream_name, limit=1000, start_partition_id=start)
+            yield from page.partition_consuming_states
+            if not page.has_more or not page.partition_consuming_states:
+                return
+            start = page.partition_consuming_states[-1].partition_id
+
+
+def _progress(state: wire.PartitionConsumingState) -> PartitionProgress:
+    return PartitionProgress(
+        partition_id=state.partition_id,
+        sequence_number=number_of(state.sequence_number),
+        earliest_offset=state.earliest_offset,
+        latest_offset=state.latest_offset,
+        checkpoint_type=state.checkpoint_type,
+        status=state.status,
+        metadata=state.metadata,
     )
-
-
-def iter_apps(client: Session, *, stream_name: str | None = None) -> Iterator[wire.App]:
-    """All apps of the project, by name; with ``stream_name``, those with a checkpoint in that stream."""
-    start = None
-    while True:
-        page = list_apps(client, limit=_LISTED, start_app_name=start, stream_name=stream_name)
-        yield from page.apps
-        if not page.has_more_app or not page.apps:
-            return
-        start = page.apps[-1].app_name
-
-
-def delete_app(client: Session, app_name: str) -> None:
-    """Delete an app and its checkpoints [§5.2.3]. Raises AppNotFoundError; InvalidRequestError while it is used (DIS.4331)."""
-    client.tell("delete_app", app_name=app_name)
-
-
-def describe_app(client: Session, app_name: str) -> wire.App:
-    """An app, and the streams in which it has committed checkpoints [§5.2.4]. Raises AppNotFoundError."""
-    return client.ask("describe_app", reading(wire.App), app_name=app_name)
-
-
-def consumer_state(
-    client: Session,
-    app_name: str,
-    *,
-    stream_name: str,
-    limit: int | None = None,
-    start_partition_id: str | None = None,
-) -> wire.ConsumerStateResult:
-    """How far an app is in a stream, partition by partition behind ``start_partition_id`` [§5.2.5].
-
-    1 to 1000 partitions, 100 without ``limit``. ``sequence_number`` is the app's next one as text, "-1" where it has none;
-    ``earliest_offset`` and ``latest_offset`` are what the partition holds, the end exclusive.
-    Raises AppNotFoundError, StreamNotFoundError, CheckpointNotFoundError where the app has committed nothing.
-    """
-    query = wire.ConsumerStateQuery(LAST_READ, limit, start_partition_id)
-    return client.ask(
-        "consumer_state", reading(wire.ConsumerStateResult), message=query, app_name=app_name, stream_name=stream_name
-    )
-
-
-def iter_consumer_states(client: Session, app_name: str, *, stream_name: str) -> Iterator[wire.PartitionConsumingState]:
-    """How far an app is in every partition of a stream. Raises as ``consumer_state``."""
-    start = None
-    while True:
-        page = consumer_state(client, app_name, stream_name=stream_name, limit=1000, start_partition_id=start)
-        yield from page.partition_consuming_states
-        if not page.has_more or not page.partition_consuming_states:
-            return
-        start = page.partition_consuming_states[-1].partition_id

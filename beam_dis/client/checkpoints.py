@@ -1,60 +1,127 @@
-"""Operations on checkpoints [§5.3]; methods of ``DISClient``.
+"""The operations on checkpoints [§5.3].
 
-Law: a checkpoint is the *next* sequence number an app will read. The only type is LAST_READ. Besides what each names, all
-raise the general errors of ``DISClient``.
+A checkpoint is the *next* sequence number that an app will read. The only type is LAST_READ.
 """
 
 from __future__ import annotations
 
-from beam_dis.client.answers import reading
-from beam_dis.client.session import Session
+from typing import Any
+
+import msgspec
+
+from beam_dis.client.answers import nothing, reading
+from beam_dis.client.api import API
+from beam_dis.client.arguments import Arguments
+from beam_dis.errors import TransportError
 from beam_dis.wire import checkpoints as wire
 
 
-def commit_checkpoint(
-    client: Session,
-    app_name: str,
-    *,
-    stream_name: str,
-    partition_id: str,
-    sequence_number: int,
-    metadata: str | None = None,
-    stream_id: str | None = None,
-) -> None:
-    """Keep the sequence number that an app will read next in a partition [§5.3.1].
+class CommittedCheckpoint(msgspec.Struct):
+    """A checkpoint: the sequence number that the app reads next, None if it hasn't committed any in the partition."""
 
-    The service takes any number of 0 to 2^63-1, also a lower one than before; ``metadata`` has 1000 characters at most.
-    Repeating it is harmless, so a lost answer is tried again.
-    Raises AppNotFoundError, StreamNotFoundError, PartitionNotFoundError, InvalidRequestError.
-    """
-    request = wire.CommitCheckpointRequest(
-        app_name=app_name,
-        checkpoint_type=wire.LAST_READ,
-        stream_name=stream_name,
-        partition_id=partition_id,
-        sequence_number=str(sequence_number),
-        metadata=metadata,
-        stream_id=stream_id,
-    )
-    client.tell("commit_checkpoint", message=request)
+    sequence_number: int | None
+    metadata: str | None = None
 
 
-def get_checkpoint(
-    client: Session, app_name: str, *, stream_name: str, partition_id: str, stream_id: str | None = None
-) -> wire.Checkpoint:
-    """What an app has committed in a partition; ``sequence_number`` is None where nothing [§5.3.2; the status is 200, SDK].
+class CheckpointOperations:
+    """The methods of ``DISClient`` about checkpoints. All raise the general errors that ``DISClient`` lists."""
 
-    Raises AppNotFoundError, StreamNotFoundError, PartitionNotFoundError.
-    """
-    query = wire.GetCheckpointQuery(stream_name, partition_id, app_name, wire.LAST_READ, stream_id)
-    return client.ask("get_checkpoint", reading(wire.Checkpoint, may_be_empty=True), message=query)
+    _api: API
+
+    def commit_checkpoint(
+        self,
+        app_name: str,
+        *,
+        stream_name: str,
+        partition_id: int | str,
+        sequence_number: int,
+        metadata: str | None = None,
+        stream_id: str | None = None,
+    ) -> None:
+        """Commit the sequence number that an app will read next in a partition [§5.3.1].
+
+        Committing twice has the effect of committing once, so a lost answer is tried again.
+
+        Args:
+            app_name: the app.
+            stream_name: the stream.
+            partition_id: a number or an id.
+            sequence_number: 0 to 2^63-1; it may be lower than the one before.
+            metadata: up to 1000 characters.
+            stream_id: counts if the name isn't found, as for a stream shared by another project.
+
+        Raises:
+            AppNotFoundError: there is no such app.
+            StreamNotFoundError: there is no such stream.
+            PartitionNotFoundError: there is no such partition.
+            InvalidRequestError: a value is out of range.
+        """
+        check, partition = _checked("commit_checkpoint", app_name, stream_name, partition_id, stream_id)
+        check.texts(metadata=metadata)
+        request = wire.CommitCheckpointRequest(
+            app_name=app_name,
+            checkpoint_type=wire.LAST_READ,
+            stream_name=stream_name,
+            partition_id=partition,
+            sequence_number=check.sequence_number("sequence_number", sequence_number),
+            metadata=metadata,
+            stream_id=stream_id,
+        )
+        self._api.call("commit_checkpoint", nothing, message=request)
+
+    def get_checkpoint(
+        self, app_name: str, *, stream_name: str, partition_id: int | str, stream_id: str | None = None
+    ) -> CommittedCheckpoint:
+        """Return what an app has committed in a partition [§5.3.2; without a checkpoint the status is 200, SDK].
+
+        Args:
+            app_name: the app.
+            stream_name: the stream.
+            partition_id: a number or an id.
+            stream_id: counts if the name isn't found, as for a stream shared by another project.
+
+        Raises:
+            AppNotFoundError: there is no such app.
+            StreamNotFoundError: there is no such stream.
+            PartitionNotFoundError: there is no such partition.
+        """
+        _, partition = _checked("get_checkpoint", app_name, stream_name, partition_id, stream_id)
+        query = wire.GetCheckpointQuery(stream_name, partition, app_name, wire.LAST_READ, stream_id)
+        found = self._api.call("get_checkpoint", reading(wire.Checkpoint, may_be_empty=True), message=query)
+        return CommittedCheckpoint(number_of(found.sequence_number), found.metadata)
+
+    def delete_checkpoint(self, app_name: str, *, stream_name: str, partition_id: int | str | None = None) -> None:
+        """Delete an app's checkpoints in a stream, or in one partition of it, a number or an id [§5.3.3].
+
+        Raises:
+            AppNotFoundError: there is no such app.
+            StreamNotFoundError: there is no such stream.
+            CheckpointNotFoundError: the app has none in the stream.
+        """
+        _, partition = _checked("delete_checkpoint", app_name, stream_name, 0 if partition_id is None else partition_id)
+        query = wire.DeleteCheckpointQuery(
+            stream_name, app_name, wire.LAST_READ, None if partition_id is None else partition
+        )
+        self._api.call("delete_checkpoint", nothing, message=query)
 
 
-def delete_checkpoint(client: Session, app_name: str, *, stream_name: str, partition_id: str | None = None) -> None:
-    """Forget what an app has committed in a partition, or in all of a stream [§5.3.3].
+def number_of(text: str | None) -> int | None:
+    """The sequence number of a checkpoint; None for none, which the service also writes as "-1" and ""."""
+    try:
+        number = int(text or -1)
+    except ValueError as error:
+        raise TransportError(
+            f"the service's checkpoint {text!r} is not a sequence number: check the endpoint"
+        ) from error
+    return number if number >= 0 else None
 
-    Raises AppNotFoundError, StreamNotFoundError, CheckpointNotFoundError where the app has nothing in the stream.
-    """
-    client.tell(
-        "delete_checkpoint", message=wire.DeleteCheckpointQuery(stream_name, app_name, wire.LAST_READ, partition_id)
-    )
+
+def _checked(
+    operation: str, app_name: Any, stream_name: Any, partition_id: Any, stream_id: Any = None
+) -> tuple[Arguments, str]:
+    """Check the arguments that the operations share; return the partition's id too."""
+    check = Arguments(operation)
+    check.required(app_name=app_name, stream_name=stream_name)
+    check.apps(app_name=app_name)
+    check.streams(stream_name=stream_name, stream_id=stream_id)
+    return check, check.partition("partition_id", partition_id)

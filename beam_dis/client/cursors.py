@@ -15,7 +15,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from beam_dis.client.answers import Answer, as_of
+from beam_dis.client.answers import GoodAnswer, as_of
+from beam_dis.client.api import API
 from beam_dis.client.dis_client import DISClient
 from beam_dis.client.pages import ReadPage
 from beam_dis.client.records import read_page
@@ -36,8 +37,9 @@ class _Cursor(NamedTuple):
 class Cursors:
     """The cursors of one client; thread-safe."""
 
-    def __init__(self, client: DISClient, targets: Targets, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client = client
+    def __init__(self, api: API, targets: Targets, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._client = DISClient(api=api)
         self._targets = targets
         self._clock = clock
         self._kept: OrderedDict[ReadPosition, _Cursor] = OrderedDict()
@@ -68,11 +70,11 @@ class Cursors:
             self._checked_streams.discard(position.stream_id)  # the next caller reports it, if nobody sees this error
             raise
         self._keep(position.after(page.records), page.next_partition_cursor)
-        return Page(page.records, as_of(answer, self._client.clock()), reopened)
+        return Page(page.records, as_of(answer, self._api.clock()), reopened)
 
-    def _request(self, position: ReadPosition, cursor: str, max_bytes: int) -> tuple[ReadPage, Answer]:
-        about = f"stream {position.stream!r}, partition {position.partition_id}"
-        return read_page(self._client, cursor, max_fetch_bytes=max_bytes, about=about, patient=False)
+    def _request(self, position: ReadPosition, cursor: str, max_bytes: int) -> tuple[ReadPage, GoodAnswer]:
+        subject = f"stream {position.stream!r}, partition {position.partition_id}"
+        return read_page(self._api, cursor, max_fetch_bytes=max_bytes, subject=subject, retry_throttling=False)
 
     def _open(self, position: ReadPosition) -> str:
         target = self._targets.of(position.stream)

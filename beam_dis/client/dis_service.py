@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beam_dis.client.answers import as_of, expired_timestamp
+from beam_dis.client.api import API
 from beam_dis.client.cursors import Cursors
 from beam_dis.client.dis_client import DISClient
 from beam_dis.client.pages import PutRecordResult
@@ -43,8 +44,8 @@ from beam_dis.wire import streams as wire
 from beam_dis.wire.cursors import decode_cursor
 from beam_dis.wire.error_codes import ERROR_CODES, Refusal, Remedy, record_remedy
 from beam_dis.wire.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS
-from beam_dis.wire.ranges import Range, parse_range, partition_number
 from beam_dis.wire.ranges import partition_id as id_of
+from beam_dis.wire.ranges import partition_number
 from beam_dis.wire.records import PutRecordsRequestEntry
 
 _NAMES_SHOWN = 20
@@ -53,19 +54,20 @@ _NAMES_SHOWN = 20
 class DISService:
     """A StreamService over one connection; thread-safe."""
 
-    def __init__(self, connection: DISConnection, *, client: DISClient | None = None) -> None:
-        self._client = client or DISClient(connection)
+    def __init__(self, connection: DISConnection, *, api: API | None = None) -> None:
+        self._api = api or API(connection.resolved())
+        self._client = DISClient(api=self._api)
         self._targets = Targets(self._client)
-        self._cursors = Cursors(self._client, self._targets)
+        self._cursors = Cursors(self._api, self._targets)
 
     def describe(self, stream: str) -> StreamListing:
         """The stream of this name or id, with every partition. Raises StreamNotFoundError, which names what there is."""
         try:
             target = self._targets.of(stream)
-            found, answer = describe_pages(self._client, target.name, stream_id=target.stream_id)
+            found, answer = describe_pages(self._api, target.name, stream_id=target.stream_id)
         except StreamNotFoundError as error:
             raise self._with_names(error) from error
-        return _description(found, as_of(answer, self._client.clock()))
+        return _description(found, as_of(answer, self._api.clock()))
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
         """The number of the first record at or after ``timestamp`` (ms); what is written next where there is none yet.
@@ -109,7 +111,7 @@ class DISService:
         if not entries:
             return [_EMPTY for _ in records]
         target = self._targets.of(stream)
-        answer = put(self._client, target.name, entries, stream_id=target.stream_id, patient=False)
+        answer = put(self._api, target.name, entries, stream_id=target.stream_id, retry_throttling=False)
         results = [_result(entry) for entry in answer.records]
         if len(results) == len(records):
             return results
@@ -135,8 +137,7 @@ class DISService:
             )
         except CheckpointNotFoundError:
             return None
-        number = int(found.sequence_number or -1)
-        return number if number >= 0 else None
+        return found.sequence_number
 
     def commit(self, app: str, stream: str, partition_id: str, next_sequence_number: int) -> None:
         """Commit the number that the app will read next."""
@@ -162,7 +163,7 @@ class DISService:
         names = ", ".join(page.stream_names) or "none"
         more = ", …" if page.has_more_streams else ""
         return service_error(
-            f"{error}; streams in project {self._client.project_id}: {names}{more}",
+            f"{error}; streams in project {self._api.project_id}: {names}{more}",
             code=error.code,
             status=error.status,
             service_message=error.service_message,
@@ -183,7 +184,6 @@ class DISService:
 
 
 _EMPTY = NotWritten("DIS.4200", "the record is empty: DIS takes no record without data", retriable=False)
-_EMPTY_RANGE = Range(0, 0)
 
 
 def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing:
@@ -203,11 +203,10 @@ def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing
 
 
 def _partition(answer: wire.PartitionResult) -> PartitionDescription:
-    held = parse_range(answer.sequence_number_range) or _EMPTY_RANGE
     return PartitionDescription(
         partition_id=answer.partition_id,
-        earliest=held.start,
-        next=held.end,
+        earliest=answer.earliest or 0,
+        next=answer.next or 0,
         writable=answer.status == wire.ACTIVE,
         readable=answer.status != wire.EXPIRED,
     )

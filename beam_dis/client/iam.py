@@ -1,7 +1,9 @@
 """Tokens of the identity service (IAM) by user name and password [API 3.1; IAM: obtaining a user token].
 
-Law: one request, tried again for seconds; nothing is kept: whoever holds the function that calls this decides when. The
-password goes through https alone, but for this machine, and shows in no error.
+Rules:
+
+1. There is one request, which is retried for some seconds. Nothing is kept: the caller decides when to ask for a new token.
+2. The password is only sent over https, or to this machine, and no error contains it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import datetime
 
 import msgspec
 
@@ -40,30 +41,42 @@ def iam_token(
     proxy: str | None = None,
     ca_bundle: str | os.PathLike[str] | None = None,
 ) -> Token:
-    """A token for a project, good for 24 hours, by the name and password of a user of the account ``domain``.
+    """Ask the identity service for a token, which is valid for 24 hours.
 
-    To be called by the function that a connection's ``credentials=`` names, which reads the password from where it is kept.
-    ``endpoint`` is the identity service's, else HUAWEICLOUD_SDK_IAM_ENDPOINT, else ``iam_endpoint`` of the profile file,
-    else the one of ``region``, else https://iam.myhuaweicloud.com. ``proxy`` and ``ca_bundle`` as in ``DISConnection``.
-    Raises CredentialsError, also where the identity service can't be reached; ConfigurationError for plain http.
+    Call it in the function that a connection's ``credentials=`` names, and read the password there from where it is stored.
+
+    Args:
+        user: the name of an IAM user.
+        password: the user's password.
+        domain: the name of the account.
+        project_id: the project that the token is for.
+        region: the region whose identity service to ask.
+        endpoint: the URL of the identity service; by default HUAWEICLOUD_SDK_IAM_ENDPOINT, then ``iam_endpoint`` of the
+            profile file, then the region's, then https://iam.myhuaweicloud.com.
+        proxy: as in ``DISConnection``.
+        ca_bundle: as in ``DISConnection``.
+
+    Raises:
+        CredentialsError: the identity service refused, or can't be reached.
+        ConfigurationError: the endpoint is plain http.
     """
     where = iam_endpoint(endpoint, region)
     with closing(HTTPTransport(where, proxy=proxy, ca_bundle=ca_bundle)) as transport:
-        return requested_token(transport, where, user=user, password=password, domain=domain, project_id=project_id)
+        return request_token(transport, where, user=user, password=password, domain=domain, project_id=project_id)
 
 
 def iam_endpoint(given: str | None, region: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """Where the identity service is. Raises ConfigurationError where a password can't go there."""
+    """Return the URL of the identity service. Raises ConfigurationError if a password can't be sent there."""
     found = given or environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or profile(environ).get("iam_endpoint")
     where = (
         (found or (endpoint_of("iam", region) if region else _DEFAULT_ENDPOINT)).removesuffix("/").removesuffix("/v3")
     )
     if not where.startswith("https://") and not is_loopback(where):
-        raise ConfigurationError(f"a password can't go to {where!r}: give the identity service's https endpoint")
+        raise ConfigurationError(f"a password can't be sent to {where!r}: give the identity service's https endpoint")
     return where
 
 
-def requested_token(
+def request_token(
     transport: Transport,
     endpoint: str,
     *,
@@ -75,11 +88,17 @@ def requested_token(
     sleep: Callable[[float], None] = time.sleep,
     random: Callable[[], float] = own_random,
 ) -> Token:
-    """The token that the identity service behind ``transport`` gives; clocks, ``sleep`` and ``random`` are for tests."""
-    body = msgspec.json.encode(_login(user, password, domain, project_id))
-    retry = Retry(deadline=DEADLINE_SECONDS, repeatable=True, patient=True, clock=clock, sleep=sleep, random=random)
+    """Ask for a token over ``transport``; ``clock``, ``sleep`` and ``random`` are for tests."""
+    identity = {
+        "methods": ["password"],
+        "password": {"user": {"name": user, "password": password, "domain": {"name": domain}}},
+    }
+    body = msgspec.json.encode({"auth": {"identity": identity, "scope": {"project": {"id": project_id}}}})
+    retry = Retry(
+        deadline=DEADLINE_SECONDS, retry_lost=True, retry_throttling=True, clock=clock, sleep=sleep, random=random
+    )
     try:
-        answer = retry.run(lambda seconds: _asked(transport, body, min(seconds, TIMEOUT_SECONDS)))
+        answer = retry.run(lambda seconds: _send(transport, body, min(seconds, TIMEOUT_SECONDS)))
     except (TransportError, ServiceError) as error:
         raise CredentialsError(f"no token for user {user!r} of {domain!r} from {endpoint}: {error}") from error
     value = answer.headers.get("x-subject-token")
@@ -87,26 +106,17 @@ def requested_token(
         raise CredentialsError(
             f"{endpoint} answered {answer.status} without a token: check that it is an identity service"
         )
-    return Token(value=value, expires=_expiry(answer.body))
+    try:
+        expires = parse_expiry(msgspec.json.decode(answer.body)["token"]["expires_at"])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        expires = None
+    return Token(value=value, expires=expires)
 
 
-def _login(user: str, password: str, domain: str, project_id: str) -> dict[str, object]:
-    who = {"name": user, "password": password, "domain": {"name": domain}}
-    identity = {"methods": ["password"], "password": {"user": who}}
-    return {"auth": {"identity": identity, "scope": {"project": {"id": project_id}}}}
-
-
-def _asked(transport: Transport, body: bytes, seconds: float) -> Response:
+def _send(transport: Transport, body: bytes, seconds: float) -> Response:
     headers = {"content-type": "application/json"}
     answer = transport.send(Request(method="POST", target=_PATH, headers=headers, body=body, timeout=seconds))
     if answer.status == 201:
         return answer
     advice = " - check the user, the password, the account's name and the project id" if answer.status < 500 else ""
     raise service_error(f"HTTP {answer.status}{advice}", code="", status=answer.status)
-
-
-def _expiry(body: bytes) -> datetime | None:
-    try:
-        return parse_expiry(msgspec.json.decode(body)["token"]["expires_at"])
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
-        return None

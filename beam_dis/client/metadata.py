@@ -1,7 +1,10 @@
-"""Temporary credentials of the agency that an instance (ECS) was given, from its metadata service [SDK CORE].
+"""Temporary credentials from the metadata service of a cloud server (ECS) that was given an agency [SDK CORE].
 
-Law: two requests to a link-local address, through no proxy: a session token by PUT, the keys by GET. Older instances know
-no session token. Elsewhere than on an instance nobody answers, and that is known within a second.
+Rules:
+
+1. There are two requests to a link-local address, never through a proxy: PUT returns a session token, GET the keys.
+2. Older servers have no session tokens; then the keys are requested without one.
+3. On any other machine nothing answers, and that is known within a second.
 """
 
 from __future__ import annotations
@@ -27,15 +30,26 @@ _WITH_FRACTION, _WITHOUT = "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ"
 
 
 def metadata_credentials(transport: Transport, retry: Retry, endpoint: str) -> Credentials:
-    """The instance's credentials, for requests to ``endpoint``. Raises CredentialsError, which says what is missing."""
+    """Return the server's credentials, for requests to ``endpoint``. Raises CredentialsError, which says what is missing."""
     try:
-        return _read(retry.run(lambda seconds: _asked(transport, min(seconds, TIMEOUT_SECONDS), endpoint)), endpoint)
+        answer = retry.run(lambda seconds: _requested(transport, min(seconds, TIMEOUT_SECONDS), endpoint))
     except (TransportError, ServiceError) as error:
         raise no_credentials(endpoint, str(error)) from error
+    try:
+        fields = msgspec.json.decode(answer.body)["credential"]
+        return Credentials(
+            access_key=fields["access"],
+            secret_key=fields["secret"],
+            security_token=fields["securitytoken"],
+            expires=parse_expiry(fields["expires_at"]),
+        )
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, CredentialsError):
+        # without the cause and its text, because they may quote the secrets
+        raise no_credentials(endpoint, f"its {len(answer.body)} bytes hold no credential") from None
 
 
 def parse_expiry(text: Any) -> datetime | None:
-    """When keys or a token expire, from text such as ``2026-01-01T00:00:00.000000Z``; None where it says nothing."""
+    """Parse an expiry such as ``2026-01-01T00:00:00.000000Z``; None for anything else."""
     try:
         form = _WITH_FRACTION if "." in text else _WITHOUT
         return datetime.strptime(text, form).replace(tzinfo=timezone.utc)
@@ -43,7 +57,7 @@ def parse_expiry(text: Any) -> datetime | None:
         return None
 
 
-def _asked(transport: Transport, seconds: float, endpoint: str) -> Response:
+def _requested(transport: Transport, seconds: float, endpoint: str) -> Response:
     token = _sent(transport, "PUT", _TOKEN_PATH, {"x-metadata-token-ttl-seconds": _TTL_SECONDS}, seconds, endpoint)
     if token.status not in (200, *_NO_SESSION_TOKENS):
         raise _failure(token)
@@ -62,25 +76,10 @@ def _sent(
     except TransportError as error:
         if error.maybe_done:
             raise
-        raise no_credentials(endpoint, "there is none here") from error  # no instance: trying again can't help
+        raise no_credentials(endpoint, "there is none here") from error  # not a cloud server: repeating doesn't help
 
 
 def _failure(answer: Response) -> ServiceError:
-    """An error that is tried again where its status is 5xx or 429."""
+    """Make the error for another status; 5xx and 429 are tried again."""
     advice = " - assign an agency with permission for DIS to the instance" if answer.status in (401, 404) else ""
     return service_error(f"it answered HTTP {answer.status}{advice}", code="", status=answer.status)
-
-
-def _read(answer: Response, endpoint: str) -> Credentials:
-    try:
-        fields = msgspec.json.decode(answer.body)["credential"]
-        expires = parse_expiry(fields["expires_at"])
-        return Credentials(
-            access_key=fields["access"],
-            secret_key=fields["secret"],
-            security_token=fields["securitytoken"],
-            expires=expires,
-        )
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, CredentialsError):
-        # neither the cause nor its text: they may quote what the service said
-        raise no_credentials(endpoint, f"its {len(answer.body)} bytes hold no credential") from None

@@ -1,8 +1,10 @@
-"""Pages of records and results of puts, decoded as fast as msgspec goes.
+"""The pages that reads return and the results of puts, decoded as fast as msgspec can.
 
-Law: the wire's messages, read leniently: a record without a key may lack the field [§5.4.2], and sequence numbers, text on
-the wire, come out as ints, which msgspec makes while it parses. A page without its cursor, or a result that doesn't match
-what was put, is no answer of DIS.
+Rules:
+
+1. Sequence numbers, which are text on the wire, become ints while msgspec parses; a record without a key may lack the field
+   [§5.4.2].
+2. A page without its cursor, or a result that doesn't match the records that were put, counts as no answer.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
-from beam_dis.client.answers import Answer, message_of, not_understood
+from beam_dis.client.answers import GoodAnswer, message_of, unreadable
 from beam_dis.stream_service import PageRecord
 
 
 class ReadPage(msgspec.Struct):
-    """Records in sequence order, and the cursor behind them."""
+    """Records in sequence order, and the cursor after them."""
 
     records: list[PageRecord]
     next_partition_cursor: str
@@ -48,24 +50,23 @@ _PUTS = msgspec.json.Decoder(PutResult, strict=False)
 M = TypeVar("M", ReadPage, PutResult)
 
 
-def page_of(answer: Answer) -> ReadPage:
-    """The page in an answer; TransportError where it is something else."""
+def page_of(answer: GoodAnswer) -> ReadPage:
+    """Read an answer as a page. Raises TransportError for any other body."""
     return _decoded(_PAGES, answer)
 
 
-def put_of(answer: Answer, count: int) -> PutResult:
-    """What became of ``count`` records; TransportError where the answer doesn't say so for each."""
+def put_of(answer: GoodAnswer, count: int) -> PutResult:
+    """Read an answer as the results of ``count`` records. Raises TransportError unless each has one."""
     put = _decoded(_PUTS, answer)
-    if len(put.records) != count or not all(_told(entry) for entry in put.records):
-        raise not_understood(answer)
+    if len(put.records) != count or not all(
+        result.error_code or (result.partition_id is not None and result.sequence_number is not None)
+        for result in put.records
+    ):
+        raise unreadable(answer)
     return put
 
 
-def _told(entry: PutRecordResult) -> bool:
-    return bool(entry.error_code) or (entry.partition_id is not None and entry.sequence_number is not None)
-
-
-def _decoded(decoder: msgspec.json.Decoder[M], answer: Answer) -> M:
+def _decoded(decoder: msgspec.json.Decoder[M], answer: GoodAnswer) -> M:
     try:
         return decoder.decode(answer.response.body)
     except msgspec.MsgspecError:

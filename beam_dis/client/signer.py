@@ -1,8 +1,10 @@
-"""What makes a request ours: its headers, with a signature or a token.
+"""Makes the headers of a request, with a signature or a token.
 
-Law: every attempt is signed by the service's clock as far as it is known: this machine's, set right by the Date of an
-answer that refused us. A signature in plain http shows nothing that could be used again; a token would, so it goes
-through plain http to this machine alone.
+Rules:
+
+1. Each attempt is signed by the service's clock as far as it is known: by this machine's, corrected by the Date header of an
+   answer that refused a signature.
+2. A token is only sent over https, or to this machine. A signature may go over plain http: it can't be used again.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from beam_dis.client.answers import dated
-from beam_dis.client.keys import Keys
+from beam_dis.client.answers import date_of
+from beam_dis.client.cached_credentials import CachedCredentials
 from beam_dis.client.transport import Response, host_of
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token, is_loopback
@@ -21,64 +23,68 @@ from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 
 SKEW_SECONDS = 60.0
-"""Clocks that differ by less are taken for the same: the local DIS takes 900 s, what the real one takes is unknown."""
+"""Smaller differences between clocks are ignored: the local DIS accepts 900 s, the real one's limit is unknown."""
 
 
-class Signed(NamedTuple):
-    """The headers of one attempt, and what they were made with: ``skew`` is in seconds."""
+class SignedHeaders(NamedTuple):
+    """The headers of one attempt, with the credentials and the clock correction (seconds) that they were made with."""
 
     headers: dict[str, str]
-    keys: Credentials | Token | None
+    credentials: Credentials | Token | None
     skew: float
 
 
 class Signer:
-    """Signs for one connection; thread-safe. ``clock`` gives seconds since 1970."""
+    """Signs the requests of one connection; thread-safe. ``clock`` returns seconds since 1970."""
 
-    def __init__(self, connection: DISConnection, keys: Keys, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: DISConnection, credentials: CachedCredentials, *, clock: Callable[[], float]
+    ) -> None:
         self._endpoint = connection.endpoint or ""
         self._project_id = connection.project_id or ""
         self._host = host_of(self._endpoint)
-        self._keys = keys
+        self._credentials = credentials
         self._clock = clock
         self._skew = 0.0
 
-    def signed(self, draft: SigningRequest) -> Signed:
-        """The headers of one attempt; without Authorization where requests to the endpoint may go unsigned."""
+    def signed(self, draft: SigningRequest) -> SignedHeaders:
+        """Make the headers of one attempt, without Authorization if the endpoint takes unsigned requests."""
         skew = self._skew
         now = self._clock() + skew
-        keys = self._keys.current(now)
+        found = self._credentials.current(now)
         headers = {
             "host": self._host,
             "content-type": "application/json",
             "x-project-id": self._project_id,
             "x-sdk-date": sdk_date(now),
-            **self._proof(keys),
         }
-        if isinstance(keys, Credentials):
-            headers["authorization"] = sign(
-                draft._replace(headers=headers),
-                access_key=keys.access_key,
-                secret_key=keys.secret_key,
-                signed_headers=tuple(headers),
-            )
-        return Signed({**headers, "user-agent": f"beam-dis/{__version__}", "accept-encoding": "identity"}, keys, skew)
-
-    def learns(self, signed: Signed, response: Response) -> bool:
-        """Whether a request that was refused for its signature or token would be signed otherwise now."""
-        answered, now = dated(response), self._clock()
-        if isinstance(signed.keys, Credentials) and answered and abs(answered - now - signed.skew) > SKEW_SECONDS:
-            self._skew = answered - now
-            return True
-        return self._keys.differ_from(signed.keys, now + self._skew)
-
-    def _proof(self, keys: Credentials | Token | None) -> dict[str, str]:
-        if isinstance(keys, Token):
+        if isinstance(found, Token):
             if self._endpoint.startswith("http:") and not is_loopback(self._endpoint):
                 raise CredentialsError(
-                    f"a token can't go to {self._endpoint} in plain http: use https, or an access key"
+                    f"a token can't be sent to {self._endpoint} in plain http: use https, or an access key"
                 )
-            return {"x-auth-token": keys.value}
-        if keys is None or keys.security_token is None:
-            return {}
-        return {"x-security-token": keys.security_token}
+            headers["x-auth-token"] = found.value
+        elif found is not None:
+            if found.security_token is not None:
+                headers["x-security-token"] = found.security_token
+            headers["authorization"] = sign(
+                draft._replace(headers=headers),
+                access_key=found.access_key,
+                secret_key=found.secret_key,
+                signed_headers=tuple(headers),
+            )
+        headers["user-agent"] = f"beam-dis/{__version__}"
+        headers["accept-encoding"] = "identity"  # the service doesn't compress its answers
+        return SignedHeaders(headers, found, skew)
+
+    def correct(self, refused: SignedHeaders, response: Response) -> bool:
+        """Correct the clock or renew the credentials after a refusal; False if neither would change the headers."""
+        answered, now = date_of(response), self._clock()
+        if (
+            isinstance(refused.credentials, Credentials)
+            and answered
+            and abs(answered - now - refused.skew) > SKEW_SECONDS
+        ):
+            self._skew = answered - now
+            return True
+        return self._credentials.replace_refused(refused.credentials, now + self._skew)

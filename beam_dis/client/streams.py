@@ -1,220 +1,298 @@
-"""Operations on streams and their partitions [§5.1]; methods of ``DISClient``.
+"""The operations on streams and their partitions [§5.1].
 
-Law: arguments have the wire's names; what is None isn't sent. Counts are partitions, periods are hours, times are
-milliseconds. Besides what each names, all raise the general errors of ``DISClient``.
+Arguments have the wire's names, and those that are None aren't sent. Counts are partitions, periods are hours, times are
+milliseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from beam_dis.client.answers import Answer, reading, with_answer
-from beam_dis.client.session import Session
+from beam_dis.client.answers import GoodAnswer, nothing, reading, with_answer
+from beam_dis.client.api import API
+from beam_dis.client.arguments import Arguments
 from beam_dis.wire import streams as wire
 
 _LISTED = 100
 _DESCRIBED = 1000
 
 
-def create_stream(
-    client: Session,
-    stream_name: str,
-    *,
-    partition_count: int = 1,
-    stream_type: str | None = None,
-    data_type: str | None = None,
-    data_duration: int | None = None,
-    data_schema: str | None = None,
-    csv_delimiter: str | None = None,
-    compression_format: str | None = None,
-    auto_scale_enabled: bool | None = None,
-    auto_scale_min_partition_count: int | None = None,
-    auto_scale_max_partition_count: int | None = None,
-    tags: Mapping[str, str] | None = None,
-    retry_lost: bool = False,
-) -> None:
-    """Make a stream of 1 to 64 letters, digits, ``-`` and ``_`` [§5.1.1].
+class StreamOperations:
+    """The methods of ``DISClient`` about streams. All raise the general errors that ``DISClient`` lists."""
 
-    ``stream_type`` is COMMON (default; 1 MB a second and partition) or ADVANCED (5 MB), ``data_type`` BLOB (default), JSON
-    or CSV, ``data_duration`` 24 (default) to 168 hours of retention, ``data_schema`` an Avro schema as JSON text,
-    ``compression_format`` snappy, gzip or zip. ``tags``: at most ten.
-    Raises AlreadyExistsError; QuotaExceededError; InvalidRequestError, also for a bad schema (DIS.4360). With
-    ``retry_lost`` an answer that was lost is tried again, and AlreadyExistsError may mean that the first attempt made it.
-    """
-    request = wire.CreateStreamRequest(
-        stream_name=stream_name,
-        partition_count=partition_count,
-        stream_type=stream_type,
-        data_type=data_type,
-        data_duration=data_duration,
-        auto_scale_enabled=auto_scale_enabled,
-        auto_scale_min_partition_count=auto_scale_min_partition_count,
-        auto_scale_max_partition_count=auto_scale_max_partition_count,
-        data_schema=data_schema,
-        csv_properties=None if csv_delimiter is None else wire.CSVProperties(csv_delimiter),
-        compression_format=compression_format,
-        tags=None if tags is None else [wire.Tag(key, value) for key, value in tags.items()],
-    )
-    client.tell("create_stream", message=request, retry_lost=retry_lost)
+    _api: API
 
+    def create_stream(
+        self,
+        stream_name: str,
+        *,
+        partition_count: int = 1,
+        stream_type: str | None = None,
+        data_type: str | None = None,
+        data_duration: int | None = None,
+        data_schema: str | None = None,
+        csv_delimiter: str | None = None,
+        compression_format: str | None = None,
+        auto_scale_enabled: bool | None = None,
+        auto_scale_min_partition_count: int | None = None,
+        auto_scale_max_partition_count: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        retry_lost: bool = False,
+    ) -> None:
+        """Create a stream [§5.1.1].
 
-def list_streams(
-    client: Session, *, limit: int | None = None, start_stream_name: str | None = None
-) -> wire.ListStreamsResult:
-    """A page of streams by name: 1 to 100 (10 without ``limit``), those behind ``start_stream_name`` [§5.1.2].
+        Args:
+            stream_name: 1 to 64 letters, digits, ``-`` and ``_``.
+            partition_count: at least 1.
+            stream_type: COMMON (default; 1 MB per second and partition) or ADVANCED (5 MB).
+            data_type: BLOB (default), JSON or CSV.
+            data_duration: hours of retention, 24 (default) to 168.
+            data_schema: an Avro schema as JSON text.
+            csv_delimiter: a comma by default.
+            compression_format: snappy, gzip or zip.
+            auto_scale_enabled: let the service scale the stream.
+            auto_scale_min_partition_count: down to this number.
+            auto_scale_max_partition_count: up to this number.
+            tags: up to ten.
+            retry_lost: send the request again if its answer is lost. AlreadyExistsError may then mean that the first attempt
+                created it.
 
-    ``total_number`` counts all there are; ``iter_streams`` goes through all pages.
-    """
-    return client.ask(
-        "list_streams", reading(wire.ListStreamsResult), message=wire.ListStreamsQuery(limit, start_stream_name)
-    )
+        Raises:
+            AlreadyExistsError: the name is taken.
+            QuotaExceededError: the project's partitions are used up.
+            InvalidRequestError: a value is out of range, or the schema is no Avro schema (DIS.4360).
+        """
+        check = Arguments("create_stream")
+        check.required(stream_name=stream_name, partition_count=partition_count)
+        check.streams(stream_name=stream_name)
+        check.numbers(
+            partition_count=partition_count,
+            data_duration=data_duration,
+            auto_scale_min_partition_count=auto_scale_min_partition_count,
+            auto_scale_max_partition_count=auto_scale_max_partition_count,
+        )
+        check.texts(
+            stream_type=stream_type,
+            data_type=data_type,
+            data_schema=data_schema,
+            csv_delimiter=csv_delimiter,
+            compression_format=compression_format,
+        )
+        check.maps(tags=tags)
+        check.flags(auto_scale_enabled=auto_scale_enabled, retry_lost=retry_lost)
+        request = wire.CreateStreamRequest(
+            stream_name=stream_name,
+            partition_count=partition_count,
+            stream_type=stream_type,
+            data_type=data_type,
+            data_duration=data_duration,
+            auto_scale_enabled=auto_scale_enabled,
+            auto_scale_min_partition_count=auto_scale_min_partition_count,
+            auto_scale_max_partition_count=auto_scale_max_partition_count,
+            data_schema=data_schema,
+            csv_properties=None if csv_delimiter is None else wire.CSVProperties(csv_delimiter),
+            compression_format=compression_format,
+            tags=None if tags is None else [wire.Tag(key, value) for key, value in tags.items()],
+        )
+        self._api.call("create_stream", nothing, message=request, retry_lost=retry_lost)
 
+    def list_streams(self, *, limit: int | None = None, start_stream_name: str | None = None) -> wire.ListStreamsResult:
+        """Return a page of streams by name [§5.1.2]; ``iter_streams`` goes through all pages.
 
-def iter_streams(client: Session) -> Iterator[str]:
-    """The names of all streams of the project, sorted."""
-    start = None
-    while True:
-        page = list_streams(client, limit=_LISTED, start_stream_name=start)
-        yield from page.stream_names
-        if not page.has_more_streams or not page.stream_names:
-            return
-        start = page.stream_names[-1]
+        Args:
+            limit: 1 to 100, default 10.
+            start_stream_name: the page begins after this name.
 
+        Returns:
+            The page; ``total_number`` counts all streams of the project.
+        """
+        check = Arguments("list_streams")
+        check.numbers(limit=limit)
+        check.streams(start_stream_name=start_stream_name)
+        return self._api.call(
+            "list_streams", reading(wire.ListStreamsResult), message=wire.ListStreamsQuery(limit, start_stream_name)
+        )
 
-def delete_stream(client: Session, stream_name: str) -> None:
-    """Delete a stream with its records, checkpoints and tags [§5.1.3]. Raises StreamNotFoundError."""
-    client.tell("delete_stream", stream_name=stream_name)
+    def iter_streams(self) -> Iterator[str]:
+        """Yield the names of all streams of the project, sorted."""
+        start = None
+        while True:
+            page = self.list_streams(limit=_LISTED, start_stream_name=start)
+            yield from page.stream_names
+            if not page.has_more_streams or not page.stream_names:
+                return
+            start = page.stream_names[-1]
 
+    def delete_stream(self, stream_name: str) -> None:
+        """Delete a stream with its records, checkpoints and tags [§5.1.3]. Raises StreamNotFoundError."""
+        check = Arguments("delete_stream")
+        check.required(stream_name=stream_name)
+        check.streams(stream_name=stream_name)
+        self._api.call("delete_stream", nothing, stream_name=stream_name)
 
-def describe_stream(
-    client: Session,
-    stream_name: str,
-    *,
-    stream_id: str | None = None,
-    start_partition_id: str | None = None,
-    limit_partitions: int | None = None,
-) -> wire.StreamDescription:
-    """A stream and a page of its partitions by number: 1 to 1000 (100 without limit), behind ``start_partition_id`` [§5.1.4].
+    def describe_stream(
+        self,
+        stream_name: str,
+        *,
+        stream_id: str | None = None,
+        start_partition_id: int | str | None = None,
+        limit_partitions: int | None = None,
+    ) -> wire.StreamDescription:
+        """Return a stream and a page of its partitions [§5.1.4]; ``describe_whole_stream`` returns every partition.
 
-    ``stream_id`` counts where the name doesn't resolve, as for a stream shared by another project. A partition's
-    ``sequence_number_range`` prints as ``[earliest : next]``. ``describe_whole_stream`` has every partition.
-    Raises StreamNotFoundError.
-    """
-    description, _ = describe_page(
-        client,
-        stream_name,
-        stream_id=stream_id,
-        start_partition_id=start_partition_id,
-        limit_partitions=limit_partitions,
-    )
-    return description
+        Args:
+            stream_name: the stream.
+            stream_id: counts if the name isn't found, as for a stream shared by another project.
+            start_partition_id: the page begins after this partition, a number or an id.
+            limit_partitions: 1 to 1000, default 100.
 
+        Returns:
+            The description. A partition's ``earliest`` and ``next`` are the sequence numbers of its oldest record and of the
+            one that will be written next, None once it has expired.
 
-def describe_whole_stream(client: Session, stream_name: str, *, stream_id: str | None = None) -> wire.StreamDescription:
-    """A stream with every partition, by number, from as many pages as it takes. Raises StreamNotFoundError."""
-    description, _ = describe_pages(client, stream_name, stream_id=stream_id)
-    return description
+        Raises:
+            StreamNotFoundError: there is no stream of that name or id.
+        """
+        check = Arguments("describe_stream")
+        check.required(stream_name=stream_name)
+        check.streams(stream_name=stream_name, stream_id=stream_id)
+        check.numbers(limit_partitions=limit_partitions)
+        start = None if start_partition_id is None else check.partition("start_partition_id", start_partition_id)
+        description, _ = describe_page(self._api, stream_name, stream_id, start, limit_partitions)
+        return description
+
+    def describe_whole_stream(self, stream_name: str, *, stream_id: str | None = None) -> wire.StreamDescription:
+        """Return a stream with every partition, by number, in as many requests as it takes. Raises StreamNotFoundError."""
+        check = Arguments("describe_stream")
+        check.required(stream_name=stream_name)
+        check.streams(stream_name=stream_name, stream_id=stream_id)
+        description, _ = describe_pages(self._api, stream_name, stream_id=stream_id)
+        return description
+
+    def update_partition_count(
+        self, stream_name: str, *, target_partition_count: int
+    ) -> wire.UpdatePartitionCountResult:
+        """Scale a stream to a number of partitions that take records, at least 1 [§5.1.5].
+
+        A partition that is scaled away can be read until its retention has passed; scaling up restores it first.
+
+        Raises:
+            StreamNotFoundError: there is no such stream.
+            QuotaExceededError: the project's partitions are used up.
+            StreamNotRunningError: the stream is being created or deleted, or is frozen.
+            ThrottledError: it can be scaled a few times per hour.
+        """
+        check = Arguments("update_partition_count")
+        check.required(stream_name=stream_name, target_partition_count=target_partition_count)
+        check.streams(stream_name=stream_name)
+        check.numbers(target_partition_count=target_partition_count)
+        return self._api.call(
+            "update_partition_count",
+            reading(wire.UpdatePartitionCountResult, may_be_empty=True),
+            message=wire.UpdatePartitionCountRequest(
+                stream_name=stream_name, target_partition_count=target_partition_count
+            ),
+            stream_name=stream_name,
+        )
+
+    def update_stream(
+        self,
+        stream_name: str,
+        *,
+        data_duration: int | None = None,
+        data_type: str | None = None,
+        data_schema: str | None = None,
+        auto_scale_enabled: bool | None = None,
+        auto_scale_min_partition_count: int | None = None,
+        auto_scale_max_partition_count: int | None = None,
+    ) -> None:
+        """Change a stream's retention (hours), data type, schema or scaling [§5.1.6]; arguments as for ``create_stream``.
+
+        What is None stays as it is.
+
+        Raises:
+            StreamNotFoundError: there is no such stream.
+            InvalidRequestError: a value is out of range, or the schema is no Avro schema (DIS.4360).
+        """
+        check = Arguments("update_stream")
+        check.required(stream_name=stream_name)
+        check.streams(stream_name=stream_name)
+        check.numbers(
+            data_duration=data_duration,
+            auto_scale_min_partition_count=auto_scale_min_partition_count,
+            auto_scale_max_partition_count=auto_scale_max_partition_count,
+        )
+        check.texts(data_type=data_type, data_schema=data_schema)
+        check.flags(auto_scale_enabled=auto_scale_enabled)
+        request = wire.UpdateStreamRequest(
+            stream_name=stream_name,
+            data_duration=data_duration,
+            data_type=data_type,
+            data_schema=data_schema,
+            auto_scale_enabled=auto_scale_enabled,
+            auto_scale_min_partition_count=auto_scale_min_partition_count,
+            auto_scale_max_partition_count=auto_scale_max_partition_count,
+        )
+        self._api.call("update_stream", nothing, message=request, stream_name=stream_name)
+
+    def add_policy(
+        self,
+        stream_name: str,
+        *,
+        stream_id: str,
+        principal_names: Sequence[str],
+        action_type: str,
+        effect: str = "accept",
+        retry_lost: bool = False,
+    ) -> None:
+        """Let other accounts use a stream [§5.1.7].
+
+        Args:
+            stream_name: the stream.
+            stream_id: its id.
+            principal_names: ``"domain.*"`` or ``"domain.user"`` for each.
+            action_type: ``"putRecords"`` or ``"getRecords"``.
+            effect: ``"accept"``.
+            retry_lost: send the request again if its answer is lost.
+
+        Raises:
+            StreamNotFoundError: there is no such stream, or ``stream_id`` is another stream's.
+        """
+        check = Arguments("add_policy")
+        check.required(stream_name=stream_name, stream_id=stream_id, action_type=action_type, effect=effect)
+        check.streams(stream_name=stream_name)
+        check.texts(stream_id=stream_id, action_type=action_type, effect=effect)
+        check.lists(principal_names=principal_names)
+        check.flags(retry_lost=retry_lost)
+        request = wire.AddPolicyRequest(stream_id, ",".join(principal_names), action_type, effect)
+        self._api.call("add_policy", nothing, message=request, retry_lost=retry_lost, stream_name=stream_name)
+
+    def list_policies(self, stream_name: str) -> wire.ListPoliciesResult:
+        """Return which other accounts may use a stream [§5.1.8]. Raises StreamNotFoundError."""
+        check = Arguments("list_policies")
+        check.required(stream_name=stream_name)
+        check.streams(stream_name=stream_name)
+        return self._api.call("list_policies", reading(wire.ListPoliciesResult), stream_name=stream_name)
 
 
 def describe_pages(
-    client: Session, stream_name: str, *, stream_id: str | None = None
-) -> tuple[wire.StreamDescription, Answer]:
-    """A stream with every partition, and the answer that its first page came in."""
-    whole, first = describe_page(client, stream_name, stream_id=stream_id, limit_partitions=_DESCRIBED)
+    api: API, stream_name: str, *, stream_id: str | None = None
+) -> tuple[wire.StreamDescription, GoodAnswer]:
+    """Return a stream with every partition, and the answer with its first page."""
+    whole, first = describe_page(api, stream_name, stream_id, None, _DESCRIBED)
     page = whole
     while page.has_more_partitions and page.partitions:
-        page, _ = describe_page(
-            client,
-            stream_name,
-            stream_id=stream_id,
-            start_partition_id=page.partitions[-1].partition_id,
-            limit_partitions=_DESCRIBED,
-        )
+        page, _ = describe_page(api, stream_name, stream_id, page.partitions[-1].partition_id, _DESCRIBED)
         whole.partitions.extend(page.partitions)
     whole.has_more_partitions = False
     return whole, first
 
 
 def describe_page(
-    client: Session,
-    stream_name: str,
-    *,
-    stream_id: str | None = None,
-    start_partition_id: str | None = None,
-    limit_partitions: int | None = None,
-) -> tuple[wire.StreamDescription, Answer]:
-    """One page of a description, and the answer it came in."""
-    query = wire.DescribeStreamQuery(
-        start_partitionId=start_partition_id, limit_partitions=limit_partitions, stream_id=stream_id
-    )
-    return client.ask(
+    api: API, stream_name: str, stream_id: str | None, start_partition_id: str | None, limit: int | None
+) -> tuple[wire.StreamDescription, GoodAnswer]:
+    """Return one page of a description, and its answer."""
+    query = wire.DescribeStreamQuery(start_partitionId=start_partition_id, limit_partitions=limit, stream_id=stream_id)
+    return api.call(
         "describe_stream", with_answer(reading(wire.StreamDescription)), message=query, stream_name=stream_name
     )
-
-
-def update_partition_count(
-    client: Session, stream_name: str, *, target_partition_count: int
-) -> wire.UpdatePartitionCountResult:
-    """Scale a stream to a number of partitions that take records, at least 1 [§5.1.5].
-
-    Partitions scaled away can be read until their retention has passed; scaling up restores them first.
-    Raises StreamNotFoundError, QuotaExceededError, StreamNotRunningError, ThrottledError (a few times an hour at most).
-    """
-    request = wire.UpdatePartitionCountRequest(stream_name=stream_name, target_partition_count=target_partition_count)
-    return client.ask(
-        "update_partition_count",
-        reading(wire.UpdatePartitionCountResult, may_be_empty=True),
-        message=request,
-        stream_name=stream_name,
-    )
-
-
-def update_stream(
-    client: Session,
-    stream_name: str,
-    *,
-    data_duration: int | None = None,
-    data_type: str | None = None,
-    data_schema: str | None = None,
-    auto_scale_enabled: bool | None = None,
-    auto_scale_min_partition_count: int | None = None,
-    auto_scale_max_partition_count: int | None = None,
-) -> None:
-    """Change a stream's retention (hours), data type, schema or scaling; what is None stays [§5.1.6].
-
-    Raises StreamNotFoundError; InvalidRequestError, also for a bad schema (DIS.4360).
-    """
-    request = wire.UpdateStreamRequest(
-        stream_name=stream_name,
-        data_duration=data_duration,
-        data_type=data_type,
-        data_schema=data_schema,
-        auto_scale_enabled=auto_scale_enabled,
-        auto_scale_min_partition_count=auto_scale_min_partition_count,
-        auto_scale_max_partition_count=auto_scale_max_partition_count,
-    )
-    client.tell("update_stream", message=request, stream_name=stream_name)
-
-
-def add_policy(
-    client: Session,
-    stream_name: str,
-    *,
-    stream_id: str,
-    principal_names: Sequence[str],
-    action_type: str,
-    effect: str = "accept",
-    retry_lost: bool = False,
-) -> None:
-    """Let other accounts use a stream [§5.1.7].
-
-    ``principal_names`` are ``"domain.*"`` or ``"domain.user"``, ``action_type`` is ``"putRecords"`` or ``"getRecords"``.
-    Raises StreamNotFoundError, also where ``stream_id`` is another stream's. ``retry_lost`` as in ``create_stream``.
-    """
-    request = wire.AddPolicyRequest(stream_id, ",".join(principal_names), action_type, effect)
-    client.tell("add_policy", message=request, retry_lost=retry_lost, stream_name=stream_name)
-
-
-def list_policies(client: Session, stream_name: str) -> wire.ListPoliciesResult:
-    """Who else may use a stream [§5.1.8]. Raises StreamNotFoundError."""
-    return client.ask("list_policies", reading(wire.ListPoliciesResult), stream_name=stream_name)

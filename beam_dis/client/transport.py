@@ -1,10 +1,12 @@
-"""Bytes out, bytes in: the one file that knows httpx.
+"""Sends requests over HTTP: the one file that knows httpx, and with ``bounded_network`` the one that knows httpcore.
 
-Law: ``send`` is the whole interface, and a fake of it is a small class. What is sent is what was signed: a target that the
-HTTP library would write in another way is refused, not sent. Certificates are always verified. Redirects are not
-followed, and this machine and its metadata service are never reached through a proxy, so that nothing goes where it
-wasn't meant to. Answers are asked for uncompressed, as the service sends them. Failures are TransportError; ``maybe_done`` is False only where no
-connection was made.
+Rules:
+
+1. ``send`` is the whole interface, so a fake transport is a small class.
+2. The target is sent as it was signed: one that httpx would rewrite is refused and not sent.
+3. Certificates are always verified, and redirects are not followed.
+4. This machine and link-local addresses, such as the metadata service's, are never reached through a proxy.
+5. Failures are TransportError; ``maybe_done`` is False only if no connection was made.
 """
 
 from __future__ import annotations
@@ -13,30 +15,39 @@ import ipaddress
 import os
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
-from beam_dis.client.bounded_network import ATTEMPT, BoundedNetwork
+from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
 from beam_dis.credentials import is_loopback
 from beam_dis.errors import ConfigurationError, TransportError
 
 KEEPALIVE_SECONDS = 50.0
-"""Below the local DIS's 75 s, so that an idle connection ends at our end first; how long the real service waits is unknown."""
+"""Less than the local DIS's 75 s, so that this end closes an idle connection first; the real service's time is unknown."""
 
 CONNECT_SECONDS = 5.0
 _MAX_CONNECTIONS = 256
 _NEVER_CONNECTED = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+    httpx.DecodingError,
 )
 
 
@@ -52,7 +63,7 @@ class Request:
 
 
 class Response(NamedTuple):
-    """An answer: header names in lower case; ``seconds`` is how long it took."""
+    """An answer: header names are in lower case; ``seconds`` is the time until its end."""
 
     status: int
     headers: Mapping[str, str] = MappingProxyType({})
@@ -61,78 +72,116 @@ class Response(NamedTuple):
 
 
 class Transport(Protocol):
-    """What carries requests to one endpoint. Thread-safe."""
+    """Sends requests to one endpoint. Thread-safe."""
 
     def send(self, request: Request) -> Response:
-        """The answer, whatever its status. Raises TransportError where there is none."""
+        """Return the answer, whatever its status. Raises TransportError if there is none."""
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         ...
 
 
 class HTTPTransport:
-    """Carries requests over pooled connections, any number of threads at once.
+    """Sends requests over pooled connections, from any number of threads at once.
 
-    ``proxy`` is a URL, ``ca_bundle`` a file of certificates to trust instead of the system's (ConfigurationError where it is
-    none). Without them those of the environment count (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE …), but for loopback and
-    link-local endpoints. It is httpx's transport without its client, which follows redirects, keeps cookies, and logs a line of
-    INFO for each request into every worker's log.
+    It doesn't use httpx's client, which follows redirects, keeps cookies, and logs a line at INFO per request, which would
+    end up in the log of each worker.
+
+    Args:
+        endpoint: the URL of the service, without a path.
+        proxy: the URL of a proxy; by default the environment's (HTTPS_PROXY, NO_PROXY …).
+        ca_bundle: a file of certificates to trust; by default the environment's (SSL_CERT_FILE, SSL_CERT_DIR), or those that
+            come with httpx.
+
+    Raises:
+        ConfigurationError: ``ca_bundle`` or SSL_CERT_FILE is no file of certificates, or the proxy can't be used.
     """
 
     def __init__(
         self, endpoint: str, *, proxy: str | None = None, ca_bundle: str | os.PathLike[str] | None = None
     ) -> None:
         self._endpoint = endpoint
-        self._http = httpx.HTTPTransport(
-            verify=True if ca_bundle is None else _trusting(ca_bundle),
-            trust_env=not _near(endpoint),
-            proxy=proxy or _proxy_of(endpoint),
-            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
+        self._end = RequestEnd()
+        self._connections = Connections(
+            ssl_context=_ssl_context(ca_bundle, trust_environment=not _is_near(endpoint)),
+            proxy=proxy or proxy_of(endpoint),
+            network=BoundedNetwork(self._end),
         )
-        pool: Any = self._http._pool  # noqa: SLF001 - httpx hands no network backend on to its pool
-        pool._network_backend = BoundedNetwork(pool._network_backend)  # noqa: SLF001
 
     def send(self, request: Request) -> Response:
-        """The answer, whatever its status. Raises TransportError where there is none within the timeout."""
-        outgoing = self._outgoing(request)
+        """Return the answer, whatever its status. Raises TransportError if there is none within the timeout."""
+        outgoing = outgoing_request(self._endpoint, request)
         started = time.monotonic()
-        ATTEMPT.end = started + request.timeout
+        self._end.at = started + request.timeout
         try:
-            answer = self._http.handle_request(outgoing)
+            answer = self._connections.handle_request(outgoing)
             try:
                 body = _body(answer, started + request.timeout)
             finally:
                 answer.close()
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            failure = self._failure(error)
-        else:
-            return Response(answer.status_code, dict(answer.headers.items()), body, time.monotonic() - started)
-        raise failure  # out here, since the cause may hold the request, and with it the signature and the token
+        except _FAILURES as error:
+            reason = str(error) or type(error).__name__
+            if isinstance(error, _NEVER_CONNECTED):
+                message = f"can't connect to {self._endpoint}: {reason}; is it running?"
+                raise TransportError(message, maybe_done=False) from error
+            raise TransportError(f"no answer from {self._endpoint}: {reason}; is it a DIS?") from error
+        return Response(answer.status_code, dict(answer.headers.items()), body, time.monotonic() - started)
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._connections.close()
 
-    def _outgoing(self, request: Request) -> httpx.Request:
-        seconds = max(request.timeout, 0.001)
-        outgoing = httpx.Request(
-            request.method,
-            self._endpoint + request.target,
-            headers=dict(request.headers),
-            content=request.body or None,
-            extensions={"timeout": httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)).as_dict()},
+
+class Connections(httpx.BaseTransport):
+    """An httpx transport over a pool of httpcore's, because httpx's own takes no network. Raises httpcore's errors."""
+
+    def __init__(self, *, ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.NetworkBackend) -> None:
+        self._pool = _pool(ssl_context, proxy, network)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the body of the answer is read as the caller iterates."""
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=_core_url(request.url),
+                headers=request.headers.raw,
+                content=cast("httpx.SyncByteStream", request.stream),
+                extensions=request.extensions,
+            )
         )
-        if outgoing.url.raw_path != request.target.encode("ascii"):
-            raise ConfigurationError(f"{request.target!r} can't be sent as it is: use names without path characters")
-        return outgoing
+        return httpx.Response(answer.status, headers=answer.headers, stream=_AnswerStream(answer))
 
-    def _failure(self, error: httpx.RequestError) -> TransportError:
-        what = str(error) or type(error).__name__
-        if isinstance(error, _NEVER_CONNECTED):
-            return TransportError(f"can't connect to {self._endpoint}: {what}; is it up?", maybe_done=False)
-        return TransportError(f"no answer from {self._endpoint}: {what}; is it a DIS?")
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+
+class _AnswerStream(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from cast("Iterable[bytes]", self._answer.stream)
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+def outgoing_request(endpoint: str, request: Request) -> httpx.Request:
+    """Make httpx's request. Raises ConfigurationError for a target that httpx would rewrite."""
+    seconds = max(request.timeout, 0.001)
+    outgoing = httpx.Request(
+        request.method,
+        endpoint + request.target,
+        headers=dict(request.headers),
+        content=request.body or None,
+        extensions={"timeout": httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)).as_dict()},
+    )
+    if outgoing.url.raw_path != request.target.encode("ascii"):
+        raise ConfigurationError(f"{request.target!r} can't be sent as it is: use names without path characters")
+    return outgoing
 
 
 def host_of(endpoint: str) -> str:
@@ -142,26 +191,66 @@ def host_of(endpoint: str) -> str:
     return host if url.port in (None, {"http": 80, "https": 443}[url.scheme]) else f"{host}:{url.port}"
 
 
-def _body(answer: httpx.Response, end: float) -> bytes:
-    """The whole body; a server that drips it doesn't outlive the timeout."""
-    chunks = []
-    for chunk in answer.iter_bytes():
-        chunks.append(chunk)
-        if time.monotonic() > end:
-            raise httpx.ReadTimeout("the answer didn't end in time")
-    return b"".join(chunks)
-
-
-def _proxy_of(endpoint: str) -> str | None:
-    """The proxy that the environment names for an endpoint; None for what is near."""
+def proxy_of(endpoint: str) -> str | None:
+    """The proxy that the environment names for an endpoint; None for this machine and link-local addresses."""
     url = urlsplit(endpoint)
-    if _near(endpoint) or proxy_bypass(url.hostname or ""):
+    if _is_near(endpoint) or proxy_bypass(url.hostname or ""):
         return None
     proxies = getproxies()
     return proxies.get(url.scheme) or proxies.get("all")
 
 
-def _near(endpoint: str) -> bool:
+def _body(answer: httpx.Response, end: float) -> bytes:
+    """Read the whole body, until ``end`` at most: the server may send it slowly."""
+    chunks = []
+    for chunk in answer.iter_bytes():
+        chunks.append(chunk)
+        if time.monotonic() > end:
+            raise httpcore.ReadTimeout("the answer didn't end in time")
+    return b"".join(chunks)
+
+
+def _pool(ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.NetworkBackend) -> httpcore.ConnectionPool:
+    if proxy is None:
+        return httpcore.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=network,
+        )
+    try:
+        given = httpx.Proxy(proxy)
+        if given.url.scheme in ("socks5", "socks5h"):
+            return httpcore.SOCKSProxy(
+                proxy_url=_core_url(given.url),
+                proxy_auth=given.raw_auth,
+                ssl_context=ssl_context,
+                max_connections=_MAX_CONNECTIONS,
+                keepalive_expiry=KEEPALIVE_SECONDS,
+                network_backend=network,
+            )
+        return httpcore.HTTPProxy(
+            proxy_url=_core_url(given.url),
+            proxy_auth=given.raw_auth,
+            proxy_headers=given.headers.raw,
+            ssl_context=ssl_context,
+            proxy_ssl_context=given.ssl_context,
+            max_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=network,
+        )
+    except (ValueError, RuntimeError, httpx.InvalidURL) as error:
+        # the URL may contain a password, and so may the cause
+        raise ConfigurationError(
+            f"the proxy can't be used ({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or proxy="
+        ) from None
+
+
+def _core_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
+
+def _is_near(endpoint: str) -> bool:
     """Whether an endpoint is this machine, or a link-local address such as the metadata service's."""
     try:
         return ipaddress.ip_address(urlsplit(endpoint).hostname or "").is_link_local or is_loopback(endpoint)
@@ -169,7 +258,13 @@ def _near(endpoint: str) -> bool:
         return is_loopback(endpoint)
 
 
-def _trusting(ca_bundle: str | os.PathLike[str]) -> ssl.SSLContext:
+def _ssl_context(ca_bundle: str | os.PathLike[str] | None, *, trust_environment: bool) -> ssl.SSLContext:
+    if ca_bundle is None:
+        try:
+            return httpx.create_ssl_context(trust_env=trust_environment)
+        except (OSError, ssl.SSLError) as error:
+            named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+            raise ConfigurationError(f"SSL_CERT_FILE or SSL_CERT_DIR {named!r} has no certificates: {error}") from error
     try:
         return ssl.create_default_context(cafile=ca_bundle)
     except (OSError, ssl.SSLError) as error:

@@ -1,7 +1,7 @@
 """Messages about checkpoints [§5.3].
 
-Law: a checkpoint is the *next* sequence number an app will read, as the official Kafka adapter commits it;
-one per app, stream and partition; LAST_READ is the only type.
+A checkpoint is the *next* sequence number that an app will read, as the official Kafka adapter commits it. There is one per
+app, stream and partition, and LAST_READ is the only type.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ LAST_READ = "LAST_READ"
 
 
 class CommitCheckpointRequest(Message):
-    """POST /v2/{project_id}/checkpoints [T5-56]; answered 201; ``metadata`` at most 1000 characters."""
+    """POST /v2/{project_id}/checkpoints [T5-56]; answered 201; ``metadata`` has up to 1000 characters."""
 
     app_name: str
     checkpoint_type: str
@@ -36,14 +36,14 @@ class GetCheckpointQuery(Query):
 
 
 class Checkpoint(Message):
-    """A checkpoint [T5-60]; answered 200, ``{}`` where there is none [SDK]."""
+    """A checkpoint [T5-60]; answered 200, with ``{}`` if there is none [SDK]."""
 
     sequence_number: str | None = None
     metadata: str | None = None
 
 
 class DeleteCheckpointQuery(Query):
-    """DELETE /v2/{project_id}/checkpoints [T5-62]; all partitions where none is named; answered 204."""
+    """DELETE /v2/{project_id}/checkpoints [T5-62]; all partitions if none is named; answered 204."""
 
     stream_name: str
     app_name: str

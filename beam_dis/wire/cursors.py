@@ -1,9 +1,11 @@
 """Partition cursors: base64url of compact JSON, as the service issues them.
 
-Law: official clients decode cursors, so the shape is exact: ``getIteratorParam`` and ``generateTimestamp`` on top,
-padding ``=`` kept off, nothing that needs escaping in a URL [SDK; vendor's page dis_06_0055]. A cursor holds the
-number it stands at, resolved when it was issued; extra keys inside ``getIteratorParam`` are ignored by clients, so
-``stream-id`` ties a cursor to one incarnation of a stream (ours).
+Rules:
+
+1. The shape is exact, because official clients decode cursors: ``getIteratorParam`` and ``generateTimestamp`` on top, no ``=``
+   as padding, no character that a URL must escape [SDK; vendor's page dis_06_0055].
+2. A cursor contains its sequence number, which the service resolves when it issues the cursor.
+3. ``stream-id`` tells a stream from another one of the same name (ours); clients ignore extra keys in ``getIteratorParam``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from beam_dis.wire.ranges import parse_number
 
 
 class IteratorParam(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True):
-    """Where a cursor stands."""
+    """The position of a cursor."""
 
     stream_name: str
     partition_id: str
@@ -40,12 +42,12 @@ _DECODER = msgspec.json.Decoder(CursorToken)
 
 
 def encode_cursor(token: CursorToken) -> str:
-    """The cursor as it travels."""
+    """The cursor as text."""
     return urlsafe_b64encode(_ENCODER.encode(token)).rstrip(b"=").decode("ascii")
 
 
 def decode_cursor(text: str) -> CursorToken:
-    """What a cursor says; refused with DIS.4217 where it isn't one of ours."""
+    """Decode a cursor; anything else is refused with DIS.4217."""
     try:
         if not 1 <= len(text) <= MAX_CURSOR_CHARS:
             raise ValueError(len(text))

@@ -1,6 +1,6 @@
 """The limits that the service documents, as numbers.
 
-Law: one place; client, sink and local DIS read them here. Bytes count record data before base64 [FAQ dis_faq_0002].
+Client, sink and local DIS read them here. Bytes count record data before base64 [FAQ dis_faq_0002].
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ MIB = 1024 * 1024
 MAX_RECORD_BYTES = MIB
 MAX_BODY_BYTES = 12 * MIB
 MAX_REQUEST_BYTES = {"COMMON": MIB, "ADVANCED": 5 * MIB}
-"""Data of one PutRecords, by stream type; partition keys don't count."""
+"""The data of one PutRecords, by stream type; partition keys don't count."""
 
 MAX_REQUEST_RECORDS = 1000
-"""No server limit is documented; the official clients send at most this many [SDK batch.count]."""
+"""No limit of the service is documented; the official clients send up to this many [SDK batch.count]."""
 
 
 class PartitionThroughput(NamedTuple):
-    """What one partition takes and gives in a second; bytes count data, without keys."""
+    """The throughput of one partition per second; bytes count data without keys."""
 
     write_bytes: int
     write_records: int
@@ -34,7 +34,7 @@ THROUGHPUT = {
 """By stream type [FAQ dis_faq_0002]."""
 
 SCALING_SECONDS = 3600
-"""So long after a scaling a stream isn't scaled again [API, changing the number of partitions]."""
+"""How long after a scaling a stream can't be scaled again [API, changing the number of partitions]."""
 
 DEFAULT_FETCH_BYTES = 2 * MIB
 CURSOR_SECONDS = 300

@@ -1,8 +1,11 @@
-"""What every message shares: how it becomes bytes and comes back.
+"""How messages are encoded and decoded.
 
-Law: unknown fields are ignored and null means absent, in both directions, because real clients send both [SDK captures].
-A body that doesn't parse, or has a wrong type, is refused with DIS.4300; a required field that is missing or null with
-DIS.4200 (ours). Query parameters are messages too: text that is read leniently as the field's type.
+Rules:
+
+1. Unknown fields are ignored and null means absent, in both directions, because real clients send both [SDK captures].
+2. A body that doesn't parse, or has a wrong type, is refused with DIS.4300; a required field that is missing or null with
+   DIS.4200 (ours).
+3. Query parameters are messages too: text, which is converted to the field's type.
 """
 
 from __future__ import annotations
@@ -20,12 +23,12 @@ class Message(msgspec.Struct, omit_defaults=True):
     """A JSON object of the protocol; None is not sent."""
 
 
-class Answer(msgspec.Struct):
-    """A JSON object that the service sends: every field is there, clients index into it without looking [SDK]."""
+class WireAnswer(msgspec.Struct):
+    """A JSON object that the service sends, always with every field: clients access fields without checking [SDK]."""
 
 
 class Query(Message):
-    """The parameters behind the ``?`` of a GET or DELETE."""
+    """The parameters after the ``?`` of a GET or DELETE."""
 
 
 M = TypeVar("M")
@@ -33,16 +36,16 @@ M = TypeVar("M")
 _ENCODER = msgspec.json.Encoder()
 
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises on what isn't JSON, or is nested too deep to be any of ours."""
+"""The errors of decoding: the text isn't JSON, or is nested too deeply for any message."""
 
 
 def encode(message: Any) -> bytes:
-    """A message as JSON bytes; record data becomes base64."""
+    """Encode a message as JSON; record data becomes base64."""
     return _ENCODER.encode(message)
 
 
 def decode(kind: type[M], body: bytes | bytearray | memoryview) -> M:
-    """A request body as ``kind``; refused with DIS.4202 if empty, 4300 if it doesn't parse, 4200 if a field lacks."""
+    """Decode a request body; refused with DIS.4202 if empty, 4300 if it doesn't parse, 4200 if a field is missing."""
     if not body:
         raise Refusal(4202)
     try:
@@ -53,23 +56,30 @@ def decode(kind: type[M], body: bytes | bytearray | memoryview) -> M:
 
 
 def decode_query(kind: type[M], fields: Mapping[str, str]) -> M:
-    """Query parameters as ``kind``; refused with DIS.4200 where one is missing or isn't what it should be."""
+    """Convert query parameters to a message; refused with DIS.4200 if one is missing or has a wrong form."""
     return _convert(kind, {name: value for name, value in fields.items() if value != ""}, strict=False, malformed=4200)
 
 
 def parse_query(raw: bytes | str) -> dict[str, str]:
-    """``a=b&c=`` as a dict, as the service reads it: a trailing ``&`` and a raw ``=`` in a value are fine [SDK]."""
+    """Parse ``a=b&c=`` as the service does: a trailing ``&`` and a raw ``=`` in a value are allowed [SDK]."""
     text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
     return dict(parse_qsl(text, keep_blank_values=True))
 
 
+def without_nulls(value: Any) -> Any:
+    """Drop the fields that are null from a parsed value and the objects inside it; a null in a list stays."""
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def query_fields(query: Query) -> dict[str, str]:
-    """A query message as text parameters, None left out, booleans in lower case."""
-    return {name: _text(value) for name, value in msgspec.to_builtins(query).items() if value is not None}
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Convert a query message to text parameters: without None, booleans in lower case."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in msgspec.to_builtins(query).items()
+        if value is not None
+    }
 
 
 def _parsed_object(body: bytes | bytearray | memoryview, error: Exception) -> dict[str, Any]:
@@ -82,16 +92,9 @@ def _parsed_object(body: bytes | bytearray | memoryview, error: Exception) -> di
     return fields
 
 
-def _without_nulls(value: Any) -> Any:
-    """A parsed value whose objects, however deep, hold no field that is null; a null in a list stays."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
 def _convert(kind: type[M], fields: dict[str, Any], *, strict: bool, malformed: int) -> M:
-    """The slow path, which drops nulls and tells a missing field from a wrong one."""
-    present = _without_nulls(fields)
+    """Convert parsed fields, without nulls: the slow path, which tells a missing field from a wrong one."""
+    present = without_nulls(fields)
     missing = [f.encode_name for f in msgspec.structs.fields(kind) if f.required and f.encode_name not in present]  # type: ignore[arg-type]
     if missing:
         raise Refusal(4200, f"{missing[0]} is missing")

@@ -1,8 +1,10 @@
 """Ranges as the service prints them, partition ids, and the hash that routes a record.
 
-Law: a key hashes to the first eight bytes of its MD5, big-endian, sign bit cleared [SDK PartitionKeyUtils];
-N partitions share 0 .. 2^63-1 in equal parts, the last ends at the top [§5.1.4 for 1 and 2, ours beyond];
-a range prints as ``[lo : hi]``. A sequence number range prints its exclusive end: ``[0 : 0]`` is empty.
+Rules:
+
+1. The hash of a key is the first eight bytes of its MD5, big-endian, without the sign bit [SDK PartitionKeyUtils].
+2. N partitions share 0 to 2^63-1 in equal parts; the last one ends at the top [§5.1.4 for 1 and 2, ours for more].
+3. A range prints as ``[lo : hi]``. The end of a sequence number range is exclusive: ``[0 : 0]`` is empty.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _RANGE = re.compile(r"\[\s*(\d+)\s*:\s*(\d+)\s*\]")
 
 
 class Range(NamedTuple):
-    """Two numbers of a printed range; whether ``end`` belongs to it depends on what it counts."""
+    """The two numbers of a printed range; ``end`` is inclusive for hashes and exclusive for sequence numbers."""
 
     start: int
     end: int
@@ -33,13 +35,13 @@ class Range(NamedTuple):
 
 
 def parse_range(text: str | None) -> Range | None:
-    """The numbers of ``[lo : hi]``; None for what the service prints while there is none ("[null : null]") [SDK]."""
+    """Parse ``[lo : hi]``; None for anything else, as the service prints "[null : null]" if there is no range [SDK]."""
     match = _RANGE.fullmatch(text or "")
     return Range(int(match[1]), int(match[2])) if match else None
 
 
 def parse_number(text: str) -> int | None:
-    """A decimal number of 0 .. 2^63-1, as hashes and sequence numbers are written; None for any other text."""
+    """Parse a decimal number of 0 to 2^63-1, such as a hash or a sequence number; None for any other text."""
     match = _NUMBER.fullmatch(text)
     number = int(match[1]) if match else None
     return number if number is not None and number <= MAX_SEQUENCE_NUMBER else None
@@ -59,13 +61,13 @@ def partition_number(text: str) -> int:
 
 
 def hash_of(partition_key: str) -> int:
-    """Where a partition key falls in 0 .. 2^63-1 [SDK; vectors]."""
+    """The hash of a partition key, in 0 to 2^63-1 [SDK; vectors]."""
     digest = md5(partition_key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "big") & MAX_HASH
 
 
 def explicit_hash(text: str) -> int:
-    """An explicit hash key as a number; refused with DIS.4200 unless it is a decimal of 0 .. 2^63-1 [T5-66]."""
+    """Parse an explicit hash key; refused with DIS.4200 unless it is a decimal number of 0 to 2^63-1 [T5-66]."""
     number = parse_number(text)
     if number is None:
         raise Refusal(4200, f"explicit_hash_key {text[:64]!r} is not a decimal number of 0 to {MAX_HASH}")
@@ -73,7 +75,7 @@ def explicit_hash(text: str) -> int:
 
 
 def hash_ranges(count: int) -> list[Range]:
-    """The ranges of ``count`` partitions, both ends inclusive, in partition order."""
+    """The hash ranges of ``count`` partitions, both ends inclusive, by partition number."""
     share = MAX_HASH // count
     starts = [index * share for index in range(count)]
     return [Range(lo, hi - 1) for lo, hi in zip(starts, [*starts[1:], MAX_HASH + 1], strict=True)]

@@ -1,7 +1,7 @@
 """Messages about records: put, get and cursors [§5.4].
 
-Law: ``data`` is bytes here and base64 on the wire; sequence numbers are decimal text on the wire. Put results stand
-in the order of the records that were put; a refused one has a code and neither partition nor number.
+``data`` is bytes here and base64 on the wire; sequence numbers are decimal text. The results of a put have the order of its
+records; a refused one has a code instead of partition and number.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ TIMESTAMP_TYPE = "CreateTime"
 
 
 class PutRecordsRequestEntry(msgspec.Struct, omit_defaults=True, gc=False):
-    """One record to put [T5-66]. ``partition_id`` wins over ``explicit_hash_key`` over ``partition_key``.
+    """One record to put [T5-66]. ``partition_id`` wins over ``explicit_hash_key``, which wins over ``partition_key``.
 
-    ``timestamp`` (ms) is what some clients send; the service stamps arrival itself.
+    Some clients send ``timestamp`` (ms); the service sets the arrival time itself.
     """
 
     data: bytes | None = None
@@ -28,7 +28,7 @@ class PutRecordsRequestEntry(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class PutRecordsRequest(msgspec.Struct, omit_defaults=True):
-    """POST /v2/{project_id}/records [T5-65]; ``stream_id`` counts where the name doesn't resolve."""
+    """POST /v2/{project_id}/records [T5-65]; ``stream_id`` counts if the name isn't found."""
 
     stream_name: str | None = None
     stream_id: str | None = None
@@ -36,7 +36,7 @@ class PutRecordsRequest(msgspec.Struct, omit_defaults=True):
 
 
 class PutRecordsResultEntry(msgspec.Struct, omit_defaults=True, gc=False):
-    """What became of one record [T5-68]: a place, or a code and a message."""
+    """The result of one record [T5-68]: its partition and number, or a code and a message."""
 
     partition_id: str | None = None
     sequence_number: str | None = None
@@ -45,7 +45,7 @@ class PutRecordsResultEntry(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class PutRecordsResult(msgspec.Struct):
-    """The answer to a put [T5-67]; 200 also when every record was refused."""
+    """The answer to a put [T5-67]; the status is 200 even if every record was refused."""
 
     failed_record_count: int = 0
     records: list[PutRecordsResultEntry] = []
@@ -60,8 +60,8 @@ class GetRecordsQuery(Query):
     app_name: str | None = None
 
 
-class Record(msgspec.Struct, gc=False):
-    """One record as it is read [T5-74]; ``timestamp`` in ms; the key is null, or absent [D], where none was put."""
+class ReadRecord(msgspec.Struct, gc=False):
+    """One record as it is read [T5-74]; ``timestamp`` in ms. The key is null, or absent [D], if none was put."""
 
     partition_key: str | None = None
     sequence_number: str = ""
@@ -71,14 +71,14 @@ class Record(msgspec.Struct, gc=False):
 
 
 class GetRecordsResult(msgspec.Struct):
-    """A page of records and the cursor behind it [T5-73]; both are always there, also when the page is empty."""
+    """A page of records and the cursor after it [T5-73]; both are there even if the page is empty."""
 
-    records: list[Record] = []
+    records: list[ReadRecord] = []
     next_partition_cursor: str = ""
 
 
 class GetCursorQuery(Query, kw_only=True):
-    """GET /v2/{project_id}/cursors [T5-79]; the type is AT_SEQUENCE_NUMBER where absent [SDK]."""
+    """GET /v2/{project_id}/cursors [T5-79]; the default type is AT_SEQUENCE_NUMBER [SDK]."""
 
     stream_name: str | None = msgspec.field(name="stream-name", default=None)
     stream_id: str | None = msgspec.field(name="stream-id", default=None)
@@ -89,6 +89,6 @@ class GetCursorQuery(Query, kw_only=True):
 
 
 class GetCursorResult(msgspec.Struct):
-    """A cursor, good for five minutes [T5-80]."""
+    """A cursor, valid for five minutes [T5-80]."""
 
     partition_cursor: str

@@ -1,7 +1,9 @@
 """The routes of DIS: one table of operation, method, path, messages and success status [§5; design of the paths: SDK].
 
-Law: every route takes an optional trailing ``/``; names in a path are one segment. Looking a route up never decodes
-anything: path parameters come out percent-decoded once, and a name with a slash in it can't be one.
+Rules:
+
+1. Every path may end in ``/``; a name is one segment of it.
+2. A route is found by the raw path, and names are percent-decoded once after that: an encoded slash belongs to a name.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from beam_dis.wire import apps, checkpoints, records, streams
 
 
 class Route(NamedTuple):
-    """One operation: ``request`` is its body or query message, ``answer`` its body; None where there is none."""
+    """One operation: ``request`` is its body or query message, ``answer`` the body of its answer; None for no body."""
 
     operation: str
     method: str
@@ -22,8 +24,8 @@ class Route(NamedTuple):
     request: type[Any] | None
     answer: type[Any] | None
     status: int
-    harmless: bool
-    """Repeating it after a lost answer changes nothing more than doing it once."""
+    idempotent: bool
+    """Doing it twice has the same effect as doing it once, so it may be repeated after a lost answer."""
 
     @property
     def group(self) -> str:
@@ -87,7 +89,7 @@ _APPS = (
     Route("create_app", "POST", "/v2/{project_id}/apps", apps.CreateAppRequest, None, 201, False),
     Route("list_apps", "GET", "/v2/{project_id}/apps", apps.ListAppsQuery, apps.ListAppsResult, 200, True),
     Route("delete_app", "DELETE", "/v2/{project_id}/apps/{app_name}", None, None, 204, True),
-    Route("describe_app", "GET", "/v2/{project_id}/apps/{app_name}", None, apps.App, 200, True),
+    Route("describe_app", "GET", "/v2/{project_id}/apps/{app_name}", None, apps.AppInfo, 200, True),
     Route(
         "consumer_state",
         "GET",
@@ -158,19 +160,19 @@ _GROUPS = {
 
 
 class Match(NamedTuple):
-    """A route with the names its path holds."""
+    """A route with the names in its path."""
 
     route: Route
     names: Mapping[str, str]
 
 
 def path_of(operation: str, **names: str) -> str:
-    """The raw path of an operation, names percent-encoded: what is sent and what is signed."""
+    """The raw path of an operation, as it is sent and signed: names are percent-encoded."""
     return ROUTES[operation].path.format_map({name: quote(value, safe="-._~") for name, value in names.items()})
 
 
 def match_route(method: str, raw_path: str) -> Match | frozenset[str]:
-    """The route of a request; where only the path fits, the methods it takes; where nothing does, an empty set."""
+    """Find the route of a request; if only the path fits, return its methods; if nothing fits, an empty set."""
     segments = raw_path.removesuffix("/").split("/")
     fitting = [(route, names) for route in ROUTES.values() if (names := _names(route, segments)) is not None]
     for route, names in fitting:

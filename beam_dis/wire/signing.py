@@ -1,11 +1,13 @@
 """Signatures with an access key: signing a request, and checking the signature of one [§3; SDK captures].
 
-Rule 1: what is signed is what travels: the raw path and query, as they stand on the request line, and the bytes of the body.
-Rule 2: a canonical path ends in ``/`` whether or not the sent one does; segments and parameters are percent-encoded anew
-with RFC 3986's unreserved set; parameters are sorted; a name without a value signs as ``name=``.
-Rule 3: ``x-sdk-content-sha256`` is signed as it stands, but a hash that isn't the body's is refused.
-Rule 4: one row of ``DIALECTS`` says all that differs between the official clients; we sign with ``ACCESS``.
-Pure: the clock and the secrets are parameters; nothing here prints or keeps a secret.
+Rules:
+
+1. The signature covers what is sent: the raw path and query of the request line, and the bytes of the body.
+2. A canonical path ends in ``/`` even if the sent one doesn't. Segments and parameters are percent-encoded again with RFC
+   3986's unreserved set, parameters are sorted, and a name without a value signs as ``name=``.
+3. ``x-sdk-content-sha256`` is signed as it is, but a hash that isn't the body's is refused.
+4. One row of ``DIALECTS`` says all that differs between the official clients; we sign with ``ACCESS``.
+5. Everything is pure: the clock and the secrets are parameters, and nothing here prints or keeps a secret.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.timestamps import parse_sdk_date
 
 WINDOW_SECONDS = 900.0
-"""How far X-Sdk-Date may be from the service's clock (ours; no source says)."""
+"""The largest difference between X-Sdk-Date and the service's clock (ours; no source says)."""
 
 _DATE = "x-sdk-date"
 _CONTENT_HASH = "x-sdk-content-sha256"
@@ -30,7 +32,7 @@ _UNRESERVED = "-._~"
 
 
 class SigningRequest(NamedTuple):
-    """What of a request goes into its signature.
+    """The parts of a request that its signature covers.
 
     ``path`` and ``query`` are raw, as sent (the query without its ``?``); header names are in lower case.
     """
@@ -43,14 +45,14 @@ class SigningRequest(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Who a request says it is from: an access key, and the scope that some dialects put behind it."""
+    """The access key that a request names, and the scope that some dialects append to it."""
 
     access_key: str
     scope: str = ""
 
 
 class Dialect(NamedTuple):
-    """One way in which official clients sign.
+    """One of the ways in which official clients sign.
 
     ``algorithm`` and ``field`` open the Authorization header (``SDK-HMAC-SHA256 Access=…``); ``claim`` reads that field;
     ``head`` gives the lines of the string to sign between the algorithm and the hash, from the date and the claim;
@@ -77,7 +79,7 @@ DIALECTS: tuple[Dialect, ...] = (ACCESS,)
 
 
 def sign(request: SigningRequest, *, access_key: str, secret_key: str, signed_headers: Iterable[str]) -> str:
-    """The Authorization header for a request, whose headers hold ``x-sdk-date`` already."""
+    """Make the Authorization header for a request, whose headers must contain ``x-sdk-date``."""
     names = sorted(signed_headers)
     claim = Claim(access_key)
     signature = _signature(ACCESS, claim, secret_key, request, names)
@@ -91,9 +93,9 @@ def verify(
     now: float,
     window: float = WINDOW_SECONDS,
 ) -> None:
-    """Accept a signed request, or refuse it with the code of 4100 to 4112 that fits.
+    """Check a signed request; a wrong one is refused with one of the codes 4100 to 4112.
 
-    ``secret_of`` returns the secret key of an access key, None where the key is unknown; ``now`` is in seconds since 1970.
+    ``secret_of`` returns the secret key of an access key, or None if the key is unknown; ``now`` is in seconds since 1970.
     """
     dialect, fields = _parsed(authorization)
     claim = dialect.claim(fields[dialect.field])
@@ -124,7 +126,7 @@ def canonical_request(request: SigningRequest, signed_headers: Iterable[str]) ->
 
 
 def string_to_sign(dialect: Dialect, claim: Claim, request: SigningRequest, signed_headers: Iterable[str]) -> str:
-    """The few lines that the key signs: algorithm, date, what the dialect adds, hash of the canonical request."""
+    """The lines that the key signs: algorithm, date, the lines of the dialect, hash of the canonical request."""
     canonical = canonical_request(request, signed_headers).encode()
     head = dialect.head(request.headers.get(_DATE, ""), claim)
     return "\n".join((dialect.algorithm, *head, sha256(canonical).hexdigest()))
@@ -154,11 +156,11 @@ def _parsed(authorization: str | None) -> tuple[Dialect, dict[str, str]]:
     if not authorization:
         raise Refusal(4101)
     algorithm, _, rest = authorization.strip().partition(" ")
-    spoken = [dialect for dialect in DIALECTS if dialect.algorithm == algorithm]
-    if not spoken:
+    candidates = [dialect for dialect in DIALECTS if dialect.algorithm == algorithm]
+    if not candidates:
         raise Refusal(4102)
     fields = dict(_field(part) for part in rest.split(","))
-    dialect = next((dialect for dialect in spoken if dialect.field in fields), None)
+    dialect = next((dialect for dialect in candidates if dialect.field in fields), None)
     if dialect is None or not fields.get("SignedHeaders") or "Signature" not in fields:
         raise Refusal(4109)
     if not fields[dialect.field]:
@@ -185,7 +187,7 @@ def _check_date(text: str | None, now: float, window: float) -> None:
 
 
 def _check_content_hash(request: SigningRequest) -> None:
-    """A literal such as UNSIGNED-PAYLOAD is taken as it is; a hash must be the body's, or it would protect nothing."""
+    """Accept a literal such as UNSIGNED-PAYLOAD; a hash must be the body's, or it would protect nothing."""
     stated = request.headers.get(_CONTENT_HASH)
     if stated and _HEX_SHA256.fullmatch(stated) and not hmac.compare_digest(stated, sha256(request.body).hexdigest()):
         raise Refusal(4100)

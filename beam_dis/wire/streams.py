@@ -1,12 +1,13 @@
 """Messages about streams and their partitions [§5.1].
 
-Law: fields are named as the official clients parse them, which is not always how the reference spells them;
-counts are partitions, periods are hours, times are milliseconds.
+Fields are named as the official clients parse them, which the reference sometimes spells differently. Counts are partitions,
+periods are hours, times are milliseconds.
 """
 
 from __future__ import annotations
 
-from beam_dis.wire.messages import Answer, Message, Query
+from beam_dis.wire.messages import Message, Query, WireAnswer
+from beam_dis.wire.ranges import parse_range
 
 STREAM_TYPES = ("COMMON", "ADVANCED")
 DATA_TYPES = ("BLOB", "JSON", "CSV")
@@ -16,17 +17,17 @@ CREATING, RUNNING, TERMINATING, FROZEN = "CREATING", "RUNNING", "TERMINATING", "
 """Statuses of a stream [T5-11; the text's TERMINATED is never sent]."""
 
 ACTIVE, DELETED, EXPIRED = "ACTIVE", "DELETED", "EXPIRED"
-"""Statuses of a partition: written and read; read only, scaled away; gone [T5-20, user manual dis_01_0401]."""
+"""Statuses of a partition: written and read; read only, because it was scaled away; no longer readable [T5-20, user manual dis_01_0401]."""
 
 
 class CSVProperties(Message):
-    """How a CSV stream's records are written [T5-4]; ``delimiter`` is a comma where absent."""
+    """How a CSV stream's records are written [T5-4]; the default ``delimiter`` is a comma."""
 
     delimiter: str | None = None
 
 
 class Tag(Message):
-    """A tag of a stream [T5-5]; at most ten."""
+    """A tag of a stream [T5-5]; a stream has up to ten."""
 
     key: str
     value: str | None = None
@@ -51,13 +52,13 @@ class CreateStreamRequest(Message):
 
 
 class ListStreamsQuery(Query):
-    """GET /v2/{project_id}/streams [T5-8]; 1 to 100 names behind ``start_stream_name``, 10 where no limit is given."""
+    """GET /v2/{project_id}/streams [T5-8]; 1 to 100 names after ``start_stream_name``, 10 without a limit."""
 
     limit: int | None = None
     start_stream_name: str | None = None
 
 
-class StreamInfo(Answer):
+class StreamInfo(WireAnswer):
     """One stream of a listing [T5-11]; ``stream_id`` is in the reference's sample only."""
 
     stream_id: str = ""
@@ -75,8 +76,8 @@ class StreamInfo(Answer):
     sys_tags: list[Tag] = []
 
 
-class ListStreamsResult(Answer):
-    """A page of streams, by name [T5-10]; ``total_number`` counts all there are."""
+class ListStreamsResult(WireAnswer):
+    """A page of streams, by name [T5-10]; ``total_number`` counts all streams."""
 
     total_number: int = 0
     stream_names: list[str] = []
@@ -85,7 +86,7 @@ class ListStreamsResult(Answer):
 
 
 class DescribeStreamQuery(Query):
-    """GET /v2/{project_id}/streams/{stream_name} [T5-17]; partitions behind the given one, 1 to 1000 (100).
+    """GET /v2/{project_id}/streams/{stream_name} [T5-17]; 1 to 1000 partitions after the given one, 100 without a limit.
 
     Clients send ``start_partitionId``, the reference says ``start_partition_id``: the service takes both [SDK].
     """
@@ -96,8 +97,8 @@ class DescribeStreamQuery(Query):
     stream_id: str | None = None
 
 
-class PartitionResult(Answer):
-    """One partition of a description [T5-20]; the ranges print as ``[lo : hi]``, null where there is none."""
+class PartitionResult(WireAnswer):
+    """One partition of a description [T5-20]; the ranges print as ``[lo : hi]``, or are null."""
 
     status: str = ""
     partition_id: str = ""
@@ -105,8 +106,20 @@ class PartitionResult(Answer):
     sequence_number_range: str | None = None
     parent_partitions: str | None = None
 
+    @property
+    def earliest(self) -> int | None:
+        """The sequence number of the oldest record; None without a range, as once the partition has expired."""
+        held = parse_range(self.sequence_number_range)
+        return held and held.start
 
-class PartitionCountUpdate(Answer):
+    @property
+    def next(self) -> int | None:
+        """The sequence number that the next record will get; None without a range."""
+        held = parse_range(self.sequence_number_range)
+        return held and held.end
+
+
+class PartitionCountUpdate(WireAnswer):
     """One scaling of a stream [T5-22]; ``result_code`` 1 is done, 0 is failed."""
 
     create_timestamp: int = 0
@@ -116,7 +129,7 @@ class PartitionCountUpdate(Answer):
     auto_scale: bool = False
 
 
-class StreamDescription(Answer):
+class StreamDescription(WireAnswer):
     """A stream with its partitions, by number [T5-19]. Writable counts ACTIVE, readable ACTIVE and DELETED ones."""
 
     stream_id: str = ""
@@ -149,7 +162,7 @@ class UpdatePartitionCountRequest(Message, kw_only=True):
     target_partition_count: int
 
 
-class UpdatePartitionCountResult(Answer):
+class UpdatePartitionCountResult(WireAnswer):
     """The count before and the count asked for [SDK; the reference shows no body]."""
 
     stream_name: str = ""
@@ -158,7 +171,7 @@ class UpdatePartitionCountResult(Answer):
 
 
 class UpdateStreamRequest(Message):
-    """PUT /v3/{project_id}/streams/{stream_name} [T5-29]; what is absent stays (ours); answered 204."""
+    """PUT /v3/{project_id}/streams/{stream_name} [T5-29]; absent fields keep their value (ours); answered 204."""
 
     stream_name: str | None = None
     data_duration: int | None = None
@@ -178,7 +191,7 @@ class AddPolicyRequest(Message):
     effect: str | None = None
 
 
-class PolicyRule(Answer):
+class PolicyRule(WireAnswer):
     """One permission on a stream [T5-36]."""
 
     principal: str = ""
@@ -187,7 +200,7 @@ class PolicyRule(Answer):
     effect: str = "accept"
 
 
-class ListPoliciesResult(Answer):
+class ListPoliciesResult(WireAnswer):
     """The permissions on a stream [T5-35]; the reference's sample says ``streamId``, clients read ``stream_id``."""
 
     stream_id: str = ""

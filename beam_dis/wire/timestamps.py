@@ -1,6 +1,6 @@
 """Times on the wire: epoch milliseconds in messages, ``yyyymmddThhmmssZ`` in X-Sdk-Date.
 
-Law: every time is UTC; messages count milliseconds in 13 digits, only metrics count seconds [§5].
+Every time is UTC. Messages have milliseconds in 13 digits; only metrics have seconds [§5].
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ def sdk_date(epoch_seconds: float) -> str:
 
 
 def parse_sdk_date(text: str) -> float:
-    """Seconds since 1970 of an X-Sdk-Date header; ValueError where it isn't one."""
+    """Seconds since 1970 of an X-Sdk-Date header; ValueError for any other text."""
     if not _SDK_DATE.fullmatch(text):
         raise ValueError(f"{text!r} is not yyyymmddThhmmssZ")
     return datetime.strptime(text, SDK_DATE_FORMAT).replace(tzinfo=timezone.utc).timestamp()
 
 
 def milliseconds(epoch_seconds: float) -> int:
-    """Seconds since 1970 as the service's milliseconds, rounded down."""
+    """Convert seconds since 1970 to the service's milliseconds, rounded down."""
     return int(epoch_seconds * 1000)

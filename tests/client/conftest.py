@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from beam_dis.client import DISClient
+from beam_dis.client.api import API
 from beam_dis.client.dis_service import DISService
 from beam_dis.client.transport import Response
 from beam_dis.connection import DISConnection
@@ -60,13 +61,17 @@ class NoMetadata:
 
 
 class Rig(NamedTuple):
-    client: DISClient
+    api: API
     transport: FakeTransport
     time: FakeTime
 
     @property
+    def client(self):
+        return DISClient(api=self.api)
+
+    @property
     def service(self):
-        return DISService(self.client.connection, client=self.client)
+        return DISService(self.api.connection, api=self.api)
 
     @property
     def sent(self):
@@ -84,7 +89,7 @@ def connect():
         transport = transport or FakeTransport(answer if answers is None else lambda _: next(answers))
         fields = {"endpoint": "https://dis.example", "project_id": "p1", "credentials": KEYS, **fields}
         time = FakeTime()
-        client = DISClient(
+        api = API(
             DISConnection(**fields),
             transport=transport,
             clock=time.now,
@@ -93,7 +98,7 @@ def connect():
             random=random,
             metadata=metadata or NoMetadata(),
         )
-        return Rig(client, transport, time)
+        return Rig(api, transport, time)
 
     return rig
 

@@ -91,9 +91,9 @@ def test_apps_and_checkpoints(client):
     put(client, b"x", b"y")
     client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=1, metadata="m")
     found = client.get_checkpoint("a", stream_name="s", partition_id=P0)
-    assert (found.sequence_number, found.metadata) == ("1", "m")
+    assert (found.sequence_number, found.metadata) == (1, "m")
     state = next(client.iter_consumer_states("a", stream_name="s"))
-    assert (state.sequence_number, state.earliest_offset, state.latest_offset) == ("1", 0, 2)
+    assert (state.sequence_number, state.earliest_offset, state.latest_offset) == (1, 0, 2)
     assert client.describe_app("a").commit_checkpoint_stream_names == ["s"]
     client.delete_checkpoint("a", stream_name="s")
     assert client.get_checkpoint("a", stream_name="s", partition_id=P0).sequence_number is None

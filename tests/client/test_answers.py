@@ -3,15 +3,15 @@
 import pytest
 
 from beam_dis import errors
-from beam_dis.client.answers import Answer, Asked, as_of, error_body, expired_timestamp, refusal
+from beam_dis.client.answers import GoodAnswer, RequestInfo, as_of, error_body, error_of, expired_timestamp
 from beam_dis.client.transport import Response
 from beam_dis.wire.error_codes import ERROR_CODES
 
-ASKED = Asked("https://dis.example", "get_cursor", "stream 's', partition '0'")
+REQUEST = RequestInfo("https://dis.example", "get_cursor", "stream 's', partition '0'")
 
 
 def refused(body, status=400):
-    return refusal(ASKED, Response(status, {}, body))
+    return error_of(REQUEST, Response(status, {}, body))
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_an_error_says_what_was_asked_what_was_said_and_what_to_do():
     error = refused(b'{"errorCode":"DIS.4319","message":"Partition is expired. [s][p][shardId-0000000000]"}')
     assert str(error) == (
         "get_cursor (stream 's', partition '0'): DIS.4319 Partition is expired. [s][p][shardId-0000000000]"
-        " - leave the partition out: its retention has passed"
+        " - leave the partition out: it was scaled away and its retention has passed"
     )
 
 
 def test_an_error_without_a_code_names_the_endpoint():
     error = refused(b"<html>", 404)
     assert str(error) == (
-        "get_cursor (stream 's', partition '0'): HTTP 404 - check that https://dis.example is a DIS and reachable"
-        " without detours"
+        "get_cursor (stream 's', partition '0'): HTTP 404 - check that https://dis.example is a DIS, and that"
+        " nothing answers in its place"
     )
 
 
@@ -90,7 +90,7 @@ def test_an_expired_timestamp_is_known_by_code_and_text(code, text, expired):
     ],
 )
 def test_as_of_is_the_services_clock_when_it_was_asked(headers, seconds, expected):
-    answer = Answer(ASKED, Response(200, headers, b"", seconds))
+    answer = GoodAnswer(REQUEST, Response(200, headers, b"", seconds))
     assert as_of(answer, now=1_800_000_000.0) == expected
 
 

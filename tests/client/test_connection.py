@@ -89,7 +89,7 @@ def test_no_project_says_what_to_set(tmp_path):
 def test_a_client_resolves_its_connection(no_keys, monkeypatch):
     monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "p")
     with DISClient(DISConnection(endpoint="http://127.0.0.1:1/")) as client:
-        assert (client.endpoint, client.project_id) == ("http://127.0.0.1:1", "p")
+        assert (client.connection.endpoint, client.connection.project_id) == ("http://127.0.0.1:1", "p")
 
 
 @pytest.mark.parametrize(

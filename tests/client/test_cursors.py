@@ -72,7 +72,7 @@ def dis(ok, refused):
 @pytest.fixture
 def cursors(connect, dis):
     rig = connect(dis)
-    made = Cursors(rig.client, Targets(rig.client), clock=rig.time.now)
+    made = Cursors(rig.api, Targets(rig.client), clock=rig.time.now)
     made.time = rig.time
     return made
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beam_dis.client import DISClient
+from beam_dis.client.api import API
 from beam_dis.connection import DISConnection
 from beam_dis.errors import DISError, InvalidRequestError, ServerError, TransportError
 from beam_dis.local import LocalDIS
@@ -33,7 +34,7 @@ WHEN = st.sampled_from(["before", "after"])
 
 @pytest.fixture(scope="module")
 def dis():
-    with LocalDIS(access_key="AK", secret_key="sk") as dis:
+    with LocalDIS(access_key="AK", secret_key="SK") as dis:
         yield dis
 
 
@@ -42,7 +43,7 @@ def client(dis):
     connection = DISConnection(
         endpoint=dis.endpoint, project_id="p", credentials=dis.connection.credentials, timeout=5.0
     )
-    with DISClient(connection, sleep=lambda _: None) as client:
+    with DISClient(api=API(connection, sleep=lambda _: None)) as client:
         client.create_app("a")
         yield client
 
@@ -132,7 +133,7 @@ def test_reading_and_committing(dis, client, faults):
 
     outcome = struck(dis, faults, work)
     client.delete_stream(stream)
-    assert outcome == ([b"x", b"y"], "1")
+    assert outcome == ([b"x", b"y"], 1)
 
 
 @SETTINGS

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_dis.client import DISClient
+from beam_dis.client.api import API
 from beam_dis.client.transport import Response
 from beam_dis.connection import DISConnection
 from beam_dis.errors import DISError, TransportError
@@ -47,7 +48,7 @@ class FaultyStore:
 
 def put(store, *, retry_lost):
     time = [0.0]
-    client = DISClient(
+    api = API(
         DISConnection(endpoint="http://127.0.0.1:1", project_id="p"),
         transport=store,
         monotonic=lambda: time[0],
@@ -55,7 +56,7 @@ def put(store, *, retry_lost):
         random=lambda: 1.0,
     )
     try:
-        return client.put_records("s", [PutRecord(b"x")], retry_lost=retry_lost)
+        return DISClient(api=api).put_records("s", [PutRecord(b"x")], retry_lost=retry_lost)
     except DISError as error:
         return error
 

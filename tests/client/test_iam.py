@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from beam_dis.client.iam import iam_endpoint, requested_token
+from beam_dis.client.iam import iam_endpoint, request_token
 from beam_dis.client.transport import Response
 from beam_dis.errors import ConfigurationError, CredentialsError, TransportError
 
@@ -30,7 +30,7 @@ class Identity:
 def login(*answers):
     time = [0.0]
     identity = Identity(*answers)
-    token = requested_token(
+    token = request_token(
         identity,
         IAM,
         user="u",
@@ -102,5 +102,5 @@ def test_where_the_identity_service_is(given, region, variable, profile, where, 
 
 
 def test_a_password_never_goes_through_plain_http():
-    with pytest.raises(ConfigurationError, match=r"a password can't go to 'http://iam\.example'"):
+    with pytest.raises(ConfigurationError, match=r"a password can't be sent to 'http://iam\.example'"):
         iam_endpoint("http://iam.example", None, {})

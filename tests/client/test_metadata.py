@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from beam_dis.client.keys import Keys
+from beam_dis.client.cached_credentials import CachedCredentials
 from beam_dis.client.metadata import parse_expiry
 from beam_dis.client.transport import HTTPTransport
 from beam_dis.connection import DISConnection
@@ -53,7 +53,7 @@ def keys(instance, no_keys):
     """The keys of a remote connection on that instance, and a clock that sleeping moves."""
     now = [NOW]
     transport = HTTPTransport(f"http://127.0.0.1:{instance.server_port}")
-    yield Keys(
+    yield CachedCredentials(
         DISConnection(endpoint="https://dis.example", project_id="p"),
         metadata=transport,
         monotonic=lambda: now[0],
@@ -121,9 +121,9 @@ def test_what_an_instance_lacks_is_an_error_that_says_so_and_shows_nothing(fault
 def test_where_renewal_fails_the_old_keys_serve_until_they_expire(keys, instance):
     found = keys.current(NOW)
     instance.answers["GET"] = [(500, b"")]
-    assert keys.differ_from(found, NOW) is False
+    assert keys.replace_refused(found, NOW) is False
     assert keys.current(NOW + 23.9 * 3600) == found
-    assert keys.differ_from(found, NOW + 24.1 * 3600) is False
+    assert keys.replace_refused(found, NOW + 24.1 * 3600) is False
     with pytest.raises(CredentialsError):
         keys.current(NOW + 24.1 * 3600)
 

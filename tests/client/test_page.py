@@ -16,7 +16,6 @@ PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
 DONE = {
     Remedy.RETRY: "tries again",
     Remedy.SLOW_DOWN: "waits, then tries again",
-    Remedy.REFRESH_CURSOR: "nothing; the source opens a new cursor",
     Remedy.GIVE_UP: "nothing",
 }
 
@@ -36,7 +35,7 @@ def rows(heading):
 
 def test_every_operation_has_its_row_that_says_whether_it_is_tried_again():
     told = {operation.strip("`"): again for operation, again, _ in rows("If an answer is lost")}
-    assert told == {name: "yes" if route.harmless else "with `retry_lost`" for name, route in ROUTES.items()}
+    assert told == {name: "yes" if route.idempotent else "with `retry_lost`" for name, route in ROUTES.items()}
 
 
 @pytest.mark.parametrize("operation", ROUTES)

@@ -41,13 +41,13 @@ class World:
         self.waits.append(seconds)
         self.now += seconds
 
-    def run(self, *, repeatable=False, patient=True, answered=False, deadline=60.0, random=lambda: 1.0):
+    def run(self, *, retry_lost=False, retry_throttling=True, known_dis=False, deadline=60.0, random=lambda: 1.0):
         clock = lambda: self.now  # noqa: E731
         retry = Retry(
             deadline=deadline,
-            repeatable=repeatable,
-            patient=patient,
-            answered=answered,
+            retry_lost=retry_lost,
+            retry_throttling=retry_throttling,
+            known_dis=known_dis,
             clock=clock,
             sleep=self.sleep,
             random=random,
@@ -56,7 +56,7 @@ class World:
 
 
 @pytest.mark.parametrize(
-    ("error", "known", "repeatable", "again"),
+    ("error", "known", "retry_lost", "again"),
     [
         (answered("", 400), True, True, True),
         (answered("", 400), True, False, False),
@@ -66,17 +66,17 @@ class World:
         (answered("DIS.4200", 400), True, True, False),
     ],
 )
-def test_only_a_400_that_was_spoilt_on_its_way_from_a_dis_is_asked_for_again(error, known, repeatable, again):
+def test_only_a_400_that_was_spoilt_on_its_way_from_a_dis_is_asked_for_again(error, known, retry_lost, again):
     attempts = World(error, "done")
     if again:
-        assert attempts.run(answered=known, repeatable=repeatable) == "done"
+        assert attempts.run(known_dis=known, retry_lost=retry_lost) == "done"
     else:
         with pytest.raises(ServiceError):
-            attempts.run(answered=known, repeatable=repeatable)
+            attempts.run(known_dis=known, retry_lost=retry_lost)
 
 
 @pytest.mark.parametrize(
-    ("failure", "harmless_again", "put_again"),
+    ("failure", "lost_again", "put_again"),
     [
         (DOWN, True, True),
         (LOST, True, False),
@@ -95,21 +95,21 @@ def test_only_a_400_that_was_spoilt_on_its_way_from_a_dis_is_asked_for_again(err
         (answered("", 404), False, False),
     ],
 )
-@pytest.mark.parametrize("repeatable", [True, False])
-def test_what_is_tried_again(failure, harmless_again, put_again, repeatable):
+@pytest.mark.parametrize("retry_lost", [True, False])
+def test_what_is_tried_again(failure, lost_again, put_again, retry_lost):
     world = World(failure, "done")
-    if harmless_again if repeatable else put_again:
-        assert world.run(repeatable=repeatable) == "done"
+    if lost_again if retry_lost else put_again:
+        assert world.run(retry_lost=retry_lost) == "done"
     else:
         with pytest.raises(type(failure)):
-            world.run(repeatable=repeatable)
+            world.run(retry_lost=retry_lost)
         assert world.outcomes == ["done"]
 
 
 @pytest.mark.parametrize("failure", [BUSY, TOO_MANY])
 def test_a_caller_that_paces_itself_is_told_of_throttling_at_once(failure):
     with pytest.raises(ServiceError):
-        World(failure, "done").run(patient=False)
+        World(failure, "done").run(retry_throttling=False)
 
 
 def test_waits_double_up_to_a_ceiling():
@@ -140,7 +140,7 @@ def test_no_wait_reaches_over_the_deadline():
 def test_an_error_says_maybe_done_when_any_attempt_may_have_been():
     world = World(LOST, *[DOWN] * 99)
     with pytest.raises(TransportError) as error:
-        world.run(repeatable=True, deadline=1.0)
+        world.run(retry_lost=True, deadline=1.0)
     assert error.value.maybe_done is True
 
 
@@ -157,21 +157,21 @@ OUTCOMES = st.sampled_from([DOWN, LOST, FAILED, BUSY, GATEWAY, UNAVAILABLE, WRON
 @settings(deadline=None)
 @given(
     faults=st.lists(OUTCOMES, max_size=30),
-    repeatable=st.booleans(),
+    retry_lost=st.booleans(),
     deadline=st.floats(0.1, 100),
     jitter=st.randoms(use_true_random=False),
     attempt_seconds=st.floats(0, 3),
 )
 def test_any_schedule_of_faults_that_ends_gives_the_outcome_or_the_true_error(
-    faults, repeatable, deadline, jitter, attempt_seconds
+    faults, retry_lost, deadline, jitter, attempt_seconds
 ):
     """Done exactly once where it may not be repeated; never an error that isn't one of the schedule's; in time."""
     world = World(*faults, "done", attempt_seconds=attempt_seconds)
-    outcome = outcome_of(lambda: world.run(repeatable=repeatable, deadline=deadline, random=jitter.random))
+    outcome = outcome_of(lambda: world.run(retry_lost=retry_lost, deadline=deadline, random=jitter.random))
     met = faults[: len(world.left)]
     if outcome != "done":
         assert type(outcome) is type(met[-1])
         assert getattr(outcome, "maybe_done", None) in (None, bool({LOST, GATEWAY} & set(met)))
-    if not repeatable:
+    if not retry_lost:
         assert not {LOST, GATEWAY} & set(faults[: len(world.left) - 1])
     assert world.now <= deadline + attempt_seconds

@@ -1,4 +1,4 @@
-"""The one file that knows httpx: what it sends, refuses to send, and makes of failures."""
+"""The HTTP transport: what it sends, what it refuses to send, and which errors it raises."""
 
 import logging
 import socket
@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from ipaddress import ip_address
 
 import httpcore
@@ -17,7 +17,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from beam_dis.client.transport import CONNECT_SECONDS, KEEPALIVE_SECONDS, HTTPTransport, Request
+from beam_dis.client import transport
+from beam_dis.client.transport import (
+    CONNECT_SECONDS,
+    KEEPALIVE_SECONDS,
+    HTTPTransport,
+    Request,
+    outgoing_request,
+    proxy_of,
+)
 from beam_dis.errors import ConfigurationError, TransportError
 
 
@@ -56,8 +64,8 @@ def transport_to():
         return made[-1]
 
     yield make
-    for transport in made:
-        transport.close()
+    for each in made:
+        each.close()
 
 
 GET = Request(
@@ -89,7 +97,7 @@ def test_a_redirect_is_not_followed(served, transport_to):
 def test_no_connection_is_surely_not_done_and_the_error_names_the_endpoint(transport_to):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(TransportError, match=f"can't connect to {url}.*is it up") as error:
+    with pytest.raises(TransportError, match=f"can't connect to {url}.*is it running") as error:
         transport_to(url).send(GET)
     assert error.value.maybe_done is False
 
@@ -102,17 +110,18 @@ def test_a_cut_or_garbled_answer_may_have_been_carried_out(answer, served, trans
     assert error.value.maybe_done is True
 
 
-def test_an_error_of_the_network_holds_no_request(served, transport_to):
-    """httpx's own errors hold the request with its signature: ours must not lead to them."""
+def test_an_error_of_the_network_has_its_cause_and_no_request(served, transport_to):
+    """Errors are logged and kept; a request has a signature."""
     url, _ = served(b"")
     with pytest.raises(TransportError) as error:
         transport_to(url).send(GET)
-    assert (error.value.__cause__, error.value.__context__) == (None, None)
-
-
-def test_certificates_are_verified(transport_to):
-    context = transport_to("https://dis.example")._http._pool._ssl_context
-    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    causes = []
+    cause = error.value.__cause__
+    while cause is not None:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    assert isinstance(causes[0], httpcore.RemoteProtocolError)
+    assert [name for cause in causes for name in vars(cause) if "request" in name] == []
 
 
 def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, transport_to):
@@ -124,19 +133,43 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, 
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "pool"),
+    ("endpoint", "proxy"),
     [
-        ("http://127.0.0.1:7700", httpcore.ConnectionPool),
-        ("http://localhost:7700", httpcore.ConnectionPool),
-        ("http://169.254.169.254", httpcore.ConnectionPool),
-        ("http://spared.example", httpcore.ConnectionPool),
-        ("http://dis.example", httpcore.HTTPProxy),
+        ("http://127.0.0.1:7700", None),
+        ("http://localhost:7700", None),
+        ("http://169.254.169.254", None),
+        ("http://spared.example", None),
+        ("http://dis.example", "http://proxy.example:3128"),
     ],
 )
-def test_the_environments_proxy_counts_but_never_for_what_is_near(endpoint, pool, transport_to, monkeypatch):
+def test_the_environment_names_no_proxy_for_what_is_near(endpoint, proxy, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "spared.example")
-    assert type(transport_to(endpoint)._http._pool) is pool
+    assert proxy_of(endpoint) == proxy
+
+
+def test_the_proxy_of_the_environment_is_used_with_its_password(served, transport_to, monkeypatch):
+    proxy, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    monkeypatch.setenv("http_proxy", proxy.replace("http://", "http://user:hunter2@"))
+    assert transport_to("http://dis.example:7700").send(GET).status == 200
+    assert heard[0].startswith(b"GET http://dis.example:7700/v2/p/streams?limit=1 HTTP/1.1\r\n")
+    assert b"proxy-authorization: basic dxnlcjpodw50zxiy\r\n" in heard[0].lower()
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example:3128", "ftp://user:hunter2@proxy.example"])
+def test_a_proxy_that_cannot_be_used_is_a_setting_that_is_wrong(proxy, transport_to, monkeypatch):
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(ConfigurationError, match=r"the proxy can't be used .*check HTTPS_PROXY") as error:
+        transport_to("http://dis.example")
+    assert "hunter2" not in str(error.value)
+
+
+def test_https_goes_through_a_tunnel_of_the_proxy(served, transport_to):
+    proxy, heard = served(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(TransportError) as error:
+        transport_to("https://dis.example", proxy=proxy).send(GET)
+    assert error.value.maybe_done is False
+    assert heard[0].startswith(b"CONNECT dis.example:443 HTTP/1.1\r\n")
 
 
 def test_a_proxy_that_is_given_counts_before_the_environments(served, transport_to, monkeypatch):
@@ -204,37 +237,94 @@ def test_a_bundle_that_is_none_is_named(content, tmp_path, transport_to):
         transport_to("https://dis.example", ca_bundle=tmp_path / "ca.pem")
 
 
-def test_idle_connections_end_here_before_they_end_at_the_server(transport_to):
-    assert transport_to("http://127.0.0.1:1")._http._pool._keepalive_expiry == KEEPALIVE_SECONDS < 75
+def test_the_environments_bundle_counts_for_what_is_far(authority, monkeypatch, transport_to):
+    """This machine is trusted by no bundle of the environment, as with httpx's ``trust_env``."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "missing.pem"))
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE .*missing\.pem"):
+        transport_to("https://dis.example")
+    transport_to("https://127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    transport_to("https://dis.example")
+
+
+class Keeping(BaseHTTPRequestHandler):
+    """Answers on connections that it keeps, and counts them."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture
+def keeping():
+    """A server that keeps its connections."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keeping) as server:
+        server.daemon_threads, server.connections = True, 0
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("seconds", "connections"), [(KEEPALIVE_SECONDS, 1), (0.05, 2)])
+def test_a_connection_is_used_again_until_it_was_idle_too_long(
+    seconds, connections, keeping, transport_to, monkeypatch
+):
+    """This end closes an idle connection before the local DIS does, after 75 s."""
+    monkeypatch.setattr(transport, "KEEPALIVE_SECONDS", seconds)
+    sending = transport_to(f"http://127.0.0.1:{keeping.server_port}")
+    sending.send(GET)
+    time.sleep(0.2)
+    sending.send(GET)
+    assert (keeping.connections, KEEPALIVE_SECONDS < 75) == (connections, True)
 
 
 @pytest.fixture
 def dripping():
-    """A server that says a letter of its headers every 50 ms, for as long as anybody listens."""
+    """A server that sends a letter of its headers every 50 ms, as long as the client listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def run():
-            connection, _ = listener.accept()
+        def drip(connection):
             with connection, suppress(OSError):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
                 for _ in range(100):
                     time.sleep(0.05)
                     connection.sendall(b"x")
 
+        def run():
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(listener.accept()[0],), daemon=True).start()
+
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
         thread.join(10)
 
 
-def test_headers_that_drip_in_do_not_outlive_the_timeout(dripping, transport_to):
-    started = time.monotonic()
-    with pytest.raises(TransportError, match="timed out"):
-        transport_to(dripping).send(replace(GET, timeout=0.2))
-    assert 0.1 < time.monotonic() - started < 1.0
+def test_headers_that_drip_in_do_not_outlive_the_timeout(dripping, transport_to, undisturbed):
+    def seconds():
+        started = time.monotonic()
+        with pytest.raises(TransportError, match="timed out"):
+            transport_to(dripping).send(replace(GET, timeout=0.2))
+        return time.monotonic() - started
+
+    assert 0.1 < undisturbed(seconds, 1.0) < 1.0
 
 
-def test_a_timeout_bounds_each_phase_and_connecting_most(transport_to):
-    timeouts = transport_to("http://127.0.0.1:1")._outgoing(GET).extensions["timeout"]
+def test_a_timeout_bounds_each_phase_and_connecting_most():
+    timeouts = outgoing_request("http://127.0.0.1:1", GET).extensions["timeout"]
     assert timeouts == {"connect": 2.0, "read": 2.0, "write": 2.0, "pool": 2.0}
     assert CONNECT_SECONDS < 8

@@ -25,7 +25,6 @@ def test_a_text_quotes_no_code():
 
 def test_what_is_asked_for_again():
     assert codes_with(Remedy.RETRY) == {"DIS.4701", "DIS.5000", "DIS.5250"}
-    assert codes_with(Remedy.REFRESH_CURSOR) == {"DIS.4217", "DIS.4225", "DIS.4226"}
     assert codes_with(Remedy.SLOW_DOWN) == {"DIS.4303", "DIS.4305", "DIS.4309"}
 
 

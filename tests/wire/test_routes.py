@@ -66,7 +66,7 @@ def test_operations_are_counted_by_group():
 
 
 def test_only_what_makes_something_new_is_harmful_to_repeat():
-    harmful = {name for name, route in ROUTES.items() if not route.harmless}
+    harmful = {name for name, route in ROUTES.items() if not route.idempotent}
     assert harmful == {"create_stream", "add_policy", "create_app", "put_records"}
 
 

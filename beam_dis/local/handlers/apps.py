@@ -37,7 +37,7 @@ async def delete_app(call: Call, _: None) -> None:
     await durable(call.store.delete_app(call.project, call.app(call.names["app_name"])))
 
 
-async def describe_app(call: Call, _: None) -> wire.App:
+async def describe_app(call: Call, _: None) -> wire.AppInfo:
     """One app."""
     return _described(call, call.app(call.names["app_name"]))
 
@@ -63,11 +63,11 @@ async def consumer_state(call: Call, request: wire.ConsumerStateQuery) -> wire.C
     )
 
 
-def _described(call: Call, app: StoredApp) -> wire.App:
+def _described(call: Call, app: StoredApp) -> wire.AppInfo:
     ids = {stream_id for stream_id, _ in call.store.checkpoints(call.project, app)}
     found = (call.store.stream(call.project, "", stream_id) for stream_id in ids)
     names = sorted(stream.name for stream in found if stream is not None)
-    return wire.App(app.app_id, app.name, app.created_ms, names)
+    return wire.AppInfo(app.app_id, app.name, app.created_ms, names)
 
 
 def _state(partition: Partition, checkpoint: StoredCheckpoint | None) -> wire.PartitionConsumingState:

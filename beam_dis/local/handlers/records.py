@@ -26,7 +26,7 @@ from beam_dis.wire.records import (
     PutRecordsRequestEntry,
     PutRecordsResult,
     PutRecordsResultEntry,
-    Record,
+    ReadRecord,
 )
 
 MAX_FETCH_BYTES = 10 * MIB
@@ -122,7 +122,7 @@ def _page(context: ServerContext, place: CursorPosition, max_bytes: int, now: in
     if runs and runs[0].first != start:
         raise Refusal(4226)
     records = [
-        Record(key, str(sequence), data, run.timestamp_ms)
+        ReadRecord(key, str(sequence), data, run.timestamp_ms)
         for run in runs
         for sequence, key, data in zip(range(run.first, run.first + len(run.datas)), run.keys, run.datas, strict=True)
     ]

@@ -27,7 +27,7 @@ from beam_dis.local.http.reply import Reply
 from beam_dis.local.http.request_body import Disconnected, read_body
 from beam_dis.local.store import Store, StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.messages import Answer, encode, parse_query
+from beam_dis.wire.messages import WireAnswer, encode, parse_query
 
 TOKEN_HEADER = "X-Admin-Token"  # noqa: S105 - its name
 
@@ -66,19 +66,19 @@ class AdminRequest(NamedTuple):
             raise AdminError(400, str(error)) from error
 
 
-class Advance(Answer):
+class Advance(WireAnswer):
     """How far to move the clock forward."""
 
     seconds: float
 
 
-class Time(Answer):
+class Time(WireAnswer):
     """The time on the clock, in seconds since 1970."""
 
     time: float
 
 
-class Problem(Answer):
+class Problem(WireAnswer):
     """Why a command isn't carried out."""
 
     message: str

@@ -16,7 +16,7 @@ from starlette.types import Send
 
 from beam_dis.local.budgets import LEAST_PAGE, PIECE
 from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.messages import Answer, encode
+from beam_dis.wire.messages import WireAnswer, encode
 from beam_dis.wire.routes import Route
 
 Headers = list[tuple[bytes, bytes]]
@@ -57,7 +57,7 @@ class SentAnswer(NamedTuple):
         await send({"type": "http.response.body", "body": b""})
 
 
-class ErrorBody(Answer):
+class ErrorBody(WireAnswer):
     """An error under the service's names and the reference's [§7; SDK captures]."""
 
     errorCode: str  # noqa: N815 - the wire's name

@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from beam_dis.client.keys import Keys, keep_seconds
+from beam_dis.client.cached_credentials import CachedCredentials, keep_seconds
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token
 from beam_dis.errors import CredentialsError
@@ -37,7 +37,9 @@ class World:
 def keys():
     Vault.lifetime, Vault.down, Vault.calls, World.now = None, False, 0, NOW
     connection = DISConnection(endpoint="https://dis.example", project_id="p", credentials=vault)
-    return Keys(connection, metadata=None, monotonic=lambda: World.now, sleep=lambda _: None, random=lambda: 0.5)
+    return CachedCredentials(
+        connection, metadata=None, monotonic=lambda: World.now, sleep=lambda _: None, random=lambda: 0.5
+    )
 
 
 def values(keys, *waits):
@@ -90,14 +92,14 @@ def test_a_service_that_is_back_is_found_within_a_minute(keys):
 def test_what_was_refused_is_asked_for_at_once_but_by_one_of_many_threads(keys):
     Vault.lifetime = 24 * HOUR
     refused = keys.current(NOW)
-    assert [keys.differ_from(refused, NOW) for _ in range(3)] == [True] * 3
+    assert [keys.replace_refused(refused, NOW) for _ in range(3)] == [True] * 3
     assert (Vault.calls, keys.current(NOW).value) == (2, "t2")
 
 
 def test_what_was_refused_and_can_not_be_renewed_is_no_other(keys):
     refused = keys.current(NOW)
     Vault.down = True
-    assert keys.differ_from(refused, NOW) is False
+    assert keys.replace_refused(refused, NOW) is False
 
 
 @pytest.mark.parametrize(

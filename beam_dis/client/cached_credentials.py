@@ -1,9 +1,9 @@
-"""The credentials of a connection over time: looked up, kept for a while, looked up anew.
+"""Keeps the credentials of a connection, and renews them.
 
-Rule 1: what doesn't say when it expires is asked for once a minute, so that keys can be rotated where they are kept.
-Rule 2: what does is asked for anew 40 minutes before [SDK CORE], then once a minute until there are new ones. Where that
-fails, the old ones serve until they expire.
-Rule 3: what the service refused is asked for at once.
+Rule 1: credentials without an expiry are looked up once a minute, so that keys can be rotated where they are stored.
+Rule 2: credentials with an expiry are renewed 40 minutes before it [SDK CORE], then once a minute until that succeeds. If
+renewal fails, the old ones are used until they expire.
+Rule 3: credentials that the service refused are looked up again immediately.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from beam_dis.errors import DISError
 _LOG = logging.getLogger(__name__)
 
 KEEP_SECONDS = 60.0
-AHEAD_SECONDS = 2400.0
+RENEW_BEFORE_SECONDS = 2400.0
 METADATA_SECONDS = 5.0
 
 
-class Keys:
-    """What the requests of one connection are signed with; thread-safe. ``metadata`` carries requests to that service."""
+class CachedCredentials:
+    """The credentials that the requests of one connection are signed with; thread-safe.
+
+    ``metadata`` is a transport to the metadata service, for tests.
+    """
 
     def __init__(
         self,
@@ -49,26 +52,26 @@ class Keys:
         self._until = float("-inf")
 
     def current(self, now: float) -> Credentials | Token | None:
-        """What to sign with at ``now`` (seconds since 1970); None where requests go unsigned. Raises CredentialsError."""
+        """Return what to sign with at ``now`` (seconds since 1970), None for unsigned requests. Raises CredentialsError."""
         with self._lock:
             if self._monotonic() >= self._until:
-                self._found = self._looked_up(now)
+                self._found = self._renewed(now)
                 self._until = self._monotonic() + keep_seconds(self._found, now)
             return self._found
 
-    def differ_from(self, refused: Credentials | Token | None, now: float) -> bool:
-        """Whether there are others than those that the service has refused."""
+    def replace_refused(self, refused: Credentials | Token | None, now: float) -> bool:
+        """Look up credentials again after the service refused some; False if there are no others."""
         with self._lock:
             if self._found is refused:
                 self._until = float("-inf")
         try:
             return self.current(now) != refused
         except DISError:
-            return False  # the refusal says more; who asks next is told
+            return False  # the refusal says more, and the next request raises this error
 
-    def _looked_up(self, now: float) -> Credentials | Token | None:
+    def _renewed(self, now: float) -> Credentials | Token | None:
         try:
-            return self._found_anywhere()
+            return self._look_up()
         except DISError as error:
             old = self._found
             if old is None or old.expires is None or old.expires.timestamp() <= now:
@@ -76,30 +79,28 @@ class Keys:
             _LOG.warning("the credentials can't be renewed, and expire at %s: %s", old.expires.isoformat(), error)
             return old
 
-    def _found_anywhere(self) -> Credentials | Token | None:
+    def _look_up(self) -> Credentials | Token | None:
         endpoint = self._connection.endpoint or ""
         found = found_credentials(self._connection.credentials)
         if found is not None or may_go_unsigned(endpoint):
             return found
-        if self._metadata is not None:
-            return metadata_credentials(self._metadata, self._retry(), endpoint)
-        with closing(HTTPTransport(ENDPOINT)) as transport:
-            return metadata_credentials(transport, self._retry(), endpoint)
-
-    def _retry(self) -> Retry:
-        return Retry(
+        retry = Retry(
             deadline=METADATA_SECONDS,
-            repeatable=True,
-            patient=True,
+            retry_lost=True,
+            retry_throttling=True,
             clock=self._monotonic,
             sleep=self._sleep,
             random=self._random,
         )
+        if self._metadata is not None:
+            return metadata_credentials(self._metadata, retry, endpoint)
+        with closing(HTTPTransport(ENDPOINT)) as transport:
+            return metadata_credentials(transport, retry, endpoint)
 
 
-def keep_seconds(keys: Credentials | Token | None, now: float) -> float:
-    """For how many seconds from ``now`` keys are kept before they are looked up anew."""
-    if keys is None or keys.expires is None:
+def keep_seconds(credentials: Credentials | Token | None, now: float) -> float:
+    """For how many seconds after ``now`` credentials are kept before they are looked up again."""
+    if credentials is None or credentials.expires is None:
         return KEEP_SECONDS
-    left = keys.expires.timestamp() - now
-    return max(left - AHEAD_SECONDS, min(left, KEEP_SECONDS), 1.0)
+    left = credentials.expires.timestamp() - now
+    return max(left - RENEW_BEFORE_SECONDS, min(left, KEEP_SECONDS), 1.0)
