@@ -32,7 +32,7 @@ ROWS = {
     "all attempts before the first answer": ("FIRST_ANSWER_SECONDS", 8.0, "8 s"),
     "opening a connection": ("CONNECT_SECONDS", 5.0, "5 s"),
     "age at which an unused connection is closed": ("KEEPALIVE_SECONDS", 50.0, "50 s"),
-    "time before expiry at which credentials are renewed": ("AHEAD_SECONDS", 2400.0, "40 minutes"),
+    "time before expiry at which credentials are renewed": ("RENEW_BEFORE_SECONDS", 2400.0, "40 minutes"),
     "time for which credentials without expiry are kept": ("KEEP_SECONDS", 60.0, "60 s"),
     "clock error before the client uses the service's clock": ("SKEW_SECONDS", 60.0, "60 s"),
     "apps per project": ("APP_QUOTA", 100, "100"),
