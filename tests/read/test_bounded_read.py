@@ -188,7 +188,7 @@ def test_an_app_goes_on_where_it_stopped(
         partition = {"stream_name": stream, "partition_id": "shardId-0000000000"}
         reads.append(client.get_checkpoint("delays", **partition).sequence_number)
         filled(50, first=50, stream=stream)
-    assert reads == ["50", "100"]
+    assert reads == [50, 100]
 
 
 @ON_FLINK_TOO
