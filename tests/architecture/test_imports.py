@@ -29,7 +29,7 @@ ROOMS = {
     "read": {"wire", "coders", "options", "error_handling", "services", *ROOT_FILES},
     "write": {"wire", "coders", "options", "error_handling", "services", *ROOT_FILES},
     "cli": {"wire", "client", "local", *ROOT_FILES},
-    "testing": {"local"},
+    "testing": {"local", "errors"},
     "pytest_plugin": {"local", "client"},
     "__main__": {"cli"},
     "__init__": {"version"},
@@ -49,6 +49,7 @@ LIBRARIES = {
     "error_handling": {"apache_beam"},
     "record": {"msgspec"},
     "stream_service": {"msgspec"},
+    "testing": {"apache_beam"},
     "pytest_plugin": {"pytest"},
 }
 """Room → the libraries it may import. A room that isn't named imports the standard library alone."""
@@ -73,8 +74,9 @@ BEAM_SHELLS = {
         "transform.py",
     },
     "write": {"put_records.py", "transform.py"},
+    "testing": {"splittable_dofn_driver.py"},
 }
-"""The files of read/ and write/ that may import Beam; the others are plain Python."""
+"""The files of read/, write/ and testing/ that may import Beam; the others are plain Python."""
 
 BEAM_ROOMS = {"coders", "options", "error_handling", *BEAM_SHELLS}
 """The only rooms that may import Beam."""
