@@ -1,7 +1,10 @@
-"""Which runners the tests may use, and what they share.
+"""The runners for tests and benchmarks, and the fixture ``undisturbed`` for limits on time.
 
-Law: a test marked with a runner's name runs where that runner is installed (`make runners`, or the option). Elsewhere
-it is deselected and the closing report lists it; with CI=true a missing runner fails the whole run instead.
+Rules:
+
+1. A test that needs Prism or Flink is marked ``prism`` or ``flink``.
+2. If that runner isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
+3. With CI=true a missing runner is an error before any test runs.
 """
 
 from __future__ import annotations
@@ -12,12 +15,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
 ROOT = Path(__file__).parent
-TAKES = 3
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+"""Runner → the tests that were deselected because it isn't installed."""
 FLINK_FLAGS = (
     "--runner=FlinkRunner",
     "--environment_type=LOOPBACK",
@@ -26,17 +33,20 @@ FLINK_FLAGS = (
     "--checkpointing_interval=2000",
     "--finish_bundle_before_checkpointing",
 )
-"""How a job runs on a Flink in the job server's process, its steps in the process that started it."""
-TO_AN_END = "--shutdown_sources_after_idle_ms=0"
-"""With checkpoints on, a job ends only with this; but an endless one makes no checkpoints then, and finalises nothing."""
-ONCE = "--number_of_execution_retries=0"
-"""With checkpoints on, Flink begins a failed job again, for ever: one that was cancelled too, since its steps are gone."""
+"""The flags of a job on any Flink: its steps run in the process that started it."""
+END_WHEN_IDLE = "--shutdown_sources_after_idle_ms=0"
+"""With checkpoints on, a bounded job ends only with this flag. An endless job then makes no checkpoints and finalizes nothing."""
+NO_RETRIES = "--number_of_execution_retries=0"
+"""With checkpoints on, Flink restarts a failed job indefinitely, also one that failed because it was cancelled."""
+FN_API = pytest.param("FnApiRunner", marks=pytest.mark.fnapi)
+PRISM = pytest.param("PrismRunner", marks=pytest.mark.prism)
+FLINK = pytest.param("FlinkRunner", marks=pytest.mark.flink)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--prism_location", help="the prism binary; .runners/prism/prism where not given")
+    parser.addoption("--prism_location", help="the prism binary (default: .runners/prism/prism)")
     jar = ".runners/flink/flink-job-server.jar"
-    parser.addoption("--flink_job_server_jar", help=f"the jar of Flink's job server; {jar} where not given")
+    parser.addoption("--flink_job_server_jar", help=f"the jar of Flink's job server (default: {jar})")
 
 
 def _prism(config: pytest.Config) -> Path:
@@ -49,19 +59,25 @@ def _flink(config: pytest.Config) -> Path:
 
 
 RUNNERS = {"prism": _prism, "flink": _flink}
-"""Marker → where its runner is."""
+"""Marker → the path of its runner."""
 
 
 @pytest.fixture(scope="session")
 def undisturbed() -> Callable[[Callable[[], float], float], float]:
-    """``undisturbed(measure, limit)``: the shortest of up to three takes, the last of them the first one below the limit.
+    """A function for limits on time: up to three measurements, because other programs may disturb the first.
 
-    What else a machine does makes a time longer, never shorter: what is slow by itself is slow each time.
+        assert undisturbed(measure, limit) < limit
+
+    ``measure`` does the work and returns how long it took. It runs up to three times, until a result is below the limit. The
+    shortest result is returned.
+
+    Other programs on the machine make a measured time longer, never shorter. So one result below the limit shows
+    that the code is fast enough, and code that is too slow is too slow all three times.
     """
 
     def shortest(measure: Callable[[], float], limit: float) -> float:
         found = measure()
-        for _ in range(TAKES - 1):
+        for _ in range(2):
             if found < limit:
                 break
             found = min(found, measure())
@@ -78,58 +94,94 @@ def prism_location(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture(scope="session")
 def flink_flags() -> list[str]:
-    """The flags of an endless job on any Flink but where that is; its steps in this process."""
+    """The flags of an endless job on any Flink, without the flag that says where that Flink is."""
     return list(FLINK_FLAGS)
 
 
 @pytest.fixture(scope="session")
 def flink_jar(pytestconfig: pytest.Config) -> Path:
-    """The job server's jar; what it needs is in ``lib`` beside it."""
+    """The jar of Flink's job server. The jars that it needs are in the folder ``lib`` next to it."""
     return _flink(pytestconfig)
 
 
 @pytest.fixture(scope="module")
 def flink_options(flink_endpoint: str) -> list[str]:
-    """The flags of an endless job on the module's Flink; it fails where it would begin again. Mark the test ``flink``."""
-    return [*FLINK_FLAGS, ONCE, f"--job_endpoint={flink_endpoint}"]
+    """The flags of an endless job on the module's Flink; a failure ends the job. Mark the test ``flink``."""
+    return [*FLINK_FLAGS, NO_RETRIES, f"--job_endpoint={flink_endpoint}"]
 
 
 @pytest.fixture(scope="module")
 def bounded_flink_options(flink_options: list[str]) -> list[str]:
     """The same for a job that ends by itself."""
-    return [*flink_options, TO_AN_END]
+    return [*flink_options, END_WHEN_IDLE]
 
 
 @pytest.fixture(scope="session")
 def flink_jar_options(flink_jar: Path) -> list[str]:
-    """The flags of a bounded script that brings a Flink of its own, as users run it; that one ends with the script."""
-    return [*FLINK_FLAGS, TO_AN_END, f"--flink_job_server_jar={flink_jar}"]
+    """The flags of a bounded script that starts a Flink of its own, as users run it. That Flink ends with the script."""
+    return [*FLINK_FLAGS, END_WHEN_IDLE, f"--flink_job_server_jar={flink_jar}"]
+
+
+@pytest.fixture
+def runner_flags(request: pytest.FixtureRequest) -> Callable[..., list[str]]:
+    """``runner_flags(runner, streaming=False)``: the flags of a job on a runner, by the runner's name.
+
+    A Flink for the module is started when its flags are asked for the first time.
+    """
+
+    def flags(runner: str, *, streaming: bool = False) -> list[str]:
+        if runner == "FlinkRunner":
+            return list(request.getfixturevalue("flink_options" if streaming else "bounded_flink_options"))
+        place = [f"--prism_location={request.getfixturevalue('prism_location')}"] if runner == "PrismRunner" else []
+        return [f"--runner={runner}", *place, *(["--streaming"] if streaming else [])]
+
+    return flags
+
+
+@pytest.fixture(params=[FN_API, PRISM])
+def bounded_options(request: pytest.FixtureRequest, runner_flags: Callable[..., list[str]]) -> PipelineOptions:
+    """The options of a bounded job on each runner of this machine, except Flink: a job there takes some seconds.
+
+    A test that runs on Flink too is parametrized over the runners' names, with ``indirect=True``.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(runner_flags(request.param))
+
+
+@pytest.fixture(params=[PRISM, FLINK])
+def endless_options(request: pytest.FixtureRequest, runner_flags: Callable[..., list[str]]) -> PipelineOptions:
+    """The options of an endless job on each runner that has such jobs."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(runner_flags(request.param, streaming=True))
 
 
 @pytest.fixture(scope="module")
 def flink_endpoint(flink_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The job server of a module: starting one takes 4 s and half a GB. It dies with this process, if that is killed.
+    """The address of a job server that runs for one module, because starting one takes 4 s and half a GB.
 
-    Jobs that were cancelled run on in it, with their steps in this process, until it is ended: so it ends with the module.
+    It ends with the module, because cancelled jobs keep running in it until it ends. It also ends if this process is killed.
     """
-    _keep_ports_apart()
+    _separate_channels()
     folder = tmp_path_factory.mktemp("flink")
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
     java = ["java", "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}"]
     with (folder / "log").open("wb") as log:
-        command = ["setpriv", "--pdeathsig=KILL", *java]  # on TERM one with a running job may linger
-        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - its words are ours
+        command = ["setpriv", "--pdeathsig=KILL", *java]  # after TERM, a job server with a running job may not end
+        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - the command is not from outside
     try:
         yield _job_endpoint(server, folder / "log")
     finally:
         _stop(server)
 
 
-def _keep_ports_apart() -> None:
-    """Beam's channels in this process shall not share what they know of a port.
+def _separate_channels() -> None:
+    """Keep each gRPC channel of Beam in this process independent of the others.
 
-    A worker whose Flink has ended tries its ports again for ever, ever more seldom; gRPC makes a new channel to one of these
-    ports wait for the old one's next attempt, and a job that the system gave such a port fails for want of its data.
+    By default channels to the same port share a connection and its backoff. A worker whose Flink has ended keeps trying its
+    ports again, with growing pauses. A later job that the system gives one of these ports would wait for the next attempt,
+    and would fail because its data doesn't arrive in time.
     """
     from apache_beam.runners.worker.channel_factory import GRPCChannelFactory
 
@@ -138,19 +190,19 @@ def _keep_ports_apart() -> None:
         GRPCChannelFactory.DEFAULT_OPTIONS.append(own)
 
 
-def _stop(server: subprocess.Popen[bytes], patience: float = 10.0) -> None:
-    """Let it clear up behind itself, but end it."""
+def _stop(server: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+    """Give it time to clean up, then kill it."""
     server.terminate()
     try:
-        server.wait(patience)
+        server.wait(seconds)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
 
 
-def _job_endpoint(server: subprocess.Popen[bytes], log: Path, patience: float = 60.0) -> str:
-    """Where a job server takes jobs, once it says so."""
-    deadline = time.monotonic() + patience
+def _job_endpoint(server: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> str:
+    """Wait until a job server has started, and return the address to which jobs are submitted."""
+    deadline = time.monotonic() + seconds
     while (found := re.search(r"JobService started on (\S+)", log.read_text())) is None:
         if server.poll() is not None or time.monotonic() > deadline:
             pytest.fail(f"Flink's job server did not start:\n{log.read_text()}")
@@ -171,9 +223,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    left_out = session.config.stash[LEFT_OUT]
+    left_out = session.config.stash.get(LEFT_OUT, {})  # nothing is there if the collection failed before
     if left_out and os.environ.get("CI") == "true":
-        raise pytest.UsageError(f"CI=true, and no runner may be left out; run `make runners` first: {left_out}")
+        raise pytest.UsageError(f"with CI=true no runner may be missing; run `make runners` first: {left_out}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,7 +1,9 @@
-"""The local DIS that tests share.
+"""The local DIS that all tests share.
 
-Law: one server for the session; each test speaks in a project of its own, so that tests don't see each other. Whoever
-stops, kills or fills a server starts one of their own.
+Rules:
+
+1. There is one server for the session. Each test uses a project of its own, so tests don't see each other's streams.
+2. A test that stops, kills or fills a server, or advances its clock, starts one of its own.
 """
 
 from __future__ import annotations
@@ -36,20 +38,16 @@ class LocalProject(NamedTuple):
 
     @property
     def url(self) -> str:
-        """What comes before ``/streams`` and the like."""
+        """The URL under which the project's resources are, such as ``/streams``."""
         return f"{self.endpoint}/v2/{self.project_id}"
-
-
-def new_project(dis: LocalDIS) -> LocalProject:
-    """A project that nobody has used."""
-    return LocalProject(dataclasses.replace(dis.connection, project_id=uuid.uuid4().hex))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _default_signals_in_children() -> None:
-    """Children take signals in the default way, even if the process that started the tests ignores them (``nohup``, ``&``).
+    """Let child processes handle signals in the default way, even if this one was started to ignore them (``nohup``, ``&``).
 
-    A child inherits "ignore", but not a handler. The handler does nothing, so that this process still ignores the signal.
+    A child inherits that a signal is ignored, but it doesn't inherit a handler. So this process gets a handler that does
+    nothing: it still ignores the signal, and its children don't.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -65,13 +63,13 @@ def dis_server() -> Iterator[LocalDIS]:
 
 @pytest.fixture
 def local_dis(dis_server: LocalDIS) -> LocalProject:
-    """A fresh project on the session's local DIS: ``.endpoint``, ``.connection``, ``.project_id``."""
-    return new_project(dis_server)
+    """A new project on the session's local DIS: ``.endpoint``, ``.connection``, ``.project_id``."""
+    return LocalProject(dataclasses.replace(dis_server.connection, project_id=uuid.uuid4().hex))
 
 
 @pytest.fixture
 def make_stream(local_dis: LocalProject) -> Callable[..., str]:
-    """Makes a stream of a new name in the test's project: ``make_stream(partitions=4, data_type="CSV") -> name``."""
+    """Creates a stream in the test's project and returns its name: ``make_stream(partitions=4, data_type="CSV")``."""
     numbers = itertools.count()
 
     def make(name: str | None = None, *, partitions: int = 1, **fields: Any) -> str:

@@ -50,7 +50,7 @@ class SplittableDoFnDriver:
     """Calls a splittable DoFn for one element, as a runner does, until nothing is left of it.
 
     ``residual`` is the work that is left, as ``(element, restriction, watermark_state)``; None if there is none. A test may
-    set it. ``size`` is the size of its restriction, as the DoFn estimates it.
+    set it. ``size`` is the size of its restriction, as the DoFn estimates it, and ``fn`` the DoFn.
 
         driver = SplittableDoFnDriver(ReadLines(), "lines.txt")
         first = driver.call()
@@ -73,6 +73,7 @@ class SplittableDoFnDriver:
             raise ConfigurationError(
                 f"{type(fn).__name__} is not a splittable DoFn: no argument of its process is a RestrictionParam"
             )
+        self.fn = fn
         self._unpack = unpack or (lambda output: (output,))
         self._coder = coder
         self._outputs = _Outputs()
@@ -115,6 +116,15 @@ class SplittableDoFnDriver:
     def finalize(self) -> None:
         """Run the callbacks that calls have registered with their bundle finalizer, as a runner does after a checkpoint."""
         self._runner.bundle_finalizer_param.finalize_bundle()
+        self._runner.bundle_finalizer_param.reset()
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether callbacks wait for ``finalize``."""
+        return bool(self._runner.bundle_finalizer_param.has_callbacks())
+
+    def forget_callbacks(self) -> None:
+        """Drop the callbacks, as a runner does that never confirms its bundles."""
         self._runner.bundle_finalizer_param.reset()
 
     def teardown(self) -> None:

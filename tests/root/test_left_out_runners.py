@@ -1,4 +1,4 @@
-"""Tests on a runner that isn't installed are left out loudly, and never where CI=true."""
+"""Tests on a runner that isn't installed are deselected and reported; with CI=true they are an error."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_anywhere():
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs three tests, one on Prism and one on Flink, which are said to be at a place; exit status and what was printed."""
+    """Runs three tests, one on Prism and one on Flink: ``run(path_of_both_runners, ci) -> (exit status, output)``."""
     (tmp_path / "test_three.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    prism\n    flink\n")
 
-    def run(location, ci):
+    def run(location, ci="", tests=tmp_path):
         command = [
             sys.executable,
             "-m",
@@ -46,9 +46,7 @@ def run(tmp_path):
             f"--flink_job_server_jar={location}",
         ]
         environment = {**os.environ, "CI": ci}
-        done = subprocess.run(
-            [*command, tmp_path], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*command, tests], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     return run
@@ -61,14 +59,22 @@ def test_a_runner_that_is_installed_is_used(run, ci):
 
 
 def test_a_missing_runner_is_reported_by_name(run):
-    status, printed = run("/nowhere", "")
+    status, printed = run("/nowhere")
     assert (status, "1 passed, 2 deselected" in printed) == (0, True)
     for runner in ("prism", "flink"):
         assert f"LEFT OUT: 1 tests, {runner} is not installed (`make runners`)" in printed
         assert f"test_three.py::test_on_{runner}" in printed
 
 
-def test_a_missing_runner_fails_where_it_is_required(run):
+def test_a_missing_runner_is_an_error_with_ci(run):
     status, printed = run("/nowhere", "true")
     assert status == pytest.ExitCode.USAGE_ERROR
-    assert "CI=true, and no runner may be left out; run `make runners` first" in printed
+    assert "with CI=true no runner may be missing; run `make runners` first" in printed
+
+
+def test_an_import_error_is_reported_also_for_a_single_test(run, tmp_path):
+    (tmp_path / "test_broken.py").write_text("import no_such_module")
+    status, printed = run("/bin/sh", tests=tmp_path / "test_broken.py::test_one")
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert "No module named 'no_such_module'" in printed
+    assert "INTERNALERROR" not in printed

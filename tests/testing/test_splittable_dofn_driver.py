@@ -125,10 +125,21 @@ def test_the_callbacks_of_the_bundle_finalizer_run_once():
     fn = Count()
     driver = SplittableDoFnDriver(fn, 7)
     driver.call()
-    assert "finalized 0" not in fn.events
+    assert (driver.has_callbacks, "finalized 0" in fn.events) == (True, False)
     driver.finalize()
+    assert (driver.has_callbacks, "finalized 0" in fn.events) == (False, True)
     driver.finalize()
     assert fn.events.count("finalized 0") == 1
+
+
+def test_a_runner_may_never_confirm_its_bundles():
+    fn = Count()
+    driver = SplittableDoFnDriver(fn, 7)
+    driver.call()
+    driver.forget_callbacks()
+    driver.call()
+    driver.finalize()
+    assert [event for event in driver.fn.events if "finalized" in event] == ["finalized 3"]
 
 
 def test_each_call_is_a_bundle():

@@ -95,12 +95,9 @@ def failing(local_dis, sink, write_through):
 
 
 @pytest.fixture
-def flags(request, runner):
+def flags(runner, runner_flags):
     """The pipeline's options for a runner."""
-    if runner == "FlinkRunner":
-        return request.getfixturevalue("bounded_flink_options")
-    found = [f"--prism_location={request.getfixturevalue('prism_location')}"] if runner == "PrismRunner" else []
-    return [f"--runner={runner}", *found]
+    return runner_flags(runner)
 
 
 @pytest.fixture
