@@ -1,11 +1,22 @@
 """The source: ``ReadFromDIS`` and ``ReadAllFromDIS``.
 
-Law: Beam's shells are ``transform``, ``read_steps``, the steps (``discover_partitions``, ``watch_partitions``,
-``read_partition``, ``poll_partition``, ``decode_page``), the two trackers, ``estimator``, ``event_time``, ``runner_traits``
-and ``state_coders``; everything that thinks is plain Python beside them. Nothing here knows HTTP or error codes.
+Each folder answers one question: ``discovery`` which partitions there are, ``partition`` how one is read, ``watermark`` how far
+time has come, ``fetch`` which pages are fetched ahead, ``process`` what one worker process shares. The names here are loaded
+when they are first used, so that the plain modules load no Beam.
 """
 
-from beam_dis.read.read_steps import ReadFromDISResult
-from beam_dis.read.transform import ReadAllFromDIS, ReadFromDIS
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beam_dis.read.transform import ReadAllFromDIS, ReadFromDIS, ReadFromDISResult
 
 __all__ = ["ReadAllFromDIS", "ReadFromDIS", "ReadFromDISResult"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("beam_dis.read.transform"), name)

@@ -1,53 +1,105 @@
-"""What the user asked of a read, checked.
+"""The options of a read, written down once, and their checks.
 
-Law: plain values; everything that can be known to be wrong raises here, while the pipeline is built, and names the value.
+Everything that can be known to be wrong raises ConfigurationError while the pipeline is built, and names the value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypedDict, TypeVar
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
-from beam_dis.names import canonical_partition_id
-from beam_dis.positions import (
-    AtCheckpoint,
-    AtSequenceNumber,
-    AtTimestamp,
-    StartingPosition,
-    StoppingPosition,
-)
-from beam_dis.read.expiry import POLICIES
-from beam_dis.wire.limits import APP_NAME, STREAM_NAME
+from beam_dis.names import canonical_partition_id, checked_app, checked_stream
+from beam_dis.positions import AtCheckpoint, AtSequenceNumber, AtTimestamp, StartingPosition, StoppingPosition
+from beam_dis.read.partition.expiry import POLICIES
+
+OPTIONS_HELP = """
+    Args:
+{first}        start: a :class:`StartingPosition`; None is the app's checkpoint with ``app``, else the earliest record.
+        stop: a :class:`StoppingPosition`, exclusive, which makes the read bounded; None reads without an end.
+        app: the app that owns the checkpoints, created unless it exists. The next number to read is committed to it
+            once the runner has finalised the bundle that read up to it. Partitions are then read in one piece each.
+        decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and data_schema,
+            which are looked up when the pipeline is built (not with ReadAllFromDIS, whose streams aren't known then); a
+            Beam coder, for the bytes; or a function of the DISRecord.
+        timestamp_fn: the event time of a decoded value, as a Beam Timestamp, an aware datetime or seconds since 1970;
+            None for the arrival time.
+        watermark_lag: by how many seconds events may be late; for endless reads.
+        dead_letters: return a :class:`ReadFromDISResult`, whose ``dead_letters`` has a :class:`DeadLetter` for each
+            record that doesn't decode, instead of failing the pipeline.
+        on_expired: "fail", or where to continue, "earliest" or "latest", if records expired before they were read.
+        partitions: read only these, as numbers or partition ids.
+        poll_interval: seconds between polls of an idle partition; for endless reads.
+        discovery_interval: seconds between listings of the stream, None to list it once; for endless reads.
+        connection: a :class:`DISConnection`. What it leaves out comes from the pipeline's :class:`DISOptions`, then from
+            the environment.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or no endpoint or project is known.
+        ServiceError: while the pipeline runs, or while it is built with ``decode="rows"``.
+    """
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSettings:
-    """The arguments of a read, ``stream`` None where streams are its input; ``start`` and ``only`` as they are meant once the defaults are filled in."""
+class ReadOptions(TypedDict, total=False):
+    """The options of a read, except ``dead_letters``, on which the type of the result depends."""
 
-    stream: str | None
     start: StartingPosition | None
     stop: StoppingPosition | None
     app: str | None
     decode: Any
     timestamp_fn: Callable[[Any], Any] | None
     watermark_lag: float
-    dead_letters: bool
     on_expired: str
-    partitions: tuple[int | str, ...] | None
+    partitions: Iterable[int | str] | None
     poll_interval: float
     discovery_interval: float | None
     connection: DISConnection | None
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSettings:
+    """The options of a read, checked; ``stream`` is None if streams are its input."""
+
+    stream: str | None = None
+    start: StartingPosition | None = None
+    stop: StoppingPosition | None = None
+    app: str | None = None
+    decode: Any = "record"
+    timestamp_fn: Callable[[Any], Any] | None = None
+    watermark_lag: float = 0.0
+    dead_letters: bool = False
+    on_expired: str = "fail"
+    partitions: tuple[int | str, ...] | None = None
+    poll_interval: float = 1.0
+    discovery_interval: float | None = 10.0
+    connection: DISConnection | None = None
+
+    @classmethod
+    def of(cls, transform: str, stream: str | None, dead_letters: Any, options: ReadOptions) -> ReadSettings:
+        """The settings of a transform; a TypeError names an argument that it doesn't have."""
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise TypeError(f"{transform} has no argument {name!r}; it has {', '.join(known)}")
+        given: dict[str, Any] = dict(options)
+        partitions = given.get("partitions")
+        if isinstance(partitions, Iterable) and not isinstance(partitions, str):
+            given["partitions"] = tuple(partitions)  # any iterable, once
+        return cls(stream=stream, dead_letters=dead_letters, **given)
+
     def __post_init__(self) -> None:
-        for check in (self._check_stream, self._check_positions, self._check_app, self._check_times, self._check_rest):
-            check()
+        self._check_names()
+        self._check_positions()
+        self._check_times()
+        self._check_rest()
 
     @property
     def starting_at(self) -> StartingPosition:
-        """Where to start: what was asked, else the app's checkpoint, else the earliest record."""
+        """Where to start: the option, else the app's checkpoint, else the earliest record."""
         if self.start is not None:
             return self.start
         return StartingPosition.checkpoint() if self.app else StartingPosition.earliest()
@@ -57,17 +109,19 @@ class ReadSettings:
         """The partitions to read, None for all."""
         return None if self.partitions is None else tuple(canonical_partition_id(p) for p in self.partitions)
 
-    def _check_stream(self) -> None:
-        if self.stream is not None and not (isinstance(self.stream, str) and STREAM_NAME.fullmatch(self.stream)):
-            raise ConfigurationError(
-                f"stream={self.stream!r} is not the name or the id of a stream (1 to 64 of A-Z, a-z, 0-9, _ and -)"
-            )
+    def _check_names(self) -> None:
+        if self.stream is not None:
+            checked_stream("stream", self.stream)
         if self.partitions is not None and not isinstance(self.partitions, tuple):
             raise ConfigurationError(
                 f"partitions={self.partitions!r} is not a list: name one or more, such as partitions=[{self.partitions!r}]"
             )
         if self.only == ():
             raise ConfigurationError("partitions=[] reads nothing: name some, or leave it out to read all")
+        if self.app is not None:
+            checked_app("app", self.app)
+        elif self.start is not None and isinstance(getattr(self.start, "at", None), AtCheckpoint):
+            raise ConfigurationError("start=checkpoint() needs app=…, the app whose checkpoint it is")
 
     def _check_positions(self) -> None:
         if self.start is not None and not isinstance(self.start, StartingPosition):
@@ -89,14 +143,8 @@ class ReadSettings:
                 for partition, first in firsts:
                     if first > dict(lasts).get(partition, first):
                         raise ConfigurationError(
-                            f"start {first} of {partition} is behind its stop {dict(lasts)[partition]}: swap them"
+                            f"start {first} of {partition} is after its stop {dict(lasts)[partition]}: swap them"
                         )
-
-    def _check_app(self) -> None:
-        if self.app is not None and not (isinstance(self.app, str) and APP_NAME.fullmatch(self.app)):
-            raise ConfigurationError(f"app={self.app!r} is not an app's name: 1 to 200 letters, digits, '_' or '-'")
-        if self.app is None and self.start is not None and isinstance(self.start.at, AtCheckpoint):
-            raise ConfigurationError("start=checkpoint() needs app=…, the app whose checkpoint it is")
 
     def _check_times(self) -> None:
         if not _is_seconds(self.watermark_lag):
@@ -123,3 +171,37 @@ class ReadSettings:
 
 def _is_seconds(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def documented(*, stream: str) -> Callable[[type[T]], type[T]]:
+    """Complete a transform's help: its docstring with all options, its signature with their names and defaults.
+
+    ``stream`` is the help of its first argument, "" if it has none.
+    """
+
+    def complete(transform: type[T]) -> type[T]:
+        transform.__doc__ = (
+            (transform.__doc__ or "").rstrip()
+            + "\n"
+            + OPTIONS_HELP.format(first=stream and f"        stream: {stream}\n")
+        )
+        parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+        for field in fields(ReadSettings):
+            if field.name == "stream":
+                if stream:
+                    parameters.append(
+                        inspect.Parameter("stream", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="str")
+                    )
+                continue
+            parameters.append(
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=inspect.Parameter.empty if field.default is MISSING else field.default,
+                    annotation=field.type,
+                )
+            )
+        vars(transform)["__init__"].__signature__ = inspect.Signature(parameters)
+        return transform
+
+    return complete

@@ -1,204 +1,252 @@
-"""ReadFromDIS and ReadAllFromDIS: the source as a pipeline sees it.
+"""ReadFromDIS and ReadAllFromDIS: their arguments, and the four steps of a read.
 
-Law: everything is checked at construction, the connection is resolved when the pipeline is built, secrets on the worker.
-The steps are those of ``read_steps``.
+Rules:
+
+1. Arguments are checked when a transform is made. The connection is completed when the pipeline is built, and secrets are looked
+   up on the worker.
+2. The labels of the steps are part of a running job's state and never change. Whether a read has an end decides which DoFn is
+   behind a label, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
+from uuid import uuid4
 
 import apache_beam as beam
-from apache_beam import pvalue
-from apache_beam.transforms.error_handling import ErrorHandler
+from apache_beam import coders, pvalue
 
 from beam_dis.coders.resolve import decoder_for
 from beam_dis.connection import DISConnection, connection_of_pipeline
+from beam_dis.dead_letter import DeadLetter
+from beam_dis.display import display_items
+from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
-from beam_dis.positions import StartingPosition, StoppingPosition
-from beam_dis.read.read_steps import PCollection, ReadFromDISResult, ReadSteps
-from beam_dis.read.runner_traits import RunnerTraits, check
-from beam_dis.read.settings import ReadSettings
-from beam_dis.read.stream_start import StreamStart, stream_start
-from beam_dis.services import open_service
-from beam_dis.stream_service import StreamListing
+from beam_dis.read import state
+from beam_dis.read.decode import DEAD_LETTERS, DecodePageFn, PageDecoder, PassDecodedFn
+from beam_dis.read.discovery.list_once import DiscoverPartitionsFn, Discovery
+from beam_dis.read.discovery.watch import WatchPartitionsFn
+from beam_dis.read.partition.bounded import ReadPartitionFn, ReadPartitionForAppFn
+from beam_dis.read.partition.endless import PollPartitionFn, PollPartitionForAppFn
+from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.runners import check_runner
+from beam_dis.read.settings import ReadOptions, ReadSettings, documented
+from beam_dis.read.values import StreamPartition, StreamStart, stream_start
+from beam_dis.read.watermark.event_time import EventMicros, RunTimes
+from beam_dis.read.watermark.policy import WatermarkPolicy
+from beam_dis.services import shared_service
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+RECORDS = "records"
+
+PCollection: TypeAlias = pvalue.PCollection[Any]
+OutputT = TypeVar("OutputT")
 
 
-class _Read(beam.PTransform[Any, Any]):
-    """What both transforms do with their settings."""
+class ReadFromDISResult(NamedTuple):
+    """The outputs of a read with ``dead_letters=True``.
 
-    _settings: ReadSettings
-    _error_handler: ErrorHandler | None = None
-
-    def _with_error_handler(self, error_handler: ErrorHandler | None) -> None:
-        if error_handler is not None and self._settings.dead_letters:
-            raise ConfigurationError("dead_letters=True and with_error_handler: both take the dead letters; use one")
-        self._error_handler = error_handler
-
-    def _steps(self, pipeline: beam.Pipeline) -> ReadSteps:
-        settings = self._settings
-        connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
-        decode, element_type = decoder_for(settings.decode, lambda: _described(connection, settings.stream or ""))
-        return ReadSteps(
-            settings=settings,
-            connection=connection,
-            decode=decode,
-            element_type=element_type,
-            error_handler=self._error_handler,
-            runner=check(pipeline.runner, pipeline.options, app=settings.app)
-            if settings.stop is None
-            else RunnerTraits(),
-        )
-
-
-class ReadFromDIS(_Read):
-    """Reads a DIS stream: a PCollection of records, or of what ``decode`` makes of them.
-
-    Args:
-        stream: the stream's name, or the ``stream_id`` of one that another project shares.
-        start: a :class:`StartingPosition`; None is the app's checkpoint with ``app``, else the earliest record.
-        stop: a :class:`StoppingPosition`, exclusive, which makes the read bounded; None reads without an end.
-        app: the app that owns the checkpoints; made if it is missing. What was read is committed to it, as the next
-            number, once the runner has finalised the bundle. Partitions are then read in one piece each.
-        decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and
-            data_schema, which are looked up when the pipeline is built; a Beam coder, on the bytes; or a function of
-            the DISRecord.
-        timestamp_fn: the event time of what ``decode`` yields, as a Beam Timestamp, an aware datetime or seconds since
-            1970; None for the arrival time.
-        watermark_lag: seconds by which events may be late; used by reads without an end.
-        dead_letters: True returns a :class:`ReadFromDISResult`, and a record that doesn't decode goes to its
-            ``dead_letters`` as a :class:`DeadLetter` instead of failing the pipeline.
-        on_expired: "fail", or where to go on, "earliest" or "latest", when records expired before they were read.
-        partitions: read only these, as numbers or partition ids.
-        poll_interval: seconds between polls of an idle partition; used by reads without an end.
-        discovery_interval: seconds between listings of the stream; used by reads without an end.
-        connection: a :class:`DISConnection`; what it leaves out comes from the pipeline's :class:`DISOptions`, then
-            from the environment.
-
-    Raises:
-        ConfigurationError: an argument is wrong, or no endpoint or project is known.
-        ServiceError: while the pipeline runs, or while it is built with ``decode="rows"``.
+    Attributes:
+        records: what ``decode`` makes of the records.
+        dead_letters: a DeadLetter for each record that doesn't decode.
     """
 
-    def __init__(
+    records: PCollection
+    dead_letters: PCollection
+
+
+class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
+    """The steps of both transforms."""
+
+    _settings: ReadSettings
+    _registry: Callable[[], Registry] = staticmethod(this_process)
+
+    def display_data(self) -> dict[str, Any]:
+        """The options; nothing secret."""
+        settings = self._settings
+        return display_items(
+            settings.connection,
+            stream=settings.stream,
+            start=repr(settings.starting_at.at),
+            stop=None if settings.stop is None else repr(settings.stop.at),
+            app=settings.app,
+            decode=settings.decode,
+            timestamp_fn=settings.timestamp_fn,
+            watermark_lag=settings.watermark_lag,
+            dead_letters=settings.dead_letters,
+            on_expired=settings.on_expired,
+            partitions=None if settings.only is None else ", ".join(settings.only),
+            poll_interval=settings.poll_interval,
+            discovery_interval=settings.discovery_interval,
+        )
+
+    def _elements(self, streams: PCollection) -> OutputT:
+        """DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
+        state.register()
+        coders.registry.register_coder(DeadLetter, coders.RowCoder)
+        settings, pipeline = self._settings, streams.pipeline
+        connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
+        decode, element_type = decoder_for(
+            settings.decode, lambda: shared_service(connection).describe(settings.stream or "")
+        )
+        decoder = PageDecoder(decode, self._wants_dead_letters())
+        event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
+        if settings.stop is not None:
+            discover, read = self._bounded(connection, decoder, event_micros)
+        else:
+            discover, read = self._endless(connection, decoder, event_micros, pipeline)
+        decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
+        outputs = (
+            streams
+            | "DiscoverPartitions" >> beam.ParDo(discover).with_output_types(StreamPartition)
+            | "Reshuffle" >> beam.Reshuffle()
+            | "ReadPartition" >> beam.ParDo(read)
+            | "DecodePage" >> decoding.with_output_types(element_type).with_outputs(DEAD_LETTERS, main=RECORDS)
+        )
+        outputs[DEAD_LETTERS].element_type = DeadLetter
+        dead_letters = self._pass_on_dead_letters(outputs[DEAD_LETTERS])
+        records = outputs[RECORDS]
+        return cast("OutputT", records if dead_letters is None else ReadFromDISResult(records, dead_letters))
+
+    def _bounded(
+        self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None
+    ) -> tuple[beam.DoFn, beam.DoFn]:
+        """The steps that discover and read ranges with an end."""
+        app = self._settings.app
+        options: dict[str, Any] = {
+            "on_expired": self._settings.on_expired,
+            "decoder": decoder,
+            "event_micros": event_micros,
+            "registry": self._registry,
+        }
+        return (
+            DiscoverPartitionsFn(connection, self._discovery(), registry=self._registry),
+            ReadPartitionFn(connection, **options)
+            if app is None
+            else ReadPartitionForAppFn(connection, app=app, **options),
+        )
+
+    def _endless(
         self,
+        connection: DISConnection,
+        decoder: PageDecoder,
+        event_micros: EventMicros | None,
+        pipeline: beam.Pipeline,
+    ) -> tuple[beam.DoFn, beam.DoFn]:
+        """The steps that discover and poll partitions without an end; ``read_id`` is how they find their shared state."""
+        settings, read_id = self._settings, uuid4().hex
+        runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=settings.app)
+        discover: beam.DoFn = DiscoverPartitionsFn(connection, self._discovery(), registry=self._registry)
+        if settings.discovery_interval is not None and runner.streams:
+            discover = WatchPartitionsFn(
+                connection,
+                self._discovery(),
+                settings.discovery_interval,
+                read_id=read_id,
+                resumes_at_once=runner.resumes_at_once,
+                registry=self._registry,
+            )
+        policy = WatermarkPolicy(round(settings.watermark_lag * 1000))
+        options: dict[str, Any] = {
+            "read_id": read_id,
+            "times": RunTimes(policy=policy, decoder=decoder, event_micros=event_micros),
+            "on_expired": settings.on_expired,
+            "poll_interval": settings.poll_interval,
+            "expired_poll_interval": max(settings.discovery_interval or 0.0, settings.poll_interval),
+            "resumes_at_once": runner.resumes_at_once,
+            "registry": self._registry,
+        }
+        if settings.app is None:
+            return discover, PollPartitionFn(connection, **options)
+        return discover, PollPartitionForAppFn(connection, app=settings.app, **options)
+
+    def _discovery(self) -> Discovery:
+        settings = self._settings
+        return Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
+
+
+@documented(stream="the stream's name, or the ``stream_id`` of one that another project shares.")
+class ReadFromDIS(_Read[OutputT]):
+    """Reads a DIS stream: a PCollection of records, or of what ``decode`` makes of them."""
+
+    @overload
+    def __init__(
+        self: ReadFromDIS[PCollection],
         stream: str,
         *,
-        start: StartingPosition | None = None,
-        stop: StoppingPosition | None = None,
-        app: str | None = None,
-        decode: Any = "record",
-        timestamp_fn: Callable[[Any], Any] | None = None,
-        watermark_lag: float = 0.0,
-        dead_letters: bool = False,
-        on_expired: str = "fail",
-        partitions: Iterable[int | str] | None = None,
-        poll_interval: float = 1.0,
-        discovery_interval: float | None = 10.0,
-        connection: DISConnection | None = None,
-    ) -> None:
+        dead_letters: Literal[False] = False,
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadFromDIS[ReadFromDISResult],
+        stream: str,
+        *,
+        dead_letters: Literal[True],
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadFromDIS[PCollection | ReadFromDISResult],
+        stream: str,
+        *,
+        dead_letters: bool,
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+
+    def __init__(self, stream: str, *, dead_letters: bool = False, **options: Unpack[ReadOptions]) -> None:
         super().__init__()
         if stream is None:
             raise ConfigurationError("stream=None is not the name or the id of a stream")
-        self._settings = ReadSettings(
-            stream=stream,
-            start=start,
-            stop=stop,
-            app=app,
-            decode=decode,
-            timestamp_fn=timestamp_fn,
-            watermark_lag=watermark_lag,
-            dead_letters=dead_letters,
-            on_expired=on_expired,
-            partitions=_listed(partitions),
-            poll_interval=poll_interval,
-            discovery_interval=discovery_interval,
-            connection=connection,
-        )
+        self._settings = ReadSettings.of("ReadFromDIS", stream, dead_letters, options)
+        self._dead_letters = self._settings.dead_letters
 
-    def with_error_handler(self, error_handler: ErrorHandler | None) -> ReadFromDIS:
-        """Hand dead letters to a Beam error handler; the transform then returns the records alone."""
-        self._with_error_handler(error_handler)
-        return self
-
-    def expand(self, pbegin: pvalue.PBegin) -> PCollection | ReadFromDISResult:
+    def expand(self, pbegin: pvalue.PBegin) -> OutputT:
         """The one stream, then the steps of a read."""
         if not isinstance(pbegin, pvalue.PBegin):
             raise ConfigurationError(
-                f"{self.label} starts a pipeline and takes no input: write pipeline | ReadFromDIS(…), not behind {pbegin};"
+                f"{self.label} starts a pipeline and takes no input: write pipeline | ReadFromDIS(…), not after {pbegin};"
                 " ReadAllFromDIS takes the names of streams"
             )
-        steps = self._steps(pbegin.pipeline)
-        return steps.elements(pbegin | "Stream" >> beam.Create([StreamStart(self._settings.stream or "")]))
+        return self._elements(pbegin | "Stream" >> beam.Create([StreamStart(self._settings.stream or "")]))
 
 
-class ReadAllFromDIS(_Read):
-    """Reads many DIS streams: those whose names, or ``(name, start)``, are the elements of its input.
+@documented(stream="")
+class ReadAllFromDIS(_Read[OutputT]):
+    """Reads many DIS streams: the elements of its input are their names, or ``(name, start)``.
 
-    The arguments are those of :class:`ReadFromDIS`, for all streams alike; a start beside a name counts for that stream.
-    ``decode="rows"`` is refused, since rows need one schema: give a coder. An element that is neither fails the pipeline.
+    The options are for all streams alike; a start beside a name is for that stream. An element that is neither fails the
+    pipeline.
     """
 
+    @overload
     def __init__(
-        self,
-        *,
-        start: StartingPosition | None = None,
-        stop: StoppingPosition | None = None,
-        app: str | None = None,
-        decode: Any = "record",
-        timestamp_fn: Callable[[Any], Any] | None = None,
-        watermark_lag: float = 0.0,
-        dead_letters: bool = False,
-        on_expired: str = "fail",
-        partitions: Iterable[int | str] | None = None,
-        poll_interval: float = 1.0,
-        discovery_interval: float | None = 10.0,
-        connection: DISConnection | None = None,
-    ) -> None:
+        self: ReadAllFromDIS[PCollection], *, dead_letters: Literal[False] = False, **options: Unpack[ReadOptions]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadAllFromDIS[ReadFromDISResult], *, dead_letters: Literal[True], **options: Unpack[ReadOptions]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadAllFromDIS[PCollection | ReadFromDISResult], *, dead_letters: bool, **options: Unpack[ReadOptions]
+    ) -> None: ...
+
+    def __init__(self, *, dead_letters: bool = False, **options: Unpack[ReadOptions]) -> None:
         super().__init__()
+        decode = options.get("decode")
         if isinstance(decode, str) and decode == "rows":
             raise ConfigurationError(
-                "ReadAllFromDIS(decode=\"rows\"): the streams' schemas aren't known now: give a coder, such as"
-                " AvroCoder(schema)"
+                "ReadAllFromDIS(decode=\"rows\"): the streams' schemas aren't known when the pipeline is built: give a coder,"
+                " such as AvroCoder(schema)"
             )
-        self._settings = ReadSettings(
-            stream=None,
-            start=start,
-            stop=stop,
-            app=app,
-            decode=decode,
-            timestamp_fn=timestamp_fn,
-            watermark_lag=watermark_lag,
-            dead_letters=dead_letters,
-            on_expired=on_expired,
-            partitions=_listed(partitions),
-            poll_interval=poll_interval,
-            discovery_interval=discovery_interval,
-            connection=connection,
-        )
+        self._settings = ReadSettings.of("ReadAllFromDIS", None, dead_letters, options)
+        self._dead_letters = self._settings.dead_letters
 
-    def with_error_handler(self, error_handler: ErrorHandler | None) -> ReadAllFromDIS:
-        """Hand dead letters to a Beam error handler; the transform then returns the records alone."""
-        self._with_error_handler(error_handler)
-        return self
-
-    def expand(self, streams: PCollection) -> PCollection | ReadFromDISResult:
-        """The streams as they were given, then the steps of a read."""
-        steps = self._steps(streams.pipeline)
-        return steps.elements(streams | "Stream" >> beam.Map(stream_start).with_output_types(StreamStart))
-
-
-def _listed(partitions: Any) -> Any:
-    """Any iterable once, as a tuple; what isn't one is left for the settings to name."""
-    is_list = isinstance(partitions, Iterable) and not isinstance(partitions, str)
-    return tuple(partitions) if is_list else partitions
-
-
-def _described(connection: DISConnection, stream: str) -> StreamListing:
-    service = open_service(connection)
-    try:
-        return service.describe(stream)
-    finally:
-        service.close()
+    def expand(self, streams: PCollection) -> OutputT:
+        """The streams of the input, then the steps of a read."""
+        return self._elements(streams | "Stream" >> beam.Map(stream_start).with_output_types(StreamStart))

@@ -13,9 +13,8 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_dis.errors import OutOfRangeError, PartitionExpiredError, StreamNotFoundError
-from beam_dis.read import poll_partition, watch_partitions
-from beam_dis.read.reader import Reader
-from beam_dis.read.record_run import RecordRun
+from beam_dis.read.process.registry import Registry
+from beam_dis.read.values import RecordRun
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import (
     NotWritten,
@@ -186,16 +185,13 @@ def calls() -> Callable[..., Calls]:
 
 
 @pytest.fixture
-def reader_on(monkeypatch: pytest.MonkeyPatch, now: Now) -> Callable[[FakeService], Reader]:
-    """Makes the reader of this process one on a fake service, with a clock that only sleeping moves."""
+def registry_on(now: Now) -> Callable[..., Registry]:
+    """Makes a registry of the test's own for a fake service, with a clock that only sleeping moves."""
 
-    def install(service: FakeService) -> Reader:
-        reader = Reader(service, AtOnce(), clock=now)
-        for module in (poll_partition, watch_partitions):
-            monkeypatch.setattr(module, "reader_of", lambda _: reader)
-        return reader
+    def make(service: FakeService, executor: Executor | None = None) -> Registry:
+        return Registry(lambda _: service, executor=executor or AtOnce(), clock=now)
 
-    return install
+    return make
 
 
 @pytest.fixture(scope="session")

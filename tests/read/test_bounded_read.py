@@ -17,7 +17,7 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
 from beam_dis import CSVCoder, DISClient, DISRecord, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
-from beam_dis.read import read_partition
+from beam_dis.read.partition import bounded
 from beam_dis.record import PutRecord
 
 pytestmark = pytest.mark.integration
@@ -112,7 +112,7 @@ def test_initial_and_dynamic_splits_lose_and_repeat_nothing(
     options: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A range of 3,000 numbers in three pages: runners split it as they like."""
-    monkeypatch.setattr(read_partition, "INITIAL_SPLIT", 700)
+    monkeypatch.setattr(bounded, "INITIAL_SPLIT", 700)
     stream = filled(3000, partitions=1, size=2000)
     with beam.Pipeline(options=options) as pipeline:
         assert_that(pipeline | source(stream, local_dis) | beam.Map(place), equal_to(_places(3000)))

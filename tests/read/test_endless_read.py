@@ -424,5 +424,7 @@ def test_a_runner_that_cannot_stream_is_told_on(local_dis: Any, caplog: pytest.L
 
 def test_workers_that_would_lose_data_are_refused(local_dis: Any) -> None:
     pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", "--direct_num_workers=2"]))
-    with pytest.raises(ConfigurationError, match="direct_num_workers=2 drops what an endless read leaves for later"):
+    with pytest.raises(
+        ConfigurationError, match="direct_num_workers=2 silently drops what an endless read leaves for later"
+    ):
         _ = pipeline | ReadFromDIS("flights", connection=local_dis.connection)

@@ -10,7 +10,7 @@ import pytest
 
 from beam_dis import ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError
-from beam_dis.read.stream_start import stream_start
+from beam_dis.read.values import stream_start
 
 STOP = StoppingPosition.latest()
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -21,7 +21,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
     [
         ({"stop": "latest"}, "stop='latest' is not a position"),
         ({"start": "earliest"}, "start='earliest' is not a position"),
-        ({"app": "no spaces"}, "app='no spaces' is not an app's name"),
+        ({"app": "no spaces"}, "app='no spaces' is not the name of an app"),
         ({"start": StartingPosition.checkpoint()}, "needs app="),
         ({"on_expired": "ignore"}, "on_expired='ignore' is none of 'fail', 'earliest', 'latest'"),
         ({"timestamp_fn": "time_hour"}, "timestamp_fn='time_hour' is not a function"),
@@ -50,7 +50,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
                 "start": StartingPosition.at_sequence_number({0: 9}),
                 "stop": StoppingPosition.at_sequence_number({0: 3}),
             },
-            "start 9 of shardId-0000000000 is behind its stop 3",
+            "start 9 of shardId-0000000000 is after its stop 3",
         ),
     ],
 )

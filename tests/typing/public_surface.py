@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 from apache_beam import Map, Pipeline
 from apache_beam.pvalue import PCollection
@@ -19,7 +20,9 @@ from beam_dis import (
     DISError,
     DISRecord,
     JSONCoder,
+    ReadAllFromDIS,
     ReadFromDIS,
+    ReadFromDISResult,
     StartingPosition,
     StoppingPosition,
     Token,
@@ -57,8 +60,12 @@ def positions() -> None:
 
 def transforms(connection: DISConnection) -> None:
     ReadFromDIS("s", stop=StoppingPosition.latest(), app="a", decode=CSVCoder(SCHEMA, null="NA"), connection=connection)
-    ReadFromDIS("s", StartingPosition.earliest())  # type: ignore[call-arg]
-    ReadFromDIS("s", start=StoppingPosition.latest())  # type: ignore[arg-type]
+    ReadFromDIS("s", StartingPosition.earliest())  # type: ignore[call-overload]
+    ReadFromDIS("s", start=StoppingPosition.latest())  # type: ignore[call-overload]
+    begin = Pipeline() | Map(str)
+    assert_type(ReadFromDIS("s").expand(begin), PCollection[Any])
+    assert_type(ReadFromDIS("s", dead_letters=True).expand(begin), ReadFromDISResult)
+    assert_type(ReadAllFromDIS(dead_letters=True).with_error_handler(None), ReadAllFromDIS[ReadFromDISResult])
     WriteToDIS(lambda row: str(row.stream), encode=JSONCoder(SCHEMA), partition_key="a", connection=connection)
     WriteToDIS("s", encode=AvroCoder(SCHEMA), results=True, dead_letters=True)
     WriteToDIS("s", connection="http://127.0.0.1:7700")  # type: ignore[call-overload]

@@ -1,0 +1,108 @@
+"""From runs of records to the elements that the user asked for.
+
+Rules:
+
+1. Each record becomes one element, in order, made when Beam asks for it.
+2. A record that doesn't decode raises, or becomes a dead letter if the user asked for those. It is never dropped.
+3. With event times the reading step decodes, because the time is in the decoded value; then this step only passes values on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
+
+from beam_dis.dead_letter import DeadLetter
+from beam_dis.errors import DecodeError
+from beam_dis.read.values import MICROS_PER_MILLI, RecordRun
+from beam_dis.record import DISRecord
+
+DEAD_LETTERS = "dead_letters"
+
+
+@dataclass(frozen=True, slots=True)
+class PageDecoder:
+    """Decodes records with ``decode``; with ``dead_letters`` a DecodeError becomes a value."""
+
+    decode: Callable[[DISRecord], Any]
+    dead_letters: bool
+
+    def values(self, records: Iterable[DISRecord]) -> Iterator[Any]:
+        """The values of records, dead letters among them."""
+        return map(self._value if self.dead_letters else self.decode, records)
+
+    def runs_of_event_time(
+        self, records: Iterable[DISRecord], event_micros: Callable[[Any], int]
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """``(event time in µs, values)`` for neighbours of equal time; a dead letter keeps its arrival time."""
+        timed = (self._timed(record, event_micros) for record in records)
+        for micros, run in groupby(timed, key=itemgetter(0)):
+            yield micros, [value for _, value in run]
+
+    def _value(self, record: DISRecord) -> Any:
+        try:
+            return self.decode(record)
+        except DecodeError as error:
+            return _dead_letter(record, error)
+
+    def _timed(self, record: DISRecord, event_micros: Callable[[Any], int]) -> tuple[int, Any]:
+        value = self._value(record) if self.dead_letters else self.decode(record)
+        if isinstance(value, DeadLetter):
+            return record.timestamp * MICROS_PER_MILLI, value
+        try:
+            return event_micros(value), value
+        except Exception as error:
+            failure = DecodeError(f"timestamp_fn failed on {value!r}: {error!r}").at(
+                record.stream, record.partition_id, record.sequence_number
+            )
+            if not self.dead_letters:
+                raise failure from error
+            return record.timestamp * MICROS_PER_MILLI, _dead_letter(record, failure)
+
+
+class DecodePageFn(beam.DoFn):
+    """A run of records → elements, dead letters to their own output."""
+
+    def __init__(self, decoder: PageDecoder) -> None:
+        self._decoder = decoder
+        self._dead = Metrics.counter("beam_dis.read", "dead_letters")
+
+    def process(self, run: RecordRun) -> Iterable[Any]:
+        """Decode a run."""
+        values = self._decoder.values(run)
+        return self._sort_out(values) if self._decoder.dead_letters else values
+
+    def _sort_out(self, values: Iterable[Any]) -> Iterator[Any]:
+        for value in values:
+            if isinstance(value, DeadLetter):
+                self._dead.inc()
+                yield TaggedOutput(DEAD_LETTERS, value)
+            else:
+                yield value
+
+
+class PassDecodedFn(DecodePageFn):
+    """Values that the reading step has decoded → elements."""
+
+    def process(self, values: list[Any]) -> Iterable[Any]:  # type: ignore[override]
+        """Pass values on."""
+        return self._sort_out(values) if self._decoder.dead_letters else values
+
+
+def _dead_letter(record: DISRecord, error: DecodeError) -> DeadLetter:
+    """Everything that was read of a record, and why it doesn't decode."""
+    return DeadLetter(
+        error=str(error),
+        stream=record.stream,
+        partition_id=record.partition_id,
+        sequence_number=record.sequence_number,
+        partition_key=record.partition_key,
+        data=record.data,
+    )

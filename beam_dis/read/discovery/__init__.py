@@ -1,0 +1,1 @@
+"""Which partitions there are, and where to read each of them."""

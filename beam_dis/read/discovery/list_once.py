@@ -1,0 +1,106 @@
+"""Lists a stream, and finds where to read each partition.
+
+Rules:
+
+1. One listing decides for all partitions.
+2. A stop in the service's present second is waited for, because the clock has whole seconds and the end of a bounded read
+   must have passed.
+3. The app is created unless it exists, and asked only then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import Lineage
+
+from beam_dis.connection import DISConnection
+from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
+from beam_dis.read.discovery.resolve import Resolver
+from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.values import StreamPartition, StreamStart
+from beam_dis.stream_service import StreamListing, StreamService
+
+_CLOCK_MS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What to look for in a stream: the start and stop of its partitions, ``only`` some of them, for an app."""
+
+    start: StartingPosition
+    stop: StoppingPosition | None
+    only: tuple[str, ...] | None
+    app: str | None
+
+    def partitions(
+        self, service: StreamService, stream: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> list[StreamPartition]:
+        """List a stream and resolve its partitions, by number."""
+        listing = service.describe(stream)
+        if self.stop is not None and isinstance(self.stop.at, AtTimestamp):
+            ahead = self.stop.at.milliseconds - listing.as_of
+            if 0 < ahead <= _CLOCK_MS:
+                sleep((ahead + _CLOCK_MS) / 1000)
+                listing = service.describe(stream)
+        return self.resolve(service, stream, listing)
+
+    def starting_at(self, start: StartingPosition | None) -> Discovery:
+        """The same with another start, unless that is None."""
+        return self if start is None else replace(self, start=start)
+
+    def resolve(
+        self,
+        service: StreamService,
+        stream: str,
+        listing: StreamListing,
+        among: Collection[str] | None = None,
+    ) -> list[StreamPartition]:
+        """Resolve the partitions of a listing; ``among`` narrows them down."""
+        if among is not None and not among:
+            return []
+        if self.app is not None:
+            service.ensure_app(self.app)
+        only: Iterable[str] | None = self.only
+        if among is not None:
+            only = [
+                p.partition_id
+                for p in listing.partitions
+                if p.partition_id in among and (self.only is None or p.partition_id in self.only)
+            ]
+        resolver = Resolver(service=service, stream=stream, listing=listing, app=self.app)
+        return list(resolver.partitions(self.start, self.stop, only))
+
+
+class DiscoverPartitionsFn(beam.DoFn):
+    """Stream → its partitions, from one listing."""
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        discovery: Discovery,
+        *,
+        registry: Callable[[], Registry] = this_process,
+    ) -> None:
+        self._connection = connection
+        self._discovery = discovery
+        self._registry = registry
+        self._partitions = Metrics.counter("beam_dis.read", "partitions")
+
+    def setup(self) -> None:
+        self._shared = self._registry().enter_connection(self._connection, self)
+
+    def teardown(self) -> None:
+        self._registry().leave(self)
+
+    def process(self, element: StreamStart) -> Iterable[StreamPartition]:
+        """List one stream."""
+        discovery = self._discovery.starting_at(element.start)
+        found = discovery.partitions(self._shared.service, element.stream)
+        self._partitions.inc(len(found))
+        Lineage.sources().add("dis", self._connection.project_id or "", element.stream)
+        return found

@@ -1,0 +1,206 @@
+"""DiscoverPartitions without an end: the step that lists a stream again and again.
+
+Rules:
+
+1. Every partition is output once, also over restarts of the job. The first listing starts where the user said, partitions
+   that appear later start at their earliest record.
+2. The watermark is the service's clock at the last successful listing, since it holds back all later steps. A failed listing
+   is repeated and ends nothing.
+3. On a runner that doesn't let this step's watermark hold back the next one, the read's board does: it has the listing, and
+   each new partition before that is output.
+4. A stream is listed once per interval, even if the runner ignores the delay.
+5. A stream that was recreated under its name fails the pipeline, because its sequence numbers start over.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.iobase import RestrictionTracker
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import Lineage
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.utils.timestamp import Duration
+
+from beam_dis.connection import DISConnection
+from beam_dis.errors import TRANSIENT, StreamNotFoundError
+from beam_dis.positions import StartingPosition
+from beam_dis.read.discovery.list_once import Discovery
+from beam_dis.read.partition.tracker import OwnProgress
+from beam_dis.read.process.board import WatermarkBoard
+from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.process.unread_alarm import PATIENCE_SECONDS
+from beam_dis.read.state import KnownPartitionsCoder
+from beam_dis.read.values import KnownPartitions, StreamPartition, StreamStart
+from beam_dis.read.watermark.estimator import ForwardWatermarkProvider
+
+_log = logging.getLogger(__name__)
+
+
+class WatchTracker(RestrictionTracker):
+    """Tracks KnownPartitions.
+
+    A claim is the knowledge after one listing, and only grows. A checkpoint is always granted and passes the whole watch on;
+    nothing else is split. There is no I/O and no clock here.
+    """
+
+    def __init__(self, restriction: KnownPartitions) -> None:
+        self._known = restriction
+
+    def current_restriction(self) -> KnownPartitions:
+        """What is known so far."""
+        return self._known
+
+    def try_claim(self, position: KnownPartitions) -> bool:
+        """Take over what a listing showed; False if another call continues the watch."""
+        if self._known.over:
+            return False
+        self._known = position
+        return True
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[KnownPartitions, KnownPartitions] | None:
+        """Pass the watch on (0); None for any other fraction."""
+        if self._known.over or fraction_of_remainder != 0:
+            return None
+        residual, self._known = self._known, replace(self._known, over=True)
+        return self._known, residual
+
+    def check_done(self) -> bool:
+        """True once the watch was passed on; it has no other end."""
+        if not self._known.over:
+            raise ValueError("the watch over a stream's partitions was left: process() returned without deferring it")
+        return True
+
+    def current_progress(self) -> OwnProgress:
+        """Nothing is left between two listings."""
+        return OwnProgress(completed=len(self._known.partitions), remaining=0)
+
+    def is_bounded(self) -> bool:
+        """False: a stream may always get more partitions."""
+        return False
+
+
+class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
+    """Stream → its partitions, as they appear. ``interval`` in seconds."""
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        discovery: Discovery,
+        interval: float,
+        *,
+        read_id: str,
+        resumes_at_once: bool = False,
+        registry: Callable[[], Registry] = this_process,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connection = connection
+        self._discovery = discovery
+        self._interval = interval
+        self._read_id = read_id
+        self._resumes_at_once = resumes_at_once
+        self._registry = registry
+        self._sleep = sleep
+        self._partitions = Metrics.counter("beam_dis.read", "partitions")
+
+    def initial_restriction(self, element: StreamStart) -> KnownPartitions:
+        """Nothing is known."""
+        return KnownPartitions()
+
+    def create_tracker(self, restriction: KnownPartitions) -> WatchTracker:
+        return WatchTracker(restriction)
+
+    def restriction_size(self, element: StreamStart, restriction: KnownPartitions) -> float:
+        """0: nobody needs to wait for a listing."""
+        return 0.0
+
+    def restriction_coder(self) -> KnownPartitionsCoder:
+        return KnownPartitionsCoder()
+
+    def truncate(self, element: StreamStart, restriction: KnownPartitions) -> None:
+        """A drain ends the watch."""
+
+    def setup(self) -> None:
+        registry = self._registry()
+        self._shared = registry.enter_connection(self._connection, self)
+        self._own = registry.enter_read(self._read_id, self)
+        if self._resumes_at_once:
+            self._own.board.remember_for(math.inf)
+
+    def teardown(self) -> None:
+        self._registry().leave(self)
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: StreamStart,
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[StreamPartition]:
+        """Output the partitions of a listing that weren't output before."""
+        key = ("listing", element.stream)
+        pause = self._own.pace.wait_briefly(key, self._sleep)
+        if not pause:
+            board = self._own.board if self._resumes_at_once else WatermarkBoard()
+            board.enter(key, estimator.own())
+            try:
+                yield from self._new_partitions(element, tracker, estimator, board)
+                board.enter(key, estimator.own())  # at once: each new partition is on the board
+            finally:
+                board.leave(key)
+            pause = self._interval
+            self._own.pace.pause(key, pause)
+        tracker.defer_remainder(Duration(seconds=pause))
+
+    def _new_partitions(
+        self, element: StreamStart, tracker: Any, estimator: Any, board: WatermarkBoard
+    ) -> Iterator[StreamPartition]:
+        """The new partitions of a listing, each on the board before anything can read it."""
+        try:
+            found, known, as_of = self._list(element, tracker.current_restriction())
+        except TRANSIENT as error:
+            _log.warning("stream %s was not listed, and will be in %s s: %s", element.stream, self._interval, error)
+            return
+        if tracker.try_claim(known):
+            if found:
+                self._own.alarm.partitions_found()
+            if self._own.alarm.take_warning():
+                _log.error(
+                    "stream %s: partitions were found %.0f s ago, and this process has read none of them. If no other worker"
+                    " reads them either, the runner doesn't run the steps after the discovery: look at its log, and make sure"
+                    " that it has a free slot for each step. DirectRunner may have chosen FnApiRunner: use"
+                    " --runner=PrismRunner",
+                    element.stream,
+                    PATIENCE_SECONDS,
+                )
+            self._shared.prefetch.forget_idle()
+            for partition in found:
+                board.expect((partition.stream_id, partition.partition_id))
+                self._shared.prefetch.expect(partition.at(partition.start))
+            yield from found
+            estimator.advance(as_of, as_of)
+
+    def _list(self, element: StreamStart, known: KnownPartitions) -> tuple[list[StreamPartition], KnownPartitions, int]:
+        """List the stream: the new partitions, what is known then, and the service's clock (ms)."""
+        stream, service = element.stream, self._shared.service
+        listing = self._shared.describe(stream)
+        if known.stream_id not in ("", listing.stream_id):
+            raise StreamNotFoundError(
+                f"stream {stream!r} was deleted and recreated while it was read: its sequence numbers start over. "
+                "Start a new pipeline to read the new stream"
+            )
+        new = known.new(listing.partitions)
+        if known.stream_id == "":
+            found = self._discovery.starting_at(element.start).resolve(service, stream, listing)
+            Lineage.sources().add("dis", self._connection.project_id or "", stream)
+        else:
+            later = self._discovery.starting_at(StartingPosition.earliest())
+            found = later.resolve(service, stream, listing, among=new)
+        self._partitions.inc(len(found))
+        return found, known.after(listing.stream_id, new), listing.as_of

@@ -1,0 +1,1 @@
+"""Pages before the reader asks for them, and what is known without asking."""

@@ -1,0 +1,195 @@
+"""Fetches the next pages while the pipeline works on the present one.
+
+Rule 1: a prefetched page is a cache entry under its position. It is taken once, and dropped if nobody asks for it.
+Rule 2: a partition has up to four pages ahead, each fetched after the one before, as long as pages are full. Those after the
+first use at most half of the budget, so that every partition gets its first.
+Rule 3: an error in the background is dropped, and the caller meets it again in the foreground. Throttling is passed on once,
+because asking again at once would make it worse. An empty page is an answer for a while.
+Rule 4: pages held and under way stay within the budget, by the memory that they take. A page under way counts as much as
+recent pages did, or as half of the budget before the first one, and at most eight are under way.
+Rule 5: nobody needs to wait for a page of one partition while a page of another one is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from beam_dis.errors import ThrottledError
+from beam_dis.stream_service import Page, ReadPosition
+
+BUDGET_BYTES = 64 * 1024 * 1024
+PAGES_AHEAD = 4
+UNDER_WAY = 8
+RECORD_BYTES = 240
+"""Memory of a record besides its data: 230 to 245 bytes were measured (resident memory, CPython 3.11)."""
+IDLE_SECONDS = 60.0
+_THROTTLED_SECONDS = 1.0
+
+
+class _Fetched(NamedTuple):
+    """A page; ``full`` if more records are likely to follow it; ``weight`` is the memory that it takes in bytes."""
+
+    page: Page
+    full: bool
+    weight: int
+
+
+class _Ahead(NamedTuple):
+    """A page that is under way or there."""
+
+    fetched: Future[_Fetched]
+    since: float
+
+    def result_if_done(self) -> _Fetched | None:
+        """The page; None if it isn't there, or failed."""
+        fetched = self.fetched
+        return fetched.result() if fetched.done() and not fetched.cancelled() and not fetched.exception() else None
+
+    def has_records(self) -> bool:
+        """Whether the page is there and has records."""
+        fetched = self.result_if_done()
+        return fetched is not None and bool(fetched.page.records)
+
+
+class Prefetch:
+    """The pages ahead of one connection; thread-safe.
+
+    ``fetch`` reads a page of at most ``page_bytes``. ``submit`` runs it in the background, as an executor does.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[ReadPosition], Page],
+        submit: Callable[[Callable[[ReadPosition], _Fetched], ReadPosition], Future[_Fetched]],
+        *,
+        page_bytes: int,
+        budget: int = BUDGET_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = fetch
+        self._submit = submit
+        self._page_bytes = page_bytes
+        self._budget = budget
+        self._expected_weight = budget // 2
+        self._any_fetched = False
+        self._clock = clock
+        self._ahead: OrderedDict[ReadPosition, _Ahead] = OrderedDict()
+        self._being_read: dict[object, tuple[str, str]] = {}
+        self._lock = threading.RLock()  # an executor may run a task at once
+
+    def page(self, position: ReadPosition, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
+        """The page at a position; the pages after it are fetched unless they start at or after ``stop``.
+
+        A page that was empty up to ``fresh`` seconds ago is an answer.
+        """
+        page = self._take(position, fresh) or self._fetch(position).page
+        if page.records:
+            self._fetch_ahead(position.after(page.records), stop, 0)
+        return page
+
+    def expect(self, position: ReadPosition) -> None:
+        """Somebody will want the page at a position soon."""
+        self._start(position, self._budget)
+
+    def forget_idle(self) -> None:
+        """Drop the pages that nobody asked for."""
+        with self._lock:
+            while self._ahead and next(iter(self._ahead.values())).since < self._clock() - IDLE_SECONDS:
+                _, idle = self._ahead.popitem(last=False)
+                idle.fetched.cancel()
+
+    @contextlib.contextmanager
+    def reading(self, position: ReadPosition) -> Iterator[None]:
+        """Meanwhile somebody takes the pages of this partition, so nobody else needs to switch to it.
+
+        This takes no lock: an abandoned generator ends during garbage collection, in a thread that may hold any lock.
+        """
+        reader = object()
+        self._being_read[reader] = _partition(position)
+        try:
+            yield
+        finally:
+            del self._being_read[reader]
+
+    def other_partition_ready(self, position: ReadPosition) -> bool:
+        """Whether the page at a position is still under way, but one of a partition that nobody reads is there."""
+        with self._lock:
+            here = self._ahead.get(position)
+            if here is None or here.fetched.done():
+                return False
+            busy = set(self._being_read.values())
+            return any(ahead.has_records() and _partition(other) not in busy for other, ahead in self._ahead.items())
+
+    def _take(self, position: ReadPosition, fresh: float) -> Page | None:
+        """A prefetched page, waited for if it is under way; None if there is none, it failed, or was empty too long ago."""
+        self.forget_idle()
+        with self._lock:
+            ahead = self._ahead.pop(position, None)
+        if ahead is None:
+            return None
+        error, age = ahead.fetched.exception(), self._clock() - ahead.since
+        if isinstance(error, ThrottledError) and age < _THROTTLED_SECONDS:
+            raise error
+        page = None if error else ahead.fetched.result().page
+        return None if page is None or (not page.records and age > fresh) else page
+
+    def _fetch_ahead(
+        self, position: ReadPosition, stop: int | None, depth: int, after: ReadPosition | None = None
+    ) -> None:
+        """Fetch the page at a position and, once it is there and full, those after it."""
+        if depth == PAGES_AHEAD or (stop is not None and position.sequence_number >= stop):
+            return
+        fetched = self._start(position, self._budget if depth == 0 else self._budget // 2, after)
+        if fetched is not None:
+            fetched.add_done_callback(lambda done: self._continue(position, done, stop, depth + 1))
+
+    def _continue(self, position: ReadPosition, done: Future[_Fetched], stop: int | None, depth: int) -> None:
+        """Fetch what follows a page that is there, unless somebody took the page, who then continues."""
+        if not done.cancelled() and not done.exception() and done.result().full:
+            self._fetch_ahead(position.after(done.result().page.records), stop, depth, after=position)
+
+    def _start(self, position: ReadPosition, budget: int, after: ReadPosition | None = None) -> Future[_Fetched] | None:
+        """Start fetching the page at a position unless it is there; None if that would exceed the budget in bytes."""
+        with self._lock:
+            if after is not None and after not in self._ahead:
+                return None
+            if position not in self._ahead:
+                under_way = sum([not ahead.fetched.done() for ahead in self._ahead.values()])
+                if self._weight() + self._expected_weight > budget or under_way >= UNDER_WAY:
+                    return None
+                try:
+                    self._ahead[position] = _Ahead(self._submit(self._fetch, position), self._clock())
+                except RuntimeError:  # no thread can be started, or the process is ending
+                    return None
+            return self._ahead[position].fetched
+
+    def _weight(self) -> int:
+        """The memory of all pages ahead; those under way by expectation."""
+        fetched = [ahead.result_if_done() for ahead in self._ahead.values()]
+        return sum([self._expected_weight if page is None else page.weight for page in fetched])
+
+    def _fetch(self, position: ReadPosition) -> _Fetched:
+        page = self._read(position)
+        data = sum([len(record.data) for record in page.records])
+        weight = data + RECORD_BYTES * (len(page.records) + 1)
+        if page.records:
+            self._expect_weight(weight, data)
+        return _Fetched(page, full=data > self._page_bytes // 2, weight=weight)
+
+    def _expect_weight(self, weight: int, data: int) -> None:
+        """Learn from a page what others may take. The first one shows what a full page of such records would take."""
+        with self._lock:
+            scaled = weight * self._page_bytes // max(data, 1)
+            before = self._expected_weight * 9 // 10 if self._any_fetched else scaled
+            self._expected_weight = max(self._page_bytes, weight, min(before, self._budget // 2))
+            self._any_fetched = True
+
+
+def _partition(position: ReadPosition) -> tuple[str, str]:
+    return position.stream_id, position.partition_id

@@ -1,0 +1,158 @@
+"""ReadPartition with an end: the splittable step that reads a partition's range.
+
+Element: a StreamPartition. Restriction: its SequenceRange, known from the element alone.
+
+Splitting: a range is cut beforehand into parts of 100,000 numbers, and anywhere while it is read. With an app it stays whole,
+because a checkpoint says that everything before it was read.
+
+Progress and size: numbers read and left; bytes left, by the mean size of the records that this process has read.
+
+Output: runs of records with equal timestamps, which the next step, fused to this one, decodes one by one.
+
+Timestamps: the arrival time, or the user's function of the decoded value.
+
+It never defers: the end is known, so its output is bounded and it ends on every runner.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
+
+from beam_dis.connection import DISConnection
+from beam_dis.read.decode import PageDecoder
+from beam_dis.read.fetch.counts import estimated_bytes
+from beam_dis.read.partition.loop import RangeReader
+from beam_dis.read.partition.metrics import ReadMetrics
+from beam_dis.read.partition.tracker import SequenceRangeTracker
+from beam_dis.read.process.committer import Committer
+from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.state import SequenceRangeCoder
+from beam_dis.read.values import MICROS_PER_MILLI, RecordRun, SequenceRange, StreamPartition
+
+INITIAL_SPLIT = 100_000
+
+_log = logging.getLogger(__name__)
+
+
+class _RangeReading(beam.DoFn, RestrictionProvider):
+    """The restriction and the pages, for both steps."""
+
+    _whole: bool
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        *,
+        on_expired: str = "fail",
+        decoder: PageDecoder,
+        event_micros: Callable[[Any], int] | None = None,
+        registry: Callable[[], Registry] = this_process,
+    ) -> None:
+        self._connection = connection
+        self._on_expired = on_expired
+        self._decoder = decoder
+        self._event_micros = event_micros
+        self._registry = registry
+        self._metrics = ReadMetrics()
+
+    def initial_restriction(self, element: StreamPartition) -> SequenceRange:
+        """The element's range; runners ask more than once."""
+        return element.range
+
+    def create_tracker(self, restriction: SequenceRange) -> SequenceRangeTracker:
+        return SequenceRangeTracker(restriction, splittable=not self._whole)
+
+    def split(self, element: StreamPartition, restriction: SequenceRange) -> Iterator[SequenceRange]:
+        """The range in parts that workers can share."""
+        return iter([restriction]) if self._whole else restriction.chunks(INITIAL_SPLIT)
+
+    def restriction_size(self, element: StreamPartition, restriction: SequenceRange) -> float:
+        """Bytes left, estimated."""
+        shared = self._registry().connection(self._connection)
+        return estimated_bytes(None if shared is None else shared.record_size, restriction.size or 0)
+
+    def restriction_coder(self) -> SequenceRangeCoder:
+        return SequenceRangeCoder()
+
+    def setup(self) -> None:
+        self._shared = self._registry().enter_connection(self._connection, self)
+        self._metrics.setup(self._shared.record_size)
+
+    def teardown(self) -> None:
+        self._registry().leave(self)
+
+    def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any]]:
+        """The rest of the range, in runs of equal time."""
+        loop = RangeReader(self._shared, on_expired=self._on_expired, counts=self._metrics)
+        position = element.at(tracker.current_restriction().start)
+        for records in loop.read(position, tracker):
+            self._metrics.add_pending(self._shared.pending)
+            page = RecordRun(element.stream, element.partition_id, records)
+            if self._event_micros is None:
+                for milliseconds, run in page.by_time():
+                    yield TimestampedValue(run, Timestamp(micros=milliseconds * MICROS_PER_MILLI))
+            else:
+                for micros, values in self._decoder.runs_of_event_time(page, self._event_micros):
+                    yield TimestampedValue(values, Timestamp(micros=micros))
+
+
+class ReadPartitionFn(_RangeReading):
+    """Partition → runs of records; with ``event_micros``, of decoded values, which contain their time."""
+
+    _whole = False
+
+    def process(
+        self,
+        element: StreamPartition,
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+    ) -> Iterator[TimestampedValue[Any]]:
+        """Read the rest of the range."""
+        yield from self._read(element, tracker)
+
+
+class ReadPartitionForAppFn(_RangeReading):
+    """The same, and the app's checkpoint is committed once the runner has finalised the bundle."""
+
+    _whole = True
+
+    def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self._app = app
+        self._committer: Committer | None = None
+
+    def setup(self) -> None:
+        super().setup()
+        # no executor: the finalizer commits itself, because the process may end right after the last one
+        self._committer = Committer(self._shared.service, self._app, executor=None)
+
+    def process(
+        self,
+        element: StreamPartition,
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,  # before the restriction: Beam's invoker fails otherwise
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
+    ) -> Iterator[TimestampedValue[Any]]:
+        """Read the rest of the range, then register its end to be committed."""
+        yield from self._read(element, tracker)
+        stop = tracker.current_restriction().stop
+        if self._committer is not None and stop is not None:
+            finalizer.register(self._committer.register(element.stream, element.partition_id, stop))
+
+    def teardown(self) -> None:
+        """Warn about a runner that never finalised."""
+        super().teardown()
+        for (stream, partition), number in (self._committer.unconfirmed if self._committer else {}).items():
+            _log.warning(
+                "app %s: %s of stream %s was read up to %s, but the runner never finalised the bundle, so that was not"
+                " committed: the next run reads it again",
+                self._app,
+                partition,
+                stream,
+                number - 1,
+            )

@@ -1,0 +1,239 @@
+"""ReadPartition without an end: the splittable step that polls a partition, call after call.
+
+Element: a StreamPartition. Restriction: ``[start, None)``, which is only split for checkpoints.
+
+A call: if the partition isn't due, the call defers at once, after at most 20 ms for runners that ignore the delay. Otherwise it
+reads at least one page, until a page is empty or the bundle's budget of two seconds and 64 MB is used up.
+
+Giving up the call: on a runner that resumes at once, a call also ends if its next page is under way while a page of another
+partition is there. Each call ends by moving the watermark and deferring.
+
+Commit: with an app, the next number is registered with the bundle finalizer on every call until it is committed, because
+runners may lose finalizers.
+
+Watermark: see ``watermark/policy.py`` and ``process/board.py``.
+
+Size: bytes up to the end that was seen last. Drain: an endless range is truncated to nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from beam_dis.connection import DISConnection
+from beam_dis.errors import ThrottledError
+from beam_dis.read.fetch.counts import estimated_bytes
+from beam_dis.read.partition.loop import PartitionPoll
+from beam_dis.read.partition.metrics import ReadMetrics
+from beam_dis.read.partition.tracker import SequenceRangeTracker
+from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.state import SequenceRangeCoder
+from beam_dis.read.values import RecordRun, SequenceRange, StreamPartition
+from beam_dis.read.watermark.estimator import ForwardWatermarkProvider
+from beam_dis.read.watermark.event_time import RunTimes, has_event_time
+from beam_dis.stream_service import ReadPosition
+
+BUNDLE_SECONDS = 2.0
+REFRESH_ENDS_SECONDS = 20.0
+_log = logging.getLogger(__name__)
+
+
+class _PartitionPolling(beam.DoFn, RestrictionProvider):
+    """The restriction and the polls, for both steps."""
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        *,
+        read_id: str,
+        times: RunTimes,
+        on_expired: str,
+        poll_interval: float,
+        expired_poll_interval: float,
+        resumes_at_once: bool = False,
+        registry: Callable[[], Registry] = this_process,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connection = connection
+        self._read_id = read_id
+        self._times = times
+        self._on_expired = on_expired
+        self._poll_interval = poll_interval
+        self._expired_poll_interval = expired_poll_interval
+        self._resumes_at_once = resumes_at_once
+        self._registry = registry
+        self._clock = clock
+        self._sleep = sleep
+        self._metrics = ReadMetrics()
+
+    def initial_restriction(self, element: StreamPartition) -> SequenceRange:
+        """The element's range; runners ask more than once."""
+        return element.range
+
+    def create_tracker(self, restriction: SequenceRange) -> SequenceRangeTracker:
+        return SequenceRangeTracker(restriction)
+
+    def restriction_size(self, element: StreamPartition, restriction: SequenceRange) -> float:
+        """Bytes up to the end that was seen last; 0 once caught up, or if this process has seen no end."""
+        shared = self._registry().connection(self._connection)
+        if shared is None:
+            return 0.0
+        left = shared.ends.left(element.stream_id, element.partition_id, restriction.start)
+        return estimated_bytes(shared.record_size, left)
+
+    def restriction_coder(self) -> SequenceRangeCoder:
+        return SequenceRangeCoder()
+
+    def truncate(self, element: StreamPartition, restriction: SequenceRange) -> None:
+        """A drain ends at the next checkpoint."""
+
+    def setup(self) -> None:
+        registry = self._registry()
+        self._shared = registry.enter_connection(self._connection, self)
+        self._own = registry.enter_read(self._read_id, self)
+        self._metrics.setup(self._shared.record_size)
+        pause = max(self._poll_interval, self._expired_poll_interval)
+        # Prism, which needs the board, has no other process that a partition could move to.
+        self._own.board.remember_for(2 * (math.inf if self._resumes_at_once else pause))
+
+    def teardown(self) -> None:
+        self._registry().leave(self)
+
+    def start_bundle(self) -> None:
+        self._bundle_ends = self._clock() + BUNDLE_SECONDS
+
+    def _poll(
+        self, element: StreamPartition, tracker: Any, estimator: Any
+    ) -> Generator[TimestampedValue[Any], None, tuple[ReadPosition, float]]:
+        """Poll once; return where the next poll begins, and in how many seconds."""
+        self._own.alarm.partition_read()
+        position = element.at(tracker.current_restriction().start)
+        if pause := self._own.pace.wait_briefly((position.stream_id, position.partition_id), self._sleep):
+            return position, pause
+        poll = PartitionPoll(
+            self._shared,
+            position,
+            tracker,
+            counts=self._metrics,
+            on_expired=self._on_expired,
+            poll_interval=self._poll_interval,
+            expired_poll_interval=self._expired_poll_interval,
+            is_over=self._is_over,
+        )
+        with self._shared.prefetch.reading(position):
+            yield from self._output(poll, estimator)
+        self._shared.keep_ends(position, max(REFRESH_ENDS_SECONDS, 2 * self._expired_poll_interval))
+        pause = self._pause_after(poll)
+        self._metrics.add_pending(self._shared.pending)
+        return poll.position, pause
+
+    def _is_over(self, position: ReadPosition) -> bool:
+        """Whether the bundle has used up its time, or another partition can be read without waiting."""
+        return self._clock() >= self._bundle_ends or (
+            self._resumes_at_once and self._shared.prefetch.other_partition_ready(position)
+        )
+
+    def _output(self, poll: PartitionPoll, estimator: Any) -> Iterator[TimestampedValue[Any]]:
+        """The poll's records, and the watermark after each page."""
+        board, start = self._own.board, poll.position
+        partition = (start.stream_id, start.partition_id)
+        watermark = estimator.own()
+        board.enter(partition, watermark)
+        try:
+            for records, as_of in poll.pages():
+                run = RecordRun(start.stream, start.partition_id, records)
+                times = []
+                for micros, values in self._times.runs(run, watermark, as_of, self._metrics.add):
+                    if has_event_time(values):
+                        times.append(micros // 1000)
+                    yield TimestampedValue(values, Timestamp(micros=micros))
+                if times:
+                    watermark = self._times.policy.after_records(watermark, max(times), as_of)
+                estimator.advance(watermark, board.lowest(partition, watermark))
+                self._metrics.behind(max(0, as_of - records[-1].timestamp))
+            if poll.caught_up_at_ms is not None:
+                watermark = self._times.policy.after_nothing(watermark, poll.caught_up_at_ms)
+                if poll.position == start:
+                    board.enter(partition, watermark)
+                estimator.advance(watermark, board.lowest(partition, watermark))
+                self._shared.ends.note_end(poll.position)
+                self._metrics.behind(0)
+        finally:
+            board.leave(partition)
+
+    def _pause_after(self, poll: PartitionPoll) -> float:
+        """Seconds to defer; the pace keeps them even if the runner doesn't."""
+        pace, key = self._own.pace, (poll.position.stream_id, poll.position.partition_id)
+        if poll.failure:
+            throttled = isinstance(poll.failure, ThrottledError)
+            pause = pace.next_pause_after_failure(key, throttled=throttled)
+            if throttled:
+                self._shared.pending.add("cumulativeThrottlingSeconds", pause)
+            _log.warning(
+                "%s %s is polled again in %.1f s: %s",
+                poll.position.stream,
+                poll.position.partition_id,
+                pause,
+                poll.failure,
+            )
+        else:
+            pause = poll.pause
+            pace.note_answer(key)
+        if pause:
+            pace.pause(key, pause)
+        return pause
+
+
+class PollPartitionFn(_PartitionPolling):
+    """Partition → runs of records, without an end."""
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: StreamPartition,
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[TimestampedValue[Any]]:
+        """Poll the partition once."""
+        _, pause = yield from self._poll(element, tracker, estimator)
+        tracker.defer_remainder(Duration(seconds=pause))
+
+
+class PollPartitionForAppFn(_PartitionPolling):
+    """The same, and the app's checkpoint is committed once the runner has finalised the bundle.
+
+    It is a step of its own, because Prism logs an error for each bundle that it should finalise and can't.
+    """
+
+    def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self._app = app
+
+    def setup(self) -> None:
+        super().setup()
+        self._committer = self._own.committer(self._shared.service, self._app)
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        element: StreamPartition,
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,  # before the restriction: Beam's invoker fails otherwise
+        tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
+    ) -> Iterator[TimestampedValue[Any]]:
+        """Poll the partition once, and register the position after it until it is committed."""
+        position, pause = yield from self._poll(element, tracker, estimator)
+        next_number = (position.stream, position.partition_id, position.sequence_number)
+        if self._committer.due(*next_number):
+            finalizer.register(self._committer.register(*next_number))
+        tracker.defer_remainder(Duration(seconds=pause))

@@ -1,0 +1,258 @@
+"""The read loops: from a range of sequence numbers to lists of records.
+
+Rule 1: a page is trimmed to the stop, its last number is claimed, and then its records are output. Nothing is output
+unclaimed, and nothing claimed is kept back.
+Rule 2: a refused claim on a range with an end may mean that the range was split in between: the new stop is read, the page
+trimmed again, and the rest claimed.
+Rule 3: numbers without a record are claimed too, whether they expired or were skipped by the service.
+Rule 4: a bounded read is slowed down by throttling. A page that stays empty although the range says otherwise is an error
+after a minute, not an endless loop.
+Rule 5: a poll of an endless read gets at least one page. Transient failures end the poll, are counted and logged, and are
+followed by growing pauses; the records are still there.
+Rule 6: a partition that has expired is checked now and then, indefinitely: it may be restored between two listings, and then
+nothing else would read it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from beam_dis.backoff import full_jitter
+from beam_dis.errors import TRANSIENT, DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
+from beam_dis.read.partition.expiry import ExpiredError, resume_at
+from beam_dis.read.process.per_connection import PerConnection
+from beam_dis.read.values import SequenceRange
+from beam_dis.stream_service import Page, PageRecord, ReadPosition
+
+PATIENCE_SECONDS = 60.0
+BUNDLE_BYTES = 64 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class Claims(Protocol):
+    """The part of a tracker that the loops use."""
+
+    def current_restriction(self) -> SequenceRange:
+        """The range as it is now."""
+        ...
+
+    def try_claim(self, position: int) -> bool:
+        """Claim every number up to and including one."""
+        ...
+
+
+class Counts(Protocol):
+    """Where the loops count; ``ReadMetrics`` in pipelines."""
+
+    def add(self, name: str, n: int) -> None:
+        """Add to a counter."""
+        ...
+
+    def read(self, records: int, size: int) -> None:
+        """Count records that were read, and their bytes."""
+        ...
+
+
+def claim_page(records: list[PageRecord], claims: Claims) -> list[PageRecord]:
+    """Claim the records of a page before the stop, which a split may move meanwhile, and return them."""
+    records = _trim(records, claims.current_restriction().stop)
+    while records and not claims.try_claim(records[-1].sequence_number):
+        records = _trim(records, claims.current_restriction().stop)
+    return records
+
+
+def _trim(records: list[PageRecord], stop: int | None) -> list[PageRecord]:
+    if stop is None or not records or records[-1].sequence_number < stop:
+        return records
+    return [record for record in records if record.sequence_number < stop]
+
+
+class RangeReader:
+    """Reads ranges of partitions to their ends.
+
+    Args:
+        shared: the pages and listings of the connection.
+        on_expired: one of the policies of ``expiry``.
+        counts: where to count.
+        clock, sleep: seconds.
+    """
+
+    def __init__(
+        self,
+        shared: PerConnection,
+        *,
+        on_expired: str,
+        counts: Counts,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._shared = shared
+        self._on_expired = on_expired
+        self._counts = counts
+        self._clock = clock
+        self._sleep = sleep
+
+    def read(self, position: ReadPosition, claims: Claims) -> Iterator[list[PageRecord]]:
+        """The records of the range from ``position`` on, page by page, each claimed."""
+        while (stop := claims.current_restriction().stop) is not None and position.sequence_number < stop:
+            try:
+                page = self._page_with_records(position, stop)
+            except (OutOfRangeError, PartitionExpiredError) as error:
+                position = self._skip_expired(position, stop, error, claims)
+                continue
+            records = claim_page(page.records, claims)
+            if records:
+                self._counts.read(len(records), sum([len(record.data) for record in records]))
+                position = position.after(records)
+                yield records
+            elif claims.try_claim(stop - 1):  # the page begins after the stop: the numbers before it have no record
+                position = position.at(stop)
+
+    def _page_with_records(self, position: ReadPosition, stop: int) -> Page:
+        """A page that isn't empty, requested again after throttling and empty pages until patience ends."""
+        give_up = self._clock() + PATIENCE_SECONDS
+        for delay in full_jitter():
+            try:
+                page = self._shared.prefetch.page(position, stop)
+            except ThrottledError:
+                self._counts.add("throttled_polls", 1)
+                self._shared.pending.add("cumulativeThrottlingSeconds", delay)
+                if self._clock() > give_up:
+                    raise
+            else:
+                if page.reopened:
+                    self._counts.add("reopened_positions", page.reopened)
+                if page.records:
+                    return page
+                self._counts.add("empty_polls", 1)
+                if self._clock() > give_up:
+                    break
+            self._sleep(delay)
+        raise DISError(
+            f"stream {position.stream!r}, partition {position.partition_id} says it holds records up to {stop - 1}, but has "
+            f"returned none at {position.sequence_number} for {PATIENCE_SECONDS:.0f} s"
+        )
+
+    def _skip_expired(self, position: ReadPosition, stop: int, error: ExpiredError, claims: Claims) -> ReadPosition:
+        """Claim and count what expired, and return the position after it."""
+        partition, _ = self._shared.describe_partition(position)
+        target = resume_at(self._on_expired, position, error, stop=stop, partition=partition)
+        while target > position.sequence_number and not claims.try_claim(target - 1):
+            end = claims.current_restriction().stop
+            target = target if end is None else min(target, end)
+        self._counts.add("expired_records", target - position.sequence_number)
+        return position.at(target)
+
+
+class PartitionPoll:
+    """One poll of an endless partition: pages until one is empty, or until the poll is over.
+
+    Args:
+        shared: the pages, listings and ends of the connection.
+        position: where the poll begins.
+        claims: the tracker.
+        counts: where to count.
+        on_expired: one of the policies of ``expiry``.
+        poll_interval: seconds to pause after an empty page.
+        expired_poll_interval: the same for a partition that takes no more records, or has expired.
+        is_over: whether the poll ends before its next page, by the position of that page.
+
+    Attributes:
+        position: where the next poll begins.
+        pause: seconds until the next poll.
+        caught_up_at_ms: the service's clock when it had no more records; None if it may have more.
+        failure: the transient failure that ended the poll; None if none did.
+    """
+
+    def __init__(
+        self,
+        shared: PerConnection,
+        position: ReadPosition,
+        claims: Claims,
+        *,
+        counts: Counts,
+        on_expired: str,
+        poll_interval: float,
+        expired_poll_interval: float,
+        is_over: Callable[[ReadPosition], bool],
+    ) -> None:
+        self._shared = shared
+        self._claims = claims
+        self._counts = counts
+        self._on_expired = on_expired
+        self._poll_interval = poll_interval
+        self._expired_poll_interval = expired_poll_interval
+        self._is_over = is_over
+        self._bytes = 0
+        self.position = position
+        self.pause = 0.0
+        self.caught_up_at_ms: int | None = None
+        self.failure: Exception | None = None
+
+    def pages(self) -> Iterator[tuple[list[PageRecord], int]]:
+        """``(records, the service's clock in ms when they were requested)``, each claimed."""
+        while (page := self._next_page()) is not None and page.records:
+            records = claim_page(page.records, self._claims)
+            if not records:
+                return  # a checkpoint came in between: the residual reads them
+            size = sum([len(record.data) for record in records])
+            self._bytes += size
+            self._counts.read(len(records), size)
+            self.position = self.position.after(records)
+            yield records, page.as_of
+            if self._bytes >= BUNDLE_BYTES or self._is_over(self.position):
+                return
+
+    def _next_page(self) -> Page | None:
+        """The next page, or None; ``pause``, ``caught_up_at_ms`` and ``failure`` say why there is none."""
+        try:
+            page = self._page()
+        except TRANSIENT as error:
+            self._counts.add("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
+            self.failure = error
+            return None
+        if page is not None and page.reopened:
+            self._counts.add("reopened_positions", page.reopened)
+        if page is not None and not page.records:
+            self._counts.add("empty_polls", 1)
+            closed = self._shared.ends.closed(self.position)
+            self.pause = self._expired_poll_interval if closed else self._poll_interval
+            self.caught_up_at_ms = page.as_of
+        return page
+
+    def _page(self) -> Page | None:
+        """The page at the position, or after what expired; listing an expired partition may fail like any request."""
+        try:
+            return self._shared.prefetch.page(self.position, None, fresh=self._poll_interval)
+        except (OutOfRangeError, PartitionExpiredError) as error:
+            partition, as_of = self._shared.describe_partition(self.position)
+            if partition is None or not partition.readable:
+                self._partition_expired(as_of, error)
+                return None
+            target = resume_at(self._on_expired, self.position, error, stop=None, partition=partition)
+            return self._page() if self._skip_to(target) else None
+
+    def _partition_expired(self, as_of: int, error: ExpiredError) -> None:
+        """The partition has expired: its records after the position are lost, and it is checked now and then."""
+        end = self._shared.ends.end(self.position)
+        if end is None:
+            _log.warning("%s: the partition has expired, and nothing shows whether it held more records", self.position)
+            self._shared.ends.note_end(self.position)
+        elif end > self.position.sequence_number:
+            if self._on_expired == "fail":
+                resume_at("fail", self.position, error, stop=None, partition=None)
+            self._skip_to(end)
+        self.pause, self.caught_up_at_ms = self._expired_poll_interval, as_of
+
+    def _skip_to(self, number: int) -> bool:
+        """Claim and count what expired before a number; False if a checkpoint came in between."""
+        if not self._claims.try_claim(number - 1):
+            return False
+        lost = number - self.position.sequence_number
+        self._counts.add("expired_records", lost)
+        _log.warning("%s: %d records expired unread", self.position, lost)
+        self.position = self.position.at(number)
+        return True

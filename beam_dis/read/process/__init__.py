@@ -1,0 +1,1 @@
+"""The state that a read shares within one worker process."""

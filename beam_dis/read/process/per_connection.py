@@ -1,0 +1,70 @@
+"""What the reads over one connection share in a process: the service, the pages fetched ahead, and the known ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from beam_dis.read.fetch.counts import PendingCounts, RecordSize
+from beam_dis.read.fetch.ends import Ends
+from beam_dis.read.fetch.prefetch import BUDGET_BYTES, Prefetch
+
+if TYPE_CHECKING:
+    from beam_dis.stream_service import PartitionDescription, ReadPosition, StreamListing, StreamService
+
+PAGE_BYTES = 2 * 1024 * 1024
+"""The most data of one page: the service's own default, and above any single record."""
+
+
+class PerConnection:
+    """The shared state of one connection; thread-safe.
+
+    Runners move partitions between instances of a step, so pages and ends are kept here. ``budget`` bounds the bytes of all
+    pages fetched ahead.
+    """
+
+    def __init__(
+        self,
+        service: StreamService,
+        executor: Executor,
+        *,
+        budget: int = BUDGET_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.service = service
+        self._executor = executor
+        self._clock = clock
+        self.pending = PendingCounts()
+        self.record_size = RecordSize()
+        self.prefetch = Prefetch(
+            lambda position: service.read(position, PAGE_BYTES),
+            executor.submit,
+            page_bytes=PAGE_BYTES,
+            budget=budget,
+            clock=clock,
+        )
+        self.ends = Ends(clock=clock)
+
+    def describe(self, stream: str) -> StreamListing:
+        """List a stream, and note the ends of its partitions."""
+        asked = self._clock()
+        listing = self.service.describe(stream)
+        self.ends.note_listing(listing, asked)
+        return listing
+
+    def describe_partition(self, position: ReadPosition) -> tuple[PartitionDescription | None, int]:
+        """List what a partition holds, None if the stream no longer has it, with the service's clock (ms) at the request."""
+        listing = self.describe(position.stream)
+        return listing.partition(position.partition_id), listing.as_of
+
+    def keep_ends(self, position: ReadPosition, interval: float) -> None:
+        """List a stream in the background unless somebody did within the interval (s).
+
+        A worker that reads partitions which another worker discovered would know no ends otherwise.
+        """
+        if self.ends.claim_refresh(position.stream_id, interval):
+            with suppress(RuntimeError):  # no thread can be started, or the process is ending
+                self._executor.submit(self.describe_partition, position)

@@ -1,0 +1,34 @@
+"""What the steps of one read share in a process: its watermarks, its pace, its commits, and the alarm for unread partitions."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from beam_dis.read.process.board import WatermarkBoard
+from beam_dis.read.process.committer import Committer
+from beam_dis.read.process.pace import Pace
+from beam_dis.read.process.unread_alarm import UnreadAlarm
+from beam_dis.stream_service import StreamService
+
+
+class PerRead:
+    """The shared state of one read; thread-safe. It ends with its read."""
+
+    def __init__(self, executor: Executor, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._committer: Committer | None = None
+        self._lock = threading.Lock()
+        self.board = WatermarkBoard(clock=clock)
+        self.pace = Pace(clock=clock)
+        self.alarm = UnreadAlarm(clock=clock)
+
+    def committer(self, service: StreamService, app: str) -> Committer:
+        """The commits of the read's app: bundles of a partition go through many instances, finalised in any order."""
+        with self._lock:
+            if self._committer is None:
+                self._committer = Committer(service, app, executor=self._executor, clock=self._clock)
+            return self._committer

@@ -1,0 +1,159 @@
+"""Finds what the steps of reads share in one process.
+
+Rules:
+
+1. There are three lifetimes. The background threads live as long as the process. The state of a connection lives while a step
+   uses the connection, and the state of a read while a step of the read runs in this process.
+2. The state stays for ten minutes after its last step was torn down, because runners tear idle steps down and set them up
+   again. At most eight such states are kept, so that a process that runs many pipelines holds no more at its end.
+3. Nothing of it is pickled: steps find the registry on the worker, through the function ``this_process``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
+from typing import Generic, TypeVar
+from weakref import WeakSet
+
+from beam_dis.connection import DISConnection
+from beam_dis.read.process.per_connection import PerConnection
+from beam_dis.read.process.per_read import PerRead
+from beam_dis.services import shared_service
+from beam_dis.stream_service import StreamService
+
+KEPT_SECONDS = 600.0
+MOST_KEPT = 8
+
+T = TypeVar("T")
+
+
+class _Use(Generic[T]):
+    """A state with the steps that use it, and the time since when none does."""
+
+    def __init__(self, state: T) -> None:
+        self.state = state
+        self.users: WeakSet[object] = WeakSet()
+        self.unused_since = 0.0
+
+
+class _States(Generic[T]):
+    """The states of one lifetime, by key; not thread-safe."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._uses: dict[Hashable, _Use[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._uses)
+
+    def find(self, key: Hashable) -> T | None:
+        use = self._uses.get(key)
+        return None if use is None else use.state
+
+    def enter(self, key: Hashable, user: object, make: Callable[[], T]) -> T:
+        use = self._uses.get(key)
+        if use is None:
+            use = self._uses[key] = _Use(make())
+        use.users.add(user)
+        self._drop_unused()
+        return use.state
+
+    def leave(self, user: object) -> None:
+        for use in self._uses.values():
+            use.users.discard(user)
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        now = self._clock()
+        unused = []
+        for key, use in self._uses.items():
+            if use.users:
+                use.unused_since = 0.0
+            else:
+                use.unused_since = use.unused_since or now
+                unused.append((use.unused_since, key))
+        unused.sort(key=lambda since_and_key: since_and_key[0])
+        most = len(unused) - MOST_KEPT
+        for index, (since, key) in enumerate(unused):
+            if index < most or now - since > KEPT_SECONDS:
+                del self._uses[key]
+
+
+class Registry:
+    """The shared state of one process; thread-safe.
+
+    Args:
+        service_of: the service of a connection.
+        executor: runs background work; None is Beam's own pool, whose threads end with the process.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        service_of: Callable[[DISConnection], StreamService] = shared_service,
+        *,
+        executor: Executor | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._service_of = service_of
+        self._executor = executor
+        self._clock = clock
+        self._connections: _States[PerConnection] = _States(clock)
+        self._reads: _States[PerRead] = _States(clock)
+        self._warned: WeakSet[object] = WeakSet()
+        self._lock = threading.Lock()
+
+    def enter_connection(self, connection: DISConnection, user: object) -> PerConnection:
+        """The state of a connection, for a step that leaves it when it is torn down."""
+        with self._lock:
+            return self._connections.enter(connection, user, lambda: self._connect(connection))
+
+    def enter_read(self, read_id: str, user: object) -> PerRead:
+        """The state of a read, for a step that leaves it when it is torn down."""
+        with self._lock:
+            return self._reads.enter(read_id, user, lambda: PerRead(self._threads(), clock=self._clock))
+
+    def leave(self, user: object) -> None:
+        """A step is torn down: it uses nothing any more."""
+        with self._lock:
+            self._connections.leave(user)
+            self._reads.leave(user)
+
+    def connection(self, connection: DISConnection) -> PerConnection | None:
+        """The state of a connection if any step in this process uses it; for estimates, which may be asked anywhere."""
+        with self._lock:
+            return self._connections.find(connection)
+
+    def claim_warning(self, runner: object) -> bool:
+        """Whether a warning about a runner is still to be logged; True once per runner object."""
+        with self._lock:
+            claimed = runner not in self._warned
+            self._warned.add(runner)
+            return claimed
+
+    @property
+    def size(self) -> int:
+        """How many states of connections and reads are held."""
+        with self._lock:
+            return len(self._connections) + len(self._reads)
+
+    def _connect(self, connection: DISConnection) -> PerConnection:
+        return PerConnection(self._service_of(connection), self._threads(), clock=self._clock)
+
+    def _threads(self) -> Executor:
+        if self._executor is None:
+            from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
+
+            self._executor = UnboundedThreadPoolExecutor()
+        return self._executor
+
+
+_REGISTRY = Registry()
+
+
+def this_process() -> Registry:
+    """The registry of this process."""
+    return _REGISTRY

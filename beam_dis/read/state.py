@@ -1,0 +1,118 @@
+"""How runners store the elements, restrictions and watermark states of a read.
+
+Rules:
+
+1. Nothing is pickled, because a later release decodes what a running job has stored.
+2. An encoding is a MessagePack array: its version, then the fields in order. Golden files hold each version, and an unknown
+   version is refused by its number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from apache_beam import coders
+
+from beam_dis.read.values import (
+    KnownPartitions,
+    SequenceRange,
+    StreamPartition,
+    StreamStart,
+    WatermarkState,
+    position_fields,
+    position_of,
+)
+
+VERSION = 1
+
+
+class _StateCoder(coders.Coder):
+    """Encodes one kind of value; equal values have equal bytes."""
+
+    kind: type[Any]
+    name: str
+
+    def fields(self, value: Any) -> tuple[Any, ...]:
+        """The fields of a value, as MessagePack has them."""
+        return tuple(value)
+
+    def value(self, *fields: Any) -> Any:
+        """The value of some fields."""
+        return self.kind(*fields)
+
+    def encode(self, value: Any) -> bytes:
+        return msgspec.msgpack.encode((VERSION, *self.fields(value)))
+
+    def decode(self, encoded: bytes) -> Any:
+        version, *fields = msgspec.msgpack.decode(encoded, type=list)
+        if version != VERSION:
+            raise ValueError(
+                f"a {self.name} of version {version} can't be read by this release, which knows version {VERSION}: "
+                "continue with the release that wrote it, or a newer one"
+            )
+        return self.value(*fields)
+
+    def is_deterministic(self) -> bool:
+        return True
+
+    def to_type_hint(self) -> type[Any]:
+        return self.kind
+
+
+class SequenceRangeCoder(_StateCoder):
+    """Start, stop (nil without an end)."""
+
+    kind, name = SequenceRange, "sequence range"
+
+    def fields(self, value: SequenceRange) -> tuple[Any, ...]:
+        """Start and stop."""
+        return value.start, value.stop
+
+
+class StreamPartitionCoder(_StateCoder):
+    """Stream, stream id, partition, start, stop (nil without an end)."""
+
+    kind, name = StreamPartition, "stream partition"
+
+
+class WatermarkStateCoder(_StateCoder):
+    """The partition's own watermark and the reported one, in milliseconds since 1970."""
+
+    kind, name = WatermarkState, "watermark"
+
+
+class KnownPartitionsCoder(_StateCoder):
+    """Stream id, the partitions that were output, whether the watch is over."""
+
+    kind, name = KnownPartitions, "set of known partitions"
+
+    def fields(self, value: KnownPartitions) -> tuple[Any, ...]:
+        """Stream id, partitions, over."""
+        return value.stream_id, value.partitions, value.over
+
+    def value(self, *fields: Any) -> KnownPartitions:
+        """The partitions as a tuple."""
+        stream_id, partitions, over = fields
+        return KnownPartitions(stream_id, tuple(partitions), over=over)
+
+
+class StreamStartCoder(_StateCoder):
+    """Stream, then the start as its kind and contents."""
+
+    kind, name = StreamStart, "stream to read"
+
+    def fields(self, value: StreamStart) -> tuple[Any, ...]:
+        """Stream and start."""
+        return value.stream, position_fields(value.start)
+
+    def value(self, *fields: Any) -> StreamStart:
+        """The stream with its start."""
+        stream, start = fields
+        return StreamStart(stream, position_of(start))
+
+
+def register() -> None:
+    """Make Beam use these coders for the elements of the source."""
+    coders.registry.register_coder(StreamStart, StreamStartCoder)
+    coders.registry.register_coder(StreamPartition, StreamPartitionCoder)

@@ -1,0 +1,134 @@
+"""The transforms as users see them: help, display data, metrics, lineage, and what a process keeps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.metrics.metric import Lineage, MetricsFilter
+from apache_beam.transforms.display import DisplayData
+
+from beam_dis import (
+    Credentials,
+    DISClient,
+    DISConnection,
+    PutRecord,
+    ReadAllFromDIS,
+    ReadFromDIS,
+    StartingPosition,
+    StoppingPosition,
+)
+from beam_dis.read.process.registry import MOST_KEPT, this_process
+
+STOP = StoppingPosition.latest()
+OPTIONS = [
+    "start",
+    "stop",
+    "app",
+    "decode",
+    "timestamp_fn",
+    "watermark_lag",
+    "dead_letters",
+    "on_expired",
+    "partitions",
+    "poll_interval",
+    "discovery_interval",
+    "connection",
+]
+
+
+@pytest.mark.parametrize(("transform", "first"), [(ReadFromDIS, ["stream"]), (ReadAllFromDIS, [])])
+def test_help_names_every_option_with_its_default_and_says_what_it_is_for(transform: Any, first: list[str]) -> None:
+    parameters = inspect.signature(transform).parameters
+    assert list(parameters) == [*first, *OPTIONS]
+    assert parameters["poll_interval"].default == 1.0
+    for name in [*first, *OPTIONS]:
+        assert f"        {name}: " in transform.__doc__
+
+
+@pytest.mark.parametrize("make", [lambda **o: ReadFromDIS("flights", **o), ReadAllFromDIS])
+def test_an_argument_that_is_misspelt_is_a_type_error_that_names_the_others(make: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match="has no argument 'strat'; it has stream, start, stop"):
+        make(strat=StartingPosition.latest())
+
+
+def test_the_help_of_the_result_says_which_outputs_there_are() -> None:
+    source = ReadFromDIS("flights", stop=STOP, dead_letters=True)
+    assert source.with_error_handler(None) is source
+
+
+def display(transform: Any) -> dict[str, Any]:
+    return {item.key: item.value for item in DisplayData.create_from(transform).items}
+
+
+def test_display_data_shows_the_options_and_nothing_secret() -> None:
+    connection = DISConnection(
+        endpoint="https://dis.example",
+        region="eu-de",
+        project_id="p1",
+        credentials=Credentials(access_key="AK-secret", secret_key="SK-secret"),
+    )
+    source = ReadFromDIS(
+        "flights", start=StartingPosition.latest(), stop=STOP, app="delays", decode="bytes", connection=connection
+    )
+    shown = display(source)
+    expected = {
+        "stream": "flights",
+        "start": "Latest()",
+        "stop": "Latest()",
+        "app": "delays",
+        "decode": "bytes",
+        "on_expired": "fail",
+        "endpoint": "https://dis.example",
+        "region": "eu-de",
+        "project_id": "p1",
+    }
+    assert expected.items() <= shown.items()
+    assert "secret" not in repr(shown)
+
+
+def test_display_data_names_a_decoding_function_and_partitions() -> None:
+    shown = display(ReadAllFromDIS(stop=STOP, decode=bytes.upper, partitions=[0, 1]))
+    assert (shown["decode"], shown["partitions"]) == ("upper", "shardId-0000000000, shardId-0000000001")
+
+
+@pytest.fixture
+def filled(local_dis: Any, make_stream: Callable[..., str]) -> Callable[[], str]:
+    def fill() -> str:
+        stream = make_stream(partitions=2)
+        with DISClient(local_dis.connection) as client:
+            client.put_records(stream, [PutRecord(b"%d" % n, partition_key=str(n)) for n in range(10)])
+        return stream
+
+    return fill
+
+
+@pytest.mark.integration
+@pytest.mark.fnapi
+def test_metrics_and_lineage_of_a_read_are_in_the_pipelines_result(local_dis: Any, filled: Callable[[], str]) -> None:
+    streams = sorted([filled(), filled()])
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    _ = pipeline | beam.Create(streams) | ReadAllFromDIS(stop=STOP, connection=local_dis.connection)
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters = result.metrics().query(MetricsFilter().with_namespace("beam_dis.read"))["counters"]
+    counts = {counter.key.metric.name: counter.committed for counter in counters}
+    assert {"records_read": 20, "partitions": 4}.items() <= counts.items()
+    assert counts["bytes_read"] == 20
+    sources = Lineage.query(result.metrics(), Lineage.SOURCE)
+    assert {source.rsplit(".", 1)[-1].strip("`") for source in sources} == set(streams)
+    assert all(source.startswith("dis:") for source in sources)
+
+
+@pytest.mark.integration
+@pytest.mark.fnapi
+def test_pipelines_one_after_the_other_leave_nothing_behind(local_dis: Any, filled: Callable[[], str]) -> None:
+    """Runners tear steps down when a pipeline ends; all of these have one connection."""
+    stream, before = filled(), this_process().size
+    for _ in range(20):
+        with beam.Pipeline(runner="FnApiRunner") as pipeline:
+            _ = pipeline | ReadFromDIS(stream, stop=STOP, app="a", connection=local_dis.connection)
+    assert this_process().size <= max(before, MOST_KEPT) + 1
