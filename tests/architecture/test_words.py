@@ -18,6 +18,9 @@ LONG_TEST_NAMES = {"client", "coders", "local"}
 LONG_PARAGRAPHS = {"local", "positions"}
 """Rooms whose module docstrings still have paragraphs that are too long. Shorten this list, never extend it."""
 
+READ_STREAMS_THROUGH_THE_CLIENT = {"read/test_endless_read.py", "read/killed/conftest.py"}
+"""Tests of pipelines that read streams through DISClient, whose operations take cursors."""
+
 RULE = re.compile(r"^\s*(?:Rule \d+|\d+\.|[-*•])", re.MULTILINE)
 SENTENCE_END = re.compile(r"(?<!e\.g)(?<!i\.e)[.!?](?=[\s)\"'`]|$)")
 
@@ -62,6 +65,18 @@ def test_names_of_tests_are_shorter_than_eighty_characters(root):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) >= 80
     ]
     assert long == []
+
+
+def test_read_and_write_do_not_know_cursors(sources, root):
+    """Cursors are the client's. The word is not even in a comment of the code that reads at positions, or in its tests."""
+    code = {source.name: source.text for source in sources if source.room in {"read", "write", "stream_service"}}
+    tests = {
+        path.relative_to(root / "tests").as_posix(): path.read_text("utf-8")
+        for path in sorted((root / "tests" / "read").rglob("*.py"))
+    }
+    assert set(tests) >= READ_STREAMS_THROUGH_THE_CLIENT
+    found = [name for name, text in {**code, **tests}.items() if "cursor" in text.lower()]
+    assert [name for name in found if name not in READ_STREAMS_THROUGH_THE_CLIENT] == []
 
 
 @pytest.mark.parametrize(
