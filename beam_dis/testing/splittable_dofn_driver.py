@@ -127,6 +127,15 @@ class SplittableDoFnDriver:
         """Drop the callbacks, as a runner does that never confirms its bundles."""
         self._runner.bundle_finalizer_param.reset()
 
+    @property
+    def has_finalizers(self) -> bool:
+        """Whether calls have registered callbacks that weren't run yet."""
+        return bool(self._runner.bundle_finalizer_param.has_callbacks())
+
+    def lose_finalizers(self) -> None:
+        """Drop the registered callbacks, as a runner does that fails before it runs them."""
+        self._runner.bundle_finalizer_param.reset()
+
     def teardown(self) -> None:
         """Call the DoFn's ``teardown``. The driver can't be used afterwards."""
         self._runner.teardown()

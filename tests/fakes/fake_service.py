@@ -221,7 +221,7 @@ class FakeService:
         if partition.expired:
             raise service_error("Partition is expired.", code="DIS.4319", status=400)
         if not partition.earliest <= start <= partition.next:
-            held = {"earliest": partition.earliest, "next": partition.next}
+            held = {"earliest": partition.earliest, "next_number": partition.next}
             raise service_error("Sequence_number out of range.", code="DIS.4224", status=400, **held)
         self.reads.append(start)
         records: list[PageRecord] = []

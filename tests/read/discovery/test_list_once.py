@@ -49,5 +49,5 @@ def test_a_missing_app_is_made_and_its_checkpoint_is_where_to_start(fake_service
     service = fake_service()
     reading = discovery(StoppingPosition.latest(), start=StartingPosition.checkpoint(), app="delays")
     assert reading.partitions(service, "flights")[0].start == 0
-    service.checkpoints["delays"] = 42
+    service.commit("delays", "flights", ZERO, 42)
     assert reading.partitions(service, "flights")[0].start == 42

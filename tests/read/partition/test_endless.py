@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from fake_service import FakeService
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import (
@@ -36,6 +38,12 @@ def partition(start: int = 0, *, name: str = ZERO, stream_id: str = "id") -> Str
 
 
 @pytest.fixture
+def fake_service() -> Callable[..., FakeService]:
+    """Makes a service with a stream of two partitions that hold the same numbers."""
+    return functools.partial(FakeService, partitions=2)
+
+
+@pytest.fixture
 def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
     """Polls a partition of a fake service, call by call."""
 
@@ -56,6 +64,7 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
         step = PollPartitionFn if options.get("app") is None else PollPartitionForAppFn
         fn = step(CONNECTION, times=times, registry=lambda: registry, clock=now, sleep=now.sleep, **settings)
         driven = calls(fn, element or partition())
+        driven.fn = fn
         driven.shared = registry.enter_connection(CONNECTION, driven)
         return driven
 
@@ -325,7 +334,7 @@ def test_a_position_is_committed_once_finalised_and_again_until_confirmed(
     service = fake_service(next_number=7)
     polls = polling(service, app="delays")
     polls.call()
-    polls.runner.bundle_finalizer_param.reset()  # a runner that loses a finalizer
+    polls.lose_finalizers()  # a runner that loses a finalizer
     assert service.commits == []
     polls.call()
     polls.finalize()
@@ -342,7 +351,7 @@ def test_what_is_confirmed_is_not_registered_again(fake_service: Any, polling: A
     polls.call()
     polls.finalize()
     polls.call()
-    assert not polls.runner.bundle_finalizer_param.has_callbacks()
+    assert not polls.has_finalizers
 
 
 def test_commits_go_forward_if_instances_finalise_out_of_order(

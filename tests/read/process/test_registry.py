@@ -62,7 +62,7 @@ def test_a_thousand_pipelines_leave_no_more_behind_than_a_few(registry: Registry
         connection = DISConnection(endpoint=f"http://127.0.0.1:{n + 1}", project_id="p")
         driven = calls(step_of(f"read {n}", registry, connection), PARTITION)
         driven.call()
-        driven.runner.teardown()
+        driven.teardown()
     assert registry.size <= 2 * MOST_KEPT
 
 
