@@ -1,7 +1,7 @@
-"""Apache Beam connector for Data Ingestion Service (DIS), and a durable DIS that runs on a laptop.
+"""Apache Beam connector for Data Ingestion Service (DIS), with a durable local DIS.
 
-Law: importing this package, or one room of it, loads nothing else: public names are looked up when they are first used,
-so that ``beam_dis.client``, ``beam_dis.local`` and the command line never wait for Beam.
+Public names are imported when they are first used, so ``beam_dis.client``, ``beam_dis.local`` and the command line don't load
+Beam.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""Waiting between attempts: exponential with full jitter.
+"""Delays between attempts: exponential backoff with full jitter.
 
-Law: pure. The n-th delay is uniform in [0, min(ceiling, first * 2**n)]; randomness is a parameter; whoever uses the
-delays keeps the deadline. The randomness is our own: whoever seeds Python's for a program of theirs gets what they seeded.
+Rules:
+
+1. The n-th delay is uniform in [0, min(ceiling, first * 2**n)].
+2. The caller keeps the deadline.
+3. The generator of random numbers is our own, so that a program that seeds Python's still gets the numbers it expects.
 """
 
 from __future__ import annotations
@@ -10,13 +13,19 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 own_random = Random().random
-"""Uniform in [0, 1), from a generator that nobody else draws from."""
+"""Returns random numbers, uniform in [0, 1), from a generator that nothing else uses."""
 
 
 def full_jitter(
     first: float = 0.05, ceiling: float = 5.0, *, random: Callable[[], float] = own_random
 ) -> Iterator[float]:
-    """Delays in seconds, without end."""
+    """Yield delays in seconds, without end.
+
+    Args:
+        first: the bound of the first delay, in seconds.
+        ceiling: the bound of every delay, in seconds.
+        random: uniform in [0, 1).
+    """
     bound = min(ceiling, first)
     while True:
         yield random() * bound

@@ -1,8 +1,11 @@
-"""Which DIS a pipeline or a client talks to, and with what patience.
+"""The connection: which DIS a pipeline or a client talks to, with which credentials and timeouts.
 
-Law: a connection is a value. It travels inside pickled pipelines, so it never holds a socket, and holds a secret only
-where the user put Credentials into it, which then refuse to travel. What it leaves open is filled field by field, when
-the pipeline is built: connection, then options, then environment; secrets alone wait for the worker.
+Rules:
+
+1. A connection is a value that is pickled with the pipeline, so it has no socket. It has a secret only if the user gave it
+   Credentials or a Token, and those can't be pickled.
+2. A missing field is filled in when the pipeline is built: from the pipeline's options, else from the environment.
+3. Credentials are looked up on the worker, never earlier.
 """
 
 from __future__ import annotations
@@ -23,22 +26,31 @@ _DOMAINS = {
 }
 """Regions outside myhuaweicloud.com [OTC endpoints; dis.{region}.{domain}]."""
 
-_SUCH_AS = {
+_EXAMPLES = {
     "endpoint": "'https://dis.eu-de.otc.t-systems.com' or 'http://127.0.0.1:7700'",
-    "proxy": "'http://proxy.example:3128' (one with a password goes into HTTPS_PROXY where the pipeline runs)",
+    "proxy": "'http://proxy.example:3128' (put a proxy with a password into HTTPS_PROXY on the workers)",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DISConnection:
-    """Where the service is and as whom to speak to it.
+    """Where DIS is, and how to reach it.
 
-    ``endpoint`` is a URL such as ``"https://dis.eu-de.otc.t-systems.com"``; without one it follows from ``region``.
-    ``project_id`` is part of every path. ``credentials`` is an importable function without arguments that returns
-    ``Credentials`` or a ``Token``, or, for a client in this process alone, one of these itself; without, they are looked for
-    on the worker. ``proxy`` is the URL of the proxy to go through, without a password, and ``ca_bundle`` a file of the
-    certificates to trust instead of the system's; both count on the worker, and before HTTPS_PROXY and SSL_CERT_FILE there.
-    ``timeout`` (seconds) bounds one attempt, ``deadline`` (seconds) all attempts at one request together.
+    Args:
+        endpoint: a URL such as ``"https://dis.eu-de.otc.t-systems.com"``; by default it follows from ``region``.
+        region: the region, such as ``"eu-de"``.
+        project_id: the id of the project that owns the streams.
+        credentials: an importable function without arguments that returns ``Credentials`` or a ``Token``. A client in this
+            process also takes one of these itself. By default the worker looks for them, by the rules of
+            ``beam_dis.credentials``.
+        timeout: seconds for one attempt at a request.
+        deadline: seconds for all attempts at a request together.
+        proxy: the URL of a proxy, without a password. It takes precedence over the worker's HTTPS_PROXY.
+        ca_bundle: a file of certificates on the worker, to trust instead of the system's. It takes precedence over the
+            worker's SSL_CERT_FILE.
+
+    Raises:
+        ConfigurationError: a value has a wrong type or form.
     """
 
     endpoint: str | None = None
@@ -62,14 +74,19 @@ class DISConnection:
         check_source(self.credentials)
         if self.proxy is not None:
             object.__setattr__(self, "proxy", _checked_url("proxy", self.proxy))
-            _check_not_here(self.endpoint)
+            _check_not_loopback(self.endpoint)
         if self.ca_bundle is not None:
             object.__setattr__(self, "ca_bundle", _checked_path(self.ca_bundle))
 
     def resolved(self, options: Any = None, environ: Mapping[str, str] = os.environ) -> DISConnection:
-        """The same connection with endpoint, region and project id filled in; ConfigurationError where one is unknown.
+        """The same connection with endpoint, region and project id filled in.
 
-        ``options`` is anything with ``dis_endpoint``, ``dis_region`` and ``dis_project_id``, such as DISOptions.
+        Args:
+            options: anything with ``dis_endpoint``, ``dis_region`` and ``dis_project_id``, such as DISOptions.
+            environ: the environment.
+
+        Raises:
+            ConfigurationError: the endpoint or the project id is unknown.
         """
         region = self.region or _option(options, "dis_region") or environ.get("HUAWEICLOUD_SDK_REGION") or None
         endpoint = self.endpoint or _option(options, "dis_endpoint") or _endpoint_of(region, environ)
@@ -88,7 +105,7 @@ class DISConnection:
 
 
 def connection_of_pipeline(connection: DISConnection | None, options: Any) -> DISConnection:
-    """A connection as the steps of a pipeline take it to the workers: resolved, and with nothing that stays behind."""
+    """The connection that a pipeline's steps take to the workers: resolved, and with credentials that workers can find."""
     connection = connection or DISConnection()
     check_travels(connection.credentials)
     return connection.resolved(options)
@@ -103,7 +120,7 @@ def _project_id(environ: Mapping[str, str]) -> str | None:
 
 
 def _endpoint_of(region: str | None, environ: Mapping[str, str]) -> str | None:
-    """The endpoint of a region; the environment may say another one for it [SDK CORE]."""
+    """The endpoint of a region; an environment variable can override it [SDK CORE]."""
     if region is None:
         return None
     variable = f"HUAWEICLOUD_SDK_REGION_DIS_{region.upper().replace('-', '_')}"
@@ -111,38 +128,38 @@ def _endpoint_of(region: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def endpoint_of(service: str, region: str) -> str:
-    """Where a region has a service of the cloud: ``https://iam.eu-de.otc.t-systems.com``."""
+    """The URL of a cloud service in a region, such as ``https://iam.eu-de.otc.t-systems.com``."""
     return f"https://{service}.{region}.{_DOMAINS.get(region, 'myhuaweicloud.com')}"
 
 
 def _checked_url(name: str, value: str) -> str:
-    """The URL of an endpoint or a proxy without a closing slash."""
+    """Return the URL of an endpoint or a proxy, without a slash at its end."""
     try:
         url = urlsplit(value)
-        wrong = not _plain(url) or url.port == 0
+        wrong = not _is_plain(url) or url.port == 0
     except (ValueError, AttributeError, TypeError):
         wrong = True
     if wrong:
-        # a wrong one may hold a password, and what isn't text is not worth showing
+        # a wrong URL may contain a password, and the repr of another object may contain anything
         shown = repr(value) if isinstance(value, str) and "@" not in value else "…"
         raise ConfigurationError(
-            f"{name} {shown} is not a URL of http or https with a host and nothing behind it, such as {_SUCH_AS[name]}"
+            f"{name} {shown} is not a URL of http or https that ends after host and port, such as {_EXAMPLES[name]}"
         )
     return value.removesuffix("/")
 
 
-def _check_not_here(endpoint: str | None) -> None:
+def _check_not_loopback(endpoint: str | None) -> None:
     if endpoint is not None and is_loopback(endpoint):
-        raise ConfigurationError(f"{endpoint} is this machine, and never reached through a proxy: leave out proxy=")
+        raise ConfigurationError(f"{endpoint} is on this machine, and isn't reached through a proxy: leave out proxy=")
 
 
 def _checked_path(value: Any) -> str:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ConfigurationError(f"DISConnection(ca_bundle={value!r}): give the path of a file of certificates")
+        raise ConfigurationError(f"DISConnection(ca_bundle={value!r}): give the path of a file with certificates")
     return os.fsdecode(value)
 
 
-def _plain(url: SplitResult) -> bool:
+def _is_plain(url: SplitResult) -> bool:
     printable = url.netloc.isascii() and url.netloc.isprintable() and " " not in url.netloc
     return (
         url.scheme in ("http", "https")
@@ -159,4 +176,4 @@ def _check_word(name: str, value: Any) -> None:
     if value is None:
         return
     if not isinstance(value, str) or not value or not all(c.isascii() and (c.isalnum() or c in "-_") for c in value):
-        raise ConfigurationError(f"DISConnection({name}={value!r}): give a text of letters, digits, - and _")
+        raise ConfigurationError(f"DISConnection({name}={value!r}): give letters, digits, - and _, as str")

@@ -1,11 +1,15 @@
-"""Access keys and tokens: what they are, where they are found, and when a request may go without.
+"""Access keys and tokens: where they are found, and which requests need none.
 
-Law: secrets are looked up where and when they are used, on the worker, never while a pipeline is built; they refuse
-pickling and never show in a repr or an error. The first place that has any wins, and one that has only half is an error:
-``credentials=`` of the connection, the environment (HUAWEICLOUD_SDK_AK, _SK, _SECURITY_TOKEN), the section [basic] of the
-profile file (~/.huaweicloud/credentials, or HUAWEICLOUD_SDK_CREDENTIALS_FILE) [SDK CORE]. Where none of them has any,
-requests to a plain http endpoint on the loopback interface go unsigned; for any other the client asks this machine's
-metadata service (``beam_dis.client.metadata``), and where that has none either nothing goes at all.
+Rules:
+
+1. Secrets are looked up on the worker when they are used, never while a pipeline is built. They can't be pickled, and no repr
+   or error shows them.
+2. The first of these that has any wins: ``credentials=`` of the connection; the environment (HUAWEICLOUD_SDK_AK, _SK,
+   _SECURITY_TOKEN); the section [basic] of the profile file (~/.huaweicloud/credentials, or
+   HUAWEICLOUD_SDK_CREDENTIALS_FILE) [SDK CORE].
+3. One that has only half of them is an error, and the next isn't tried.
+4. If none has any, requests to http on the loopback interface are sent unsigned. For any other endpoint the client asks this
+   machine's metadata service (``beam_dis.client.metadata``); if that has none either, nothing is sent.
 """
 
 from __future__ import annotations
@@ -26,14 +30,14 @@ from urllib.parse import urlsplit
 from beam_dis.errors import ConfigurationError, CredentialsError, DISError
 
 _REMEDY = (
-    "pass credentials= an importable function without arguments that returns Credentials, or set HUAWEICLOUD_SDK_AK and "
-    "HUAWEICLOUD_SDK_SK where the pipeline runs"
+    "give credentials= an importable function without arguments that returns Credentials, or set HUAWEICLOUD_SDK_AK and "
+    "HUAWEICLOUD_SDK_SK in the environment of the workers"
 )
 _ENVIRONMENT = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
 
 class _Secret:
-    """What must not travel: no pickle of it, and a copy is the thing itself."""
+    """A value that can't be pickled. A copy of it is the value itself."""
 
     __slots__ = ()
 
@@ -49,10 +53,16 @@ class _Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials(_Secret):
-    """An access key, its secret key, and the ``security_token`` that belongs to temporary keys.
+    """An access key and its secret key.
 
-    Good for a ``DISClient`` in this process. They refuse pickling: a pipeline takes a function that returns them. It is
-    called again 40 minutes before they expire (``expires`` is an aware datetime), once a minute without, and when refused.
+    They can't be pickled: a ``DISClient`` takes them as they are, a pipeline takes a function that returns them. The function is
+    called again 40 minutes before they expire, or once a minute if they don't say when, and when the service refuses them.
+
+    Args:
+        access_key: the access key (AK).
+        secret_key: the secret key (SK).
+        security_token: belongs to temporary keys.
+        expires: when they expire, an aware datetime.
     """
 
     access_key: str
@@ -73,10 +83,14 @@ class Credentials(_Secret):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token(_Secret):
-    """A token of the identity service (IAM), sent as X-Auth-Token in place of a signature [API 3.2].
+    """A token of the identity service (IAM), sent as X-Auth-Token instead of a signature [API 3.2].
 
-    ``expires`` is an aware datetime, 24 hours ahead for new ones. Like Credentials it refuses pickling: a pipeline takes a
-    function that returns one, such as a call of ``beam_dis.client.iam_token``, and calls it again as it does for those.
+    Like Credentials it can't be pickled: a pipeline takes a function that returns one, such as one that calls ``iam_token``.
+    The function is called again as for Credentials.
+
+    Args:
+        value: the token.
+        expires: when it expires, an aware datetime; new tokens are valid for 24 hours.
     """
 
     value: str = field(repr=False)
@@ -88,55 +102,56 @@ class Token(_Secret):
 
 
 CredentialsSource = Credentials | Token | Callable[[], Credentials | Token] | None
-"""What ``credentials=`` takes."""
+"""The values that ``credentials=`` takes."""
 
 
 def check_source(source: Any) -> None:
-    """Refuse what can't be a source of credentials, or couldn't be found again on a worker."""
+    """Raise ConfigurationError unless ``source`` is credentials, or a function that a worker can import and call."""
     if source is None or isinstance(source, Credentials | Token):
         return
     if not callable(source):
         raise ConfigurationError(f"credentials={type(source).__name__}: {_REMEDY}")
     name = f"{getattr(source, '__module__', None)}.{getattr(source, '__qualname__', None)}"
     if not _importable(source):
-        raise ConfigurationError(f"credentials={name} can't be imported by a worker: make it a function of a module")
+        raise ConfigurationError(f"credentials={name} can't be imported by a worker: give a function of a module")
     if not _takes_nothing(source):
-        raise ConfigurationError(f"credentials={name} needs arguments: it is called without any")
+        raise ConfigurationError(f"credentials={name} needs arguments: give a function that is called without any")
 
 
 def check_travels(source: CredentialsSource) -> None:
-    """Refuse what is good in this process and couldn't be found again on a worker, whose main module is another one."""
+    """Raise ConfigurationError for a function of ``__main__``: a worker's main module is another one."""
     if callable(source) and source.__module__ == "__main__":
         raise ConfigurationError(
-            f"credentials=__main__.{source.__qualname__}: a pipeline takes the name of the function to its workers, and they"
-            " may have another __main__ than this script: put it into a module of its own and import it from there"
+            f"credentials=__main__.{source.__qualname__}: workers import the function by its name, and this script isn't "
+            "their __main__: put the function into a module of its own, and import it from there"
         )
 
 
 def found_credentials(source: CredentialsSource, environ: Mapping[str, str] = os.environ) -> Credentials | Token | None:
-    """What the first place has: ``credentials=``, the environment, the profile file; None where none has any.
+    """The credentials by rule 2; None if there are none.
 
-    Raises CredentialsError where a place has half of them.
+    Raises:
+        CredentialsError: the first place that has any has only half of them, or its function fails.
     """
     return _given(source) or _from_environment(environ) or _from_profile(environ)
 
 
 def no_credentials(endpoint: str, metadata: str, environ: Mapping[str, str] = os.environ) -> CredentialsError:
-    """The error for an endpoint that no place has credentials for; ``metadata`` is what the metadata service said."""
+    """Make the error for an endpoint without credentials; ``metadata`` says what the metadata service answered."""
     return CredentialsError(
         f"no credentials for {endpoint}: looked at credentials=, the environment (HUAWEICLOUD_SDK_AK, "
         f"HUAWEICLOUD_SDK_SK), {profile_path(environ)} ([basic] ak, sk) and this machine's metadata service ({metadata}); "
-        "only requests to http on this machine go unsigned"
+        "only requests to http on this machine are sent unsigned"
     )
 
 
 def may_go_unsigned(endpoint: str) -> bool:
-    """Whether requests may go without a signature: plain http to the loopback interface, which is a local DIS."""
+    """Whether requests may be sent without a signature: only http to the loopback interface, which is a local DIS."""
     return urlsplit(endpoint).scheme == "http" and is_loopback(endpoint)
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Whether a URL names this machine: ``localhost``, 127.0.0.0/8 or ::1."""
+    """Whether a URL leads to this machine: ``localhost``, 127.0.0.0/8 or ::1."""
     host = urlsplit(endpoint).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -150,10 +165,13 @@ def profile_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """The section [basic] of the profile file; empty where there is none.
+    """The section [basic] of the profile file; empty if there is no file or no section.
 
-    Read as the vendor's tools do [SDK CORE]: UTF-8, names in any case, ``%%`` for a percent sign, [DEFAULT] for all
-    sections. A lone percent sign, where those tools stop, stands for itself.
+    It is read as by the vendor's tools [SDK CORE]: UTF-8, names in any case, ``%%`` for a percent sign, [DEFAULT] for all
+    sections. Ours: a single percent sign, which those tools refuse, is taken as it is.
+
+    Raises:
+        CredentialsError: the file can't be read.
     """
     path = profile_path(environ)
     parser = ConfigParser()
@@ -162,8 +180,10 @@ def profile(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, IniError) as error:
-        # the error's own text quotes lines of the file, which hold secrets
-        raise CredentialsError(f"{path} can't be read as a profile file ({type(error).__name__}): mend it") from None
+        # the error's own text quotes lines of the file, which contain secrets
+        raise CredentialsError(
+            f"{path} can't be read as a profile file ({type(error).__name__}): correct it, or remove it"
+        ) from None
     return {name: _value(parser["basic"], name) for name in parser["basic"]} if parser.has_section("basic") else {}
 
 
@@ -216,7 +236,7 @@ def _whole(access_key: str | None, secret_key: str | None, token: str | None, pl
 
 
 def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_key: str | None, place: str) -> None:
-    """The vendor's tools would log in with an identity provider's token, as somebody else than the keys."""
+    """Raise CredentialsError if the vendor's tools would log in with an identity provider's token and not with the keys."""
     if idp_id and id_token_file:
         raise CredentialsError(
             f"{place} names an identity provider (idp_id, id_token_file), which is not supported"
@@ -226,7 +246,7 @@ def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_k
 
 def _check_text(what: str, value: Any) -> None:
     if not isinstance(value, str) or not value or not value.isascii() or any(c.isspace() for c in value):
-        raise CredentialsError(f"{what} is not a text of printable characters without spaces")
+        raise CredentialsError(f"{what} is not a str of printable ASCII characters without spaces")
 
 
 def _check_expires(what: str, value: Any) -> None:

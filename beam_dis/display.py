@@ -1,7 +1,8 @@
-"""Display data: the arguments of a transform, as a runner shows them to those who operate the pipeline.
+"""Display data: the arguments of a transform that a runner shows to the operators of a pipeline.
 
 Rules:
-1. Nothing secret: of a connection only where it leads, and an object as the name of its class, never as its ``repr``.
+1. Nothing secret: of a connection only endpoint, region and project id; of an object only the name of its class, never its
+   ``repr``.
 2. Plain Python, no Beam.
 """
 

@@ -1,7 +1,11 @@
-"""Where a read starts and where it stops, as the user says it.
+"""Where a read starts and where it stops.
 
-Law: values only; they travel in the pipeline and are compared in tests. Turning them into sequence numbers is the work of
-``beam_dis.read.resolve``, from one listing of the stream. The end is exclusive. Times are epoch milliseconds inside.
+Rules:
+
+1. Positions are values: they are pickled with the pipeline, and can be compared.
+2. The read turns them into sequence numbers, from one listing of the stream.
+3. A stop is exclusive.
+4. Times are kept in milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Earliest:
-    """The oldest record that a partition holds."""
+    """The oldest record that a partition has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """Behind the newest record, when the stream is listed."""
+    """After the newest record at the time when the stream is listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,14 @@ class AtTimestamp:
 
 @dataclass(frozen=True, slots=True)
 class AtSequenceNumber:
-    """A number for each partition; pairs of partition id and number, by partition."""
+    """A sequence number per partition, as pairs of partition id and number in the order of the ids."""
 
     numbers: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AtCheckpoint:
-    """The next number the app committed, and where to start in a partition without one."""
+    """The number that the app committed, or another position in a partition without one."""
 
     or_else: StartingPosition
 
@@ -58,7 +62,7 @@ class StartingPosition:
 
     @classmethod
     def earliest(cls) -> StartingPosition:
-        """The oldest record each partition still holds."""
+        """The oldest record that each partition still has."""
         return cls(Earliest())
 
     @classmethod
@@ -73,16 +77,16 @@ class StartingPosition:
 
     @classmethod
     def at_sequence_number(cls, numbers: Mapping[int | str, int]) -> StartingPosition:
-        """A sequence number for every partition that is read: ``{0: 17, "shardId-0000000001": 0}``."""
+        """A sequence number for each partition that is read, such as ``{0: 17, "shardId-0000000001": 0}``."""
         return cls(AtSequenceNumber(_numbers(numbers)))
 
     @classmethod
     def checkpoint(cls, or_else: StartingPosition | None = None) -> StartingPosition:
-        """Where the app of the read last committed; ``or_else`` (earliest) where it never did."""
+        """The position that the read's app last committed; in a partition without one ``or_else``, by default earliest."""
         fallback = cls.earliest() if or_else is None else or_else
         if not isinstance(fallback, StartingPosition) or isinstance(fallback.at, AtCheckpoint):
             raise ConfigurationError(
-                f"checkpoint(or_else={or_else!r}): or_else is another StartingPosition, such as StartingPosition.latest()"
+                f"checkpoint(or_else={or_else!r}): give another kind of StartingPosition, such as StartingPosition.latest()"
             )
         return cls(AtCheckpoint(fallback))
 
@@ -95,22 +99,22 @@ class StoppingPosition:
 
     @classmethod
     def latest(cls) -> StoppingPosition:
-        """Behind the newest record when the read lists the stream."""
+        """After the newest record at the time when the read lists the stream."""
         return cls(Latest())
 
     @classmethod
     def at_timestamp(cls, time: Any) -> StoppingPosition:
-        """The first record that arrived at or after a time, which must have passed when the read starts."""
+        """The first record that arrived at or after a time, which must be in the past when the read starts."""
         return cls(AtTimestamp(_milliseconds(time)))
 
     @classmethod
     def at_sequence_number(cls, numbers: Mapping[int | str, int]) -> StoppingPosition:
-        """The first number not read, for every partition that is read."""
+        """The first sequence number that isn't read, for each partition that is read."""
         return cls(AtSequenceNumber(_numbers(numbers)))
 
 
 def _milliseconds(time: Any) -> int:
-    """An aware datetime, or anything with ``micros`` as Beam's Timestamp, in epoch milliseconds."""
+    """Milliseconds since 1970 of an aware datetime, or of anything with ``micros``, such as Beam's Timestamp."""
     if isinstance(time, datetime):
         if time.tzinfo is None:
             raise ConfigurationError(
@@ -120,12 +124,14 @@ def _milliseconds(time: Any) -> int:
     micros = getattr(time, "micros", None)
     if isinstance(micros, int):
         return micros // 1000
-    raise ConfigurationError(f"{time!r} is neither an aware datetime nor a Beam Timestamp")
+    raise ConfigurationError(f"{time!r} is neither a datetime nor a Beam Timestamp: give an aware datetime")
 
 
 def _numbers(numbers: Mapping[int | str, int]) -> tuple[tuple[str, int], ...]:
     if not isinstance(numbers, Mapping) or not numbers:
-        raise ConfigurationError(f"{numbers!r} is not a map of partition to sequence number, such as {{0: 17, 1: 0}}")
+        raise ConfigurationError(
+            f"{numbers!r} is not a dict of partitions and sequence numbers, such as {{0: 17, 1: 0}}"
+        )
     for partition, number in numbers.items():
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_SEQUENCE_NUMBER:
             raise ConfigurationError(
@@ -133,5 +139,5 @@ def _numbers(numbers: Mapping[int | str, int]) -> tuple[tuple[str, int], ...]:
             )
     named = {canonical_partition_id(partition): number for partition, number in numbers.items()}
     if len(named) < len(numbers):
-        raise ConfigurationError(f"{numbers!r} names a partition twice")
+        raise ConfigurationError(f"{numbers!r} names a partition twice: give each partition once, as a number or an id")
     return tuple(sorted(named.items()))

@@ -1,7 +1,9 @@
-"""Records: as a pipeline reads them, and as they are put.
+"""The records that a pipeline reads, and the records to put.
 
-Law: plain values only, no Beam and no HTTP. The Beam coder for it is registered in ``beam_dis.coders``. Beam reads the
-annotations as they are, so they are types and not text: no ``from __future__ import annotations`` here, no ``|``.
+Rules:
+
+1. Plain values, no Beam and no HTTP. ``beam_dis.coders`` registers the Beam coder.
+2. Beam reads the annotations at run time, so this file has no ``from __future__ import annotations`` and no ``|``.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -13,12 +15,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class DISRecord(NamedTuple):
-    """One record of a stream, at one sequence number of one partition.
+    """A record of a stream.
 
-    ``stream`` is the stream's name and ``partition_id`` the service's word for the partition
-    (``"shardId-0000000000"``). ``sequence_number`` counts records within the partition from 0.
-    ``partition_key`` is None where the producer set none. ``timestamp`` is the arrival time in
-    milliseconds since 1970 UTC, as the service reports it; ``arrival_time`` is the same as a datetime.
+    Attributes:
+        stream: the stream's name.
+        partition_id: the partition's id, such as ``"shardId-0000000000"``.
+        sequence_number: the record's number in its partition, counted from 0.
+        partition_key: the producer's key; None if it gave none.
+        data: the record's bytes.
+        timestamp: the arrival time as the service reports it, in milliseconds since 1970 UTC.
     """
 
     stream: str
@@ -35,11 +40,16 @@ class DISRecord(NamedTuple):
 
 
 class PutRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record to put: its data, and where it goes.
+    """A record to put, and what chooses its partition.
 
-    ``partition_id`` wins over ``explicit_hash_key``, which wins over ``partition_key``; with none of them the service
-    chooses. ``partition_key`` is kept with the record. ``explicit_hash_key`` is a number of 0 to 2^63-1, as an int or as
-    decimal text; ``partition_id`` is a number (``0``) or an id (``"shardId-0000000000"``).
+    ``partition_id`` takes precedence over ``explicit_hash_key``, and that over ``partition_key``. Without any of them the
+    service chooses.
+
+    Attributes:
+        data: the record's bytes.
+        partition_key: text whose hash chooses the partition; it is stored with the record.
+        explicit_hash_key: takes the place of that hash: 0 to 2^63-1, an int or decimal text.
+        partition_id: a number (``0``) or an id (``"shardId-0000000000"``).
     """
 
     data: bytes

@@ -1,7 +1,9 @@
-"""Opens and shares the services that connections name: the one file that knows the seam and what is behind it.
+"""Opens and shares the services of connections: the only file that knows both the protocol and its implementation.
 
-Law: a service is opened for a resolved connection, in the process that uses it. The shared ones live until the process ends, so
-that pooled sockets outlive DoFns.
+Rules:
+
+1. A service is opened for a resolved connection, in the process that uses it.
+2. Shared services stay open until the process ends, so that connections are reused by the next DoFn.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ from beam_dis.stream_service import StreamService
 
 
 class Services:
-    """The services that a process shares, one per connection; thread-safe."""
+    """Shared services, one per connection; thread-safe."""
 
     def __init__(self) -> None:
         self._services: dict[DISConnection, StreamService] = {}
         self._lock = threading.Lock()
 
     def of(self, connection: DISConnection) -> StreamService:
-        """The service of a connection, opened when it is asked for first."""
+        """Return the service of a connection. The first call opens it."""
         with self._lock:
             service = self._services.get(connection)
             if service is None:
@@ -30,7 +32,7 @@ class Services:
             return service
 
     def close(self) -> None:
-        """Close all of them; the next one asked for is opened again."""
+        """Close all services. A later call of ``of`` opens a new one."""
         with self._lock:
             services, self._services = self._services, {}
         for service in services.values():
@@ -38,16 +40,16 @@ class Services:
 
 
 SERVICES = Services()
-"""Those of this process, closed when it ends."""
+"""The shared services of this process, closed when it ends."""
 
 atexit.register(SERVICES.close)
 
 
 def open_service(connection: DISConnection) -> StreamService:
-    """A service of its own for a resolved connection; the caller closes it."""
+    """Open a service for a resolved connection; the caller closes it."""
     return DISService(connection)
 
 
 def shared_service(connection: DISConnection) -> StreamService:
-    """The service of a connection that this process shares; nobody closes it."""
+    """Return this process's shared service of a connection; the caller doesn't close it."""
     return SERVICES.of(connection)

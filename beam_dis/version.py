@@ -1,3 +1,3 @@
-"""The one place the version is written; packaging and the changelog test read it here."""
+"""The version. Packaging and the changelog's test read it here."""
 
 __version__ = "0.1.0"

@@ -1,10 +1,10 @@
-"""Reads pages at sequence numbers, and opens, keeps and renews the cursors that this takes.
+"""Reads pages at sequence numbers; opens, keeps and renews the cursors for it.
 
-Rule 1: a cursor is kept under the position that it points to, and is used once. A throttled request doesn't use it up.
-Rule 2: a new one is opened if there is none, if it is 270 s old (the service keeps them for 300 s [§5.4.3]), or if the
+Rule 1: a cursor is kept for the position that it points to, and is used once. A throttled request doesn't use it up.
+Rule 2: a new cursor is opened if there is none, if it is 270 s old (the service keeps them for 300 s [§5.4.3]), or if the
 service refuses it.
 Rule 3: the stream's id is checked before its first cursor in this process is opened, and again after a cursor was refused or
-too old: the stream may have been deleted and recreated under its name, and the numbers of the new one would fit.
+too old. The stream may have been deleted and recreated under its name, and then the old numbers can be valid in the new one.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Cursors:
         self._lock = threading.Lock()
 
     def read(self, position: ReadPosition, max_bytes: int) -> Page:
-        """The page at a position, as ``StreamService.read`` promises it.
+        """Return the page at a position, as ``StreamService.read`` specifies.
 
-        The service never returns a record larger than the size that was asked for [§5.4.2], so the request leaves room for
-        the largest possible record.
+        The service never returns a record that is larger than ``max_bytes`` [§5.4.2], so at least the size of the largest
+        possible record is requested.
         """
         max_bytes = max(max_bytes, MAX_RECORD_BYTES)
         reopened = 0
@@ -67,7 +67,9 @@ class Cursors:
                 self._keep(position, cursor)
             raise
         except StreamNotFoundError:
-            self._checked_streams.discard(position.stream_id)  # the next caller reports it, if nobody sees this error
+            self._checked_streams.discard(
+                position.stream_id
+            )  # so that the next read reports it, if nobody sees this error
             raise
         self._keep(position.after(page.records), page.next_partition_cursor)
         return Page(page.records, as_of(answer, self._api.clock()), reopened)

@@ -1,10 +1,10 @@
-"""DIS as the service that pipelines read and write: the adapter of ``beam_dis.stream_service.StreamService``.
+"""``StreamService`` over HTTP: what pipelines use to read and write DIS.
 
 Rules:
 
-1. Everything about HTTP and cursors ends here; ``client/cursors.py`` reads pages.
-2. Throttling is raised and not waited out, because the source and the sink pace themselves.
-3. A put whose answer was lost is raised, because only the sink knows whether a record may be there twice.
+1. Callers see no HTTP and no cursors; ``client/cursors.py`` reads pages.
+2. Throttling is raised at once and not retried, because the source and the sink pace themselves.
+3. A put whose answer was lost is raised and not retried, because only the sink knows whether a record may be written twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from beam_dis.client.dis_client import DISClient
 from beam_dis.client.pages import PutRecordResult
 from beam_dis.client.records import put
 from beam_dis.client.streams import describe_pages
-from beam_dis.client.targets import Target, Targets
+from beam_dis.client.targets import StreamTarget, Targets
 from beam_dis.connection import DISConnection
 from beam_dis.errors import (
     AlreadyExistsError,
@@ -61,7 +61,11 @@ class DISService:
         self._cursors = Cursors(self._api, self._targets)
 
     def describe(self, stream: str) -> StreamListing:
-        """The stream of this name or id, with every partition. Raises StreamNotFoundError, which names what there is."""
+        """Describe the stream of this name or id, with all its partitions.
+
+        Raises:
+            StreamNotFoundError: there is no such stream; the message lists streams that there are.
+        """
         try:
             target = self._targets.of(stream)
             found, answer = describe_pages(self._api, target.name, stream_id=target.stream_id)
@@ -70,9 +74,9 @@ class DISService:
         return _description(found, as_of(answer, self._api.clock()))
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
-        """The number of the first record at or after ``timestamp`` (ms); what is written next where there is none yet.
+        """The number of the first record at or after ``timestamp`` (ms); if there is none yet, the number to be written next.
 
-        The service resolves a timestamp when it issues a cursor, and official clients read the number out of it [SDK].
+        The service resolves a timestamp when it issues a cursor; official clients read the number from the cursor [SDK].
         """
         target = self._targets.of(stream)
         try:
@@ -94,9 +98,12 @@ class DISService:
         return self._cursors.read(position, max_bytes)
 
     def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
-        """Write records; what became of each, in order. Raises where the request as a whole was refused or lost.
+        """Write records, and return one result per record, in their order.
 
-        Records without data are refused unsent: the service would refuse them with the same code.
+        Records without data aren't sent: the service would refuse them with the same code.
+
+        Raises:
+            DISError: the request as a whole was refused, or its answer was lost.
         """
         full = [record for record in records if record.data]
         entries = [
@@ -119,17 +126,17 @@ class DISService:
         return [next(remaining) if record.data else _EMPTY for record in records]
 
     def ensure_app(self, app: str) -> None:
-        """Make the app if it is missing."""
+        """Create the app if there is none of that name."""
         try:
             self._client.describe_app(app)
         except AppNotFoundError:
             try:
                 self._client.create_app(app, retry_lost=True)
             except AlreadyExistsError:
-                return  # another worker was faster, or our own lost attempt made it
+                return  # by another worker, or by an attempt of ours whose answer was lost
 
     def committed(self, app: str, stream: str, partition_id: str) -> int | None:
-        """The next sequence number the app committed, None if none."""
+        """The number that the app reads next by its checkpoint; None if it hasn't committed any."""
         target = self._targets.of(stream)
         try:
             found = self._client.get_checkpoint(
@@ -151,11 +158,11 @@ class DISService:
         )
 
     def close(self) -> None:
-        """Let go of connections; using the service afterwards is an error."""
+        """Close the connections. The service can't be used afterwards."""
         self._client.close()
 
     def _with_names(self, error: StreamNotFoundError) -> DISError:
-        """The same error with the names of the streams there are, where those may be listed."""
+        """The same error with the names of the project's streams, if they can be listed."""
         try:
             page = self._client.list_streams(limit=_NAMES_SHOWN)
         except DISError:
@@ -169,7 +176,7 @@ class DISService:
             service_message=error.service_message,
         )
 
-    def _partition(self, target: Target, partition_id: str) -> PartitionDescription:
+    def _partition(self, target: StreamTarget, partition_id: str) -> PartitionDescription:
         number = partition_number(partition_id)
         answer = self._client.describe_stream(
             target.name,
@@ -183,7 +190,7 @@ class DISService:
         raise service_error(f"stream {target.name!r} has no partition {partition_id}", code="DIS.4302", status=400)
 
 
-_EMPTY = NotWritten("DIS.4200", "the record is empty: DIS takes no record without data", retriable=False)
+_EMPTY = NotWritten("DIS.4200", "the record is empty: DIS accepts no record without data", retriable=False)
 
 
 def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing:
@@ -227,4 +234,6 @@ def _number_in(text: str) -> int:
     try:
         return int(decode_cursor(text).get_iterator_param.starting_sequence_number)
     except Refusal as error:
-        raise TransportError("the service's cursor doesn't say where it stands: its shape has changed") from error
+        raise TransportError(
+            "the service's cursor doesn't contain a sequence number: its format has changed; please report it"
+        ) from error

@@ -45,7 +45,7 @@ def metadata_credentials(transport: Transport, retry: Retry, endpoint: str) -> C
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, CredentialsError):
         # without the cause and its text, because they may quote the secrets
-        raise no_credentials(endpoint, f"its {len(answer.body)} bytes hold no credential") from None
+        raise no_credentials(endpoint, f"its {len(answer.body)} bytes contain no credentials") from None
 
 
 def parse_expiry(text: Any) -> datetime | None:

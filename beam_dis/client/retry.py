@@ -1,6 +1,6 @@
 """Repeats attempts that failed: which ones, how soon, and until when.
 
-Rule 1: a deadline bounds all attempts and the pauses between them; an attempt is told how much time is left.
+Rule 1: a deadline bounds all attempts and the pauses between them; each attempt gets the time that is left.
 Rule 2: if no connection was made, or the service answered with a code whose remedy is to retry: repeat.
 Rule 3: if the answer was lost (cut, timed out, unreadable, an HTTP 5xx from something in between) or damaged (a 400 without
 a DIS code, from a service that has answered as a DIS before): repeat only if ``retry_lost`` says so.

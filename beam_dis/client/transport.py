@@ -96,7 +96,7 @@ class HTTPTransport:
             come with httpx.
 
     Raises:
-        ConfigurationError: ``ca_bundle`` or SSL_CERT_FILE is no file of certificates, or the proxy can't be used.
+        ConfigurationError: ``ca_bundle`` or SSL_CERT_FILE is not a file of certificates, or the proxy can't be used.
     """
 
     def __init__(
@@ -268,4 +268,6 @@ def _ssl_context(ca_bundle: str | os.PathLike[str] | None, *, trust_environment:
     try:
         return ssl.create_default_context(cafile=ca_bundle)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"ca_bundle {os.fspath(ca_bundle)!r} is no file of certificates: {error}") from error
+        raise ConfigurationError(
+            f"ca_bundle {os.fspath(ca_bundle)!r} is not a file of certificates: {error}"
+        ) from error

@@ -91,7 +91,7 @@ class DescribeStreamQuery(Query):
     Clients send ``start_partitionId``, the reference says ``start_partition_id``: the service takes both [SDK].
     """
 
-    start_partitionId: str | None = None  # noqa: N815 - the wire's spelling
+    start_partitionId: str | None = None  # noqa: N815 - the name in the protocol
     start_partition_id: str | None = None
     limit_partitions: int | None = None
     stream_id: str | None = None
@@ -204,5 +204,5 @@ class ListPoliciesResult(WireAnswer):
     """The permissions on a stream [T5-35]; the reference's sample says ``streamId``, clients read ``stream_id``."""
 
     stream_id: str = ""
-    streamId: str = ""  # noqa: N815 - the wire's spelling
+    streamId: str = ""  # noqa: N815 - the name in the protocol
     rules: list[PolicyRule] = []

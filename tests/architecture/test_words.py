@@ -9,13 +9,10 @@ from collections import defaultdict
 
 import pytest
 
-SHARED_CLASS_NAMES = {"Target"}
-"""Class names that still occur twice. Shorten this list, never extend it."""
-
-LONG_TEST_NAMES = {"client", "coders", "local"}
+LONG_TEST_NAMES = {"local"}
 """Top folders of tests/ in which names are still too long. Shorten this list, never extend it."""
 
-LONG_PARAGRAPHS = {"local", "positions"}
+LONG_PARAGRAPHS = {"local"}
 """Rooms whose module docstrings still have paragraphs that are too long. Shorten this list, never extend it."""
 
 READ_STREAMS_THROUGH_THE_CLIENT = {"read/test_endless_read.py", "read/killed/conftest.py"}
@@ -42,7 +39,7 @@ def test_no_two_classes_have_one_name(sources):
         for node in ast.walk(source.tree):
             if isinstance(node, ast.ClassDef):
                 files[node.name].append(source.name)
-    assert {name: where for name, where in files.items() if len(where) > 1 and name not in SHARED_CLASS_NAMES} == {}
+    assert {name: where for name, where in files.items() if len(where) > 1} == {}
 
 
 def test_no_paragraph_at_the_top_of_a_module_is_longer_than_three_sentences(sources):

@@ -153,7 +153,7 @@ def test_without_credentials_requests_to_this_machine_go_unsigned(endpoint, conn
 )
 def test_without_credentials_nothing_leaves_this_machine(endpoint, connect, ok, no_keys):
     rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=None)
-    with pytest.raises(CredentialsError, match=r"HUAWEICLOUD_SDK_AK.*\.huaweicloud.*this machine go unsigned"):
+    with pytest.raises(CredentialsError, match=r"HUAWEICLOUD_SDK_AK.*\.huaweicloud.*this machine are sent unsigned"):
         rig.client.delete_stream("s")
     assert rig.transport.sent == []
 

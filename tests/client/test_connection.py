@@ -34,9 +34,7 @@ def environ(tmp_path, **fields):
         ({}, {}, {}, "from-profile"),
     ],
 )
-def test_the_project_is_the_connections_the_options_the_environments_or_the_profiles(
-    connection, opts, env, expected, tmp_path
-):
+def test_the_project_comes_from_connection_options_environment_or_profile(connection, opts, env, expected, tmp_path):
     (tmp_path / "profile").write_text("[basic]\nproject_id = from-profile\n")
     resolved = DISConnection(region="eu-de", **connection).resolved(options(**opts), environ(tmp_path, **env))
     assert resolved.project_id == expected
@@ -101,7 +99,7 @@ def test_a_client_resolves_its_connection(no_keys, monkeypatch):
     ],
 )  # fmt: skip
 def test_an_endpoint_that_is_no_plain_url_is_refused_at_construction(endpoint):
-    with pytest.raises(ConfigurationError, match="is not a URL of http or https with a host and nothing behind it"):
+    with pytest.raises(ConfigurationError, match="is not a URL of http or https that ends after host and port"):
         DISConnection(endpoint=endpoint)
 
 
@@ -135,7 +133,7 @@ def test_a_connection_with_credentials_inside_refuses_to_travel_and_says_what_to
     assert hash(connection) == hash(connection)
 
 
-def test_a_function_of_the_script_itself_is_refused_for_a_pipeline_and_good_for_a_client(monkeypatch):
+def test_a_function_of_the_main_script_works_for_a_client_but_not_for_a_pipeline(monkeypatch):
     script = ModuleType("__main__")
     exec("def keys():\n    return None", vars(script))
     monkeypatch.setitem(sys.modules, "__main__", script)

@@ -162,7 +162,7 @@ def nested():
         (Vault().keys, "can't be imported by a worker"),
         (functools.partial(from_function), "can't be imported by a worker"),
         (needing, "needing needs arguments"),
-        (("AK", "hunter2"), "credentials=tuple: pass credentials= an importable function"),
+        (("AK", "hunter2"), "credentials=tuple: give credentials= an importable function"),
     ],
 )
 def test_any_other_source_is_refused_at_construction(source, message):

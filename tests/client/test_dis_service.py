@@ -141,8 +141,8 @@ def test_locate_in_a_partition_that_is_not_listed_says_so(connect, ok, refused):
         connect([expired, ok(stream(partitions=[]))]).service.locate("s", P1, 5)
 
 
-def test_locate_refuses_a_cursor_that_does_not_say_where_it_stands(connect, ok):
-    with pytest.raises(errors.TransportError, match="where it stands"):
+def test_locate_refuses_a_cursor_without_a_sequence_number(connect, ok):
+    with pytest.raises(errors.TransportError, match="contain a sequence number"):
         connect([ok({"partition_cursor": "opaque"})]).service.locate("s", P0, 5)
 
 

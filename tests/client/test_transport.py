@@ -233,7 +233,7 @@ def test_a_bundle_of_ones_own_vouches_for_a_server(secure, authority, transport_
 def test_a_bundle_that_is_none_is_named(content, tmp_path, transport_to):
     if content is not None:
         (tmp_path / "ca.pem").write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"ca_bundle '.*/ca\.pem' is no file of certificates"):
+    with pytest.raises(ConfigurationError, match=r"ca_bundle '.*/ca\.pem' is not a file of certificates"):
         transport_to("https://dis.example", ca_bundle=tmp_path / "ca.pem")
 
 

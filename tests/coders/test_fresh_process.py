@@ -67,7 +67,7 @@ def test_a_decoder_unpickles_and_decodes():
     assert on_a_worker("value[0](value[1]).inner.x", (decode, record), "beam") == "1"
 
 
-def test_the_row_coder_of_a_type_gives_the_same_type_on_a_worker_that_has_the_schema():
+def test_a_worker_that_knows_the_schema_decodes_rows_to_the_same_type():
     import apache_beam as beam
 
     coder = AvroCoder(SCHEMA)

@@ -50,7 +50,7 @@ def test_a_time_is_milliseconds_whoever_says_it(time):
     ("time", "message"),
     [
         (datetime(2026, 1, 1), "has no time zone: give an aware datetime"),  # noqa: DTZ001 - the wrong value
-        (1767268800, "1767268800 is neither an aware datetime nor a Beam Timestamp"),
+        (1767268800, "1767268800 is neither a datetime nor a Beam Timestamp: give an aware datetime"),
         ("2026-01-01", "'2026-01-01' is neither"),
         (None, "None is neither"),
     ],
@@ -71,7 +71,7 @@ def test_partitions_may_be_numbers_or_ids():
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({}, r"\{\} is not a map of partition to sequence number"),
+        ({}, r"\{\} is not a dict of partitions and sequence numbers"),
         (17, "17 is not a map"),
         ({0: -1}, "sequence number -1 of partition 0 is not an int"),
         ({0: 2**63}, "sequence number 9223372036854775808 of partition 0"),
@@ -100,7 +100,7 @@ def test_a_checkpoint_falls_back_to_the_earliest():
 
 @pytest.mark.parametrize("fallback", ["latest", StartingPosition.checkpoint(), StoppingPosition.latest()])
 def test_a_checkpoint_falls_back_to_a_start_and_no_other_checkpoint(fallback):
-    with pytest.raises(ConfigurationError, match="or_else is another StartingPosition"):
+    with pytest.raises(ConfigurationError, match="give another kind of StartingPosition"):
         StartingPosition.checkpoint(or_else=fallback)
 
 
