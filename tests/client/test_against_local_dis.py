@@ -115,7 +115,7 @@ def test_records(client):
     assert client.get_records(page.next_partition_cursor).records == []
 
 
-def test_records_that_are_refused_are_told_one_by_one(client):
+def test_refused_records_have_an_error_code_each(client):
     client.create_stream("s")
     entries = [PutRecord(b"x", partition_id=7), PutRecord(b"y")]
     result = client.put_records("s", entries)
@@ -144,7 +144,7 @@ def refusals(client):
     }
 
 
-def test_what_is_not_there_is_an_error_of_its_class_that_names_the_operation(client):
+def test_the_error_for_a_missing_object_has_its_class_and_the_operation(client):
     kinds = (errors.StreamNotFoundError, errors.AppNotFoundError, errors.CursorRefusedError)
     calls = refusals(client)
     assert set(ROUTES) - set(calls) == {"create_stream", "list_streams", "create_app", "list_apps"}
@@ -153,7 +153,7 @@ def test_what_is_not_there_is_an_error_of_its_class_that_names_the_operation(cli
             call()
 
 
-def test_what_is_there_already_is_an_error(client):
+def test_creating_an_existing_object_is_an_error(client):
     client.create_stream("s")
     client.create_app("a")
     with pytest.raises(errors.AlreadyExistsError, match="'s'"):
@@ -200,7 +200,7 @@ def test_the_service_keeps_checkpoints(service, client):
     assert service.committed("a", "s", P0) == 5
 
 
-def test_a_stream_goes_by_its_id_too(service, client):
+def test_a_stream_can_be_named_by_its_id(service, client):
     client.create_stream("s")
     stream_id = client.describe_stream("s").stream_id
     service.write(stream_id, [PutRecord(b"a")])
@@ -208,7 +208,7 @@ def test_a_stream_goes_by_its_id_too(service, client):
     assert read_at(service, stream_id, P0, 0).records[0].data == b"a"
 
 
-def test_an_unknown_stream_is_an_error_that_names_what_exists(service, client):
+def test_the_error_for_an_unknown_stream_lists_what_exists(service, client):
     client.create_stream("flights")
     with pytest.raises(errors.StreamNotFoundError, match=r"'fligths'.*DIS\.4301.*streams in project .*: flights$"):
         service.describe("fligths")
@@ -223,7 +223,7 @@ def test_an_unknown_stream_is_an_error_that_names_what_exists(service, client):
     ],
     ids=["none", "wrong secret", "unknown key"],
 )
-def test_wrong_credentials_are_an_error_that_says_what_is_wrong(keys, code, keyed, no_keys):
+def test_the_error_for_wrong_credentials_says_which_part_is_wrong(keys, code, keyed, no_keys):
     with (
         DISClient(dataclasses.replace(keyed.connection, credentials=keys)) as client,
         pytest.raises(errors.AuthenticationError, match=f"^list_streams: {code}") as error,
@@ -244,7 +244,7 @@ def login():
     return Token(value=Login.value)
 
 
-def test_a_token_that_is_no_longer_taken_is_asked_for_anew(no_keys):
+def test_a_token_that_is_no_longer_accepted_is_renewed(no_keys):
     Login.value, Login.calls = "old", 0
     with LocalDIS(auth_token="new") as dis:
         connection = dataclasses.replace(dis.connection, credentials=login)
@@ -257,7 +257,7 @@ def test_a_token_that_is_no_longer_taken_is_asked_for_anew(no_keys):
     assert Login.calls == 3
 
 
-def test_a_client_goes_through_a_proxy(keyed, no_keys):
+def test_a_client_uses_a_proxy(keyed, no_keys):
     """The proxy is asked for a host that only it knows; the signature is for that host, and passes."""
     with DISClient(
         DISConnection(
@@ -270,7 +270,7 @@ def test_a_client_goes_through_a_proxy(keyed, no_keys):
         assert client.list_streams().stream_names == []
 
 
-def test_a_client_gets_over_a_restart(tmp_path, no_keys):
+def test_a_client_survives_a_restart_of_the_server(tmp_path, no_keys):
     with LocalDIS(tmp_path) as dis, DISClient(dis.connection) as client:
         client.create_stream("s")
         put(client, b"before")
@@ -292,7 +292,7 @@ def web_server():
         thread.join()
 
 
-def test_a_web_server_that_is_no_dis_is_named(web_server, no_keys):
+def test_the_error_for_a_web_server_that_is_not_a_dis_names_it(web_server, no_keys):
     connection = DISConnection(endpoint=web_server, project_id="p", deadline=1)
     with (
         DISClient(connection) as client,

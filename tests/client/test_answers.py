@@ -24,24 +24,24 @@ def refused(body, status=400):
         b'{"errorCode":"DIS.4301","message":"gone","error_code":"DIS.4301","error_msg":"gone","request_id":null}',
     ],
 )
-def test_an_error_is_read_in_each_of_its_spellings(body):
+def test_an_error_body_is_read_in_each_of_its_forms(body):
     assert error_body(body) == ("DIS.4301", "gone")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[]", b"null", b'{"errorCode":null}', b"\xff", b"{"])
-def test_anything_else_is_no_error_body(body):
+def test_any_other_body_is_not_an_error_body(body):
     assert error_body(body) == ("", "")
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_every_code_becomes_the_class_of_the_tree_and_keeps_its_text(code):
+def test_every_code_becomes_its_class_and_keeps_its_text(code):
     row = ERROR_CODES[code]
     error = refused(f'{{"errorCode":"{code}","message":"{row.text}"}}'.encode(), row.status)
     assert type(error) is errors.class_of(code, row.status)
     assert (error.code, error.status, error.service_message) == (code, row.status, row.text)
 
 
-def test_an_error_says_what_was_asked_what_was_said_and_what_to_do():
+def test_an_error_message_has_request_answer_and_advice():
     error = refused(b'{"errorCode":"DIS.4319","message":"Partition is expired. [s][p][shardId-0000000000]"}')
     assert str(error) == (
         "get_cursor (stream 's', partition '0'): DIS.4319 Partition is expired. [s][p][shardId-0000000000]"
@@ -57,14 +57,14 @@ def test_an_error_without_a_code_names_the_endpoint():
     )
 
 
-def test_a_number_out_of_range_comes_with_the_range():
+def test_an_out_of_range_error_has_the_range_of_the_partition():
     error = refused(
         b'{"errorCode":"DIS.4224","message":"Sequence_number out of range. [5280][ should be within ][3][ ][617]"}'
     )
     assert (type(error), error.earliest, error.next) == (errors.OutOfRangeError, 3, 617)
 
 
-def test_a_range_that_is_not_said_is_none():
+def test_an_out_of_range_error_without_a_range_has_none():
     error = refused(b'{"errorCode":"DIS.4224","message":"Sequence_number out of range."}')
     assert (error.earliest, error.next) == (None, None)
 
@@ -77,7 +77,7 @@ def test_a_range_that_is_not_said_is_none():
         ("DIS.4200", "timestamp should be larger than 1", False),
     ],
 )
-def test_an_expired_timestamp_is_known_by_code_and_text(code, text, expired):
+def test_an_expired_timestamp_is_recognised_by_code_and_text(code, text, expired):
     assert expired_timestamp(refused(f'{{"errorCode":"{code}","message":"{text}"}}'.encode())) is expired
 
 
@@ -89,10 +89,10 @@ def test_an_expired_timestamp_is_known_by_code_and_text(code, text, expired):
         ({"date": "yesterday"}, 0.0, 1_800_000_000_000),
     ],
 )
-def test_as_of_is_the_services_clock_when_it_was_asked(headers, seconds, expected):
+def test_as_of_is_the_services_time_when_the_request_was_sent(headers, seconds, expected):
     answer = GoodAnswer(REQUEST, Response(200, headers, b"", seconds))
     assert as_of(answer, now=1_800_000_000.0) == expected
 
 
-def test_a_long_text_is_cut():
+def test_a_long_text_is_truncated():
     assert len(error_body(b'{"code":"X","message":"' + b"x" * 10_000 + b'"}')[1]) == 500

@@ -70,7 +70,7 @@ NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=
 
 @settings(deadline=None)
 @given(name=NAMES, app=NAMES)
-def test_the_path_and_query_that_are_signed_are_those_that_are_sent(captured, name, app):
+def test_path_and_query_are_sent_as_they_were_signed(captured, name, app):
     """Whatever characters a name has: odd ones, slashes, percent signs, cursors that end in =."""
     api, transport = captured
     api.call("delete_stream", nothing, stream_name=name)
@@ -82,21 +82,21 @@ def test_the_path_and_query_that_are_signed_are_those_that_are_sent(captured, na
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", None, 7])
-def test_a_name_that_would_change_the_path_is_refused_unsent(name, connect, ok):
+def test_a_name_that_would_change_the_path_is_refused_before_sending(name, connect, ok):
     rig = connect(lambda _: ok(status=204))
     with pytest.raises(ConfigurationError, match="delete_stream: stream_name="):
         rig.client.delete_stream(name)
     assert rig.transport.sent == []
 
 
-def test_text_that_utf8_cannot_encode_is_refused_unsent(connect, ok):
+def test_text_that_utf8_cannot_encode_is_refused_before_sending(connect, ok):
     rig = connect(lambda _: ok(status=201))
     with pytest.raises(EncodeError, match=r"^commit_checkpoint .*'x\\ud800' can't be encoded as UTF-8"):
         rig.client.commit_checkpoint("a", stream_name="s", partition_id=0, sequence_number=0, metadata="x\ud800")
     assert rig.transport.sent == []
 
 
-def test_a_target_that_http_would_rewrite_is_refused_unsent():
+def test_a_target_that_http_would_rewrite_is_refused_before_sending():
     transport = HTTPTransport("https://dis.example")
     with pytest.raises(ConfigurationError, match="can't be sent as it is"):
         transport.send(Request(method="GET", target="/v2/p/streams/../apps", headers={}))
@@ -114,7 +114,7 @@ def test_a_target_that_http_would_rewrite_is_refused_unsent():
         ("http://localhost:80", "localhost"),
     ],
 )
-def test_the_host_that_is_signed_has_the_port_unless_it_is_the_schemes_own(endpoint, host, connect, ok):
+def test_the_signed_host_has_the_port_unless_it_is_the_default(endpoint, host, connect, ok):
     rig = connect(lambda _: ok(status=204), endpoint=endpoint)
     rig.client.delete_stream("s")
     assert rig.transport.sent[0].headers["host"] == host
@@ -142,7 +142,7 @@ def test_the_project_and_the_token_are_signed(connect, ok):
 @pytest.mark.parametrize(
     "endpoint", ["http://127.0.0.1:7700", "http://localhost:7700", "http://[::1]:1", "http://127.9.9.9"]
 )
-def test_without_credentials_requests_to_this_machine_go_unsigned(endpoint, connect, ok, no_keys):
+def test_without_credentials_requests_to_this_machine_are_unsigned(endpoint, connect, ok, no_keys):
     rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=None)
     rig.client.delete_stream("s")
     assert "authorization" not in rig.transport.sent[0].headers
@@ -169,7 +169,7 @@ def calls():
     counted.calls = 0
 
 
-def test_credentials_are_asked_for_once_a_minute(connect, ok, calls):
+def test_credentials_are_looked_up_once_a_minute(connect, ok, calls):
     rig = connect(lambda _: ok(status=204), credentials=counted)
     for seconds in (0, 59, 2):
         rig.time.sleep(seconds)
@@ -177,7 +177,7 @@ def test_credentials_are_asked_for_once_a_minute(connect, ok, calls):
     assert [r.headers["authorization"].split("=")[1].split(",")[0] for r in rig.transport.sent] == ["AK1", "AK1", "AK2"]
 
 
-def test_credentials_that_were_refused_are_asked_for_anew_and_tried_once(connect, ok, refused, calls):
+def test_refused_credentials_are_renewed_and_tried_once_more(connect, ok, refused, calls):
     """Keys may be rotated at any time; what was refused hasn't been done."""
     rig = connect([refused(4107, status=441), ok(status=201)], credentials=counted)
     rig.client.create_app("a")
@@ -191,7 +191,7 @@ def test_new_credentials_that_are_refused_too_are_an_error(connect, refused, cal
     assert len(rig.transport.sent) == 2
 
 
-def test_credentials_that_have_not_changed_are_not_tried_again(connect, refused):
+def test_unchanged_credentials_are_not_tried_again(connect, refused):
     rig = connect(lambda _: refused(4100, status=441), credentials=KEYS)
     with pytest.raises(AuthenticationError):
         rig.client.delete_stream("s")
@@ -204,7 +204,7 @@ def dated(answer, seconds):
 
 
 @pytest.mark.parametrize("skew", [-7200, 7200])
-def test_a_clock_that_is_wrong_is_set_by_the_service_once_and_for_all(skew, connect, ok, refused):
+def test_a_wrong_clock_is_corrected_by_the_services_once_and_for_all(skew, connect, ok, refused):
     rig = connect([dated(refused(4105, status=441), skew), ok(status=201), ok(status=201)], credentials=KEYS)
     rig.client.create_app("a")
     rig.client.create_app("b")
@@ -213,7 +213,7 @@ def test_a_clock_that_is_wrong_is_set_by_the_service_once_and_for_all(skew, conn
     assert all(accepted(request) for request in rig.transport.sent)
 
 
-def test_a_clock_that_was_set_and_is_refused_again_is_an_error(connect, refused):
+def test_a_corrected_clock_that_is_refused_again_is_an_error(connect, refused):
     wrong = refused(4105, status=441)
     rig = connect([dated(wrong, 7200), dated(wrong, 0)], credentials=KEYS)
     with pytest.raises(AuthenticationError, match="set this machine's clock"):
@@ -221,7 +221,7 @@ def test_a_clock_that_was_set_and_is_refused_again_is_an_error(connect, refused)
 
 
 @pytest.mark.parametrize("date", [None, "today", formatdate(NOW + 30, usegmt=True)])
-def test_a_refusal_whose_date_says_nothing_else_sets_no_clock(date, connect, refused):
+def test_a_refusal_without_another_date_does_not_correct_the_clock(date, connect, refused):
     answer = refused(4105, status=441)._replace(headers={} if date is None else {"date": date})
     rig = connect(lambda _: answer, credentials=KEYS)
     with pytest.raises(AuthenticationError):
@@ -229,7 +229,7 @@ def test_a_refusal_whose_date_says_nothing_else_sets_no_clock(date, connect, ref
     assert len(rig.transport.sent) == 1
 
 
-def test_a_token_goes_in_place_of_a_signature(connect, ok):
+def test_a_token_is_sent_instead_of_a_signature(connect, ok):
     rig = connect(lambda _: ok(status=204), credentials=Token(value="t"))
     rig.client.delete_stream("s")
     headers = rig.transport.sent[0].headers
@@ -237,7 +237,7 @@ def test_a_token_goes_in_place_of_a_signature(connect, ok):
 
 
 @pytest.mark.parametrize(("endpoint", "goes"), [("http://10.0.0.1", False), ("http://127.0.0.1:1", True)])
-def test_a_token_never_goes_through_plain_http_but_to_this_machine(endpoint, goes, connect, ok):
+def test_a_token_is_sent_over_plain_http_only_to_this_machine(endpoint, goes, connect, ok):
     rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=Token(value="hunter2"))
     if not goes:
         with pytest.raises(CredentialsError, match=f"a token can't be sent to {endpoint} in plain http") as error:
@@ -248,38 +248,38 @@ def test_a_token_never_goes_through_plain_http_but_to_this_machine(endpoint, goe
     assert bool(rig.transport.sent) is goes
 
 
-def test_a_delete_that_is_found_done_after_a_lost_answer_is_done(connect, refused):
+def test_a_delete_that_finds_nothing_after_a_lost_answer_succeeds(connect, refused):
     rig = connect([GONE, refused(4301)])
     assert rig.client.delete_stream("s") is None
 
 
-def test_a_delete_of_what_never_was_is_an_error(connect, refused):
+def test_deleting_a_missing_object_is_an_error(connect, refused):
     rig = connect([refused(5000, status=500), refused(4301)])
     with pytest.raises(StreamNotFoundError):
         rig.client.delete_stream("s")
 
 
-def test_a_post_without_an_answer_is_not_repeated(connect, ok):
+def test_a_post_without_an_answer_is_not_retried(connect, ok):
     rig = connect([GONE, ok(status=201)])
     with pytest.raises(TransportError) as error:
         rig.client.create_app("a")
     assert (error.value.maybe_done, len(rig.transport.sent)) == (True, 1)
 
 
-def test_a_post_without_an_answer_is_repeated_where_the_caller_said_so(connect, ok):
+def test_a_post_without_an_answer_is_retried_if_the_caller_allows_it(connect, ok):
     rig = connect([GONE, ok(status=201)])
     rig.client.create_app("a", retry_lost=True)
     assert len(rig.transport.sent) == 2
 
 
-def test_an_endpoint_that_never_answered_is_given_up_within_ten_seconds(connect):
+def test_an_endpoint_that_never_answered_is_given_up_in_ten_seconds(connect):
     rig = connect(lambda _: TransportError("can't connect", maybe_done=False))
     with pytest.raises(TransportError):
         rig.client.list_streams()
     assert 3.0 < sum(rig.time.slept) < 8.0
 
 
-def test_a_portal_that_answers_everything_is_given_up_within_ten_seconds_and_named(connect):
+def test_a_portal_that_answers_everything_is_given_up_in_ten_seconds(connect):
     rig = connect(lambda _: Response(200, {"content-type": "text/html"}, b"<html>"))
     with pytest.raises(
         TransportError, match=r"answered 200 .*text/html.* which are no answer of DIS: check the endpoint"
@@ -288,7 +288,7 @@ def test_a_portal_that_answers_everything_is_given_up_within_ten_seconds_and_nam
     assert 3.0 < sum(rig.time.slept) < 8.0
 
 
-def test_a_page_that_is_garbled_once_is_asked_for_again(connect, ok):
+def test_a_page_that_is_unreadable_once_is_requested_again(connect, ok):
     rig = connect([Response(200, {}, b'{"records":['), ok({"records": [], "next_partition_cursor": "c"})])
     assert rig.client.get_records("c").records == []
 
@@ -296,13 +296,13 @@ def test_a_page_that_is_garbled_once_is_asked_for_again(connect, ok):
 SPOILT = Response(400, {"content-type": "text/html"}, b"<html>")
 
 
-def test_a_refusal_that_is_spoilt_on_its_way_is_asked_for_again(connect, ok):
+def test_a_refusal_that_is_unreadable_once_is_requested_again(connect, ok):
     rig = connect([ok({"stream_names": []}), SPOILT, SPOILT, ok({"stream_names": ["s"]})])
     rig.client.list_streams()
     assert rig.client.list_streams().stream_names == ["s"]
 
 
-def test_what_refuses_without_a_code_from_the_beginning_is_no_dis(connect):
+def test_a_first_refusal_without_a_code_is_not_retried(connect):
     rig = connect([SPOILT])
     with pytest.raises(InvalidRequestError, match=r"check that .* is a DIS, and that nothing answers in its place"):
         rig.client.list_streams()

@@ -51,16 +51,16 @@ def values(keys, *waits):
     return found
 
 
-def test_what_does_not_say_when_it_expires_is_asked_for_once_a_minute(keys):
+def test_credentials_without_an_expiry_are_renewed_once_a_minute(keys):
     assert values(keys, 0, 59, 2, 59, 2) == ["t1", "t1", "t2", "t2", "t3"]
 
 
-def test_what_says_so_is_asked_for_forty_minutes_before(keys):
+def test_credentials_with_an_expiry_are_renewed_forty_minutes_before_it(keys):
     Vault.lifetime = 24 * HOUR
     assert values(keys, 0, 23 * HOUR, 19 * 60, 2 * 60, HOUR) == ["t1", "t1", "t1", "t2", "t2"]
 
 
-def test_where_renewal_fails_the_old_ones_serve_until_they_expire(keys, caplog):
+def test_if_renewal_fails_the_old_credentials_are_used_until_they_expire(keys, caplog):
     Vault.lifetime = 2 * HOUR
     assert values(keys, 0) == ["t1"]
     Vault.down = True
@@ -72,7 +72,7 @@ def test_where_renewal_fails_the_old_ones_serve_until_they_expire(keys, caplog):
         keys.current(World.now)
 
 
-def test_while_renewal_fails_it_is_tried_once_a_minute(keys):
+def test_a_failing_renewal_is_tried_once_a_minute(keys):
     Vault.lifetime = HOUR
     values(keys, 0)
     Vault.down = True
@@ -80,7 +80,7 @@ def test_while_renewal_fails_it_is_tried_once_a_minute(keys):
     assert Vault.calls == 3
 
 
-def test_a_service_that_is_back_is_found_within_a_minute(keys):
+def test_credentials_are_renewed_within_a_minute_after_their_source_recovers(keys):
     Vault.lifetime = HOUR
     values(keys, 0)
     Vault.down = True
@@ -89,14 +89,14 @@ def test_a_service_that_is_back_is_found_within_a_minute(keys):
     assert values(keys, 61) == ["t3"]
 
 
-def test_what_was_refused_is_asked_for_at_once_but_by_one_of_many_threads(keys):
+def test_refused_credentials_are_renewed_at_once_by_one_thread(keys):
     Vault.lifetime = 24 * HOUR
     refused = keys.current(NOW)
     assert [keys.replace_refused(refused, NOW) for _ in range(3)] == [True] * 3
     assert (Vault.calls, keys.current(NOW).value) == (2, "t2")
 
 
-def test_what_was_refused_and_can_not_be_renewed_is_no_other(keys):
+def test_refused_credentials_that_cannot_be_renewed_are_not_replaced(keys):
     refused = keys.current(NOW)
     Vault.down = True
     assert keys.replace_refused(refused, NOW) is False
@@ -106,6 +106,6 @@ def test_what_was_refused_and_can_not_be_renewed_is_no_other(keys):
     ("left", "kept"),
     [(24 * HOUR, 24 * HOUR - 2400), (2400 + 61, 61), (2400, 60), (61, 60), (30, 30), (0.5, 1), (-HOUR, 1)],
 )
-def test_how_long_keys_are_kept(left, kept):
+def test_how_long_credentials_are_kept(left, kept):
     expires = datetime.fromtimestamp(NOW + left, timezone.utc)
     assert keep_seconds(Credentials(access_key="a", secret_key="s", expires=expires), NOW) == pytest.approx(kept)

@@ -69,14 +69,14 @@ def test_resolving_twice_changes_nothing(tmp_path):
     assert resolved.resolved(options(dis_endpoint="http://o", dis_project_id="o"), environ(tmp_path)) == resolved
 
 
-def test_neither_endpoint_nor_region_says_what_to_set(tmp_path):
+def test_without_endpoint_and_region_the_error_says_what_to_set(tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"DISConnection\(region=…\), --dis_region or HUAWEICLOUD_SDK_REGION.*--dis_endpoint"
     ):
         DISConnection(project_id="p").resolved(None, environ(tmp_path))
 
 
-def test_no_project_says_what_to_set(tmp_path):
+def test_without_a_project_the_error_says_what_to_set(tmp_path):
     with pytest.raises(
         ConfigurationError,
         match=r"no project id for http://127.0.0.1:7700: .*--dis_project_id or HUAWEICLOUD_SDK_PROJECT_ID",
@@ -98,7 +98,7 @@ def test_a_client_resolves_its_connection(no_keys, monkeypatch):
         7, b"http://h",
     ],
 )  # fmt: skip
-def test_an_endpoint_that_is_no_plain_url_is_refused_at_construction(endpoint):
+def test_an_endpoint_that_is_not_a_plain_url_is_refused_at_construction(endpoint):
     with pytest.raises(ConfigurationError, match="is not a URL of http or https that ends after host and port"):
         DISConnection(endpoint=endpoint)
 
@@ -114,19 +114,19 @@ def test_an_endpoint_with_a_password_is_refused_without_showing_it():
     [{"region": ""}, {"region": "eu/de"}, {"project_id": "a b"}, {"project_id": 7}, {"timeout": 0}, {"timeout": "5"},
      {"deadline": -1}, {"deadline": float("inf")}, {"deadline": float("nan")}, {"ca_bundle": ""}, {"ca_bundle": 7}],
 )  # fmt: skip
-def test_a_wrong_field_is_refused_at_construction_and_named(fields):
+def test_a_wrong_field_is_refused_by_name_at_construction(fields):
     with pytest.raises(ConfigurationError, match=rf"DISConnection\({next(iter(fields))}="):
         DISConnection(**fields)
 
 
-def test_a_connection_is_a_value_that_travels():
+def test_a_connection_is_a_value_that_can_be_pickled():
     connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=given_keys)
     copy = pickle.loads(pickle.dumps(connection))
     assert (copy, hash(copy)) == (connection, hash(connection))
     assert copy.credentials is given_keys
 
 
-def test_a_connection_with_credentials_inside_refuses_to_travel_and_says_what_to_do():
+def test_a_connection_with_credentials_in_it_cannot_be_pickled():
     connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=given_keys())
     with pytest.raises(CredentialsError, match=r"can't be pickled.*importable function without arguments"):
         pickle.dumps(connection)
@@ -142,11 +142,11 @@ def test_a_function_of_the_main_script_works_for_a_client_but_not_for_a_pipeline
         connection_of_pipeline(connection, None)
 
 
-def test_a_trailing_slash_of_the_endpoint_does_not_count():
+def test_a_slash_at_the_end_of_the_endpoint_is_ignored():
     assert DISConnection(endpoint="http://h:1/") == DISConnection(endpoint="http://h:1")
 
 
-def test_a_proxy_and_a_bundle_travel(tmp_path):
+def test_a_proxy_and_a_ca_bundle_are_pickled_with_the_connection(tmp_path):
     connection = DISConnection(
         endpoint="https://dis.example", proxy="http://proxy:3128/", ca_bundle=tmp_path / "ca.pem"
     )
@@ -155,13 +155,13 @@ def test_a_proxy_and_a_bundle_travel(tmp_path):
 
 
 @pytest.mark.parametrize("proxy", ["proxy:3128", "socks5://proxy", "http://user:hunter2@proxy:3128", 7])
-def test_a_proxy_that_is_no_plain_url_is_refused_without_showing_a_password(proxy):
+def test_a_proxy_that_is_not_a_plain_url_is_refused_without_its_password(proxy):
     with pytest.raises(ConfigurationError, match=r"proxy .*one with a password goes into HTTPS_PROXY") as error:
         DISConnection(proxy=proxy)
     assert "hunter2" not in str(error.value)
 
 
-def test_a_proxy_to_this_machine_is_refused_as_soon_as_it_shows():
+def test_a_proxy_to_this_machine_is_refused_as_early_as_possible():
     connection = DISConnection(proxy="http://proxy:3128", project_id="p")
     with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:1 is this machine"):
         connection.resolved(options(dis_endpoint="http://127.0.0.1:1"), {})

@@ -68,11 +68,11 @@ PROFILE = "[basic]\nak = profile\nsk = SK%x\nsecurity_token = T\n"
         (None, PROFILE, {}, "profile"),
     ],
 )
-def test_the_first_place_that_has_credentials_wins(source, profile, variables, access_key, environ):
+def test_the_first_source_that_has_credentials_is_used(source, profile, variables, access_key, environ):
     assert found_credentials(source, environ(profile, **variables)).access_key == access_key
 
 
-def test_each_place_has_a_security_token(environ):
+def test_every_source_can_have_a_security_token(environ):
     assert found_credentials(None, environ(PROFILE)) == Credentials(
         access_key="profile", secret_key="SK%x", security_token="T"
     )
@@ -89,7 +89,7 @@ def test_each_place_has_a_security_token(environ):
         ("no section\nsk = hunter2\n", {}, "profile can't be read as a profile file"),
     ],
 )
-def test_half_or_unreadable_credentials_are_an_error_that_names_the_place(profile, variables, named, environ):
+def test_the_error_for_incomplete_or_unreadable_credentials_names_their_source(profile, variables, named, environ):
     with pytest.raises(CredentialsError, match=named) as error:
         found_credentials(None, environ(profile, **variables))
     assert "hunter2" not in repr(error.value)
@@ -97,7 +97,7 @@ def test_half_or_unreadable_credentials_are_an_error_that_names_the_place(profil
 
 
 @pytest.mark.parametrize("profile", [None, "", "[other]\nak = a\nsk = s\n"])
-def test_where_no_place_has_any_there_are_none(profile, environ):
+def test_without_any_source_there_are_no_credentials(profile, environ):
     assert found_credentials(None, environ(profile)) is None
 
 
@@ -118,7 +118,7 @@ def test_a_profile_file_is_read_as_the_vendors_tools_do(name, environ):
 
 
 @pytest.mark.parametrize("keys", ["", "ak = a\nsk = s\n"])
-def test_a_login_by_identity_provider_is_refused_not_passed_over(keys, environ):
+def test_a_login_by_an_identity_provider_is_refused_and_not_ignored(keys, environ):
     with pytest.raises(CredentialsError, match=r"profile names an identity provider .*not supported"):
         found_credentials(None, environ(f"[basic]\n{keys}idp_id = i\nid_token_file = /f\n"))
 
@@ -138,7 +138,7 @@ def test_a_login_by_identity_provider_is_refused_not_passed_over(keys, environ):
         ("https://dis.example", False, False),
     ],
 )
-def test_only_plain_http_on_this_machine_may_go_unsigned(endpoint, here, unsigned):
+def test_only_plain_http_to_this_machine_may_be_unsigned(endpoint, here, unsigned):
     assert (is_loopback(endpoint), may_go_unsigned(endpoint)) == (here, unsigned)
 
 
@@ -165,7 +165,7 @@ def nested():
         (("AK", "hunter2"), "credentials=tuple: give credentials= an importable function"),
     ],
 )
-def test_any_other_source_is_refused_at_construction(source, message):
+def test_any_other_source_of_credentials_is_refused_at_construction(source, message):
     with pytest.raises(ConfigurationError, match=message) as error:
         DISConnection(credentials=source)
     assert "hunter2" not in str(error.value)
@@ -178,14 +178,14 @@ def test_any_other_source_is_refused_at_construction(source, message):
         (failing, r"failing raised OSError$"),
     ],
 )
-def test_a_function_that_gives_no_credentials_is_named(source, message):
+def test_the_error_for_a_function_without_credentials_names_it(source, message):
     with pytest.raises(CredentialsError, match=message):
         found_credentials(source, {})
 
 
 @pytest.mark.parametrize("fields", [{"access_key": "", "secret_key": "s"}, {"access_key": "a", "secret_key": None}, {"access_key": "a", "secret_key": "hunter2\n"},
                                     {"access_key": "a", "secret_key": "s", "security_token": ""}])  # fmt: skip
-def test_credentials_that_can_not_be_sent_are_refused_without_showing_them(fields):
+def test_credentials_that_cannot_be_sent_are_refused_without_being_shown(fields):
     with pytest.raises(CredentialsError) as error:
         Credentials(**fields)
     assert "hunter2" not in str(error.value)
@@ -193,13 +193,13 @@ def test_credentials_that_can_not_be_sent_are_refused_without_showing_them(field
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("secret", [KEYS, TOKEN])
-def test_secrets_refuse_pickling_in_every_protocol(protocol, secret):
+def test_secrets_cannot_be_pickled_in_any_protocol(protocol, secret):
     with pytest.raises(CredentialsError, match="importable function"):
         pickle.dumps(secret, protocol)
 
 
 @pytest.mark.parametrize("expires", [7, "2026-01-01", datetime(2026, 1, 1)])  # noqa: DTZ001 - the point
-def test_a_time_of_expiry_without_a_time_zone_is_refused(expires):
+def test_an_expiry_without_a_time_zone_is_refused(expires):
     with pytest.raises(CredentialsError, match="give an aware datetime"):
         Token(value="t", expires=expires)
     with pytest.raises(CredentialsError, match="give an aware datetime"):
@@ -207,12 +207,12 @@ def test_a_time_of_expiry_without_a_time_zone_is_refused(expires):
 
 
 @pytest.mark.parametrize("value", ["", "a b", "hunter2\n", None, 7])
-def test_a_token_that_can_not_be_sent_is_refused_without_showing_it(value):
+def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(value):
     with pytest.raises(CredentialsError, match=r"Token\(value=…\)") as error:
         Token(value=value)
     assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize("secret", [KEYS, TOKEN])
-def test_a_copy_of_a_secret_is_the_secret(secret):
+def test_a_copy_of_a_secret_is_the_same_object(secret):
     assert copy.copy(secret) is copy.deepcopy(secret) is secret

@@ -137,7 +137,7 @@ def test_a_recreated_stream_is_noticed_before_its_first_record_is_read(cursors, 
 
 
 @pytest.mark.parametrize("refusal", [4225, 4301])
-def test_a_recreated_stream_is_never_read_in_place_of_the_old_one(cursors, dis, refusal):
+def test_a_recreated_stream_is_never_read_instead_of_the_old_one(cursors, dis, refusal):
     position = START.after(read(cursors, START))
     dis.forget_cursors()
     dis.refusal, dis.stream_id = refusal, "another id"
@@ -149,7 +149,7 @@ def test_a_recreated_stream_is_never_read_in_place_of_the_old_one(cursors, dis, 
         read(cursors, position)
 
 
-def test_a_stream_recreated_while_a_reader_slept_is_noticed(cursors, dis):
+def test_a_stream_recreated_during_a_long_pause_is_noticed(cursors, dis):
     """A cursor that is too old isn't tried, so nothing refuses it."""
     position = START.after(read(cursors, START))
     dis.stream_id = "another id"
@@ -158,7 +158,7 @@ def test_a_stream_recreated_while_a_reader_slept_is_noticed(cursors, dis):
         read(cursors, position)
 
 
-def test_the_stream_is_checked_once_while_its_cursors_are_good(cursors, dis):
+def test_the_stream_is_checked_once_while_its_cursors_are_valid(cursors, dis):
     position = START.after(read(cursors, START))
     dis.forget_cursors()
     read(cursors, position)

@@ -52,19 +52,19 @@ def test_the_limits_are_those_of_the_streams_type(kind, mib, connect, ok):
     assert description.limits == WriteLimits(1000, mib * 1024 * 1024, 1024 * 1024)
 
 
-def test_an_unknown_stream_is_an_error_that_names_those_there_are(connect, ok, refused):
+def test_the_error_for_an_unknown_stream_lists_the_existing_ones(connect, ok, refused):
     rig = connect([refused(4301, "Stream does not exist."), ok({"stream_names": ["a", "b"], "has_more_streams": True})])
     with pytest.raises(errors.StreamNotFoundError, match=r"'s'.*streams in project p1: a, b, …"):
         rig.service.describe("s")
 
 
-def test_an_unknown_stream_is_an_error_also_where_none_may_be_listed(connect, refused):
+def test_an_unknown_stream_is_an_error_even_if_streams_cannot_be_listed(connect, refused):
     rig = connect([refused(4301, "Stream does not exist."), refused(4116, status=403)])
     with pytest.raises(errors.StreamNotFoundError, match="does not exist"):
         rig.service.describe("s")
 
 
-def test_a_shared_stream_goes_by_its_id_which_is_looked_up_once(connect, ok, refused):
+def test_a_shared_streams_id_is_looked_up_once(connect, ok, refused):
     def answer(request):
         if "cursors" in request.target:
             return ok({"partition_cursor": cursor_at(17)})
@@ -78,7 +78,7 @@ def test_a_shared_stream_goes_by_its_id_which_is_looked_up_once(connect, ok, ref
     assert rig.sent[1].startswith(f"/v2/p1/cursors?stream-name=s&stream-id={ID}&partition-id={P0}")
 
 
-def test_a_name_that_looks_like_an_id_is_a_name_where_there_is_such_a_stream(connect, ok):
+def test_text_like_an_id_is_a_name_if_there_is_a_stream_of_that_name(connect, ok):
     rig = connect([ok(stream(stream_name=ID)), ok({"partition_cursor": cursor_at(17)})])
     assert rig.service.locate(ID, P0, 4) == 17
     assert "stream-id" not in rig.sent[1]
@@ -88,7 +88,7 @@ def read_at(service, number):
     return service.read(ReadPosition("s", "id", P0, number), MAX_RECORD_BYTES)
 
 
-def test_read_yields_records_with_ints_and_the_clock_of_the_request(connect, ok):
+def test_read_returns_records_with_ints_and_the_time_of_the_request(connect, ok):
     rig = connect([ok(stream(stream_id="id")), ok({"partition_cursor": "c"}), ok(page(3, 4), seconds=0.5), ok(page())])
     service = rig.service
     first = read_at(service, 3)
@@ -105,14 +105,14 @@ def test_read_yields_records_with_ints_and_the_clock_of_the_request(connect, ok)
         (4303, errors.ThrottledError),
     ],
 )
-def test_read_raises_at_once_what_the_source_decides_about(code, kind, connect, ok, refused):
+def test_read_raises_at_once_if_the_source_has_to_decide(code, kind, connect, ok, refused):
     rig = connect([ok(stream(stream_id="id")), ok({"partition_cursor": "c"}), refused(code)])
     with pytest.raises(kind, match=f"stream 's', partition {P0}"):
         read_at(rig.service, 3)
     assert rig.time.slept == []
 
 
-def test_a_read_at_a_number_that_expired_says_what_the_partition_holds(connect, ok, refused):
+def test_reading_an_expired_number_raises_the_range_of_the_partition(connect, ok, refused):
     rig = connect(
         [ok(stream(stream_id="id")), refused(4224, "Sequence_number out of range. [1][ should be within ][3][ ][9]")]
     )
@@ -121,7 +121,7 @@ def test_a_read_at_a_number_that_expired_says_what_the_partition_holds(connect, 
     assert (error.value.earliest, error.value.next) == (3, 9)
 
 
-def test_locate_reads_the_number_out_of_the_cursor(connect, ok):
+def test_locate_takes_the_number_from_the_cursor(connect, ok):
     rig = connect([ok({"partition_cursor": cursor_at(17)})])
     assert rig.service.locate("s", P0, 5) == 17
     assert rig.sent[1].endswith("cursor-type=AT_TIMESTAMP&timestamp=5")
@@ -135,7 +135,7 @@ def test_locate_before_the_oldest_record_is_the_oldest(connect, ok, refused):
     assert rig.sent[1] == f"/v2/p1/streams/s?start_partitionId={P0}&limit_partitions=1"
 
 
-def test_locate_in_a_partition_that_is_not_listed_says_so(connect, ok, refused):
+def test_locate_in_a_partition_that_is_not_listed_is_an_error(connect, ok, refused):
     expired = refused(4300, "Request error. [timestamp is expired, timestamp should be larger than 7]")
     with pytest.raises(errors.PartitionNotFoundError, match=f"'s' has no partition {P1}"):
         connect([expired, ok(stream(partitions=[]))]).service.locate("s", P1, 5)
@@ -146,7 +146,7 @@ def test_locate_refuses_a_cursor_without_a_sequence_number(connect, ok):
         connect([ok({"partition_cursor": "opaque"})]).service.locate("s", P0, 5)
 
 
-def test_write_says_of_each_record_what_became_of_it(connect, ok):
+def test_write_returns_one_result_per_record(connect, ok):
     entries = [
         {"partition_id": P0, "sequence_number": "7", "error_code": None},
         {"error_code": "DIS.4303", "error_message": "slow"},
@@ -169,7 +169,7 @@ def test_write_sends_routing_and_data(connect, ok):
     assert rig.sent == ("POST", "/v2/p1/records", {"stream_name": "s", "records": [record]})
 
 
-def test_an_empty_record_is_refused_unsent_and_the_others_are_sent(connect, ok):
+def test_an_empty_record_is_not_sent_and_the_others_are(connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}]})])
     empty, written = rig.service.write("s", [PutRecord(b""), PutRecord(b"x")])
     assert (empty.code, empty.retriable, written) == ("DIS.4200", False, Written(P0, 0))
@@ -184,7 +184,7 @@ def test_nothing_to_write_sends_nothing(connect, ok):
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_an_answer_for_another_number_of_records_is_no_answer(count, connect, ok):
+def test_an_answer_with_a_wrong_number_of_results_is_an_error(count, connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}] * count})])
     with pytest.raises(errors.TransportError, match="no answer of DIS"):
         rig.service.write("s", [PutRecord(b"x")])
@@ -198,17 +198,17 @@ def test_a_lost_or_throttled_put_is_raised_at_once(lost, connect, refused):
     assert rig.time.slept == []
 
 
-def test_a_missing_app_is_made(connect, ok, refused):
+def test_a_missing_app_is_created(connect, ok, refused):
     rig = connect([refused(4332), ok(status=201)])
     rig.service.ensure_app("a")
     assert rig.sent == ("POST", "/v2/p1/apps", {"app_name": "a"})
 
 
-def test_an_app_that_another_worker_makes_first_is_fine(connect, refused):
+def test_ensure_app_succeeds_if_another_worker_creates_the_app_first(connect, refused):
     assert connect([refused(4332), refused(4330)]).service.ensure_app("a") is None
 
 
-def test_an_app_that_is_there_is_left_alone(connect, ok):
+def test_an_existing_app_is_left_unchanged(connect, ok):
     rig = connect([ok({"app_name": "a"})])
     rig.service.ensure_app("a")
     assert len(rig.transport.sent) == 1
@@ -221,7 +221,7 @@ def test_committed_is_the_next_number_or_none(sent, number, connect, ok):
     assert connect([ok(sent)]).service.committed("a", "s", P0) == number
 
 
-def test_committed_is_none_where_the_app_never_committed(connect, refused):
+def test_committed_is_none_if_the_app_never_committed(connect, refused):
     assert connect([refused(4375)]).service.committed("a", "s", P0) is None
 
 
@@ -231,7 +231,7 @@ def test_commit_sends_the_next_number(connect, ok):
     assert rig.sent[2]["sequence_number"] == "8"
 
 
-def test_an_empty_record_is_refused_by_the_client_too(connect, ok):
+def test_put_records_refuses_an_empty_record(connect, ok):
     from beam_dis.record import PutRecord
 
     rig = connect(lambda _: ok())

@@ -187,17 +187,17 @@ def cases(faults):
     return [(name, route.operation) for name in faults for route in ROUTES.values() if faults[name].takes(route)]
 
 
-def test_every_operation_is_here():
+def test_every_operation_is_tested():
     assert list(OPERATIONS) == list(ROUTES)
 
 
-def test_every_kind_of_fault_is_here():
+def test_every_kind_of_fault_is_tested():
     kinds = {type(fault) for fault in (*LOST.values(), *REFUSED.values(), *NO_MATTER.values())}
     assert kinds | {RequestRefused, RecordsRefused, ClockSkew} == set(type(Reset()).__mro__[1].__subclasses__())
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(LOST))
-def test_a_lost_answer_is_tried_again_where_that_is_harmless_and_told_elsewhere(name, operation, strike):
+def test_a_lost_answer_is_retried_if_harmless_and_raised_otherwise(name, operation, strike):
     outcome, calls = strike(operation, replace(LOST[name], operation=operation))
     if ROUTES[operation].idempotent:
         assert not isinstance(outcome, errors.DISError), outcome
@@ -211,7 +211,7 @@ def test_a_lost_answer_is_tried_again_where_that_is_harmless_and_told_elsewhere(
 @pytest.mark.parametrize(
     ("name", "operation"), [(name, operation) for name, operation in cases(LOST) if not ROUTES[operation].idempotent]
 )
-def test_a_lost_answer_is_tried_again_where_the_caller_says_so(name, operation, strike):
+def test_a_lost_answer_is_retried_if_the_caller_allows_it(name, operation, strike):
     outcome, calls = strike(operation, replace(LOST[name], operation=operation), retry_lost=True)
     assert calls == 2
     made = "after" in name or "done" in name or name in {"cut", "cut at once", "slow headers", "502 without a word"}
@@ -222,14 +222,14 @@ def test_a_lost_answer_is_tried_again_where_the_caller_says_so(name, operation, 
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(REFUSED))
-def test_what_the_service_says_it_has_not_done_is_tried_again(name, operation, strike):
+def test_a_request_that_was_not_carried_out_is_retried(name, operation, strike):
     outcome, calls = strike(operation, replace(REFUSED[name], operation=operation))
     assert not isinstance(outcome, errors.DISError), outcome
     assert calls == 2
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(NO_MATTER))
-def test_an_answer_that_is_late_or_called_something_else_is_an_answer(name, operation, strike):
+def test_a_late_answer_or_another_content_type_is_accepted(name, operation, strike):
     outcome, calls = strike(operation, replace(NO_MATTER[name], operation=operation))
     assert not isinstance(outcome, errors.DISError), outcome
     assert calls == 1
@@ -237,7 +237,7 @@ def test_an_answer_that_is_late_or_called_something_else_is_an_answer(name, oper
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("seconds", [-7200, 7200])
-def test_a_clock_that_differs_from_the_services_is_set_once(seconds, operation, strike, dis):
+def test_a_wrong_clock_is_corrected_once(seconds, operation, strike, dis):
     with client_of(dis) as speaker:
         outcome, calls = strike(operation, ClockSkew(seconds=seconds, operation=operation), speaker)
     assert not isinstance(outcome, errors.DISError), outcome
@@ -246,7 +246,7 @@ def test_a_clock_that_differs_from_the_services_is_set_once(seconds, operation, 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
 @pytest.mark.parametrize("operation", ["get_records", "put_records", "create_app"])
-def test_a_code_is_tried_again_or_raised_by_the_table_of_codes(code, operation, strike):
+def test_an_error_code_is_retried_or_raised_by_the_table(code, operation, strike):
     outcome, calls = strike(operation, RequestRefused(code=code, operation=operation, count=1))
     if ERROR_CODES[code].remedy is not Remedy.GIVE_UP:
         assert not isinstance(outcome, errors.DISError), outcome
@@ -258,7 +258,7 @@ def test_a_code_is_tried_again_or_raised_by_the_table_of_codes(code, operation, 
 
 @pytest.mark.parametrize("code", ["DIS.4303", "DIS.5250", "DIS.4200"])
 @pytest.mark.parametrize("stored", [True, False])
-def test_records_that_are_refused_are_the_callers_to_see(code, stored, strike):
+def test_refused_records_are_returned_to_the_caller(code, stored, strike):
     outcome, calls = strike("put_records", RecordsRefused(code=code, stored=stored, count=1))
     assert (outcome.failed_record_count, outcome.records[0].error_code, calls) == (1, code, 1)
 
@@ -267,7 +267,7 @@ ENDLESS = [*LOST.values(), *REFUSED.values()]
 
 
 @pytest.mark.parametrize("fault", ENDLESS, ids=[*LOST, *REFUSED])
-def test_a_fault_that_never_ends_is_raised_after_the_deadline(fault, strike, dis, undisturbed):
+def test_a_permanent_fault_is_raised_after_the_deadline(fault, strike, dis, undisturbed):
     endless = replace(fault, operation="list_streams", count=None)
     seen = []
 

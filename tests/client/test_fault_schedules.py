@@ -99,7 +99,7 @@ def stored_in(client, stream):
 
 @SETTINGS
 @given(faults=schedules("put_records"), retry_lost=st.booleans())
-def test_a_put(dis, client, faults, retry_lost):
+def test_a_put_is_stored_as_often_as_its_result_says(dis, client, faults, retry_lost):
     """Stored once where it is told done; at most once, or at least once, as was asked for; an error lets all be told."""
     stream = next(NAMES)
     client.create_stream(stream)
@@ -120,7 +120,7 @@ def test_a_put(dis, client, faults, retry_lost):
 
 @SETTINGS
 @given(faults=schedules("get_cursor", "get_records", "commit_checkpoint", "get_checkpoint"))
-def test_reading_and_committing(dis, client, faults):
+def test_faults_that_end_do_not_affect_reading_and_committing(dis, client, faults):
     """Faults that end never show: what is read is what was written, what was committed is found."""
     stream = next(NAMES)
     client.create_stream(stream)
@@ -138,7 +138,7 @@ def test_reading_and_committing(dis, client, faults):
 
 @SETTINGS
 @given(nth=st.integers(1, 3), faults=schedules("put_records"))
-def test_a_refusal_for_good_ends_any_schedule(dis, client, nth, faults):
+def test_a_permanent_refusal_is_raised_in_any_schedule(dis, client, nth, faults):
     """It is told as it is, whatever came before: an attempt may have been carried out, so nothing is said of that."""
     stream = next(NAMES)
     client.create_stream(stream)
@@ -154,7 +154,7 @@ def test_a_refusal_for_good_ends_any_schedule(dis, client, nth, faults):
 
 @SETTINGS
 @given(rate=st.floats(0.1, 1.0), seed=st.integers(0, 999), code=st.sampled_from(["DIS.4303", "DIS.5250", "DIS.4200"]))
-def test_records_that_are_refused_are_told_and_no_others(dis, client, rate, seed, code):
+def test_exactly_the_refused_records_have_an_error_code(dis, client, rate, seed, code):
     stream = next(NAMES)
     client.create_stream(stream)
     fault = RecordsRefused(code=code, rate=rate, seed=seed)

@@ -66,7 +66,7 @@ FAULTS = st.lists(st.sampled_from([*BEFORE, *AFTER]), max_size=12)
 
 @settings(deadline=None)
 @given(faults=FAULTS)
-def test_a_put_is_stored_once_where_it_is_told_done_and_never_twice(faults):
+def test_a_put_that_succeeds_is_stored_exactly_once(faults):
     store = FaultyStore(faults)
     outcome = put(store, retry_lost=False)
     assert store.stored <= 1
@@ -78,7 +78,7 @@ def test_a_put_is_stored_once_where_it_is_told_done_and_never_twice(faults):
 
 @settings(deadline=None)
 @given(faults=FAULTS)
-def test_a_put_that_may_be_repeated_is_stored_where_it_is_told_done(faults):
+def test_a_put_with_retry_lost_that_succeeds_is_stored(faults):
     store = FaultyStore(faults)
     outcome = put(store, retry_lost=True)
     if not isinstance(outcome, DISError):
@@ -88,7 +88,7 @@ def test_a_put_that_may_be_repeated_is_stored_where_it_is_told_done(faults):
 
 
 @pytest.mark.parametrize("fault", BEFORE)
-def test_one_fault_before_it_is_stored_is_got_over(fault):
+def test_a_put_succeeds_after_a_fault_before_storing(fault):
     store = FaultyStore([fault])
     outcome = put(store, retry_lost=fault.startswith("cut"))
     assert (outcome.failed_record_count, store.stored) == (0, 1)

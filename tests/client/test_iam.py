@@ -44,7 +44,7 @@ def login(*answers):
     return token, identity
 
 
-def test_a_token_is_asked_for_by_name_and_password_for_one_project():
+def test_a_token_is_requested_with_name_and_password_for_one_project():
     token, identity = login(GIVEN)
     assert (token.value, token.expires.timestamp()) == ("MII", 1_767_225_600.0)
     (request,) = identity.sent
@@ -55,13 +55,13 @@ def test_a_token_is_asked_for_by_name_and_password_for_one_project():
 
 
 @pytest.mark.parametrize("stumble", [TransportError("cut"), TransportError("no"), Response(500), Response(429)])
-def test_an_identity_service_that_stumbles_is_asked_again(stumble):
+def test_a_request_for_a_token_is_retried_after_a_passing_failure(stumble):
     token, identity = login(stumble, stumble, GIVEN)
     assert (token.value, len(identity.sent)) == ("MII", 3)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"token":{}}'])
-def test_a_token_that_does_not_say_when_it_expires_is_a_token(body):
+def test_a_token_without_an_expiry_is_accepted(body):
     assert login(GIVEN._replace(body=body))[0].expires is None
 
 
@@ -74,7 +74,7 @@ def test_a_token_that_does_not_say_when_it_expires_is_a_token(body):
         (TransportError("cut"), "cut .*attempts"),
     ],
 )
-def test_a_login_that_fails_is_an_error_that_says_why_without_the_password(answer, said):
+def test_a_failed_login_raises_the_reason_without_the_password(answer, said):
     with pytest.raises(CredentialsError, match=said) as error:
         login(answer)
     assert "hunter2" not in repr(error.value) + repr(error.value.__cause__)
@@ -92,7 +92,7 @@ def test_a_login_that_fails_is_an_error_that_says_why_without_the_password(answe
         ("http://127.0.0.1:1", None, "", "", "http://127.0.0.1:1"),
     ],
 )
-def test_where_the_identity_service_is(given, region, variable, profile, where, tmp_path):
+def test_which_identity_service_is_used(given, region, variable, profile, where, tmp_path):
     (tmp_path / "profile").write_text(f"[basic]\niam_endpoint={profile}\n")
     environ = {
         "HUAWEICLOUD_SDK_IAM_ENDPOINT": variable,
@@ -101,6 +101,6 @@ def test_where_the_identity_service_is(given, region, variable, profile, where, 
     assert iam_endpoint(given, region, environ) == where
 
 
-def test_a_password_never_goes_through_plain_http():
+def test_a_password_is_never_sent_over_plain_http():
     with pytest.raises(ConfigurationError, match=r"a password can't be sent to 'http://iam\.example'"):
         iam_endpoint("http://iam.example", None, {})

@@ -63,7 +63,7 @@ def keys(instance, no_keys):
     transport.close()
 
 
-def test_an_instance_gives_keys_with_a_token_and_an_expiry(keys, instance):
+def test_an_instance_returns_keys_with_a_token_and_an_expiry(keys, instance):
     found = keys.current(NOW)
     assert (found.access_key, found.secret_key, found.security_token) == ("AK", "hunter2", "T")
     assert found.expires == datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -79,14 +79,14 @@ def test_keys_are_kept_until_forty_minutes_before_they_expire(keys, instance):
 
 
 @pytest.mark.parametrize("status", [404, 405, 503])
-def test_an_older_instance_knows_no_session_tokens(status, keys, instance):
+def test_an_instance_without_session_tokens_is_asked_without_one(status, keys, instance):
     instance.answers["PUT"] = [(status, b"")]
     assert keys.current(NOW).access_key == "AK"
     assert "x-metadata-token" not in instance.heard[1][2]
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_a_service_that_stumbles_is_asked_again(method, keys, instance):
+def test_a_request_to_the_metadata_service_is_retried(method, keys, instance):
     instance.answers[method] = [(500, b""), (429, b""), *instance.answers[method]]
     assert keys.current(NOW).access_key == "AK"
 
@@ -96,21 +96,21 @@ FAULTS = {
     "nothing there": ("GET", 404, b"", "HTTP 404 - assign an agency"),
     "forbidden": ("PUT", 403, b"", "HTTP 403"),
     "down": ("GET", 500, b"", "HTTP 500"),
-    "no JSON": ("GET", 200, b"<html>hunter2", "13 bytes hold no credential"),
-    "not UTF-8": ("GET", 200, b"\xffhunter2", "hold no credential"),
-    "a list": ("GET", 200, b'["hunter2"]', "hold no credential"),
-    "half a key": ("GET", 200, b'{"credential":{"access":"hunter2"}}', "hold no credential"),
+    "no JSON": ("GET", 200, b"<html>hunter2", "13 bytes contain no credentials"),
+    "not UTF-8": ("GET", 200, b"\xffhunter2", "contain no credentials"),
+    "a list": ("GET", 200, b'["hunter2"]', "contain no credentials"),
+    "half a key": ("GET", 200, b'{"credential":{"access":"hunter2"}}', "contain no credentials"),
     "an empty key": (
         "GET",
         200,
         b'{"credential":{"access":"","secret":"hunter2","securitytoken":"","expires_at":""}}',
-        "hold no credential",
+        "contain no credentials",
     ),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_an_instance_lacks_is_an_error_that_says_so_and_shows_nothing(fault, keys, instance):
+def test_an_instance_without_credentials_is_an_error_without_secrets(fault, keys, instance):
     method, status, body, said = FAULTS[fault]
     instance.answers[method] = [(status, body)]
     with pytest.raises(CredentialsError, match=rf"looked at credentials=.* metadata service \(.*{said}") as error:
@@ -118,7 +118,7 @@ def test_what_an_instance_lacks_is_an_error_that_says_so_and_shows_nothing(fault
     assert "hunter2" not in repr(error.value) + repr(error.value.__cause__)
 
 
-def test_where_renewal_fails_the_old_keys_serve_until_they_expire(keys, instance):
+def test_if_renewal_fails_the_old_keys_are_used_until_they_expire(keys, instance):
     found = keys.current(NOW)
     instance.answers["GET"] = [(500, b"")]
     assert keys.replace_refused(found, NOW) is False
@@ -128,14 +128,14 @@ def test_where_renewal_fails_the_old_keys_serve_until_they_expire(keys, instance
         keys.current(NOW + 24.1 * 3600)
 
 
-def test_on_a_machine_that_is_no_instance_it_is_asked_once(connect, no_keys):
+def test_on_another_machine_the_metadata_service_is_asked_once(connect, no_keys):
     rig = connect(None, credentials=None)
     with pytest.raises(CredentialsError, match="metadata service \\(there is none here\\)"):
         rig.client.list_streams()
     assert rig.time.slept == []
 
 
-def test_a_local_dis_never_asks_it(connect, ok, no_keys):
+def test_a_client_of_a_local_dis_never_asks_the_metadata_service(connect, ok, no_keys):
     rig = connect(lambda _: ok(status=204), credentials=None, endpoint="http://127.0.0.1:1", metadata=object())
     assert rig.client.delete_stream("s") is None
 
@@ -150,6 +150,6 @@ def test_a_local_dis_never_asks_it(connect, ok, no_keys):
         (None, None),
     ],
 )
-def test_a_time_of_expiry_is_read_or_unknown(text, seconds):
+def test_an_expiry_is_read_or_unknown(text, seconds):
     found = parse_expiry(text)
     assert (found and found.timestamp()) == seconds

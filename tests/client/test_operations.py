@@ -134,13 +134,13 @@ CALLS = {
 each_operation = pytest.mark.parametrize("operation", CALLS)
 
 
-def test_every_operation_of_the_protocol_is_a_method_with_a_full_text():
+def test_every_operation_of_the_protocol_is_a_documented_method():
     assert set(ROUTES) == set(CALLS)
     assert all(len(getattr(DISClient, name).__doc__) > 60 for name in ROUTES)
 
 
 @each_operation
-def test_sends_what_the_protocol_says_and_returns_what_it_answers(operation, connect, ok):
+def test_an_operation_sends_and_returns_what_the_protocol_specifies(operation, connect, ok):
     call, (method, target), body, (status, answer, expected) = CALLS[operation]
     rig = connect(lambda _: ok(answer, status=status))
     assert call(rig.client) == expected
@@ -148,7 +148,7 @@ def test_sends_what_the_protocol_says_and_returns_what_it_answers(operation, con
 
 
 @each_operation
-def test_tolerates_fields_it_does_not_know_and_nulls(operation, connect, ok):
+def test_unknown_fields_and_nulls_in_an_answer_are_accepted(operation, connect, ok):
     call, _, _, (status, answer, expected) = CALLS[operation]
     body = None if answer is None else {**answer, "unknown": {"x": [1]}, "tags": None, "sys_tags": None}
     assert call(connect(lambda _: ok(body, status=status)).client) == expected
@@ -173,7 +173,7 @@ EMPTY_IS_FINE = {
 
 @pytest.mark.parametrize("operation", [name for name in CALLS if ROUTES[name].answer])
 @pytest.mark.parametrize("body", [b"", b"<html>", b'"ok"', b'{"status":"ok"}', b"\xff\xfe"])
-def test_a_good_status_without_the_answer_is_an_error_that_names_the_endpoint(operation, body, connect, ok):
+def test_a_good_status_with_an_unreadable_body_is_an_error(operation, body, connect, ok):
     rig = connect(lambda _: ok()._replace(body=body))
     if operation in EMPTY_IS_FINE and body in (b"", b'{"status":"ok"}'):
         assert CALLS[operation][0](rig.client) == EMPTY_IS_FINE[operation]

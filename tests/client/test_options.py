@@ -7,7 +7,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.options import DISOptions
 
 
-def test_the_command_line_says_which_dis():
+def test_the_command_line_sets_endpoint_and_project():
     options = PipelineOptions(["--dis_endpoint=http://127.0.0.1:7700", "--dis_project_id", "p", "--streaming"])
     resolved = DISConnection().resolved(options.view_as(DISOptions), {})
     assert (resolved.endpoint, resolved.project_id) == ("http://127.0.0.1:7700", "p")
@@ -18,7 +18,7 @@ def test_a_region_is_enough_for_the_endpoint():
     assert DISConnection().resolved(options, {}).endpoint == "https://dis.eu-de.otc.t-systems.com"
 
 
-def test_options_that_are_not_given_count_for_nothing():
+def test_options_that_are_not_given_have_no_effect():
     options = PipelineOptions([]).view_as(DISOptions)
     assert (options.dis_endpoint, options.dis_region, options.dis_project_id) == (None, None, None)
 

@@ -33,24 +33,24 @@ def rows(heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
-def test_every_operation_has_its_row_that_says_whether_it_is_tried_again():
+def test_the_row_of_every_operation_says_whether_it_is_retried():
     told = {operation.strip("`"): again for operation, again, _ in rows("If an answer is lost")}
     assert told == {name: "yes" if route.idempotent else "with `retry_lost`" for name, route in ROUTES.items()}
 
 
 @pytest.mark.parametrize("operation", ROUTES)
-def test_what_a_row_offers_a_method_takes(operation):
+def test_a_method_takes_the_arguments_in_its_row(operation):
     told = dict(row[:2] for row in rows("If an answer is lost"))
     takes = "retry_lost" in inspect.signature(getattr(DISClient, operation)).parameters
     assert takes is ("retry_lost" in told[f"`{operation}`"])
 
 
-def test_what_only_asks_changes_nothing():
+def test_operations_that_are_said_to_change_nothing_are_gets():
     told = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if done == "changes nothing"}
     assert told == {name for name, route in ROUTES.items() if route.method == "GET"}
 
 
-def test_what_is_deleted_is_found_gone():
+def test_deletes_are_said_to_succeed_if_repeated():
     told = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if "not found" in done}
     assert told == {name for name, route in ROUTES.items() if route.method == "DELETE"}
 
@@ -65,7 +65,7 @@ def codes_of():
     return found
 
 
-def test_every_class_of_the_tree_is_told_with_its_codes_and_what_is_done():
+def test_every_error_class_is_listed_with_its_codes_and_remedy():
     wanted = {
         (f"`{kind.__name__}`", ", ".join(codes), OF_A_CLASS.get(kind, DONE[remedy]))
         for kind, remedies in codes_of().items()

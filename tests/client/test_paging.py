@@ -49,6 +49,6 @@ def test_describe_whole_stream_has_every_partition(connect, ok):
 
 
 @pytest.mark.parametrize("flag", ["has_more_streams", "has_more_app"])
-def test_an_empty_page_ends_the_listing_whatever_it_says(flag, connect, ok):
+def test_an_empty_page_ends_the_listing_even_if_it_claims_more(flag, connect, ok):
     rig = connect(lambda _: ok({"stream_names": [], "apps": [], flag: True}))
     assert (list(rig.client.iter_streams()), list(rig.client.iter_apps())) == ([], [])

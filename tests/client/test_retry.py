@@ -66,7 +66,7 @@ class World:
         (answered("DIS.4200", 400), True, True, False),
     ],
 )
-def test_only_a_400_that_was_spoilt_on_its_way_from_a_dis_is_asked_for_again(error, known, retry_lost, again):
+def test_only_an_unreadable_400_from_a_known_dis_is_retried(error, known, retry_lost, again):
     attempts = World(error, "done")
     if again:
         assert attempts.run(known_dis=known, retry_lost=retry_lost) == "done"
@@ -96,7 +96,7 @@ def test_only_a_400_that_was_spoilt_on_its_way_from_a_dis_is_asked_for_again(err
     ],
 )
 @pytest.mark.parametrize("retry_lost", [True, False])
-def test_what_is_tried_again(failure, lost_again, put_again, retry_lost):
+def test_which_failures_are_retried(failure, lost_again, put_again, retry_lost):
     world = World(failure, "done")
     if lost_again if retry_lost else put_again:
         assert world.run(retry_lost=retry_lost) == "done"
@@ -107,37 +107,37 @@ def test_what_is_tried_again(failure, lost_again, put_again, retry_lost):
 
 
 @pytest.mark.parametrize("failure", [BUSY, TOO_MANY])
-def test_a_caller_that_paces_itself_is_told_of_throttling_at_once(failure):
+def test_throttling_is_raised_at_once_without_retry_throttling(failure):
     with pytest.raises(ServiceError):
         World(failure, "done").run(retry_throttling=False)
 
 
-def test_waits_double_up_to_a_ceiling():
+def test_pauses_double_up_to_a_ceiling():
     world = World(*[DOWN] * 9, "done")
     world.run()
     assert world.waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
 
 
-def test_throttling_is_waited_out_ten_times_as_long():
+def test_pauses_after_throttling_are_ten_times_as_long():
     world = World(BUSY, BUSY, "done")
     world.run()
     assert world.waits == [0.5, 1.0]
 
 
-def test_an_attempt_is_told_what_is_left_of_the_deadline():
+def test_each_attempt_gets_the_time_left_until_the_deadline():
     world = World(DOWN, DOWN, "done", attempt_seconds=2.0)
     world.run(deadline=10.0)
     assert world.left == pytest.approx([10.0, 7.95, 5.85])
 
 
-def test_no_wait_reaches_over_the_deadline():
+def test_no_pause_ends_after_the_deadline():
     world = World(*[DOWN] * 99)
     with pytest.raises(TransportError, match=r"^refused \(7 attempts in 3.2 s\)$"):
         world.run(deadline=5.0)
     assert world.now < 5.0
 
 
-def test_an_error_says_maybe_done_when_any_attempt_may_have_been():
+def test_an_error_is_maybe_done_if_any_attempt_may_have_succeeded():
     world = World(LOST, *[DOWN] * 99)
     with pytest.raises(TransportError) as error:
         world.run(retry_lost=True, deadline=1.0)
@@ -162,7 +162,7 @@ OUTCOMES = st.sampled_from([DOWN, LOST, FAILED, BUSY, GATEWAY, UNAVAILABLE, WRON
     jitter=st.randoms(use_true_random=False),
     attempt_seconds=st.floats(0, 3),
 )
-def test_any_schedule_of_faults_that_ends_gives_the_outcome_or_the_true_error(
+def test_every_finite_schedule_of_failures_gives_the_result_or_the_right_error(
     faults, retry_lost, deadline, jitter, attempt_seconds
 ):
     """Done exactly once where it may not be repeated; never an error that isn't one of the schedule's; in time."""

@@ -59,7 +59,7 @@ def test_no_error_shows_a_secret(status, connect, refused):
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
 
 
-def test_no_log_shows_a_secret_and_ours_are_for_debugging(caplog, connect):
+def test_no_log_shows_a_secret_and_ours_have_the_level_debug(caplog, connect):
     caplog.set_level(logging.DEBUG)
     transport = HTTPTransport("http://127.0.0.1:1")
     rig = connect(None, transport=transport, endpoint="http://127.0.0.1:1", credentials=KEYS)
@@ -72,7 +72,7 @@ def test_no_log_shows_a_secret_and_ours_are_for_debugging(caplog, connect):
 
 
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])
-def test_no_pickle_holds_a_secret(dumps):
+def test_no_pickle_contains_a_secret(dumps):
     connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=vault)
     assert b"hunter2" not in dumps(connection)
     for secret in (KEYS, DISConnection(credentials=KEYS)):

@@ -73,7 +73,7 @@ GET = Request(
 )
 
 
-def test_sends_the_request_as_it_is_and_nothing_else(served, transport_to):
+def test_the_request_is_sent_unchanged_and_without_additions(served, transport_to):
     url, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: today\r\n\r\n{}")
     response = transport_to(url).send(GET)
     assert (response.status, response.headers["date"], response.body) == (200, "today", b"{}")
@@ -81,7 +81,7 @@ def test_sends_the_request_as_it_is_and_nothing_else(served, transport_to):
     assert response.seconds > 0
 
 
-def test_a_request_leaves_no_line_in_a_workers_log(served, transport_to, caplog):
+def test_a_request_writes_no_line_to_a_workers_log(served, transport_to, caplog):
     """Workers log from INFO up, and a pipeline sends thousands of requests."""
     caplog.set_level(logging.INFO)
     url, _ = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
@@ -94,7 +94,7 @@ def test_a_redirect_is_not_followed(served, transport_to):
     assert transport_to(url).send(GET).status == 302
 
 
-def test_no_connection_is_surely_not_done_and_the_error_names_the_endpoint(transport_to):
+def test_without_a_connection_the_request_was_surely_not_carried_out(transport_to):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(TransportError, match=f"can't connect to {url}.*is it running") as error:
@@ -110,7 +110,7 @@ def test_a_cut_or_garbled_answer_may_have_been_carried_out(answer, served, trans
     assert error.value.maybe_done is True
 
 
-def test_an_error_of_the_network_has_its_cause_and_no_request(served, transport_to):
+def test_a_network_error_has_its_cause_but_not_the_request(served, transport_to):
     """Errors are logged and kept; a request has a signature."""
     url, _ = served(b"")
     with pytest.raises(TransportError) as error:
@@ -124,7 +124,7 @@ def test_an_error_of_the_network_has_its_cause_and_no_request(served, transport_
     assert [name for cause in causes for name in vars(cause) if "request" in name] == []
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, transport_to):
+def test_a_server_with_an_untrusted_certificate_gets_no_request(served, transport_to):
     url, heard = served(b"")
     with pytest.raises(TransportError) as error:
         transport_to(url.replace("http:", "https:")).send(GET)
@@ -142,7 +142,7 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_spoken_to(served, 
         ("http://dis.example", "http://proxy.example:3128"),
     ],
 )
-def test_the_environment_names_no_proxy_for_what_is_near(endpoint, proxy, monkeypatch):
+def test_which_endpoints_go_through_the_environments_proxy(endpoint, proxy, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "spared.example")
     assert proxy_of(endpoint) == proxy
@@ -157,14 +157,14 @@ def test_the_proxy_of_the_environment_is_used_with_its_password(served, transpor
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example:3128", "ftp://user:hunter2@proxy.example"])
-def test_a_proxy_that_cannot_be_used_is_a_setting_that_is_wrong(proxy, transport_to, monkeypatch):
+def test_a_proxy_that_cannot_be_used_is_a_configuration_error(proxy, transport_to, monkeypatch):
     monkeypatch.setenv("http_proxy", proxy)
     with pytest.raises(ConfigurationError, match=r"the proxy can't be used .*check HTTPS_PROXY") as error:
         transport_to("http://dis.example")
     assert "hunter2" not in str(error.value)
 
 
-def test_https_goes_through_a_tunnel_of_the_proxy(served, transport_to):
+def test_https_is_tunnelled_through_the_proxy(served, transport_to):
     proxy, heard = served(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
     with pytest.raises(TransportError) as error:
         transport_to("https://dis.example", proxy=proxy).send(GET)
@@ -172,14 +172,14 @@ def test_https_goes_through_a_tunnel_of_the_proxy(served, transport_to):
     assert heard[0].startswith(b"CONNECT dis.example:443 HTTP/1.1\r\n")
 
 
-def test_a_proxy_that_is_given_counts_before_the_environments(served, transport_to, monkeypatch):
+def test_a_connections_proxy_takes_precedence_over_the_environments(served, transport_to, monkeypatch):
     proxy, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
     monkeypatch.setenv("http_proxy", "http://another.example:3128")
     assert transport_to("http://dis.example:7700", proxy=proxy).send(GET).status == 200
     assert heard[0].startswith(b"GET http://dis.example:7700/v2/p/streams?limit=1 HTTP/1.1\r\n")
 
 
-def test_a_proxy_that_is_down_is_surely_not_done(transport_to):
+def test_if_the_proxy_is_down_the_request_was_surely_not_carried_out(transport_to):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(TransportError) as error:
@@ -223,21 +223,21 @@ def secure(authority):
         thread.join()
 
 
-def test_a_bundle_of_ones_own_vouches_for_a_server(secure, authority, transport_to):
+def test_a_server_is_trusted_by_a_ca_bundle(secure, authority, transport_to):
     assert transport_to(secure, ca_bundle=authority / "ca.pem").send(GET).status == 501
     with pytest.raises(TransportError, match="certificate verify failed"):
         transport_to(secure).send(GET)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_bundle_that_is_none_is_named(content, tmp_path, transport_to):
+def test_the_error_for_a_wrong_ca_bundle_names_the_file(content, tmp_path, transport_to):
     if content is not None:
         (tmp_path / "ca.pem").write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"ca_bundle '.*/ca\.pem' is not a file of certificates"):
         transport_to("https://dis.example", ca_bundle=tmp_path / "ca.pem")
 
 
-def test_the_environments_bundle_counts_for_what_is_far(authority, monkeypatch, transport_to):
+def test_the_environments_ca_bundle_counts_for_other_machines(authority, monkeypatch, transport_to):
     """This machine is trusted by no bundle of the environment, as with httpx's ``trust_env``."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority / "missing.pem"))
     with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE .*missing\.pem"):
@@ -278,9 +278,7 @@ def keeping():
 
 
 @pytest.mark.parametrize(("seconds", "connections"), [(KEEPALIVE_SECONDS, 1), (0.05, 2)])
-def test_a_connection_is_used_again_until_it_was_idle_too_long(
-    seconds, connections, keeping, transport_to, monkeypatch
-):
+def test_a_connection_is_reused_until_it_was_idle_too_long(seconds, connections, keeping, transport_to, monkeypatch):
     """This end closes an idle connection before the local DIS does, after 75 s."""
     monkeypatch.setattr(transport, "KEEPALIVE_SECONDS", seconds)
     sending = transport_to(f"http://127.0.0.1:{keeping.server_port}")
@@ -314,7 +312,7 @@ def dripping():
         thread.join(10)
 
 
-def test_headers_that_drip_in_do_not_outlive_the_timeout(dripping, transport_to, undisturbed):
+def test_headers_that_arrive_slowly_do_not_extend_the_timeout(dripping, transport_to, undisturbed):
     def seconds():
         started = time.monotonic()
         with pytest.raises(TransportError, match="timed out"):
@@ -324,7 +322,7 @@ def test_headers_that_drip_in_do_not_outlive_the_timeout(dripping, transport_to,
     assert 0.1 < undisturbed(seconds, 1.0) < 1.0
 
 
-def test_a_timeout_bounds_each_phase_and_connecting_most():
+def test_a_timeout_bounds_each_phase_and_connecting_is_the_shortest():
     timeouts = outgoing_request("http://127.0.0.1:1", GET).extensions["timeout"]
     assert timeouts == {"connect": 2.0, "read": 2.0, "write": 2.0, "pool": 2.0}
     assert CONNECT_SECONDS < 8

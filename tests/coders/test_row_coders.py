@@ -158,7 +158,7 @@ def test_the_error_for_a_wrong_record_names_the_field():
 
 
 @pytest.mark.parametrize("name", ["class", "_id"])
-def test_a_field_that_can_not_be_an_attribute_is_refused_at_construction(name):
+def test_a_field_that_cannot_be_an_attribute_is_refused_at_construction(name):
     schema = {"type": "record", "name": "R", "fields": [{"name": name, "type": "int"}]}
     with pytest.raises(ConfigurationError, match=f"field '{name}' of 'R' can't be an attribute of a row"):
         AvroCoder(schema)

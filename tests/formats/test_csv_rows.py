@@ -28,7 +28,7 @@ DAY = {"type": "int", "logicalType": "date"}
         ("1,späť".encode(), {"a": 1, "b": "späť"}),
     ],
 )
-def test_rows_are_read_as_in_rfc_4180_and_a_little_more(row, value):
+def test_rows_are_read_as_in_rfc_4180_with_a_few_extensions(row, value):
     assert CSVFormat(columns(a="int", b="string")).decode(row) == value
 
 

@@ -44,7 +44,7 @@ def test_an_unknown_type_is_an_encode_error_that_shows_the_value(format_):
 
 @pytest.mark.parametrize("value", [None, [], "text", 5, object()])
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_value_that_is_no_mapping_is_an_encode_error(format_, value):
+def test_a_value_that_is_not_a_mapping_is_an_encode_error(format_, value):
     with pytest.raises(EncodeError, match="Expected `object`"):
         format_.encode(value)
 

@@ -63,7 +63,7 @@ def test_an_unknown_logical_type_is_its_plain_type_as_avro_says():
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "5", "{}", '"int"', '"nonsense"', '{"type": "record"}', '["null", "int"]']
 )
-def test_text_that_is_no_schema_of_rows_is_refused_and_shown(text):
+def test_text_that_is_not_a_schema_of_rows_is_refused_and_shown(text):
     with pytest.raises(ConfigurationError, match="data_schema "):
         read_schema(text)
 

@@ -19,5 +19,5 @@ def test_jitter_is_full():
 
 
 @given(first=st.floats(0.001, 10), ceiling=st.floats(0.001, 10), chance=st.floats(0, 1, exclude_max=True))
-def test_no_delay_is_negative_or_above_the_ceiling(first, ceiling, chance):
+def test_every_delay_is_between_zero_and_the_ceiling(first, ceiling, chance):
     assert all(0 <= delay <= ceiling for delay in islice(full_jitter(first, ceiling, random=lambda: chance), 50))

@@ -35,7 +35,7 @@ def drawn_tree():
     return path[0]
 
 
-def test_the_tree_is_as_drawn():
+def test_the_tree_is_the_one_in_the_docstring():
     assert drawn_tree() == {"DISError": tree(DISError)}
 
 
@@ -46,7 +46,7 @@ def codes_drawn_beside(kind):
     return set(range(first, rest[0] + 1)) if "-" in line else {first, *rest}
 
 
-def test_the_drawing_names_the_codes_of_each_class():
+def test_the_docstring_names_the_codes_of_each_class():
     """InvalidRequestError has all that are left, so the drawing names only the first of them."""
     missing = {
         row.code
@@ -80,19 +80,19 @@ def test_a_row_names_a_class_of_service_error(row):
         ("", 413, "InvalidRequestError"),
     ],
 )
-def test_the_code_names_the_class_and_else_the_status(code, status, name):
+def test_the_code_decides_the_class_and_without_one_the_status(code, status, name):
     assert class_of(code, status).__name__ == name
 
 
 @pytest.mark.parametrize("row", ERROR_CODES.values(), ids=lambda row: row.code)
-def test_every_answer_survives_pickling(row):
+def test_every_service_error_can_be_pickled(row):
     error = service_error(f"it said {row.text}", code=row.code, status=row.status, service_message=row.text)
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
     assert copy.remedy is row.remedy
 
 
-def test_facts_of_an_answer_survive_pickling():
+def test_a_pickled_error_keeps_its_fields():
     error = service_error("gone", code="DIS.4224", status=400, earliest=7, next_number=90)
     copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, OutOfRangeError)
@@ -100,12 +100,12 @@ def test_facts_of_an_answer_survive_pickling():
 
 
 @pytest.mark.parametrize("maybe_done", [True, False])
-def test_a_transport_error_remembers_whether_it_may_be_done(maybe_done):
+def test_a_pickled_transport_error_keeps_maybe_done(maybe_done):
     copy = pickle.loads(pickle.dumps(TransportError("cut", maybe_done=maybe_done)))
     assert (str(copy), copy.maybe_done) == ("cut", maybe_done)
 
 
-def test_a_decode_error_says_where_it_happened():
+def test_a_decode_error_names_its_position():
     error = DecodeError("'abc' is not an int", field="info[0].date").at("flights", "shardId-0000000003", 17)
     assert str(error) == (
         "stream 'flights', partition shardId-0000000003, sequence number 17: field 'info[0].date': 'abc' is not an int"

@@ -33,7 +33,7 @@ POSITIONS = [
 
 
 @pytest.mark.parametrize("position", POSITIONS, ids=repr)
-def test_a_position_travels(position):
+def test_a_position_can_be_pickled(position):
     copy = pickle.loads(pickle.dumps(position))
     assert (copy, hash(copy)) == (position, hash(position))
 
@@ -42,7 +42,7 @@ def test_a_position_travels(position):
     "time",
     [NOON, NOON.astimezone(timezone(timedelta(hours=8))), Timestamp(1767268800), Timestamp(micros=1767268800000999)],
 )
-def test_a_time_is_milliseconds_whoever_says_it(time):
+def test_every_kind_of_time_becomes_milliseconds(time):
     assert StartingPosition.at_timestamp(time).at == AtTimestamp(1767268800000)
 
 
@@ -56,12 +56,12 @@ def test_a_time_is_milliseconds_whoever_says_it(time):
     ],
 )
 @pytest.mark.parametrize("position", [StartingPosition, StoppingPosition])
-def test_a_time_that_is_none_is_refused(position, time, message):
+def test_a_value_that_is_not_a_time_is_refused(position, time, message):
     with pytest.raises(ConfigurationError, match=message):
         position.at_timestamp(time)
 
 
-def test_partitions_may_be_numbers_or_ids():
+def test_partitions_can_be_numbers_or_ids():
     numbers = StoppingPosition.at_sequence_number({"shardId-0000000001": 4, 0: 9, "2": 0}).at
     assert numbers == AtSequenceNumber(
         (("shardId-0000000000", 9), ("shardId-0000000001", 4), ("shardId-0000000002", 0)),
@@ -82,13 +82,13 @@ def test_partitions_may_be_numbers_or_ids():
     ],
 )
 @pytest.mark.parametrize("position", [StartingPosition, StoppingPosition])
-def test_a_map_of_numbers_that_is_none_is_refused(position, numbers, message):
+def test_a_wrong_dict_of_sequence_numbers_is_refused(position, numbers, message):
     with pytest.raises(ConfigurationError, match=message):
         position.at_sequence_number(numbers)
 
 
 @pytest.mark.parametrize("partition", [-1, True, 1.0, None, "", "shard-1", 10**10])
-def test_what_is_no_partition_is_refused(partition):
+def test_a_value_that_is_not_a_partition_is_refused(partition):
     with pytest.raises(ConfigurationError, match="is neither a number nor a partition id such as"):
         canonical_partition_id(partition)
 
@@ -99,13 +99,13 @@ def test_a_checkpoint_falls_back_to_the_earliest():
 
 
 @pytest.mark.parametrize("fallback", ["latest", StartingPosition.checkpoint(), StoppingPosition.latest()])
-def test_a_checkpoint_falls_back_to_a_start_and_no_other_checkpoint(fallback):
+def test_a_checkpoint_cannot_fall_back_to_another_checkpoint(fallback):
     with pytest.raises(ConfigurationError, match="give another kind of StartingPosition"):
         StartingPosition.checkpoint(or_else=fallback)
 
 
 @pytest.mark.parametrize("microsecond", [0, 1_000, 1_999, 999_999])
-def test_a_datetime_and_a_beam_timestamp_of_one_moment_are_one_position(microsecond):
+def test_a_datetime_and_a_beam_timestamp_of_one_time_are_equal(microsecond):
     time = datetime(2026, 1, 1, 12, 0, 0, microsecond, tzinfo=timezone.utc)
     expected = StartingPosition.at_timestamp(Timestamp.from_utc_datetime(time))
     assert StartingPosition.at_timestamp(time) == expected

@@ -15,7 +15,7 @@ def record(timestamp: int) -> DISRecord:
     return DISRecord("flights", "shardId-0000000000", 17, "UA", b"\x00\xff", timestamp)
 
 
-def test_fields_stand_in_the_public_order():
+def test_fields_are_in_the_documented_order():
     assert DISRecord._fields == ("stream", "partition_id", "sequence_number", "partition_key", "data", "timestamp")
 
 
@@ -24,10 +24,10 @@ def test_the_arrival_time_is_aware_and_exact():
 
 
 @given(st.integers(0, 4102444800000))
-def test_no_millisecond_is_lost(timestamp):
+def test_the_arrival_time_keeps_every_millisecond(timestamp):
     time = record(timestamp).arrival_time
     assert int(time.timestamp()) * 1000 + time.microsecond // 1000 == timestamp
 
 
-def test_a_record_travels():
+def test_a_record_can_be_pickled():
     assert pickle.loads(pickle.dumps(record(1))) == record(1)

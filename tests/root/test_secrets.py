@@ -104,7 +104,7 @@ def pipelines(connection):
 
 
 @pytest.mark.parametrize("credentials", [vault, token_vault, None], ids=["function", "token", "environment"])
-def test_pipelines_that_work_show_nothing(credentials, dis, folder, caplog, capfd):
+def test_pipelines_that_succeed_show_no_secret(credentials, dis, folder, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     made = pipelines(replace(dis.connection, credentials=credentials))
     graphs = [pipeline.to_runner_api().SerializeToString() for pipeline in made]
@@ -119,7 +119,7 @@ def test_pipelines_that_work_show_nothing(credentials, dis, folder, caplog, capf
 
 
 @pytest.mark.parametrize("credentials", [wrong_vault, wrong_token_vault], ids=["key", "token"])
-def test_a_pipeline_whose_credentials_are_refused_shows_nothing(credentials, dis, caplog, capfd):
+def test_a_pipeline_with_refused_credentials_shows_no_secret(credentials, dis, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(Exception, match=r"DIS\.41") as error:  # noqa: PT012 - where it is raised is the runner's affair
         writing, _ = pipelines(replace(dis.connection, credentials=credentials))
@@ -139,7 +139,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("credentials", [vault, token_vault], ids=["key", "token"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_request_that_fails_shows_nothing(fault, credentials, dis, caplog, capfd):
+def test_a_request_that_fails_shows_no_secret(fault, credentials, dis, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     dis.inject(FAULTS[fault])
     with (
@@ -153,7 +153,7 @@ def test_a_request_that_fails_shows_nothing(fault, credentials, dis, caplog, cap
     assert shown(pickle.dumps(error.value)) == []
 
 
-def test_a_secret_in_a_connection_stays_out_of_a_job_graph(dis):
+def test_a_job_graph_contains_no_secret_of_a_connection(dis):
     """Credentials that can't travel say so while the pipeline is built or sent, and don't show in the error."""
     writing = beam.Pipeline(runner="FnApiRunner")
     with pytest.raises(Exception, match="importable function") as error:  # noqa: PT012 - Beam may wrap what it meets
@@ -162,13 +162,13 @@ def test_a_secret_in_a_connection_stays_out_of_a_job_graph(dis):
     assert shown(everything_of(error.value)) == []
 
 
-def test_what_would_be_shown_is_found():
+def test_the_search_finds_secrets_in_every_encoding():
     """The search itself: plain, as base64, and in a pickle as Beam packs it."""
     packed = pickler.dumps({"secret": "hunter2", "padding": list(range(99))})
     assert [bool(shown(data)) for data in (b"..hunter2", base64.b64encode(b"hunter2-data"), packed)] == [True] * 3
 
 
-def test_no_argument_of_the_servers_process_is_a_secret(dis):
+def test_the_servers_command_line_contains_no_secret(dis):
     arguments = subprocess.run(["ps", "-o", "args=", "-p", str(dis.pid)], check=True, capture_output=True).stdout
     assert b"serve" in arguments
     assert shown(arguments) == []

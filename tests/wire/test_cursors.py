@@ -49,13 +49,13 @@ def sample_with(**fields):
 
 
 @given(TOKENS)
-def test_a_cursor_comes_back_as_it_was_and_travels_unescaped(token):
+def test_a_cursor_is_decoded_as_it_was_and_needs_no_escaping(token):
     text = encode_cursor(token)
     assert decode_cursor(text) == token
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,512}", text)
 
 
-def test_the_documented_shape_is_exact():
+def test_the_documented_cursor_is_reproduced_exactly():
     text = encode_cursor(
         CursorToken(IteratorParam("H", "shardId-0000000000", "AT_SEQUENCE_NUMBER", "0"), 1532424887154)
     )
@@ -85,13 +85,13 @@ def test_padding_changes_nothing(padding):
         sample_with(**{"partition-id": 0}),
     ],
 )
-def test_what_is_no_cursor_is_refused(text):
+def test_text_that_is_not_a_cursor_is_refused(text):
     with pytest.raises(Refusal) as refused:
         decode_cursor(text)
     assert refused.value.code == "DIS.4217"
 
 
 @given(st.text(max_size=600) | st.text("ABCabc_-=09", max_size=600))
-def test_any_text_is_a_cursor_or_refused(text):
+def test_arbitrary_text_is_a_cursor_or_refused(text):
     with pytest.raises(Refusal, match=r"DIS\.4217"):
         decode_cursor(text)

@@ -18,12 +18,12 @@ def test_rows_are_keyed_by_their_code():
     assert all(re.fullmatch(r"DIS\.\d{4}", code) for code in ERROR_CODES)
 
 
-def test_a_text_quotes_no_code():
+def test_no_text_contains_a_code():
     """Official clients look for codes by substring."""
     assert [row.code for row in ERROR_CODES.values() if "DIS." in row.text] == []
 
 
-def test_what_is_asked_for_again():
+def test_which_codes_are_retried():
     assert codes_with(Remedy.RETRY) == {"DIS.4701", "DIS.5000", "DIS.5250"}
     assert codes_with(Remedy.SLOW_DOWN) == {"DIS.4303", "DIS.4305", "DIS.4309"}
 
@@ -46,7 +46,7 @@ def test_statuses_follow_the_family_of_the_code():
         ("DIS.9999", 400, Remedy.GIVE_UP),
     ],
 )
-def test_the_code_decides_and_else_the_status(code, status, remedy):
+def test_the_code_decides_and_without_one_the_status(code, status, remedy):
     assert remedy_of(code, status) is remedy
 
 
@@ -60,11 +60,11 @@ def test_the_code_decides_and_else_the_status(code, status, remedy):
         ("?", Remedy.GIVE_UP),
     ],
 )
-def test_a_single_record_is_sent_again_where_that_may_help(code, remedy):
+def test_which_single_records_are_sent_again(code, remedy):
     assert record_remedy(code) is remedy
 
 
-def test_a_refusal_reads_as_the_service_says_it():
+def test_a_refusal_has_the_services_text():
     refusal = Refusal(4301, "name", "project")
     assert (refusal.code, refusal.status, refusal.message) == (
         "DIS.4301",
@@ -73,10 +73,10 @@ def test_a_refusal_reads_as_the_service_says_it():
     )
 
 
-def test_the_text_of_a_number_out_of_range_is_the_one_clients_parse():
+def test_the_out_of_range_text_is_the_one_that_clients_parse():
     refusal = Refusal(4224, 5280, " should be within ", 0, " ", 617)
     assert refusal.message == "Sequence_number out of range. [5280][ should be within ][0][ ][617]"
 
 
-def test_only_http_itself_overrides_the_status():
+def test_only_http_errors_have_a_status_of_their_own():
     assert (Refusal(4200, status=413).status, Refusal(4200).status) == (413, 400)

@@ -27,7 +27,7 @@ def with_unknown_fields(value):
 
 @LAW
 @given(data=st.data())
-def test_a_body_comes_back_as_it_was(body_kind, strategy, data):
+def test_a_body_is_decoded_as_it_was_encoded(body_kind, strategy, data):
     message = data.draw(strategy(body_kind))
     assert messages.decode(body_kind, messages.encode(message)) == message
 
@@ -55,7 +55,7 @@ def test_null_means_absent(body_kind, strategy, data):
 
 @LAW
 @given(data=st.data())
-def test_a_query_comes_back_as_it_was(query_kind, strategy, data):
+def test_a_query_is_decoded_as_it_was_encoded(query_kind, strategy, data):
     query = data.draw(strategy(query_kind).filter(lambda query: "" not in msgspec.structs.astuple(query)))
     raw = urlencode(messages.query_fields(query))
     assert messages.decode_query(query_kind, messages.parse_query(raw)) == query
@@ -65,17 +65,17 @@ def test_none_is_not_sent():
     assert messages.encode(CreateStreamRequest("s", 1)) == b'{"stream_name":"s","partition_count":1}'
 
 
-def test_an_answer_sends_every_field():
+def test_an_answer_contains_every_field():
     sent = msgspec.json.decode(messages.encode(StreamDescription(stream_name="s")))
     assert set(sent) == {f.encode_name for f in msgspec.structs.fields(StreamDescription)}
 
 
-def test_record_data_is_base64_on_the_wire():
+def test_the_data_of_a_record_is_sent_as_base64():
     body = messages.encode(PutRecordsRequest("s", records=[PutRecordsRequestEntry(b"\x00\xff\xfe", "k")]))
     assert body == b'{"stream_name":"s","records":[{"data":"AP/+","partition_key":"k"}]}'
 
 
-def test_nulls_deep_inside_a_message_mean_absent():
+def test_nulls_in_nested_objects_mean_absent():
     body = (
         b'{"stream_name":"s","partition_count":1,"tags":[{"key":"a","value":null}],"csv_properties":{"delimiter":null}}'
     )
@@ -132,18 +132,18 @@ def test_empty_parameters_are_absent():
     assert messages.decode_query(DescribeStreamQuery, fields) == DescribeStreamQuery(limit_partitions=5)
 
 
-def test_a_name_may_spell_null_or_a_number():
+def test_a_name_may_look_like_null_or_a_number():
     fields = {"stream-name": "null", "partition-id": "0", "starting-sequence-number": "17"}
     query = messages.decode_query(GetCursorQuery, fields)
     assert (query.stream_name, query.partition_id, query.starting_sequence_number) == ("null", "0", "17")
 
 
 @pytest.mark.parametrize("limit", ["ten", "1.5", "9" * 5000])
-def test_a_number_that_is_none_is_refused(limit):
+def test_a_value_that_is_not_a_number_is_refused(limit):
     with pytest.raises(Refusal, match=r"DIS\.4200"):
         messages.decode_query(ListStreamsQuery, {"limit": limit})
 
 
-def test_a_parameter_that_is_missing_is_named():
+def test_the_error_for_a_missing_parameter_names_it():
     with pytest.raises(Refusal, match=r"\[partition-id is missing\]"):
         messages.decode_query(GetCursorQuery, {"stream-name": "s"})

@@ -26,12 +26,12 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "partition_hash_ve
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: repr(vector["key"]))
-def test_a_key_hashes_as_the_official_producer_says(vector):
+def test_a_key_has_the_official_producers_hash(vector):
     assert hash_of(vector["key"]) == vector["hash"]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: repr(vector["key"]))
-def test_a_key_falls_into_the_partition_the_official_producer_says(vector):
+def test_a_key_belongs_to_the_official_producers_partition(vector):
     found = {
         count: next(i for i, r in enumerate(hash_ranges(int(count))) if r.start <= vector["hash"] <= r.end)
         for count in vector["sdk_index"]
@@ -61,7 +61,7 @@ def test_a_printed_range_is_read_back(numbers):
 
 
 @pytest.mark.parametrize("text", [None, "", "[null : null]", "null", "[1 : ]", "1 : 2", "[-1 : 2]"])
-def test_a_range_that_is_none_reads_as_none(text):
+def test_text_that_is_not_a_range_is_none(text):
     assert parse_range(text) is None
 
 
@@ -74,7 +74,7 @@ def test_a_partition_has_one_number_and_one_id(number):
 @pytest.mark.parametrize(
     "text", ["", "shardId-", "shard-1", "-1", " 1", "1 ", "1.0", "٣", "shardId-00000000000", "shardid-1"]
 )
-def test_what_is_no_partition_id_is_refused(text):
+def test_text_that_is_not_a_partition_id_is_refused(text):
     with pytest.raises(Refusal) as refused:
         partition_number(text)
     assert refused.value.message == f"Invalid partition_id. [{text}]"

@@ -22,7 +22,7 @@ def names_in(operation):
 @pytest.mark.parametrize("operation", ROUTES)
 @settings(deadline=None, max_examples=20)
 @given(drawn=st.tuples(NAMES, NAMES, NAMES))
-def test_a_path_leads_back_to_its_operation_and_names(operation, slash, drawn):
+def test_a_path_is_resolved_to_its_operation_and_names(operation, slash, drawn):
     names = {name: value for name, value in zip(PLACES, drawn, strict=True) if name in names_in(operation)}
     matched = match_route(ROUTES[operation].method, path_of(operation, **names) + slash)
     assert matched == Match(ROUTES[operation], names)
@@ -39,7 +39,7 @@ def test_a_path_leads_back_to_its_operation_and_names(operation, slash, drawn):
         ("a+b?c", "a%2Bb%3Fc"),
     ],
 )
-def test_a_name_is_one_segment_whatever_it_holds(name, raw):
+def test_a_name_is_one_segment_whatever_it_contains(name, raw):
     assert path_of("describe_stream", project_id="p", stream_name=name) == f"/v2/p/streams/{raw}"
 
 
@@ -56,7 +56,7 @@ def test_a_name_is_one_segment_whatever_it_holds(name, raw):
         ("/v1/p/streams", set()),
     ],
 )
-def test_a_wrong_method_learns_which_are_right(path, methods):
+def test_a_wrong_method_is_answered_with_the_allowed_ones(path, methods):
     assert match_route("PATCH", path) == methods
 
 
@@ -65,12 +65,12 @@ def test_operations_are_counted_by_group():
     assert {group: groups.count(group) for group in groups} == {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3}
 
 
-def test_only_what_makes_something_new_is_harmful_to_repeat():
+def test_only_operations_that_create_something_are_not_idempotent():
     harmful = {name for name, route in ROUTES.items() if not route.idempotent}
     assert harmful == {"create_stream", "add_policy", "create_app", "put_records"}
 
 
-def test_statuses_are_the_real_ones():
+def test_statuses_are_those_of_the_service():
     by_status = {}
     for name, route in ROUTES.items():
         by_status.setdefault(route.status, set()).add(name)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from beam_dis.wire.timestamps import milliseconds, parse_sdk_date, sdk_date
 
 
-def test_a_date_is_spelt_as_the_service_wants_it():
+def test_a_date_is_formatted_as_the_service_wants_it():
     assert sdk_date(1767225600) == "20260101T000000Z"
 
 
@@ -21,7 +21,7 @@ def test_a_date_is_read_back(seconds):
 @pytest.mark.parametrize(
     "text", ["", "2026-01-01T00:00:00Z", "20260101T000000", "20260101T0000Z", "202611T000000Z", "20261301T000000Z"]
 )
-def test_another_spelling_is_none(text):
+def test_a_date_in_another_format_is_none(text):
     with pytest.raises(ValueError, match=r"is not yyyymmddThhmmssZ|does not match format"):
         parse_sdk_date(text)
 
