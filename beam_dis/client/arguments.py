@@ -14,7 +14,7 @@ from beam_dis.names import canonical_partition_id, checked_app, checked_sequence
 
 
 class Arguments:
-    """The checks for one operation. Arguments go by name; those that are None are left out, unless ``required`` has them."""
+    """The checks for one operation. Values are given by name; None is accepted, except by ``required``."""
 
     def __init__(self, operation: str) -> None:
         self._operation = operation
@@ -69,7 +69,8 @@ class Arguments:
     def lists(self, **values: Any) -> None:
         """Check lists of texts."""
         for name, value in values.items():
-            if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
+            texts = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+            if not texts or not all(isinstance(part, str) for part in value):
                 self._refuse(name, value, "is not a list of texts")
 
     def maps(self, **values: Any) -> None:

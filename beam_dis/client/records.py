@@ -200,6 +200,8 @@ def _entry(record: Any, index: int, count: int, stream_name: str) -> wire.PutRec
         advice = "decode it, such as partition_key=key.decode()" if isinstance(key, bytes) else "give text"
         raise EncodeError(f"{where}: partition_key is a {type(key).__name__}, not a str: {advice}")
     hash_key, partition_id = record.explicit_hash_key, record.partition_id
+    if isinstance(hash_key, bool):
+        raise EncodeError(f"{where}: explicit_hash_key={hash_key!r} is a bool: give an int of 0 to 2**63 - 1")
     try:
         return wire.PutRecordsRequestEntry(
             bytes(record.data),
@@ -212,4 +214,6 @@ def _entry(record: Any, index: int, count: int, stream_name: str) -> wire.PutRec
     except ConfigurationError as error:
         raise EncodeError(f"{where}: partition_id: {error}") from error
     except (Refusal, TypeError, ValueError) as error:
-        raise EncodeError(f"{where}: explicit_hash_key={hash_key!r} is not a number of 0 to 2**63 - 1") from error
+        raise EncodeError(
+            f"{where}: explicit_hash_key={hash_key!r} is not an int of 0 to 2**63 - 1, nor its decimal text"
+        ) from error

@@ -163,7 +163,7 @@ class StreamOperations:
 
     def describe_whole_stream(self, stream_name: str, *, stream_id: str | None = None) -> wire.StreamDescription:
         """Return a stream with every partition, by number, in as many requests as it takes. Raises StreamNotFoundError."""
-        check = Arguments("describe_stream")
+        check = Arguments("describe_whole_stream")
         check.required(stream_name=stream_name)
         check.streams(stream_name=stream_name, stream_id=stream_id)
         description, _ = describe_pages(self._api, stream_name, stream_id=stream_id)
@@ -208,7 +208,7 @@ class StreamOperations:
     ) -> None:
         """Change a stream's retention (hours), data type, schema or scaling [§5.1.6]; arguments as for ``create_stream``.
 
-        What is None stays as it is.
+        Arguments that are None leave the stream's values unchanged.
 
         Raises:
             StreamNotFoundError: there is no such stream.

@@ -1,4 +1,4 @@
-"""A client whose network is a function and whose time is a number."""
+"""A client with a function as its network, and a fake clock."""
 
 import json
 from email.utils import formatdate
@@ -19,7 +19,7 @@ KEYS = Credentials(access_key="TESTAK0000000000AKID", secret_key="TestSecretKey/
 
 
 class FakeTime:
-    """A clock that only sleeping moves."""
+    """A clock that only ``sleep`` advances."""
 
     def __init__(self):
         self.slept = []
@@ -32,7 +32,7 @@ class FakeTime:
 
 
 class FakeTransport:
-    """Answers as a function of the request says; an exception is raised."""
+    """Answers with the result of a function of the request; an exception is raised."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -51,13 +51,13 @@ class FakeTransport:
 
 
 class NoMetadata:
-    """A machine that is no instance."""
+    """A machine without a metadata service."""
 
     def send(self, _request):
         raise TransportError("no route", maybe_done=False)
 
     def close(self):
-        """Nothing to close."""
+        """Has nothing to close."""
 
 
 class Rig(NamedTuple):
@@ -82,7 +82,7 @@ class Rig(NamedTuple):
 
 @pytest.fixture
 def connect():
-    """Makes a Rig: ``answer`` is a function of the request, or a list of answers, one after the other."""
+    """Makes a Rig: ``answer`` is a function of the request, or a list of answers in order."""
 
     def rig(answer, *, transport=None, random=lambda: 0.5, metadata=None, **fields):
         answers = iter(answer) if isinstance(answer, list) else None
@@ -105,7 +105,7 @@ def connect():
 
 @pytest.fixture
 def ok():
-    """A good answer: a JSON body, a status, how long it took."""
+    """Makes a good answer: a JSON body, a status, and the seconds that it took."""
 
     def answer(body=None, *, status=200, seconds=0.0, date=NOW):
         text = b"" if body is None else json.dumps(body).encode()
@@ -119,7 +119,7 @@ def ok():
 
 @pytest.fixture
 def refused():
-    """An error of DIS."""
+    """Makes an error answer of DIS."""
 
     def answer(code, message="", *, status=400):
         return Response(status, {}, json.dumps({"errorCode": f"DIS.{code}", "message": message}).encode())

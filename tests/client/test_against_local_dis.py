@@ -1,4 +1,4 @@
-"""Every operation against the local DIS, over real sockets: once unsigned, once with signatures that it checks."""
+"""Every operation against the local DIS over HTTP: unsigned, and with signatures that the server verifies."""
 
 import dataclasses
 import threading
@@ -26,7 +26,7 @@ P0, P1 = "shardId-0000000000", "shardId-0000000001"
 
 @pytest.fixture(scope="module")
 def keyed():
-    """A server that wants signatures."""
+    """A server that requires signatures."""
     with LocalDIS(access_key=AK, secret_key=SK) as dis:
         yield dis
 
@@ -123,7 +123,7 @@ def test_refused_records_have_an_error_code_each(client):
 
 
 def refusals(client):
-    """A call for each operation that names something, of what isn't there."""
+    """A call of each operation that names an object, for an object that doesn't exist."""
     nowhere = {"stream_name": "no", "partition_id": P0}
     return {
         "delete_stream": lambda: client.delete_stream("no"),
@@ -233,7 +233,7 @@ def test_the_error_for_wrong_credentials_says_which_part_is_wrong(keys, code, ke
 
 
 class Login:
-    """An identity service whose tokens a server takes one of."""
+    """An identity service that issues several tokens; a server accepts one of them."""
 
     value = "old"
     calls = 0
@@ -258,7 +258,7 @@ def test_a_token_that_is_no_longer_accepted_is_renewed(no_keys):
 
 
 def test_a_client_uses_a_proxy(keyed, no_keys):
-    """The proxy is asked for a host that only it knows; the signature is for that host, and passes."""
+    """Only the proxy knows the host; the signature is for that host, and is accepted."""
     with DISClient(
         DISConnection(
             endpoint="http://dis.invalid:7700",
@@ -282,7 +282,7 @@ def test_a_client_survives_a_restart_of_the_server(tmp_path, no_keys):
 
 @pytest.fixture
 def web_server():
-    """An HTTP server that is no DIS; yields its URL."""
+    """The URL of an HTTP server that isn't a DIS."""
     handler = type("Handler", (BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""What an answer says."""
+"""Reading answers: errors, ranges and clocks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One request: what is signed is what is sent, afresh each time, and never unsigned beyond this machine."""
+"""Requests are sent as they were signed, each attempt is signed again, and other machines get no unsigned request."""
 
 from email.utils import formatdate
 
@@ -40,7 +40,7 @@ def accepted(request, secret="secret"):
 
 
 class Captured:
-    """Keeps what is sent, as HTTP would carry it."""
+    """Records the requests as HTTP would send them."""
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
@@ -51,7 +51,7 @@ class Captured:
         return Response(204)
 
     def close(self):
-        """Nothing to close."""
+        """Has nothing to close."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=
 @settings(deadline=None)
 @given(name=NAMES, app=NAMES)
 def test_path_and_query_are_sent_as_they_were_signed(captured, name, app):
-    """Whatever characters a name has: odd ones, slashes, percent signs, cursors that end in =."""
+    """With any characters: unusual ones, slashes, percent signs, cursors that end in =."""
     api, transport = captured
     api.call("delete_stream", nothing, stream_name=name)
     api.call("delete_checkpoint", nothing, message=DeleteCheckpointQuery(name, app, "LAST_READ", "abc=="))
@@ -159,7 +159,7 @@ def test_without_credentials_nothing_leaves_this_machine(endpoint, connect, ok, 
 
 
 def counted():
-    """Credentials that differ each time; a function that a worker can import."""
+    """Returns other credentials each time; a function that a worker can import."""
     counted.calls += 1
     return Credentials(access_key=f"AK{counted.calls}", secret_key="secret")
 
@@ -178,7 +178,7 @@ def test_credentials_are_looked_up_once_a_minute(connect, ok, calls):
 
 
 def test_refused_credentials_are_renewed_and_tried_once_more(connect, ok, refused, calls):
-    """Keys may be rotated at any time; what was refused hasn't been done."""
+    """Keys can be rotated at any time, and a refused request wasn't carried out."""
     rig = connect([refused(4107, status=441), ok(status=201)], credentials=counted)
     rig.client.create_app("a")
     assert (counted.calls, len(rig.transport.sent)) == (2, 2)
@@ -199,7 +199,7 @@ def test_unchanged_credentials_are_not_tried_again(connect, refused):
 
 
 def dated(answer, seconds):
-    """The answer, with a Date that is so much off this machine's."""
+    """The answer, with a Date that differs by so many seconds from this machine's."""
     return answer._replace(headers={"date": formatdate(NOW + seconds, usegmt=True)})
 
 

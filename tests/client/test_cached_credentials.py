@@ -1,4 +1,4 @@
-"""Credentials over time: kept, asked for before they expire, and the old ones kept where that fails."""
+"""Credentials over time: they are kept, and renewed before they expire; if that fails, the old ones are kept."""
 
 from datetime import datetime, timezone
 
@@ -14,7 +14,7 @@ HOUR = 3600.0
 
 
 class Vault:
-    """Gives credentials of a number, or fails; a function that a worker can import."""
+    """The state of ``vault``, which returns numbered tokens or fails."""
 
     lifetime = None
     down = False
@@ -43,7 +43,7 @@ def keys():
 
 
 def values(keys, *waits):
-    """The token at hand after each wait."""
+    """The current token after each wait."""
     found = []
     for seconds in waits:
         World.now += seconds

@@ -1,4 +1,4 @@
-"""Which DIS: connection before options before environment, field by field, and errors that say what to set."""
+"""Each field of a connection comes from the connection, the options or the environment; errors say what to set."""
 
 import pickle
 import sys

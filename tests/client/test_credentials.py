@@ -1,4 +1,4 @@
-"""Where secrets come from, and that they stay there."""
+"""Where credentials come from, and that they are never shown or pickled."""
 
 import copy
 import functools
@@ -42,7 +42,7 @@ class Vault:
 
 @pytest.fixture
 def environ(tmp_path):
-    """Makes an environment with a profile file and variables."""
+    """Makes an environment of variables, with a profile file."""
 
     def make(profile=None, **fields):
         path = tmp_path / "profile"

@@ -1,4 +1,4 @@
-"""Cursors are opened, kept and renewed by the adapter; whoever reads names positions only."""
+"""The adapter opens, keeps and renews cursors; its callers only name positions."""
 
 import contextlib
 from base64 import b64encode
@@ -22,7 +22,7 @@ START = ReadPosition("flights", "id", "shardId-0000000000", 0)
 
 
 class OnePartition:
-    """Answers requests as a DIS does whose stream has one partition with the numbers ``[earliest, next)``."""
+    """Answers requests like a DIS with one stream of one partition, which has the numbers ``[earliest, next)``."""
 
     def __init__(self, ok, refused):
         self.ok, self.refused = ok, refused
@@ -130,7 +130,7 @@ def test_an_empty_page_keeps_its_position(cursors, dis):
 
 
 def test_a_recreated_stream_is_noticed_before_its_first_record_is_read(cursors, dis):
-    """A job may go on from its state after the stream was recreated, and its numbers would fit the new stream."""
+    """A job may resume from its state after the stream was recreated, with numbers that are valid in the new stream."""
     with pytest.raises(StreamNotFoundError, match="its id was 'the old one' and is now 'id'"):
         read(cursors, START._replace(stream_id="the old one"))
     assert dis.reads == []
@@ -178,7 +178,7 @@ def test_throttling_uses_up_no_cursor(cursors, dis):
 
 
 def test_every_request_leaves_room_for_the_largest_record(cursors, dis):
-    """The service leaves out a record that is larger than the size asked for; the reader would wait forever."""
+    """The service leaves out a record that is larger than the requested size; the reader would wait forever."""
     cursors.read(START, 100)
     cursors.read(START.at(10), 2 * MIB)
     assert dis.max_bytes == [MIB, 2 * MIB]

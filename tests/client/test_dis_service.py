@@ -1,4 +1,4 @@
-"""DIS behind the seam: the contract of ``beam_dis.stream_service.StreamService``."""
+"""The adapter of ``StreamService``: what it sends, returns and raises."""
 
 import pytest
 
@@ -229,14 +229,3 @@ def test_commit_sends_the_next_number(connect, ok):
     rig = connect([ok(status=201)])
     rig.service.commit("a", "s", P0, 8)
     assert rig.sent[2]["sequence_number"] == "8"
-
-
-def test_put_records_refuses_an_empty_record(connect, ok):
-    from beam_dis.record import PutRecord
-
-    rig = connect(lambda _: ok())
-    with pytest.raises(errors.EncodeError, match="record 1 of 2 for stream 's' is empty"):
-        rig.client.put_records("s", [PutRecord(b"x"), PutRecord(b"")])
-    with pytest.raises(errors.ConfigurationError, match="no records to put"):
-        rig.client.put_records("s", [])
-    assert rig.transport.sent == []

@@ -1,4 +1,4 @@
-"""Every fault of a local DIS on every operation: what is tried again, what isn't, and what is raised."""
+"""Every fault of a local DIS on every operation: which are retried, and which are raised."""
 
 import itertools
 import time
@@ -60,11 +60,11 @@ def client(dis):
 
 
 @pytest.fixture
-def strike(dis, client):
-    """Does an operation that a fault is for, once prepared: what came of it, and how many calls it took."""
+def call_under(dis, client):
+    """Calls an operation under a fault; returns the result or the error, and the number of calls."""
 
-    def struck(operation, fault, speaker=None, **fields):
-        done = OPERATIONS[operation](client, speaker or client, next(NAMES), **fields)
+    def call(operation, fault, caller=None, **fields):
+        done = OPERATIONS[operation](client, caller or client, next(NAMES), **fields)
         dis.inject(fault)
         try:
             outcome = done()
@@ -74,7 +74,7 @@ def strike(dis, client):
         assert injected.hits >= 1
         return outcome, injected.calls
 
-    yield struck
+    yield call
     dis.clear_faults()
     for name in {*client.iter_streams()} - {"s"}:
         client.delete_stream(name)  # a project has 50 partitions
@@ -84,12 +84,12 @@ def strike(dis, client):
 
 
 def existing(kind):
-    """An operation on a stream or an app of its own, which is there."""
+    """An operation on an existing stream or app of its own."""
 
     def made(make):
-        def prepared(client, speaker, name):
+        def prepared(client, caller, name):
             getattr(client, f"create_{kind}")(name)
-            return lambda: make(speaker, name)
+            return lambda: make(caller, name)
 
         return prepared
 
@@ -97,29 +97,29 @@ def existing(kind):
 
 
 def plain(call):
-    """An operation that needs nothing of its own."""
-    return lambda _client, speaker, name, **fields: lambda: call(speaker, name, **fields)
+    """An operation without preparation."""
+    return lambda _client, caller, name, **fields: lambda: call(caller, name, **fields)
 
 
 def committed(call):
-    """An operation on a checkpoint that is there."""
+    """An operation on an existing checkpoint."""
 
-    def prepared(client, speaker, _name):
+    def prepared(client, caller, _name):
         client.commit_checkpoint("a", stream_name="s", partition_id=P0, sequence_number=0)
-        return lambda: call(speaker)
+        return lambda: call(caller)
 
     return prepared
 
 
-def reading(client, speaker, _name):
+def reading(client, caller, _name):
     cursor = client.get_cursor("s", partition_id=P0, cursor_type="TRIM_HORIZON")
-    return lambda: speaker.get_records(cursor)
+    return lambda: caller.get_records(cursor)
 
 
-def allowing(client, speaker, name, **fields):
+def allowing(client, caller, name, **fields):
     client.create_stream(name)
     stream_id = client.describe_stream(name).stream_id
-    return lambda: speaker.add_policy(
+    return lambda: caller.add_policy(
         name, stream_id=stream_id, principal_names=["d.*"], action_type="getRecords", **fields
     )
 
@@ -162,25 +162,25 @@ LOST = {
     "slow headers": SlowHeaders(seconds=10, count=1),
     "slow body": SlowBody(seconds=10, count=1),
     "wrong JSON": WrongJSON(count=1),
-    "500 without a word": Failing(status=500, body=False, count=1),
-    "500 without a word, done": Failing(status=500, body=False, when="after", count=1),
+    "500 without a body": Failing(status=500, body=False, count=1),
+    "500 without a body, done": Failing(status=500, body=False, when="after", count=1),
     "502": Failing(status=502, count=1),
-    "502 without a word": Failing(status=502, body=False, when="after", count=1),
+    "502 without a body": Failing(status=502, body=False, when="after", count=1),
 }
-"""Nobody can say whether the request was carried out."""
+"""The client can't know whether the request was carried out."""
 
 REFUSED = {
     "DIS.5000": Failing(status=500, count=1),
     "503": Failing(status=503, count=1),
-    "503 without a word": Failing(status=503, body=False, count=1),
+    "503 without a body": Failing(status=503, body=False, count=1),
     "DIS.4303": Throttled(count=1),
     "DIS.4305": Throttled(code="DIS.4305", count=1),
     "429": Throttled(status=429, count=1),
 }
-"""The service says that it has not carried it out, and that another attempt may help."""
+"""The service says that it hasn't carried the request out, and that another attempt may help."""
 
-NO_MATTER = {"latency": Latency(seconds=0.02, jitter=0.01, count=1), "text/html": WrongContentType(count=1)}
-"""The answer is there and says what it should."""
+HARMLESS = {"latency": Latency(seconds=0.02, jitter=0.01, count=1), "text/html": WrongContentType(count=1)}
+"""The answer is complete and right."""
 
 
 def cases(faults):
@@ -192,13 +192,13 @@ def test_every_operation_is_tested():
 
 
 def test_every_kind_of_fault_is_tested():
-    kinds = {type(fault) for fault in (*LOST.values(), *REFUSED.values(), *NO_MATTER.values())}
+    kinds = {type(fault) for fault in (*LOST.values(), *REFUSED.values(), *HARMLESS.values())}
     assert kinds | {RequestRefused, RecordsRefused, ClockSkew} == set(type(Reset()).__mro__[1].__subclasses__())
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(LOST))
-def test_a_lost_answer_is_retried_if_harmless_and_raised_otherwise(name, operation, strike):
-    outcome, calls = strike(operation, replace(LOST[name], operation=operation))
+def test_a_lost_answer_is_retried_if_harmless_and_raised_otherwise(name, operation, call_under):
+    outcome, calls = call_under(operation, replace(LOST[name], operation=operation))
     if ROUTES[operation].idempotent:
         assert not isinstance(outcome, errors.DISError), outcome
         assert calls == 2
@@ -211,10 +211,10 @@ def test_a_lost_answer_is_retried_if_harmless_and_raised_otherwise(name, operati
 @pytest.mark.parametrize(
     ("name", "operation"), [(name, operation) for name, operation in cases(LOST) if not ROUTES[operation].idempotent]
 )
-def test_a_lost_answer_is_retried_if_the_caller_allows_it(name, operation, strike):
-    outcome, calls = strike(operation, replace(LOST[name], operation=operation), retry_lost=True)
+def test_a_lost_answer_is_retried_if_the_caller_allows_it(name, operation, call_under):
+    outcome, calls = call_under(operation, replace(LOST[name], operation=operation), retry_lost=True)
     assert calls == 2
-    made = "after" in name or "done" in name or name in {"cut", "cut at once", "slow headers", "502 without a word"}
+    made = "after" in name or "done" in name or name in {"cut", "cut at once", "slow headers", "502 without a body"}
     if operation.startswith("create") and made:
         assert isinstance(outcome, errors.AlreadyExistsError)
     else:
@@ -222,32 +222,32 @@ def test_a_lost_answer_is_retried_if_the_caller_allows_it(name, operation, strik
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(REFUSED))
-def test_a_request_that_was_not_carried_out_is_retried(name, operation, strike):
-    outcome, calls = strike(operation, replace(REFUSED[name], operation=operation))
+def test_a_request_that_was_not_carried_out_is_retried(name, operation, call_under):
+    outcome, calls = call_under(operation, replace(REFUSED[name], operation=operation))
     assert not isinstance(outcome, errors.DISError), outcome
     assert calls == 2
 
 
-@pytest.mark.parametrize(("name", "operation"), cases(NO_MATTER))
-def test_a_late_answer_or_another_content_type_is_accepted(name, operation, strike):
-    outcome, calls = strike(operation, replace(NO_MATTER[name], operation=operation))
+@pytest.mark.parametrize(("name", "operation"), cases(HARMLESS))
+def test_a_late_answer_or_another_content_type_is_accepted(name, operation, call_under):
+    outcome, calls = call_under(operation, replace(HARMLESS[name], operation=operation))
     assert not isinstance(outcome, errors.DISError), outcome
     assert calls == 1
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("seconds", [-7200, 7200])
-def test_a_wrong_clock_is_corrected_once(seconds, operation, strike, dis):
-    with client_of(dis) as speaker:
-        outcome, calls = strike(operation, ClockSkew(seconds=seconds, operation=operation), speaker)
+def test_a_wrong_clock_is_corrected_once(seconds, operation, call_under, dis):
+    with client_of(dis) as caller:
+        outcome, calls = call_under(operation, ClockSkew(seconds=seconds, operation=operation), caller)
     assert not isinstance(outcome, errors.DISError), outcome
     assert calls == 2
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
 @pytest.mark.parametrize("operation", ["get_records", "put_records", "create_app"])
-def test_an_error_code_is_retried_or_raised_by_the_table(code, operation, strike):
-    outcome, calls = strike(operation, RequestRefused(code=code, operation=operation, count=1))
+def test_an_error_code_is_retried_or_raised_by_the_table(code, operation, call_under):
+    outcome, calls = call_under(operation, RequestRefused(code=code, operation=operation, count=1))
     if ERROR_CODES[code].remedy is not Remedy.GIVE_UP:
         assert not isinstance(outcome, errors.DISError), outcome
         assert calls == 2
@@ -258,8 +258,8 @@ def test_an_error_code_is_retried_or_raised_by_the_table(code, operation, strike
 
 @pytest.mark.parametrize("code", ["DIS.4303", "DIS.5250", "DIS.4200"])
 @pytest.mark.parametrize("stored", [True, False])
-def test_refused_records_are_returned_to_the_caller(code, stored, strike):
-    outcome, calls = strike("put_records", RecordsRefused(code=code, stored=stored, count=1))
+def test_refused_records_are_returned_to_the_caller(code, stored, call_under):
+    outcome, calls = call_under("put_records", RecordsRefused(code=code, stored=stored, count=1))
     assert (outcome.failed_record_count, outcome.records[0].error_code, calls) == (1, code, 1)
 
 
@@ -267,17 +267,17 @@ ENDLESS = [*LOST.values(), *REFUSED.values()]
 
 
 @pytest.mark.parametrize("fault", ENDLESS, ids=[*LOST, *REFUSED])
-def test_a_permanent_fault_is_raised_after_the_deadline(fault, strike, dis, undisturbed):
+def test_a_permanent_fault_is_raised_after_the_deadline(fault, call_under, dis, undisturbed):
     endless = replace(fault, operation="list_streams", count=None)
     seen = []
 
     def seconds():
         dis.clear_faults()
         # longer than the first pause of a throttled client, which is up to half a second
-        with client_of(dis, deadline=0.8) as speaker:
-            speaker.list_streams()
+        with client_of(dis, deadline=0.8) as caller:
+            caller.list_streams()
             started = time.monotonic()
-            seen.append(strike("list_streams", endless, speaker))
+            seen.append(call_under("list_streams", endless, caller))
             return time.monotonic() - started
 
     assert undisturbed(seconds, 0.8 + 0.3) < 0.8 + 0.3

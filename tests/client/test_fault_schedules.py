@@ -1,4 +1,4 @@
-"""Whatever faults a schedule holds, as long as it ends: the client's outcome is right, or an error that is true."""
+"""For every finite schedule of faults, the client returns the right result or raises the right error."""
 
 import itertools
 
@@ -49,7 +49,7 @@ def client(dis):
 
 
 def passing(kind, operation, **fields):
-    """A fault that ends: it hits a few calls at most, chosen by rate and seed or by their number."""
+    """A fault that ends: it affects at most a few calls, chosen by rate and seed, or by number."""
     chosen = st.one_of(
         st.fixed_dictionaries({"rate": st.floats(0.1, 1.0), "seed": st.integers(0, 99), "count": st.integers(1, 3)}),
         st.fixed_dictionaries({"nth": st.integers(1, 3)}),
@@ -71,7 +71,7 @@ def faults_of(operation):
 
 
 def schedules(*operations):
-    """Up to five faults, and perhaps a clock that is wrong all the while: one that changes its mind may be refused."""
+    """Up to five faults, and perhaps a clock that is wrong by a constant; a changing one may be refused."""
     faults = st.lists(st.one_of(*(faults_of(operation) for operation in operations)), max_size=5)
     clocks = st.lists(st.builds(ClockSkew, seconds=st.sampled_from([-7200, -60, 7200])), max_size=1)
     return st.builds(list.__add__, clocks, faults)
@@ -80,8 +80,8 @@ def schedules(*operations):
 SETTINGS = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def struck(dis, faults, call):
-    """What came of a call while the faults were there."""
+def outcome_of(dis, faults, call):
+    """The result or the error of a call under the faults."""
     for fault in faults:
         dis.inject(fault)
     try:
@@ -100,11 +100,11 @@ def stored_in(client, stream):
 @SETTINGS
 @given(faults=schedules("put_records"), retry_lost=st.booleans())
 def test_a_put_is_stored_as_often_as_its_result_says(dis, client, faults, retry_lost):
-    """Stored once where it is told done; at most once, or at least once, as was asked for; an error lets all be told."""
+    """Without ``retry_lost`` at most once, with it at least once, and exactly once if the result says so."""
     stream = next(NAMES)
     client.create_stream(stream)
     entries = [PutRecord(b"x"), PutRecord(b"y")]
-    outcome = struck(dis, faults, lambda: client.put_records(stream, entries, retry_lost=retry_lost))
+    outcome = outcome_of(dis, faults, lambda: client.put_records(stream, entries, retry_lost=retry_lost))
     stored = stored_in(client, stream)
     client.delete_stream(stream)
     assert stored == [b"x", b"y"] * (len(stored) // 2)
@@ -121,7 +121,7 @@ def test_a_put_is_stored_as_often_as_its_result_says(dis, client, faults, retry_
 @SETTINGS
 @given(faults=schedules("get_cursor", "get_records", "commit_checkpoint", "get_checkpoint"))
 def test_faults_that_end_do_not_affect_reading_and_committing(dis, client, faults):
-    """Faults that end never show: what is read is what was written, what was committed is found."""
+    """The records and the checkpoint are read as they were written."""
     stream = next(NAMES)
     client.create_stream(stream)
     client.put_records(stream, [PutRecord(b"x"), PutRecord(b"y")])
@@ -131,7 +131,7 @@ def test_faults_that_end_do_not_affect_reading_and_committing(dis, client, fault
         found = client.get_checkpoint("a", stream_name=stream, partition_id=P0)
         return stored_in(client, stream), found.sequence_number
 
-    outcome = struck(dis, faults, work)
+    outcome = outcome_of(dis, faults, work)
     client.delete_stream(stream)
     assert outcome == ([b"x", b"y"], 1)
 
@@ -139,12 +139,12 @@ def test_faults_that_end_do_not_affect_reading_and_committing(dis, client, fault
 @SETTINGS
 @given(nth=st.integers(1, 3), faults=schedules("put_records"))
 def test_a_permanent_refusal_is_raised_in_any_schedule(dis, client, nth, faults):
-    """It is told as it is, whatever came before: an attempt may have been carried out, so nothing is said of that."""
+    """If an earlier attempt was carried out, the refusal doesn't say so."""
     stream = next(NAMES)
     client.create_stream(stream)
     refusal = RequestRefused(code="DIS.4200", operation="put_records", nth=nth)
     entry = PutRecord(b"x")
-    outcome = struck(dis, [refusal, *faults], lambda: client.put_records(stream, [entry], retry_lost=True))
+    outcome = outcome_of(dis, [refusal, *faults], lambda: client.put_records(stream, [entry], retry_lost=True))
     stored = stored_in(client, stream)
     client.delete_stream(stream)
     assert isinstance(outcome, InvalidRequestError) or stored
@@ -159,8 +159,8 @@ def test_exactly_the_refused_records_have_an_error_code(dis, client, rate, seed,
     client.create_stream(stream)
     fault = RecordsRefused(code=code, rate=rate, seed=seed)
     entries = [PutRecord(b"%d" % number) for number in range(10)]
-    outcome = struck(dis, [fault], lambda: client.put_records(stream, entries))
-    told = [entry.data for entry, result in zip(entries, outcome.records, strict=True) if result.error_code is None]
+    outcome = outcome_of(dis, [fault], lambda: client.put_records(stream, entries))
+    accepted = [entry.data for entry, result in zip(entries, outcome.records, strict=True) if result.error_code is None]
     stored = stored_in(client, stream)
     client.delete_stream(stream)
-    assert (stored, outcome.failed_record_count) == (told, 10 - len(told))
+    assert (stored, outcome.failed_record_count) == (accepted, 10 - len(accepted))

@@ -1,4 +1,4 @@
-"""Whatever goes wrong on the way, a put either is told done and is, or is told in error what may have become of it."""
+"""A put that returns is stored, and a put that raises says whether it may be stored, whatever fails on the way."""
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +28,7 @@ AFTER = {
 
 
 class FaultyStore:
-    """Counts the puts it stored; faults come before or after storing, in their order, until there are no more."""
+    """Counts the puts that it stored; each of the given faults occurs once, in order, before or after storing."""
 
     def __init__(self, faults):
         self.faults = list(faults)
@@ -43,7 +43,7 @@ class FaultyStore:
         return answer
 
     def close(self):
-        """Nothing to close."""
+        """Has nothing to close."""
 
 
 def put(store, *, retry_lost):

@@ -1,4 +1,4 @@
-"""Tokens by name and password: what is asked of the identity service, and what it may answer."""
+"""Tokens for a name and a password: the request to the identity service, and its possible answers."""
 
 import json
 
@@ -13,7 +13,7 @@ GIVEN = Response(201, {"x-subject-token": "MII"}, b'{"token":{"expires_at":"2026
 
 
 class Identity:
-    """Answers as its list says; the last stays."""
+    """Gives the answers of a list, and then the last one again and again."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -54,9 +54,9 @@ def test_a_token_is_requested_with_name_and_password_for_one_project():
     assert (auth["identity"]["methods"], auth["scope"]) == (["password"], {"project": {"id": "p"}})
 
 
-@pytest.mark.parametrize("stumble", [TransportError("cut"), TransportError("no"), Response(500), Response(429)])
-def test_a_request_for_a_token_is_retried_after_a_passing_failure(stumble):
-    token, identity = login(stumble, stumble, GIVEN)
+@pytest.mark.parametrize("failure", [TransportError("cut"), TransportError("no"), Response(500), Response(429)])
+def test_a_request_for_a_token_is_retried_after_a_passing_failure(failure):
+    token, identity = login(failure, failure, GIVEN)
     assert (token.value, len(identity.sent)) == ("MII", 3)
 
 

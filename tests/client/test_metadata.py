@@ -1,4 +1,4 @@
-"""Keys from an instance's metadata service: a fake one on loopback, whole and broken, and no instance at all."""
+"""Keys from the metadata service of a cloud server: complete and broken answers, and machines without the service."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ TOKEN, KEY = "/meta-data/latest/api/token", "/openstack/latest/securitykey"
 
 
 class Instance(BaseHTTPRequestHandler):
-    """Answers as ``server.answers`` says, by method: a list of (status, body), of which the last stays."""
+    """Gives the answers of ``server.answers``: a list of (status, body) per method, and then the last again and again."""
 
     def answer(self):
         self.server.heard.append((self.command, self.path, dict(self.headers.items())))
@@ -33,7 +33,7 @@ class Instance(BaseHTTPRequestHandler):
     do_GET = do_PUT = answer  # noqa: N815 - the library's names
 
     def log_message(self, *_):
-        """Nothing to say."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def instance():
 
 @pytest.fixture
 def keys(instance, no_keys):
-    """The keys of a remote connection on that instance, and a clock that sleeping moves."""
+    """The credentials of a connection on that instance, with a clock that pauses advance."""
     now = [NOW]
     transport = HTTPTransport(f"http://127.0.0.1:{instance.server_port}")
     yield CachedCredentials(

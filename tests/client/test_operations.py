@@ -1,4 +1,4 @@
-"""Every operation: what is sent, what comes back, and what the errors say."""
+"""Every operation: what it sends, what it returns, and what its errors say."""
 
 import pytest
 

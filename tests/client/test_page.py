@@ -1,4 +1,4 @@
-"""docs/client.md says what the tables say: of operations, of codes, of what is done about them."""
+"""docs/client.md agrees with the tables of operations and error codes."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ from beam_dis.wire.error_codes import ERROR_CODES, Remedy
 from beam_dis.wire.routes import ROUTES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
-DONE = {
+DONE_ABOUT = {
     Remedy.RETRY: "tries again",
     Remedy.SLOW_DOWN: "waits, then tries again",
     Remedy.GIVE_UP: "nothing",
@@ -34,29 +34,29 @@ def rows(heading):
 
 
 def test_the_row_of_every_operation_says_whether_it_is_retried():
-    told = {operation.strip("`"): again for operation, again, _ in rows("If an answer is lost")}
-    assert told == {name: "yes" if route.idempotent else "with `retry_lost`" for name, route in ROUTES.items()}
+    listed = {operation.strip("`"): again for operation, again, _ in rows("If an answer is lost")}
+    assert listed == {name: "yes" if route.idempotent else "with `retry_lost`" for name, route in ROUTES.items()}
 
 
 @pytest.mark.parametrize("operation", ROUTES)
 def test_a_method_takes_the_arguments_in_its_row(operation):
-    told = dict(row[:2] for row in rows("If an answer is lost"))
+    listed = dict(row[:2] for row in rows("If an answer is lost"))
     takes = "retry_lost" in inspect.signature(getattr(DISClient, operation)).parameters
-    assert takes is ("retry_lost" in told[f"`{operation}`"])
+    assert takes is ("retry_lost" in listed[f"`{operation}`"])
 
 
 def test_operations_that_are_said_to_change_nothing_are_gets():
-    told = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if done == "changes nothing"}
-    assert told == {name for name, route in ROUTES.items() if route.method == "GET"}
+    listed = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if done == "changes nothing"}
+    assert listed == {name for name, route in ROUTES.items() if route.method == "GET"}
 
 
 def test_deletes_are_said_to_succeed_if_repeated():
-    told = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if "not found" in done}
-    assert told == {name for name, route in ROUTES.items() if route.method == "DELETE"}
+    listed = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if "not found" in done}
+    assert listed == {name for name, route in ROUTES.items() if route.method == "DELETE"}
 
 
 def codes_of():
-    """Class → remedy → its codes, but for the class of all that have none of their own."""
+    """Class → remedy → codes; without InvalidRequestError, the class of all codes that have no class of their own."""
     found: dict[type[ServiceError], dict[Remedy, list[str]]] = {}
     for code, row in ERROR_CODES.items():
         kind = errors.class_of(code, row.status)
@@ -67,7 +67,7 @@ def codes_of():
 
 def test_every_error_class_is_listed_with_its_codes_and_remedy():
     wanted = {
-        (f"`{kind.__name__}`", ", ".join(codes), OF_A_CLASS.get(kind, DONE[remedy]))
+        (f"`{kind.__name__}`", ", ".join(codes), OF_A_CLASS.get(kind, DONE_ABOUT[remedy]))
         for kind, remedies in codes_of().items()
         for remedy, codes in remedies.items()
     }

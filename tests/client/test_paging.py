@@ -1,4 +1,4 @@
-"""Pages: iterators go through all of them, in order, and end."""
+"""The iterators return the entries of all pages, in order, and end."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is tried again, how soon, and until when: the rules of ``beam_dis.client.retry``, as tables and as laws."""
+"""The rules of ``beam_dis.client.retry``: which failures are retried, after which pause, and until when."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ UNAVAILABLE, TOO_MANY, WRONG = answered("", 503), answered("", 429), answered("D
 
 
 class World:
-    """Outcomes, one after the other, and a clock that sleeping and attempts move."""
+    """Outcomes of attempts, in order, and a clock that pauses and attempts advance."""
 
     def __init__(self, *outcomes, attempt_seconds=0.0):
         self.outcomes = list(outcomes)
@@ -165,7 +165,7 @@ OUTCOMES = st.sampled_from([DOWN, LOST, FAILED, BUSY, GATEWAY, UNAVAILABLE, WRON
 def test_every_finite_schedule_of_failures_gives_the_result_or_the_right_error(
     faults, retry_lost, deadline, jitter, attempt_seconds
 ):
-    """Done exactly once where it may not be repeated; never an error that isn't one of the schedule's; in time."""
+    """Without ``retry_lost`` no attempt follows a lost answer; the error is one of the schedule; the deadline is kept."""
     world = World(*faults, "done", attempt_seconds=attempt_seconds)
     outcome = outcome_of(lambda: world.run(retry_lost=retry_lost, deadline=deadline, random=jitter.random))
     met = faults[: len(world.left)]

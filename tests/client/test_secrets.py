@@ -1,4 +1,4 @@
-"""Nothing secret shows: not in a repr, a log, an exception, its causes, or a pickle."""
+"""Secrets are shown in no repr, log, exception, cause of an exception or pickle."""
 
 import logging
 import pickle

@@ -31,7 +31,7 @@ from beam_dis.errors import ConfigurationError, TransportError
 
 @pytest.fixture
 def served():
-    """A loopback server that answers each connection with given bytes; yields its URL and what it was sent."""
+    """Starts a loopback server that answers with given bytes; returns its URL and the requests that it got."""
     listeners = []
 
     def serve(answer):
@@ -111,7 +111,7 @@ def test_a_cut_or_garbled_answer_may_have_been_carried_out(answer, served, trans
 
 
 def test_a_network_error_has_its_cause_but_not_the_request(served, transport_to):
-    """Errors are logged and kept; a request has a signature."""
+    """Errors are logged and kept, and a request contains a signature."""
     url, _ = served(b"")
     with pytest.raises(TransportError) as error:
         transport_to(url).send(GET)
@@ -189,7 +189,7 @@ def test_if_the_proxy_is_down_the_request_was_surely_not_carried_out(transport_t
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """A certificate for 127.0.0.1 that nobody but itself vouches for: a file of it, and one of it with its key."""
+    """A folder with a self-signed certificate for 127.0.0.1: ``ca.pem``, and ``server.pem`` with the key."""
     folder = tmp_path_factory.mktemp("authority")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
@@ -238,7 +238,7 @@ def test_the_error_for_a_wrong_ca_bundle_names_the_file(content, tmp_path, trans
 
 
 def test_the_environments_ca_bundle_counts_for_other_machines(authority, monkeypatch, transport_to):
-    """This machine is trusted by no bundle of the environment, as with httpx's ``trust_env``."""
+    """For this machine the environment's bundle isn't read, as with httpx's ``trust_env``."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority / "missing.pem"))
     with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE .*missing\.pem"):
         transport_to("https://dis.example")
@@ -248,7 +248,7 @@ def test_the_environments_ca_bundle_counts_for_other_machines(authority, monkeyp
 
 
 class Keeping(BaseHTTPRequestHandler):
-    """Answers on connections that it keeps, and counts them."""
+    """Keeps connections open, and counts them."""
 
     protocol_version = "HTTP/1.1"
 
@@ -262,12 +262,12 @@ class Keeping(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_):
-        """Nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
 def keeping():
-    """A server that keeps its connections."""
+    """A server that keeps connections open."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Keeping) as server:
         server.daemon_threads, server.connections = True, 0
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
@@ -290,7 +290,7 @@ def test_a_connection_is_reused_until_it_was_idle_too_long(seconds, connections,
 
 @pytest.fixture
 def dripping():
-    """A server that sends a letter of its headers every 50 ms, as long as the client listens."""
+    """A server that sends one character of its headers every 50 ms, until the client closes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def drip(connection):

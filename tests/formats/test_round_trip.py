@@ -103,10 +103,10 @@ def _looks_null(value, schema, null):
 
 
 nested = st.builds(Names).flatmap(lambda names: records(names, 3))
-law = settings(deadline=None, suppress_health_check=list(HealthCheck))
+property_test = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@law
+@property_test
 @given(st.data())
 def test_avro_returns_every_value_of_every_schema(data):
     schema, values = data.draw(nested)
@@ -114,7 +114,7 @@ def test_avro_returns_every_value_of_every_schema(data):
     assert format_.decode(format_.encode(value)) == value
 
 
-@law
+@property_test
 @given(st.data())
 def test_json_returns_every_value_of_every_schema(data):
     schema, values = data.draw(nested)
@@ -122,7 +122,7 @@ def test_json_returns_every_value_of_every_schema(data):
     assert format_.decode(format_.encode(value)) == value
 
 
-@law
+@property_test
 @given(st.data(), st.sampled_from(",;\t| é"), st.sampled_from(["", "NA", "0", "true"]))
 def test_csv_returns_every_value_or_refuses_it_because_it_looks_like_null(data, delimiter, null):
     schema, values = data.draw(flat_records())
@@ -134,7 +134,7 @@ def test_csv_returns_every_value_or_refuses_it_because_it_looks_like_null(data, 
         assert format_.decode(format_.encode(value)) == value
 
 
-@law
+@property_test
 @given(st.data())
 def test_every_format_returns_fields_in_the_order_of_the_schema(data):
     schema, values = data.draw(flat_records())

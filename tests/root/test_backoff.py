@@ -1,4 +1,4 @@
-"""Delays grow twofold up to a ceiling, each anywhere between nothing and its bound."""
+"""The bounds of delays double up to a ceiling; each delay is anywhere between zero and its bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tree of errors, drawn where it is written, and all of it travels between workers."""
+"""The tree of errors is the one in the module's docstring, and every error can be pickled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tree(kind):
 
 
 def drawn_tree():
-    """The tree in the module's docstring: a name's depth is where it starts, in steps of four."""
+    """The tree in the module's docstring; four columns of indentation are one level."""
     path, drawn = [{}], re.findall(r"^    ([│├└─ ]*)(\w+Error)\b", errors.__doc__, re.MULTILINE)
     for indent, name in drawn:
         depth = len(indent) // 4
@@ -47,7 +47,7 @@ def codes_drawn_beside(kind):
 
 
 def test_the_docstring_names_the_codes_of_each_class():
-    """InvalidRequestError has all that are left, so the drawing names only the first of them."""
+    """InvalidRequestError has all other codes, so the docstring names only the first of them."""
     missing = {
         row.code
         for row in ERROR_CODES.values()

@@ -1,4 +1,4 @@
-"""Positions are values: they compare, travel, and refuse what can't be meant."""
+"""Positions are values: they can be compared and pickled, and refuse wrong arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record is a plain value with an exact time."""
+"""A record is a plain value with an exact arrival time."""
 
 from __future__ import annotations
 

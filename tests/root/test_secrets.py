@@ -1,4 +1,4 @@
-"""Pipelines and failing requests with known secrets: none is found in logs, errors, reprs, pickles, job graphs, files."""
+"""No log, error, repr, pickle, job graph or file of a pipeline or failing request contains a secret."""
 
 import base64
 import bz2
@@ -48,13 +48,13 @@ def wrong_token_vault():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the server keeps its data."""
+    """The folder of the server's data."""
     return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
 def server(folder):
-    """A server that wants the secrets."""
+    """A server that requires the secrets."""
     with LocalDIS(folder, access_key=AK, secret_key=SK, auth_token=AUTH_TOKEN) as dis:
         with DISClient(replace(dis.connection, credentials=vault)) as client:
             client.create_stream("s")
@@ -63,7 +63,7 @@ def server(folder):
 
 @pytest.fixture
 def dis(server, monkeypatch):
-    """The server, with the secrets in the environment too."""
+    """The server, with the secrets also in the environment."""
     for name, value in {"AK": AK, "SK": SK, "SECURITY_TOKEN": SECURITY_TOKEN}.items():
         monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name}", value)
     yield server
@@ -71,13 +71,13 @@ def dis(server, monkeypatch):
 
 
 def shown(data):
-    """The secrets in bytes or a text, however Beam has packed them."""
+    """The secrets that bytes or a str contain, also in the encodings of Beam's picklers."""
     data = data if isinstance(data, bytes) else data.encode()
     return [found.group() for part in (data, *unpacked(data)) for found in SHOWN.finditer(part)]
 
 
 def unpacked(data):
-    """What Beam's pickler has put into bytes: base64 of what bz2 or zlib has made smaller."""
+    """The decompressed content of base64 of bz2 or zlib, as Beam's pickler writes it."""
     for found in PACKED.findall(data):
         for small in (bz2.decompress, zlib.decompress):
             with suppress(ValueError, OSError, zlib.error):
@@ -85,7 +85,7 @@ def unpacked(data):
 
 
 def everything_of(error):
-    """All that an error, its causes and their tracebacks say."""
+    """The text of an error with its causes and tracebacks."""
     seen = []
     while error is not None:
         seen += [repr(error), repr(vars(error)), *traceback.format_exception(error)]
@@ -154,7 +154,7 @@ def test_a_request_that_fails_shows_no_secret(fault, credentials, dis, caplog, c
 
 
 def test_a_job_graph_contains_no_secret_of_a_connection(dis):
-    """Credentials that can't travel say so while the pipeline is built or sent, and don't show in the error."""
+    """Credentials that can't be pickled raise an error while the pipeline is built or submitted, without being shown."""
     writing = beam.Pipeline(runner="FnApiRunner")
     with pytest.raises(Exception, match="importable function") as error:  # noqa: PT012 - Beam may wrap what it meets
         _ = writing | beam.Create([b"x"]) | WriteToDIS("s", connection=replace(dis.connection, credentials=vault()))
@@ -163,7 +163,7 @@ def test_a_job_graph_contains_no_secret_of_a_connection(dis):
 
 
 def test_the_search_finds_secrets_in_every_encoding():
-    """The search itself: plain, as base64, and in a pickle as Beam packs it."""
+    """Plain, as base64, and in a pickle of Beam's."""
     packed = pickler.dumps({"secret": "hunter2", "padding": list(range(99))})
     assert [bool(shown(data)) for data in (b"..hunter2", base64.b64encode(b"hunter2-data"), packed)] == [True] * 3
 

@@ -1,4 +1,4 @@
-"""Uses of the public names, for mypy to check: as a user's own typed code would be."""
+"""Typed code of a user of the public names, checked by mypy."""
 
 from __future__ import annotations
 

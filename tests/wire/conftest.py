@@ -1,4 +1,4 @@
-"""Values of every message of the wire, made from the messages' own types."""
+"""Strategies for the values of every message, derived from the messages' types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUERIES = {name: kind for name, kind in MESSAGES.items() if issubclass(kind, Que
 
 
 def values_of(hint):
-    """A strategy for what a field of this type may hold."""
+    """A strategy for the values of a field of this type."""
     if hint in SCALARS:
         return SCALARS[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -35,7 +35,7 @@ def values_of(hint):
 
 @cache
 def messages_of(kind):
-    """A strategy for messages of one kind, each field set or left out."""
+    """A strategy for messages of one class, with each field set or left out."""
     hints = typing.get_type_hints(kind)
     required = {f.name for f in msgspec.structs.fields(kind) if f.required}
     fields = {name: values_of(hint) for name, hint in hints.items()}

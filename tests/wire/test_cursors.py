@@ -1,4 +1,4 @@
-"""Cursors have the shape that official clients decode, and a forged one never surprises."""
+"""Cursors have the format that official clients decode, and a forged cursor is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One table of codes: what each says and what a client does about it."""
+"""The table of error codes: the text of each, and what a client does about it."""
 
 from __future__ import annotations
 

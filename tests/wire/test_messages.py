@@ -1,4 +1,4 @@
-"""The round-trip law of every message, and what is refused with which code."""
+"""Every message is decoded as it was encoded; each malformed one is refused with its code."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.records import GetCursorQuery, PutRecordsRequest, PutRecordsRequestEntry
 from beam_dis.wire.streams import CreateStreamRequest, DescribeStreamQuery, ListStreamsQuery, StreamDescription, Tag
 
-LAW = settings(deadline=None, max_examples=40)
+PROPERTY = settings(deadline=None, max_examples=40)
 
 
 def with_unknown_fields(value):
-    """The same JSON with a field that no message has in every object."""
+    """The same JSON, with an additional unknown field in every object."""
     if isinstance(value, dict):
         return {"x_unknown": [1, {"a": None}], **{name: with_unknown_fields(item) for name, item in value.items()}}
     return [with_unknown_fields(item) for item in value] if isinstance(value, list) else value
 
 
-@LAW
+@PROPERTY
 @given(data=st.data())
 def test_a_body_is_decoded_as_it_was_encoded(body_kind, strategy, data):
     message = data.draw(strategy(body_kind))
     assert messages.decode(body_kind, messages.encode(message)) == message
 
 
-@LAW
+@PROPERTY
 @given(data=st.data())
 def test_unknown_fields_change_nothing(body_kind, strategy, data):
     message = data.draw(strategy(body_kind))
@@ -40,10 +40,10 @@ def test_unknown_fields_change_nothing(body_kind, strategy, data):
     assert messages.decode(body_kind, body) == message
 
 
-@LAW
+@PROPERTY
 @given(data=st.data())
 def test_null_means_absent(body_kind, strategy, data):
-    """Every field that a message may leave out may as well be null."""
+    """Every field that can be left out can also be null."""
     message = data.draw(strategy(body_kind))
     sent = msgspec.json.decode(messages.encode(message))
     optional = [f for f in msgspec.structs.fields(body_kind) if not f.required]
@@ -53,7 +53,7 @@ def test_null_means_absent(body_kind, strategy, data):
     assert messages.decode(body_kind, null) == messages.decode(body_kind, absent)
 
 
-@LAW
+@PROPERTY
 @given(data=st.data())
 def test_a_query_is_decoded_as_it_was_encoded(query_kind, strategy, data):
     query = data.draw(strategy(query_kind).filter(lambda query: "" not in msgspec.structs.astuple(query)))

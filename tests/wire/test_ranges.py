@@ -1,4 +1,4 @@
-"""Hashes by the vectors of the official producer, ranges that leave nothing out."""
+"""Hashes agree with vectors of the official producer, and hash ranges leave no gaps."""
 
 from __future__ import annotations
 

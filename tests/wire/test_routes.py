@@ -1,4 +1,4 @@
-"""One route per operation, found by what path_of makes."""
+"""Every operation has one route, and the paths of ``path_of`` lead to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures: as the official clients make them, and refused with the code that fits."""
+"""Signatures agree with those of the official clients, and each wrong one is refused with its code."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Times on the wire are UTC, and only one spelling is right."""
+"""Times in requests are UTC and have exactly one format."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_when_an_element_fails_the_bundle_nothing_is_in_flight():
     assert writer._sender.unfinished == 0
 
 
-def test_with_dead_letters_wrong_elements_are_set_apart_and_others_written():
+def test_with_dead_letters_wrong_elements_are_returned_and_others_written():
     service = FakeService.empty(limits=LIMITS)
     results, counts, _ = run(service, [b"a", 7, b"a" * 11, b""], dead_letters=True)
     errors = ["7 is not bytes", "the record has 11 bytes; stream 's' takes 10 at most", "the record for stream 's'"]

@@ -1,0 +1,89 @@
+"""Records that can't be sent raise EncodeError, which names the record, the field and what to do; nothing is sent."""
+
+import pytest
+
+from beam_dis.errors import ConfigurationError, EncodeError
+from beam_dis.record import PutRecord
+
+WRONG = {
+    "text as data": (PutRecord("test"), r'data is a str, not bytes: encode it, such as data="test"\.encode\(\)'),
+    "None as data": (PutRecord(None), "data is a NoneType, not bytes: give bytes"),
+    "a number as data": (PutRecord(5), "data is a int, not bytes: give bytes"),
+    "no data": (PutRecord(b""), "is empty: give it data"),
+    "an empty memoryview": (PutRecord(memoryview(b"")), "is empty: give it data"),
+    "a bytes key": (
+        PutRecord(b"x", partition_key=b"k"),
+        r"partition_key is a bytes, not a str: decode it, such as partition_key=key\.decode\(\)",
+    ),
+    "a number as key": (PutRecord(b"x", partition_key=5), "partition_key is a int, not a str: give text"),
+    "a dict": ({"data": b"x"}, r"is a dict: give PutRecord\(data, partition_key=…\)"),
+    "bytes": (b"x", r"is a bytes: give PutRecord\(data, partition_key=…\)"),
+    "None": (None, r"is a NoneType: give PutRecord\(data, partition_key=…\)"),
+    "a hash key that is too large": (
+        PutRecord(b"x", explicit_hash_key=2**63),
+        r"explicit_hash_key=9223372036854775808 is not an int of 0 to 2\*\*63 - 1, nor its decimal text",
+    ),
+    "a negative hash key": (PutRecord(b"x", explicit_hash_key=-1), "explicit_hash_key=-1 is not an int of 0 to"),
+    "text as hash key": (PutRecord(b"x", explicit_hash_key="0x1"), "explicit_hash_key='0x1' is not an int of 0 to"),
+    "a float as hash key": (PutRecord(b"x", explicit_hash_key=1.0), r"explicit_hash_key=1\.0 is not an int of 0 to"),
+    "bytes as hash key": (PutRecord(b"x", explicit_hash_key=b"1"), "explicit_hash_key=b'1' is not an int of 0 to"),
+    "a bool as hash key": (PutRecord(b"x", explicit_hash_key=True), "explicit_hash_key=True is a bool: give an int"),
+    "a wrong partition": (
+        PutRecord(b"x", partition_id="first"),
+        "partition_id: partition 'first' is neither a number nor a partition id such as 'shardId-0000000000'",
+    ),
+    "a negative partition": (PutRecord(b"x", partition_id=-1), "partition_id: partition -1 is neither a number nor"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_record_that_cannot_be_sent_is_named_and_nothing_is_sent(wrong, connect, ok):
+    record, message = WRONG[wrong]
+    rig = connect(lambda _: ok())
+    with pytest.raises(EncodeError, match=f"^record 1 of 3 for stream 's':? {message}"):
+        rig.client.put_records("s", [PutRecord(b"a"), record, PutRecord(b"c")])
+    assert rig.transport.sent == []
+
+
+@pytest.mark.parametrize("records", ["test", b"test", {"data": b"x"}, PutRecord(b"x"), None, 5])
+def test_one_record_or_another_value_instead_of_a_list_is_refused(records, connect, ok):
+    rig = connect(lambda _: ok())
+    kind = type(records).__name__
+    with pytest.raises(
+        EncodeError, match=rf"^records for stream 's' are a {kind}: give a list of PutRecord\(data, …\)"
+    ):
+        rig.client.put_records("s", records)
+    assert rig.transport.sent == []
+
+
+def test_no_records_are_refused(connect, ok):
+    rig = connect(lambda _: ok())
+    with pytest.raises(ConfigurationError, match="no records to put into stream 's': give at least one"):
+        rig.client.put_records("s", [])
+    assert rig.transport.sent == []
+
+
+def test_every_valid_form_of_a_record_is_sent(connect, ok):
+    results = {"records": [{"partition_id": "shardId-0000000000", "sequence_number": "0"}] * 5}
+    rig = connect([ok(results)])
+    rig.client.put_records(
+        "s",
+        (
+            record
+            for record in [
+                PutRecord(b"a", partition_key="k"),
+                PutRecord(bytearray(b"b"), explicit_hash_key=2**63 - 1),
+                PutRecord(memoryview(b"c"), explicit_hash_key="007"),
+                PutRecord(b"d", partition_id=3),
+                PutRecord(b"e", partition_id="shardId-0000000003"),
+            ]
+        ),
+    )
+    _, _, body = rig.sent
+    assert body["records"] == [
+        {"data": "YQ==", "partition_key": "k"},
+        {"data": "Yg==", "explicit_hash_key": "9223372036854775807"},
+        {"data": "Yw==", "explicit_hash_key": "7"},
+        {"data": "ZA==", "partition_id": "shardId-0000000003"},
+        {"data": "ZQ==", "partition_id": "shardId-0000000003"},
+    ]
