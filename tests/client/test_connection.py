@@ -138,7 +138,9 @@ def test_a_function_of_the_main_script_works_for_a_client_but_not_for_a_pipeline
     exec("def keys():\n    return None", vars(script))
     monkeypatch.setitem(sys.modules, "__main__", script)
     connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p", credentials=script.keys)
-    with pytest.raises(ConfigurationError, match=r"credentials=__main__\.keys: .* put it into a module of its own"):
+    with pytest.raises(
+        ConfigurationError, match=r"credentials=__main__\.keys: .* put the function into a module of its own"
+    ):
         connection_of_pipeline(connection, None)
 
 
@@ -156,12 +158,12 @@ def test_a_proxy_and_a_ca_bundle_are_pickled_with_the_connection(tmp_path):
 
 @pytest.mark.parametrize("proxy", ["proxy:3128", "socks5://proxy", "http://user:hunter2@proxy:3128", 7])
 def test_a_proxy_that_is_not_a_plain_url_is_refused_without_its_password(proxy):
-    with pytest.raises(ConfigurationError, match=r"proxy .*one with a password goes into HTTPS_PROXY") as error:
+    with pytest.raises(ConfigurationError, match=r"proxy .*put a proxy with a password into HTTPS_PROXY") as error:
         DISConnection(proxy=proxy)
     assert "hunter2" not in str(error.value)
 
 
 def test_a_proxy_to_this_machine_is_refused_as_early_as_possible():
     connection = DISConnection(proxy="http://proxy:3128", project_id="p")
-    with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:1 is this machine"):
+    with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:1 is on this machine"):
         connection.resolved(options(dis_endpoint="http://127.0.0.1:1"), {})

@@ -72,7 +72,7 @@ def test_partitions_can_be_numbers_or_ids():
     ("numbers", "message"),
     [
         ({}, r"\{\} is not a dict of partitions and sequence numbers"),
-        (17, "17 is not a map"),
+        (17, "17 is not a dict"),
         ({0: -1}, "sequence number -1 of partition 0 is not an int"),
         ({0: 2**63}, "sequence number 9223372036854775808 of partition 0"),
         ({0: "1"}, "sequence number '1' of partition 0"),
