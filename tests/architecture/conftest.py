@@ -1,4 +1,4 @@
-"""The sources of a package as the architecture tests see them: parsed once, imports resolved to files."""
+"""Parses the files of a package and finds the files that each of them imports, for the architecture tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Source:
 
     @property
     def room(self) -> str:
-        """The folder; a file at the root is a room of its own."""
+        """The name of the folder, or of the file if it is at the root: ``wire``, ``record``."""
         return self.name.split("/")[0].removesuffix(".py")
 
     @cached_property
@@ -57,7 +57,7 @@ class Source:
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a tree without ``if TYPE_CHECKING`` blocks."""
+    """The nodes of a tree, except those under ``if TYPE_CHECKING``."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             continue

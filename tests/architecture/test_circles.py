@@ -1,6 +1,6 @@
 """No circle of imports: not between files, and not between the files and subfolders of any folder.
 
-Imports inside functions count. They work at run time, but a reader can't say any more which of two files builds on the other.
+Imports inside functions count. They work at run time, but then a reader can't tell which of two files builds on the other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The import law: which room may know which, and which library stays behind which file."""
+"""Imports: which room may import which other rooms and which libraries. A room is a folder of the package, or a file at its root."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LIBRARIES = {
     "testing": {"apache_beam"},
     "pytest_plugin": {"pytest"},
 }
-"""Room → the libraries it may import. A room that isn't named imports the standard library alone."""
+"""Room → the libraries that it may import. A room that isn't listed imports only the standard library."""
 
 BEAM_SHELLS = {
     "read": {
@@ -87,14 +87,14 @@ def inside(name: str) -> str:
     return name.split(".")[1] if "." in name else "__init__"
 
 
-def known_rooms(source):
+def imported_rooms(source):
     return {inside(name) for name in source.imports if name.split(".")[0] == "beam_dis"} - {source.room}
 
 
-def test_a_room_knows_only_the_rooms_it_may(sources):
+def test_a_room_imports_no_room_that_it_must_not(sources):
     default = {"wire", *ROOT_FILES}
     not_allowed = {
-        (source.name, room) for source in sources for room in known_rooms(source) - ROOMS.get(source.room, default)
+        (source.name, room) for source in sources for room in imported_rooms(source) - ROOMS.get(source.room, default)
     }
     assert not_allowed == set()
 

@@ -1,4 +1,4 @@
-"""What importing a room loads: never Beam for those who need none, never a server for a client."""
+"""Importing a part of the package loads only the libraries that this part needs."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ def loaded_by(*arguments: str) -> tuple[set[str], float]:
         (("-c", "from beam_dis import DISClient"), {BEAM, SERVER}),
         (("-c", "import beam_dis.local"), {BEAM, HTTP}),
         (("-c", "import beam_dis.testing"), {BEAM, HTTP, SERVER}),
+        (("-c", "from beam_dis.testing import SplittableDoFnDriver"), {HTTP, SERVER}),
         (("-c", "import beam_dis.pytest_plugin"), {BEAM, HTTP, SERVER, "msgspec"}),
         (("-m", "beam_dis", "--help"), {BEAM, HTTP, SERVER}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_room_loads_without_the_others(arguments, unloaded, record_property):
+def test_a_part_loads_no_library_that_it_does_not_need(arguments, unloaded, record_property):
     loaded, seconds = loaded_by(*arguments)
     record_property("seconds", seconds)
     assert loaded & unloaded == set()
 
 
-def test_every_public_name_is_found_where_it_lives():
+def test_every_public_name_can_be_imported():
     import beam_dis
 
     assert [name for name in beam_dis.__all__ if getattr(beam_dis, name, None) is None] == []

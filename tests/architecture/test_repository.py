@@ -1,4 +1,4 @@
-"""What is kept in the repository, and what agrees with what."""
+"""The repository holds nothing generated, big or secret, and its files agree with each other."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_nothing_tracked_looks_like_a_secret(root, tracked):
     assert [name for name in tracked if SECRET.search((root / name).read_bytes())] == []
 
 
-def test_the_version_is_the_top_of_the_changelog(root):
+def test_the_newest_version_in_the_changelog_is_the_packages(root):
     versions = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert versions[0] == __version__
 
 
-def test_the_index_of_the_docs_names_what_is_public(root):
+def test_the_index_of_the_docs_lists_the_public_names(root):
     index = (root / "docs" / "index.md").read_text(encoding="utf-8")
     section = index.split("## Public names")[1].split("\n## ")[0]
     listed = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
@@ -51,11 +51,11 @@ def test_public_names_are_sorted():
     assert public == sorted(public)
 
 
-def test_the_package_says_that_it_is_typed(root):
+def test_the_package_is_marked_as_typed(root):
     assert (root / "beam_dis" / "py.typed").exists()
 
 
-def test_setup_py_is_a_shim(root):
+def test_setup_py_only_calls_setup(root):
     assert (root / "setup.py").read_text(encoding="utf-8").split() == [
         "from",
         "setuptools",
@@ -65,7 +65,7 @@ def test_setup_py_is_a_shim(root):
     ]
 
 
-def test_make_says_what_there_is(root):
+def test_make_lists_its_targets(root):
     helped = subprocess.run(["make"], cwd=root, capture_output=True, text=True, check=True).stdout
     wanted = {"test", "check", "check-long", "demo", "bench", "runners"}
     assert wanted - set(re.findall(r"^  make ([a-z-]+)", helped, re.MULTILINE)) == set()

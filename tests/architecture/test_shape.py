@@ -1,4 +1,4 @@
-"""The shape of the code: short functions and files, names that say something, a docstring on every module."""
+"""The shape of the code: short functions and files, clear names, a docstring in every module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_no_module_shadows_the_standard_library(sources):
     assert {name for stem, name in stems.items() if stem in sys.stdlib_module_names} == set()
 
 
-def test_no_module_has_a_name_that_says_nothing(sources):
+def test_no_module_has_a_vague_name(sources):
     assert {s.name for s in sources if VAGUE & set(PurePath(s.name).with_suffix("").parts)} == set()
 
 

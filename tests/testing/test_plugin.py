@@ -1,4 +1,4 @@
-"""The pytest plugin, from a user's side: a project of its own, whose tests ask for the fixtures."""
+"""The pytest plugin as users meet it: pytest runs in a project of its own, whose tests use the fixtures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 
 
 def pytest_in(folder: Path, *arguments: str, **files: str) -> str:
-    """What pytest says in a project of these files."""
+    """The output of pytest in a project of these files."""
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments]
@@ -22,11 +22,11 @@ def pytest_in(folder: Path, *arguments: str, **files: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_pytest_finds_the_plugin_by_itself():
+def test_the_plugin_is_registered_with_pytest():
     assert [entry.value for entry in entry_points(group="pytest11", name="beam_dis")] == ["beam_dis.pytest_plugin"]
 
 
-def test_until_a_test_asks_nothing_of_the_package_is_loaded(tmp_path):
+def test_nothing_else_of_the_package_is_loaded_until_a_test_needs_it(tmp_path):
     project = """
 import sys
 def test_nothing():
@@ -37,19 +37,19 @@ def test_nothing():
 
 
 @pytest.mark.integration
-def test_each_test_has_a_local_dis_of_its_own_that_is_gone_behind_it(tmp_path):
+def test_each_test_has_a_local_dis_of_its_own_which_ends_after_it(tmp_path):
     project = """
 import os, pytest
 from beam_dis import DISClient
 pids = []
-@pytest.mark.parametrize("turn", [0, 1])
-def test_it(local_dis, dis_stream, turn):
+@pytest.mark.parametrize("repetition", [0, 1])
+def test_it(local_dis, dis_stream, repetition):
     with DISClient(local_dis.connection) as client:
         assert client.list_streams().stream_names == []
         names = [dis_stream("s"), dis_stream("s", partitions=3, data_type="JSON"), dis_stream()]
         assert (len(set(names)), client.describe_stream(names[1]).writable_partition_count) == (3, 3)
     pids.append(local_dis.pid)
-def test_they_are_gone():
+def test_they_have_ended():
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from apache_beam import Map, Pipeline
+from apache_beam import DoFn, Map, Pipeline
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.error_handling import ErrorHandler
 from typing_extensions import assert_type
@@ -31,7 +31,7 @@ from beam_dis import (
     errors,
 )
 from beam_dis.local import LocalDIS
-from beam_dis.testing import InjectedFault, RequestRefused, Throttled
+from beam_dis.testing import InjectedFault, ProcessCall, RequestRefused, SplittableDoFnDriver, Throttled
 
 SCHEMA = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}'
 
@@ -102,6 +102,13 @@ def faults(dis: LocalDIS) -> None:
     dis.advance(hours=25)
     RequestRefused()  # type: ignore[call-arg]
     Throttled("put_records")  # type: ignore[call-arg]
+
+
+def driver(fn: DoFn) -> None:
+    driver = SplittableDoFnDriver(fn, "element", unpack=list)
+    assert_type(driver.call(), ProcessCall)
+    assert_type(driver.call().delay, float | None)
+    SplittableDoFnDriver(fn)  # type: ignore[call-arg]
 
 
 def results() -> None:
