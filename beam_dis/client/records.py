@@ -64,7 +64,12 @@ class RecordOperations:
             kind = type(records).__name__
             raise EncodeError(f"records for stream {stream_name!r} are a {kind}: give a list of PutRecord(data, …)")
         listed = list(records)
-        entries = [_entry(record, i, len(listed), stream_name) for i, record in enumerate(listed)]
+        entries: list[wire.PutRecordsRequestEntry] = []
+        try:
+            entries.extend(_entry(record) for record in listed)
+        except EncodeError as error:
+            index = len(entries)  # those before it were added
+            raise EncodeError(f"record {index} of {len(listed)} for stream {stream_name!r}: {error}") from error
         return put(self._api, stream_name, entries, stream_id=stream_id, retry_lost=retry_lost)
 
     def get_records(
@@ -185,35 +190,43 @@ def read_page(
     )
 
 
-def _entry(record: Any, index: int, count: int, stream_name: str) -> wire.PutRecordsRequestEntry:
+def _entry(record: Any) -> wire.PutRecordsRequestEntry:
     """Check a record, and convert it to what is sent. Raises EncodeError, which names the field."""
-    where = f"record {index} of {count} for stream {stream_name!r}"
     if not isinstance(record, PutRecord):
-        raise EncodeError(f"{where} is a {type(record).__name__}: give PutRecord(data, partition_key=…)")
-    if not isinstance(record.data, bytes | bytearray | memoryview):
-        advice = 'encode it, such as data="test".encode()' if isinstance(record.data, str) else "give bytes"
-        raise EncodeError(f"{where}: data is a {type(record.data).__name__}, not bytes: {advice}")
-    if not record.data:
-        raise EncodeError(f"{where} is empty: give it data")
-    key = record.partition_key
+        raise EncodeError(f"it is a {type(record).__name__}: give PutRecord(data, partition_key=…)")
+    data: Any = record.data
+    key: Any = record.partition_key
+    if type(data) is not bytes:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            advice = 'encode it, such as data="test".encode()' if isinstance(data, str) else "give bytes"
+            raise EncodeError(f"data is a {type(data).__name__}, not bytes: {advice}")
+        data = bytes(data)
+    if not data:
+        raise EncodeError("data is empty: give at least one byte")
     if key is not None and not isinstance(key, str):
         advice = "decode it, such as partition_key=key.decode()" if isinstance(key, bytes) else "give text"
-        raise EncodeError(f"{where}: partition_key is a {type(key).__name__}, not a str: {advice}")
-    hash_key, partition_id = record.explicit_hash_key, record.partition_id
-    if isinstance(hash_key, bool):
-        raise EncodeError(f"{where}: explicit_hash_key={hash_key!r} is a bool: give an int of 0 to 2**63 - 1")
+        raise EncodeError(f"partition_key is a {type(key).__name__}, not a str: {advice}")
+    return wire.PutRecordsRequestEntry(
+        data,
+        key,
+        None if record.explicit_hash_key is None else _hash_key(record.explicit_hash_key),
+        None if record.partition_id is None else _partition_id(record.partition_id),
+    )
+
+
+def _hash_key(value: Any) -> str:
     try:
-        return wire.PutRecordsRequestEntry(
-            bytes(record.data),
-            key,
-            None
-            if hash_key is None
-            else str(explicit_hash(hash_key if isinstance(hash_key, str) else f"{hash_key:d}")),
-            None if partition_id is None else canonical_partition_id(partition_id),
-        )
-    except ConfigurationError as error:
-        raise EncodeError(f"{where}: partition_id: {error}") from error
+        if isinstance(value, bool):
+            raise TypeError("a bool")
+        return str(explicit_hash(value if isinstance(value, str) else f"{value:d}"))
     except (Refusal, TypeError, ValueError) as error:
         raise EncodeError(
-            f"{where}: explicit_hash_key={hash_key!r} is not an int of 0 to 2**63 - 1, nor its decimal text"
+            f"explicit_hash_key={value!r} is not an int of 0 to 2**63 - 1, nor its decimal text"
         ) from error
+
+
+def _partition_id(value: Any) -> str:
+    try:
+        return canonical_partition_id(value)
+    except ConfigurationError as error:
+        raise EncodeError(f"partition_id: {error}") from error
