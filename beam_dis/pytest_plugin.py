@@ -1,7 +1,7 @@
 """pytest fixtures for tests of pipelines: a local DIS for each test, and streams on it.
 
-Law: pytest loads this in every project where the package is installed, so it imports nothing of the package's until a test
-asks for a fixture.
+pytest loads this module in every project in which the package is installed, so it imports the rest of the package only when a
+test asks for a fixture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def local_dis() -> Iterator[LocalDIS]:
-    """A LocalDIS of the test's own: empty, on a free port, gone behind the test."""
+    """An empty LocalDIS on a free port, which stops after the test."""
     from beam_dis.local import LocalDIS
 
     with LocalDIS() as dis:
@@ -27,9 +27,9 @@ def local_dis() -> Iterator[LocalDIS]:
 
 @pytest.fixture
 def dis_stream(local_dis: LocalDIS) -> Callable[..., str]:
-    """Makes streams on ``local_dis``: ``dis_stream(partitions=4, data_type="JSON", …)`` gives the name of a new one.
+    """A function that creates streams on ``local_dis``: ``dis_stream(partitions=4, data_type="JSON", …)`` returns the name.
 
-    ``name`` is what its name begins with; the rest is what ``DISClient.create_stream`` takes.
+    ``name`` is the beginning of the stream's name; the other arguments are those of ``DISClient.create_stream``.
     """
     from beam_dis.client import DISClient
 

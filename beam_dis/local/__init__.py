@@ -1,7 +1,9 @@
-"""The embedded DIS: a durable server for the DIS REST API, and LocalDIS, which runs one beside a program.
+"""The local DIS: a durable server for the DIS REST API, and LocalDIS, which starts one in a process of its own.
 
-Law: the server knows the wire and its own store, never the client and never Beam. ``LocalDIS`` needs neither uvicorn nor
-the store: it starts a process and talks to it like anybody else.
+Rules:
+
+1. The server imports neither the client nor Beam.
+2. LocalDIS imports neither uvicorn nor the store: it starts the server and sends it requests.
 """
 
 from beam_dis.local.local_dis import LocalDIS

@@ -1,7 +1,6 @@
-"""The client of the admin routes: LocalDIS and tests command a server with it.
+"""The client of the admin routes, for LocalDIS and tests.
 
-It uses the standard library only, no proxy and no retries, because the server is on this machine. A refused command is a
-ConfigurationError with the server's message.
+It uses only the standard library, no proxy and no retries, because the server is on this machine.
 """
 
 from __future__ import annotations
@@ -27,11 +26,22 @@ class AdminClient:
         self._token = token
 
     def fetch(self, method: str, path: str, answer: type[T], content: Any = None) -> T:
-        """Send a command; its answer as ``answer``. Raises DISError, or ConfigurationError if it is refused."""
+        """Send a command; returns its answer, decoded as ``answer``. Raises as :meth:`send` does."""
         return msgspec.json.decode(self.send(method, path, content), type=answer)
 
     def send(self, method: str, path: str, content: Any = None, *, seconds: float = _SECONDS) -> bytes:
-        """Send a command; its answer as bytes, waited for ``seconds`` at most."""
+        """Send a command; returns the body of its answer.
+
+        Args:
+            method: The HTTP method.
+            path: The path, with its query.
+            content: The content of the request, which is sent as JSON; None sends no body.
+            seconds: How long to wait for the answer.
+
+        Raises:
+            ConfigurationError: If the server refuses the command; with the server's message.
+            DISError: If the server doesn't answer, or fails.
+        """
         body = b"" if content is None else msgspec.json.encode(content)
         connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=seconds)
         try:

@@ -1,8 +1,11 @@
 """The clock of a local DIS: the system's time plus an offset that only grows.
 
-Law: whoever needs the time calls a clock; nobody else reads the system's. Advancing moves time forward for all at once,
-never back, so that retention, cursors and signatures can age in a test without anyone waiting. The offset is kept with the
-data before anybody sees it: data that were opened once are never opened in an earlier time.
+Rules:
+
+1. Only the clock reads the system's time; all other code calls the clock.
+2. Advancing the clock moves time forward for everything at once, never back, so that retention, cursors and signatures can
+   age in a test without waiting.
+3. A new offset is stored with the data before it is used, so the same data are never opened at an earlier time.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from collections.abc import Callable
 from beam_dis.local.store import Store
 
 LAST_SECOND = 32_503_680_000
-"""The year 3000, as far as a clock is advanced: dates of five digits would break whoever reads one."""
+"""The year 3000. A clock isn't advanced further, because clients can't parse years of five digits."""
 
 
 class Clock:
-    """Seconds since 1970, as a callable; thread-safe."""
+    """A callable that gives the time in seconds since 1970; thread-safe. ``source`` gives the time without the offset."""
 
     __slots__ = ("_lock", "_offset", "_source")
 
@@ -29,39 +32,52 @@ class Clock:
         self._lock = threading.Lock()
 
     def __call__(self) -> float:
-        """Now, in seconds."""
+        """The time in seconds since 1970."""
         return self._source() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move time forward; ValueError where ``seconds`` is negative, not a number, or leads beyond the year 3000."""
+        """Move time forward.
+
+        Raises:
+            ValueError: As by :meth:`check`.
+        """
         self.check(seconds)
         with self._lock:
             self._offset += seconds
 
     def check(self, seconds: float) -> None:
-        """Whether time can be moved forward so far; ValueError where it can't."""
+        """Check that time can be moved forward by ``seconds``.
+
+        Raises:
+            ValueError: If ``seconds`` is negative or not a number, or leads past the year 3000.
+        """
         if not seconds >= 0:
             raise ValueError(f"a clock can't be advanced by {seconds!r} seconds: give 0 or more")
         if self() + seconds > LAST_SECOND:
-            raise ValueError(f"a clock can't be advanced by {seconds!r} seconds: that is beyond the year 3000")
+            raise ValueError(f"a clock can't be advanced by {seconds!r} seconds: that is after the year 3000")
 
-    def follow(self, offset: float) -> None:
-        """Be ``offset`` seconds ahead of the source, or where it is if that is later."""
+    def raise_offset(self, offset: float) -> None:
+        """Set the offset from the source, in seconds, unless it is larger already."""
         with self._lock:
             self._offset = max(self._offset, offset)
 
 
 def resume(store: Store, clock: Clock) -> None:
-    """Go on in the time that the data were left in. Blocking."""
-    clock.follow(store.clock_advance())
+    """Set the clock to the offset that is stored with the data. Blocking."""
+    clock.raise_offset(store.clock_advance())
 
 
 async def advance(store: Store, clock: Clock, seconds: float) -> float:
-    """The time after moving it forward, in seconds since 1970: kept with the data, and all that was due by then is done.
+    """Move time forward, store the new offset with the data, and carry out everything that is due by then.
 
-    ValueError as by :meth:`Clock.advance`; StoreUnavailable where it can't be kept.
+    Returns:
+        The new time, in seconds since 1970.
+
+    Raises:
+        ValueError: As by :meth:`Clock.check`.
+        StoreUnavailable: If the new offset can't be stored.
     """
     clock.check(seconds)
-    clock.follow(await asyncio.wrap_future(store.advance_clock(seconds)))
+    clock.raise_offset(await asyncio.wrap_future(store.advance_clock(seconds)))
     await asyncio.to_thread(store.housekeep)
     return clock()

@@ -1,8 +1,10 @@
 """A local DIS as a context manager: a process of its own that ends with this one.
 
-Law: the process is ``python -m beam_dis serve``, the same server that the command line starts. It never outlives its
-parent, however that ends. Data in a temporary folder goes with it, also where the parent was killed; data in a given one
-stays.
+Rules:
+
+1. The process is ``python -m beam_dis serve``, the same server that the command line starts.
+2. It ends when its parent ends, even if the parent is killed.
+3. A temporary folder is removed with its data, even if the parent is killed. A folder that was given stays.
 """
 
 from __future__ import annotations
@@ -24,27 +26,34 @@ from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
 
 PROJECT_ID = "local"
-"""The project of ``LocalDIS.connection``; a local DIS takes any."""
+"""The project of ``LocalDIS.connection``; a local DIS accepts any."""
 
 _READY = "beam-dis: serving "
 _STOP_SECONDS = 20
 _AGING_SECONDS = 600.0
-"""How long the server may take to clear away what an advanced clock leaves behind."""
+"""How long the server may take to delete everything that has expired when its clock is advanced."""
 
 Limits = Literal["sizes", "real"]
 
 
 @final
 class LocalDIS:
-    """A DIS on this machine, for as long as the ``with`` block lasts.
-
-    ``data_dir`` keeps the data; without it they are gone at the end. ``port`` 0 takes any free one. With ``access_key`` and
-    ``secret_key`` every request must be signed with them, with ``auth_token`` it may bear that instead; without, it needs
-    neither. ``limits="real"`` adds the service's limits of throughput for each partition; the default is limits of sizes
-    alone. Raises ConfigurationError where the server can't start, with the line in which it says why.
+    """A DIS on this machine that runs during its ``with`` block.
 
         with LocalDIS() as dis:
             client = DISClient(dis.connection)
+
+    Args:
+        data_dir: The folder that keeps the data; None: a temporary folder, which is removed at the end.
+        port: The port; 0: any free one.
+        access_key: With ``secret_key``, requests must be signed with them.
+        secret_key: See ``access_key``.
+        auth_token: Requests must carry this token, or be signed if there are keys.
+        limits: ``"sizes"`` limits the sizes of requests and records; ``"real"`` adds the service's limits of throughput for
+            each partition.
+
+    Raises:
+        ConfigurationError: If an argument is wrong. Also from ``with``, if the server can't start; with its reason.
     """
 
     def __init__(
@@ -73,28 +82,28 @@ class LocalDIS:
         self._admin_token = secrets.token_urlsafe(24)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
-        self._complaints: IO[str] | None = None
+        self._stderr: IO[str] | None = None
         self._endpoint = ""
 
     @property
     def endpoint(self) -> str:
-        """Where it is: ``http://127.0.0.1:PORT``."""
+        """Its address, ``http://127.0.0.1:PORT``."""
         self._running()
         return self._endpoint
 
     @property
     def connection(self) -> DISConnection:
-        """A connection to it, with its keys, else its token, if it has any."""
+        """A connection to it, with its keys, or with its token if it has no keys."""
         return DISConnection(endpoint=self.endpoint, project_id=PROJECT_ID, credentials=self._keys or self._token)
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The id of its process."""
         return self._running().pid
 
     def __enter__(self) -> LocalDIS:
         if self._process is not None:
-            raise DISError("this LocalDIS runs already: make another one")
+            raise DISError("this LocalDIS is running already: make another one")
         if self._data_dir is None:
             self._folder = tempfile.TemporaryDirectory(prefix="beam-dis-")
         try:
@@ -112,34 +121,44 @@ class LocalDIS:
         self._clean_up()
 
     def restart(self, kill: bool = False) -> None:
-        """Stop it and start it again, on the same port and data. ``kill`` gives it no time to finish anything."""
+        """Stop it and start it again, on the same port and data. With ``kill`` it is killed and can't finish anything."""
         self._stop(kill=kill)
         self._start(urlsplit(self._endpoint).port or 0)
 
     def inject(self, fault: AnyFault) -> int:
-        """Have calls go wrong by a fault of ``beam_dis.testing``, until it is cleared or the server restarts; its number.
+        """Inject a fault of ``beam_dis.testing``, until it is cleared or the server restarts.
 
-        ConfigurationError where it names a stream or a partition that isn't there.
+        Returns:
+            The number of the fault.
+
+        Raises:
+            ConfigurationError: If the fault is for a stream or a partition that doesn't exist.
         """
         return self._controls.fetch("POST", "/admin/faults", FaultNumber, fault).id
 
     def faults(self) -> list[InjectedFault]:
-        """The faults that were injected, each with the ``calls`` that it matched and its ``hits``, oldest first."""
+        """The injected faults, each with the number of ``calls`` that matched it and of its ``hits``, oldest first."""
         return self._controls.fetch("GET", "/admin/faults", FaultListing).faults
 
     def clear_faults(self, number: int | None = None) -> None:
-        """End one fault, by the number that ``inject`` gave, or all."""
+        """Clear one fault, by the number that ``inject`` returned, or all.
+
+        Raises:
+            ConfigurationError: If there is no fault of that number.
+        """
         self._controls.send("DELETE", "/admin/faults" if number is None else f"/admin/faults?id={number}")
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
-        """Move its clock forward, for good: what is due by then has happened when this returns.
+        """Move its clock forward, permanently; everything that is due by then has happened when this returns.
 
-        Records expire by their stream's retention, cursors after five minutes, partitions that were scaled away become
-        EXPIRED, signatures are judged by the new time. Its data stay in that time over restarts. ConfigurationError where
-        the sum is negative.
+        Records expire after their stream's retention and cursors after five minutes, partitions that were scaled away become
+        EXPIRED, and signatures are checked by the new time. The new time is stored with the data and survives restarts.
+
+        Raises:
+            ConfigurationError: If the sum is negative.
         """
-        passed = seconds + 60 * minutes + 3600 * hours
-        self._controls.send("POST", "/admin/clock", {"seconds": passed}, seconds=_AGING_SECONDS)
+        total = seconds + 60 * minutes + 3600 * hours
+        self._controls.send("POST", "/admin/clock", {"seconds": total}, seconds=_AGING_SECONDS)
 
     @property
     def _controls(self) -> AdminClient:
@@ -147,7 +166,7 @@ class LocalDIS:
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
-            raise DISError("this LocalDIS doesn't run: use it as `with LocalDIS() as dis:`")
+            raise DISError("this LocalDIS isn't running: use it as `with LocalDIS() as dis:`")
         return self._process
 
     def _start(self, port: int) -> None:
@@ -155,46 +174,47 @@ class LocalDIS:
         command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
         if self._folder is not None:
             command.append("--remove-with-parent")
-        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _end
+        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _end
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             [*command, "--admin", "--stop-with-parent", "--limits", self._limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._complaints,
+            stderr=self._stderr,
             env={
                 **os.environ,
                 **_key_variables(self._keys, self._token),
                 "BEAM_DIS_ADMIN_TOKEN": self._admin_token,
             },
             text=True,
-            start_new_session=True,  # Ctrl-C is its parent's to take, which may want to finish writing to it
+            start_new_session=True,  # Ctrl-C reaches only the parent, which may have to finish its writes
         )
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line.startswith(_READY):
-            said = self._end(kill=True)
-            raise ConfigurationError(f"the local DIS did not start: {said or line.strip()}")
+            errors = self._end(kill=True)
+            raise ConfigurationError(f"the local DIS did not start: {errors or line.strip()}")
         self._endpoint = line.removeprefix(_READY).split(" ", 1)[0].strip()
 
     def _stop(self, *, kill: bool) -> None:
-        """What it complained of while it ran is passed on, so that no fault goes unseen."""
-        said = self._end(kill=kill)
-        if said:
-            print(said, file=sys.stderr)  # noqa: T201 - it is the server's standard error
+        """Stop it and print its standard error on ours, so that no failure of the server stays hidden."""
+        errors = self._end(kill=kill)
+        if errors:
+            print(errors, file=sys.stderr)  # noqa: T201 - it is the server's standard error
 
     def _end(self, *, kill: bool) -> str:
+        """Stop it; returns its standard error."""
         process, self._process = self._process, None
-        complaints, self._complaints = self._complaints, None
-        if process is None or complaints is None:
+        stderr, self._stderr = self._stderr, None
+        if process is None or stderr is None:
             return ""
-        with complaints, process:
+        with stderr, process:
             (process.kill if kill else process.terminate)()
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            complaints.seek(0)
-            return complaints.read().strip()
+            stderr.seek(0)
+            return stderr.read().strip()
 
     def _clean_up(self) -> None:
         folder, self._folder = self._folder, None
@@ -203,7 +223,7 @@ class LocalDIS:
 
 
 def _key_variables(keys: Credentials | None, token: Token | None) -> dict[str, str]:
-    """Keys travel in the environment, which only this user can read; arguments are for all to see."""
+    """The keys as environment variables, which only this user can read. Any user could read arguments."""
     return {
         "BEAM_DIS_ACCESS_KEY": keys.access_key if keys else "",
         "BEAM_DIS_SECRET_KEY": keys.secret_key if keys else "",

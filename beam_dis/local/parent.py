@@ -1,8 +1,10 @@
-"""A server that ends when the process that started it does.
+"""Stops a server when the process that started it ends.
 
-Law: the end of standard input is the end of the parent, everywhere; a killed parent closes its pipes too. On Linux the
-kernel also tells us, for parents whose pipe a child of theirs holds open. It tells us when the *thread* that started us
-ends, so we ask whether the process is still there.
+Rules:
+
+1. The parent has ended when standard input ends, because the pipes of a killed process are closed too.
+2. On Linux the kernel also sends a signal, which is needed if a child of the parent keeps the pipe open. That signal comes
+   when the *thread* that started us ends, so we check whether the parent process itself has ended.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def stop_with_parent(stop: Callable[[], None]) -> None:
-    """Call ``stop`` once standard input ends, or the parent process has died. To be called in the main thread."""
+    """Call ``stop`` once standard input or the parent process has ended. To be called in the main thread."""
     threading.Thread(target=_await_end_of_input, args=(stop,), name="parent", daemon=True).start()
     if sys.platform == "linux":
-        _await_death_signal(stop)
+        _await_signal(stop)
 
 
 def _await_end_of_input(stop: Callable[[], None]) -> None:
@@ -32,7 +34,7 @@ def _await_end_of_input(stop: Callable[[], None]) -> None:
     stop()
 
 
-def _await_death_signal(stop: Callable[[], None]) -> None:
+def _await_signal(stop: Callable[[], None]) -> None:
     parent = os.getppid()
 
     def check(*_: object) -> None:

@@ -60,7 +60,7 @@ def test_a_port_in_use_is_an_error(tmp_path):
         port = taken.getsockname()[1]
         [line] = refused(tmp_path, "--port", port)
     assert line == (
-        f"beam-dis: error: port {port} of 127.0.0.1 is in use: stop who has it, or give another --port (0 takes any free one)"
+        f"beam-dis: error: port {port} of 127.0.0.1 is in use: stop the process that uses it, or give another --port (0 takes any free one)"
     )
 
 

@@ -184,7 +184,7 @@ HARMLESS = {"latency": Latency(seconds=0.02, jitter=0.01, count=1), "text/html":
 
 
 def cases(faults):
-    return [(name, route.operation) for name in faults for route in ROUTES.values() if faults[name].takes(route)]
+    return [(name, route.operation) for name in faults for route in ROUTES.values() if faults[name].applies_to(route)]
 
 
 def test_every_operation_is_tested():

@@ -1,4 +1,4 @@
-"""Two ways to ask a local DIS: over plain HTTP, as any client would, and in this process, byte for byte."""
+"""Two ways to send requests to a local DIS: over plain HTTP, and in this process with exactly the given bytes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from beam_dis.local.http.server import Settings, app_of
 from beam_dis.local.store import Store, open_store
 
 
-class Asked(NamedTuple):
-    """An answer: its status, its code where it is an error, and its JSON."""
+class ApiAnswer(NamedTuple):
+    """An answer: its status, its code if it is an error, and its JSON."""
 
     status: int
     code: str
@@ -33,24 +33,26 @@ class Asked(NamedTuple):
 
 
 class Api:
-    """One project, asked by method and path behind ``/v2/{project_id}``."""
+    """One project of a local DIS; paths begin after ``/v2/{project_id}``."""
 
     def __init__(self, endpoint: str, project_id: str) -> None:
         self.root = f"{endpoint}/v2/{project_id}"
         self.http = httpx.Client(timeout=30)
 
-    def __call__(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **query: Any) -> Asked:
+    def __call__(
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **query: Any
+    ) -> ApiAnswer:
         url = self.root + path if path.startswith("/") else path
         content = {"content": raw} if raw is not None else {} if body is None else {"json": body}
         answer = self.http.request(method, url, params=query or None, **content)
         parsed = answer.json() if answer.content else None
-        return Asked(answer.status_code, (parsed or {}).get("errorCode", ""), parsed)
+        return ApiAnswer(answer.status_code, (parsed or {}).get("errorCode", ""), parsed)
 
     def stream(self, name: str = "s", partitions: int = 1, **fields: Any) -> str:
         assert self("POST", "/streams", {"stream_name": name, "partition_count": partitions, **fields}).status == 201
         return name
 
-    def put(self, *records: dict[str, Any], stream: str = "s") -> Asked:
+    def put(self, *records: dict[str, Any], stream: str = "s") -> ApiAnswer:
         return self("POST", "/records", {"stream_name": stream, "records": list(records)})
 
     def cursor(self, partition: int | str = 0, kind: str = "TRIM_HORIZON", stream: str = "s", **more: Any) -> str:
@@ -59,19 +61,19 @@ class Api:
         assert answer.status == 200, answer
         return str(answer.body["partition_cursor"])
 
-    def page(self, cursor: str, **query: Any) -> Asked:
+    def page(self, cursor: str, **query: Any) -> ApiAnswer:
         return self("GET", "/records", **{"partition-cursor": cursor, **query})
 
 
 @pytest.fixture
 def api(local_dis) -> Iterator[Api]:
     """A fresh project of the session's local DIS."""
-    asked = Api(local_dis.endpoint, local_dis.project_id)
-    yield asked
-    asked.http.close()
+    made = Api(local_dis.endpoint, local_dis.project_id)
+    yield made
+    made.http.close()
 
 
-class Spoken(NamedTuple):
+class AppAnswer(NamedTuple):
     """An answer of the application itself."""
 
     status: int
@@ -80,20 +82,20 @@ class Spoken(NamedTuple):
 
 
 class InProcess:
-    """The application without a server: requests go in exactly as given."""
+    """The application without a server: it gets requests exactly as given."""
 
     def __init__(self, app: LocalApp, store: Store) -> None:
         self._app = app
         self.store = store
 
-    def __call__(self, method: str, target: str, headers: Sequence[Sequence[str]] = (), body: bytes = b"") -> Spoken:
-        return asyncio.run(self._ask(method, target, headers, [body]))
+    def __call__(self, method: str, target: str, headers: Sequence[Sequence[str]] = (), body: bytes = b"") -> AppAnswer:
+        return asyncio.run(self._send(method, target, headers, [body]))
 
-    def json(self, method: str, target: str, body: Any = None) -> Spoken:
+    def json(self, method: str, target: str, body: Any = None) -> AppAnswer:
         """A request with a JSON body."""
         return self(method, target, body=b"" if body is None else json.dumps(body).encode())
 
-    async def _ask(self, method: str, target: str, headers: Sequence[Sequence[str]], chunks: list[bytes]) -> Spoken:
+    async def _send(self, method: str, target: str, headers: Sequence[Sequence[str]], chunks: list[bytes]) -> AppAnswer:
         path, _, query = target.partition("?")
         scope = {
             "type": "http",
@@ -114,14 +116,14 @@ class InProcess:
         await self._app(scope, receive, send)
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         raw = b"".join(message.get("body", b"") for message in sent[1:])
-        return Spoken(sent[0]["status"], answered, json.loads(raw) if raw else None)
+        return AppAnswer(sent[0]["status"], answered, json.loads(raw) if raw else None)
 
 
 @pytest.fixture
 def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
-    """Makes the application over the test's store: ``in_process(clock=…, keys=…, project=…)``; once more is a restart.
+    """A function that makes the application on the test's store: ``in_process(clock=…, keys=…, project=…)``.
 
-    ``limits`` are the service's limits of throughput, too; ``admin`` is the token of admin routes.
+    A second call is a restart. ``limits`` adds the service's limits of throughput; ``admin`` is the token of the admin routes.
     """
     stores = ExitStack()
 
@@ -138,7 +140,9 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         stores.callback(store.close)
         readers = stores.enter_context(ThreadPoolExecutor(1))
         throughput = ThroughputLimits(clock) if limits else None
-        context = ServerContext(store, clock, itertools.count().__next__, readers, throughput)
+        context = ServerContext(
+            store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=throughput
+        )
         settings = Settings(data_dir=tmp_path, keys=keys, project=project, admin_token=admin)
         return InProcess(app_of(settings, context, Clock(clock)), store)
 

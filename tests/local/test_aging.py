@@ -1,4 +1,4 @@
-"""Ageing: what has expired or was deleted gives its space back, and nobody who puts meanwhile waits for that."""
+"""Ageing: the space of expired and deleted records is freed, without delaying puts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIB = 2**20
 RETENTION = 24
 LONGEST_PUT = 0.150
 SPARE = 64 * MIB
-"""What the store keeps for coming puts, at least."""
+"""How much free space the store keeps for later puts, at least."""
 
 WAL = 64 * MIB
 
@@ -50,7 +50,7 @@ def folder_bytes(dis: LocalDIS) -> int:
 
 @final
 class Putter:
-    """Puts single records into ``small`` all the time; the longest that one took."""
+    """Puts single records into ``small`` continuously; ``longest`` is the longest put, in seconds."""
 
     def __init__(self, dis: LocalDIS) -> None:
         self.longest = 0.0
@@ -76,7 +76,7 @@ class Putter:
 
 
 def age(dis: LocalDIS, hours: int, mebibytes: int) -> list[int]:
-    """Put so much an hour; the sizes of the folder, hour by hour."""
+    """Put ``mebibytes`` in each hour of the clock; the size of the folder after each."""
     bodies = [put_body("s", min(5, left)) for left in range(mebibytes, 0, -5)]
     sizes = []
     with httpx.Client(timeout=60) as http:
@@ -89,8 +89,8 @@ def age(dis: LocalDIS, hours: int, mebibytes: int) -> list[int]:
 
 
 @pytest.mark.parametrize("mebibytes", [1, pytest.param(10, marks=pytest.mark.long)])
-def test_ten_times_what_retention_holds_can_be_written_and_the_folder_stays_bounded(dis, mebibytes, undisturbed):
-    """And nobody waits for that."""
+def test_the_folder_stays_bounded_when_records_expire_while_others_are_put(dis, mebibytes, undisturbed):
+    """Ten times the records of a retention period are put, and no put is delayed."""
     make_stream(dis, "s")
     make_stream(dis, "small", "COMMON")
 
@@ -104,7 +104,7 @@ def test_ten_times_what_retention_holds_can_be_written_and_the_folder_stays_boun
 
 
 @pytest.mark.long
-def test_a_deleted_gigabyte_is_given_back_and_nobody_waits_for_it(dis, undisturbed):
+def test_a_deleted_gigabyte_is_freed_without_delaying_puts(dis, undisturbed):
     make_stream(dis, "small", "COMMON")
     body = put_body("s", 5)
 

@@ -1,4 +1,4 @@
-"""Room for bodies and for answers: never more than there is, and nobody is kept without a page."""
+"""Room for bodies and answers: it is never exceeded, and every client gets a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time that is moved forward: everything that ages does so by the one clock, at once, and stays as old over a restart."""
+"""The clock is moved forward: everything ages by it at once, and stays as old after a restart."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def read(app, partition_cursor):
     return app("GET", f"/v2/p/records?partition-cursor={partition_cursor}").body.get("errorCode", "read")
 
 
-def test_the_new_time_is_told(app, clock):
+def test_the_new_time_is_returned(app, clock):
     assert (pass_time(app, clock, HOUR), clock()) == (START + HOUR, START + HOUR)
 
 
-def test_records_and_partitions_have_expired_when_it_is_answered(app, clock):
+def test_records_and_partitions_have_expired_when_advancing_returns(app, clock):
     before = partitions(app)
     pass_time(app, clock, DAY)
     assert before == [("ACTIVE", "[0 : 3]"), ("DELETED", "[0 : 0]")]
@@ -78,7 +78,7 @@ def test_a_cursor_expires_after_five_minutes(app, clock):
     assert seen == ["read", "DIS.4225"]
 
 
-def test_a_checkpoint_ages_until_what_it_stands_at_is_gone(app, clock):
+def test_a_checkpoint_stays_when_its_record_expires(app, clock):
     app.json("POST", "/v2/p/apps", {"app_name": "a"})
     commit = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "s", "partition_id": "0"}
     app.json("POST", "/v2/p/checkpoints", {**commit, "sequence_number": "1"})
@@ -88,7 +88,7 @@ def test_a_checkpoint_ages_until_what_it_stands_at_is_gone(app, clock):
     assert cursor(app, "AT_SEQUENCE_NUMBER", starting_sequence_number=1).body["errorCode"] == "DIS.4224"
 
 
-def test_what_is_put_afterwards_bears_the_new_time(app, clock):
+def test_records_that_are_put_afterwards_have_the_new_time(app, clock):
     pass_time(app, clock, HOUR)
     app.json("POST", "/v2/p/records", {"stream_name": "s", "records": [{"data": "eA==", "partition_id": "0"}]})
     start = cursor(app, "AT_TIMESTAMP", timestamp=int((START + HOUR) * 1000)).body["partition_cursor"]
@@ -96,12 +96,12 @@ def test_what_is_put_afterwards_bears_the_new_time(app, clock):
     assert (record["sequence_number"], record["timestamp"]) == ("3", int((START + HOUR) * 1000))
 
 
-def test_the_date_of_answers_follows(app, clock):
+def test_the_date_of_answers_is_the_new_time(app, clock):
     pass_time(app, clock, HOUR)
     assert app("GET", STREAMS).headers["date"] == "Fri, 15 Jan 2027 09:00:00 GMT"
 
 
-def test_the_window_of_signatures_follows(in_process, clock):
+def test_signatures_are_checked_by_the_new_time(in_process, clock):
     app = in_process(clock=clock, keys=AccessKeys(access_key="AK", secret_key="SK"))
 
     def status(signed_at):
@@ -115,7 +115,7 @@ def test_the_window_of_signatures_follows(in_process, clock):
     assert (before, [status(START), status(START + HOUR)]) == ([200, 441], [441, 200])
 
 
-def test_a_restart_goes_on_in_the_time_that_was_left(app, clock, in_process):
+def test_a_restart_continues_at_the_advanced_time(app, clock, in_process):
     pass_time(app, clock, DAY)
     pass_time(app, clock, HOUR)
     fresh = Clock(lambda: START)
@@ -125,14 +125,14 @@ def test_a_restart_goes_on_in_the_time_that_was_left(app, clock, in_process):
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), 1e12])
-def test_a_time_that_can_t_be_is_refused_and_nothing_is_kept(app, clock, seconds):
+def test_an_impossible_time_is_refused_and_not_stored(app, clock, seconds):
     with pytest.raises(ValueError, match="can't be advanced"):
         pass_time(app, clock, seconds)
     assert (clock(), app.store.clock_advance()) == (START, 0.0)
 
 
 @pytest.mark.integration
-def test_a_local_dis_is_advanced_in_words_and_restarts_in_that_time(tmp_path):
+def test_a_local_dis_is_advanced_by_units_and_restarts_at_that_time(tmp_path):
     def time_of(dis):
         with urllib.request.urlopen(f"{dis.endpoint}{STREAMS}") as answer:
             return parsedate_to_datetime(answer.headers["date"]).timestamp()
@@ -149,13 +149,13 @@ def test_a_local_dis_is_advanced_in_words_and_restarts_in_that_time(tmp_path):
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"seconds":"1"}', b'{"seconds":null}', b'{"seconds":1e999}', b"[1]"])
-def test_a_command_that_names_no_time_is_refused(app, clock, body):
+def test_a_command_without_a_valid_time_is_refused(app, clock, body):
     with pytest.raises(AdminError) as refused:
         asyncio.run(advance_clock(Controls(Rules(), app.store, clock), AdminRequest({}, body)))
     assert (refused.value.status, clock()) == (400, START)
 
 
-def test_many_may_advance_it_at_once_and_nothing_is_lost(app, clock):
+def test_concurrent_advances_add_up(app, clock):
     async def together():
         await asyncio.gather(*(advance(app.store, clock, 60) for _ in range(20)))
 

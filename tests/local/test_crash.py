@@ -1,4 +1,4 @@
-"""A service that is killed during all kinds of changes loses nothing that it acknowledged, and leaves nothing half done.
+"""A server that is killed during all kinds of changes loses nothing that it acknowledged, and leaves no change half done.
 
 Puts, scalings, commits and advances of the clock each have a thread of their own, and so have the creation and deletion of a
 stream. A change without an answer may be done or not; the result of every other change is known.
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 RETENTION = 24
 HOURS = 3
-"""The clock is advanced by so many hours at a time."""
+"""How many hours the clock is advanced at a time."""
 
 COUNTS = (3, 5, 2, 4, 1, 6)
 
@@ -48,7 +48,7 @@ class Change:
 
 @dataclass
 class Ledger:
-    """Everything that the service acknowledged.
+    """Everything that the server acknowledged.
 
     ``partitions`` is the number of ACTIVE partitions, ``others`` the number of streams besides ``s``. ``records`` are data by
     partition and number, each with the hour of the clock before it was put.
@@ -66,14 +66,14 @@ class Ledger:
 
 @final
 class Load:
-    """One thread for each kind of change, until the server is gone."""
+    """One thread for each kind of change, until the server ends."""
 
     def __init__(self, dis: LocalDIS, ledger: Ledger, tag: str) -> None:
         self.dis, self.ledger, self.tag = dis, ledger, tag
         self._url = f"{dis.endpoint}/v2/p"
         self._over = threading.Event()
         self._answers = dict.fromkeys((_put, _scale, _commit, _age, _create_or_delete), 0)
-        self._threads = [threading.Thread(target=self._until_gone, args=(change,)) for change in self._answers]
+        self._threads = [threading.Thread(target=self._until_ended, args=(change,)) for change in self._answers]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -86,12 +86,12 @@ class Load:
             thread.join()
 
     def await_answers(self, count: int) -> None:
-        """Wait until each thread has had so many answers."""
+        """Wait until each thread has had ``count`` answers."""
         until = time.monotonic() + 60
         while min(self._answers.values()) < count and time.monotonic() < until:
             time.sleep(0.01)
 
-    def _until_gone(self, change: Callable[[Load, httpx.Client, int], None]) -> None:
+    def _until_ended(self, change: Callable[[Load, httpx.Client, int], None]) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as http:
             for turn in itertools.count():
                 try:
@@ -199,7 +199,7 @@ def _check_changes(ledger: Ledger, found: Found) -> None:
 
 
 def _check_records(ledger: Ledger, found: Found) -> None:
-    """Every acknowledged record is there once, or old enough to have expired; numbers have no gap and never go back."""
+    """Every acknowledged record is stored once, or may have expired; numbers have no gap and never go back."""
     lost = {
         at: data
         for at, (data, hour) in ledger.records.items()
@@ -215,8 +215,8 @@ def _check_records(ledger: Ledger, found: Found) -> None:
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
-def test_a_killed_service_loses_nothing_and_leaves_nothing_half_done(tmp_path, rounds):
-    """Whatever it acknowledged is there after the restart, unless it has expired."""
+def test_a_killed_server_loses_nothing_and_leaves_no_change_half_done(tmp_path, rounds):
+    """Everything that it acknowledged is stored after the restart, unless it has expired."""
     ledger = Ledger()
     with LocalDIS(tmp_path) as dis:
         stream = {"stream_name": "s", "partition_count": COUNTS[0]}

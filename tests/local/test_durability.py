@@ -1,4 +1,4 @@
-"""Acknowledged means on disk: whatever is killed, every acknowledged record is there, once, at its number."""
+"""Acknowledged means on disk: after a kill every acknowledged record is stored once, at its number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PUTS = 20
 
 @final
 class Load:
-    """Writers that put until the server is gone, and remember what it acknowledged: data by partition and number."""
+    """Writers that put until the server ends; ``acknowledged`` are the acknowledged data by partition and number."""
 
     def __init__(self, dis: LocalDIS, tag: str) -> None:
         self.acknowledged: dict[tuple[str, int], bytes] = {}
@@ -51,9 +51,9 @@ class Load:
                 except httpx.TransportError:
                     return
 
-    def _note(self, datas: list[bytes], places: list[dict[str, str]]) -> None:
-        for data, place in zip(datas, places, strict=True):
-            self.acknowledged[place["partition_id"], int(place["sequence_number"])] = data
+    def _note(self, datas: list[bytes], results: list[dict[str, str]]) -> None:
+        for data, result in zip(datas, results, strict=True):
+            self.acknowledged[result["partition_id"], int(result["sequence_number"])] = data
 
 
 def _message(datas: list[bytes]) -> dict[str, object]:
@@ -61,9 +61,9 @@ def _message(datas: list[bytes]) -> dict[str, object]:
     return {"stream_name": "s", "records": records}
 
 
-def _held(dis: LocalDIS) -> dict[tuple[str, int], bytes]:
+def _stored(dis: LocalDIS) -> dict[tuple[str, int], bytes]:
     """Every record, read from the start, page by page."""
-    held: dict[tuple[str, int], bytes] = {}
+    stored: dict[tuple[str, int], bytes] = {}
     with httpx.Client(base_url=f"{dis.endpoint}/v2/p", timeout=60) as http:
         for number in range(PARTITIONS):
             partition = f"shardId-{number:010d}"
@@ -72,8 +72,8 @@ def _held(dis: LocalDIS) -> dict[tuple[str, int], bytes]:
             while page["records"]:
                 page = http.get("/records", params={"partition-cursor": page["next_partition_cursor"]}).json()
                 for record in page["records"]:
-                    held[partition, int(record["sequence_number"])] = base64.b64decode(record["data"])
-    return held
+                    stored[partition, int(record["sequence_number"])] = base64.b64decode(record["data"])
+    return stored
 
 
 def _kill_under_load(dis: LocalDIS, tag: str) -> dict[tuple[str, int], bytes]:
@@ -84,26 +84,26 @@ def _kill_under_load(dis: LocalDIS, tag: str) -> dict[tuple[str, int], bytes]:
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
-def test_sigkill_under_load_loses_and_repeats_nothing_that_was_acknowledged(tmp_path, rounds):
+def test_sigkill_under_load_neither_loses_nor_repeats_acknowledged_records(tmp_path, rounds):
     acknowledged: dict[tuple[str, int], bytes] = {}
     with LocalDIS(tmp_path / "data") as dis:
         stream = {"stream_name": "s", "partition_count": PARTITIONS}
         assert httpx.post(f"{dis.endpoint}/v2/p/streams", json=stream).status_code == 201
         for number in range(rounds):
             acknowledged |= _kill_under_load(dis, f"round-{number}")
-        held = _held(dis)
+        stored = _stored(dis)
     assert len(acknowledged) > 100 * rounds
-    assert {place: held.get(place) for place in acknowledged} == acknowledged
-    assert [data for data, times in Counter(held.values()).items() if times > 1] == []
-    assert _numbers(held) == {partition: list(range(len(found))) for partition, found in _numbers(held).items()}
+    assert {number: stored.get(number) for number in acknowledged} == acknowledged
+    assert [data for data, times in Counter(stored.values()).items() if times > 1] == []
+    assert _numbers(stored) == {partition: list(range(len(found))) for partition, found in _numbers(stored).items()}
 
 
-def _numbers(held: dict[tuple[str, int], bytes]) -> dict[str, list[int]]:
-    return {partition: sorted(n for p, n in held if p == partition) for partition in {p for p, _ in held}}
+def _numbers(stored: dict[tuple[str, int], bytes]) -> dict[str, list[int]]:
+    return {partition: sorted(n for p, n in stored if p == partition) for partition in {p for p, _ in stored}}
 
 
 def test_each_200_comes_after_the_logs_data_is_on_disk(tmp_path):
-    """Seen from outside: between the last write to the WAL and the answer the disk has been waited for."""
+    """As system calls show: between the last write to the WAL and the answer there is an fsync that has returned."""
     trace = tmp_path / "trace"
     server = [sys.executable, "-m", "beam_dis", "serve", "--port", "0", "--data", str(tmp_path / "data")]
     strace = ["strace", "-D", "-f", "-y", "-s", "16", "-e", "trace=pwrite64,fdatasync,fsync,sendto", "-o", str(trace)]
@@ -119,7 +119,7 @@ def test_each_200_comes_after_the_logs_data_is_on_disk(tmp_path):
 
 
 def _acknowledgements(trace: Path) -> list[str]:
-    """What had become of the WAL before each 200: "synced", "unsynced" or "unwritten"."""
+    """The state of the WAL before each 200: "synced", "unsynced" or "unwritten"."""
     seen: list[str] = []
     state, syncing = "unwritten", set()
     for line in trace.read_text().splitlines():

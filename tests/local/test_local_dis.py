@@ -1,4 +1,4 @@
-"""LocalDIS: a process that is there within its block, and never outlives its parent."""
+"""LocalDIS: a process that runs during its ``with`` block and never outlives its parent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_stream(endpoint: str, name: str) -> None:
     assert httpx.post(f"{endpoint}/v2/p/streams", json={"stream_name": name, "partition_count": 1}).status_code == 201
 
 
-def gone(pid: int, seconds: float = 5) -> bool:
+def ended(pid: int, seconds: float = 5) -> bool:
     """Whether a process ends within some time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -50,14 +50,14 @@ def gone(pid: int, seconds: float = 5) -> bool:
     return False
 
 
-def test_it_serves_within_its_block_and_is_gone_behind_it():
+def test_it_serves_within_its_block_and_ends_after_it():
     with LocalDIS() as dis:
         pid = dis.pid
         assert streams(dis.endpoint) == []
-    assert gone(pid)
+    assert ended(pid)
 
 
-def test_a_temporary_folder_goes_with_it_and_a_given_one_stays(tmp_path, monkeypatch):
+def test_a_temporary_folder_is_removed_and_a_given_one_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     with LocalDIS(tmp_path / "kept"), LocalDIS():
@@ -81,14 +81,14 @@ def test_data_in_a_given_folder_is_there_the_next_time(tmp_path):
         assert streams(dis.endpoint) == ["s"]
 
 
-def test_its_connection_travels_unless_it_has_keys():
+def test_its_connection_can_be_pickled_unless_it_has_keys():
     with LocalDIS() as dis:
         assert pickle.loads(pickle.dumps(dis.connection)) == dis.connection
     with LocalDIS(access_key="AK", secret_key="SK") as dis, pytest.raises(CredentialsError):
         pickle.dumps(dis.connection)
 
 
-def test_with_keys_it_refuses_what_is_not_signed():
+def test_with_keys_it_refuses_unsigned_requests():
     with LocalDIS(access_key="AK", secret_key="SK") as dis:
         answer = httpx.get(f"{dis.endpoint}/v2/p/streams")
     assert (answer.status_code, answer.json()["errorCode"]) == (441, "DIS.4101")
@@ -109,14 +109,14 @@ def test_outside_its_block_it_says_how_to_use_it():
         _ = LocalDIS().endpoint
 
 
-def test_what_keeps_it_from_starting_is_told(tmp_path):
-    told = f"the local DIS did not start: beam-dis: error: .*{tmp_path}"
-    with LocalDIS(tmp_path), pytest.raises(ConfigurationError, match=told):
+def test_the_reason_why_it_can_not_start_is_reported(tmp_path):
+    message = f"the local DIS did not start: beam-dis: error: .*{tmp_path}"
+    with LocalDIS(tmp_path), pytest.raises(ConfigurationError, match=message):
         LocalDIS(tmp_path).__enter__()
 
 
-def test_what_it_complained_of_is_passed_on_when_it_stops(capsys):
-    """A disk that is full, say: here no file may grow."""
+def test_its_errors_are_printed_when_it_stops(capsys):
+    """No file of its process may grow, as on a full disk."""
     with LocalDIS() as dis:
         resource.prlimit(dis.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         answer = httpx.post(f"{dis.endpoint}/v2/p/streams", json={"stream_name": "s", "partition_count": 1})
@@ -124,16 +124,16 @@ def test_what_it_complained_of_is_passed_on_when_it_stops(capsys):
     assert "nothing was stored" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("program", [PARENT, FORKING_PARENT], ids=["alone", "with a child that holds its pipes"])
-def test_it_dies_with_a_parent_that_is_killed(tmp_path, program):
+@pytest.mark.parametrize("program", [PARENT, FORKING_PARENT], ids=["alone", "with a child that keeps its pipes open"])
+def test_it_ends_when_its_parent_is_killed(tmp_path, program):
     with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-        assert gone(pid)
+        assert ended(pid)
 
 
-def test_a_temporary_folder_goes_with_a_parent_that_is_killed_and_a_given_one_stays(tmp_path):
+def test_after_a_killed_parent_a_temporary_folder_is_removed_and_a_given_one_stays(tmp_path):
     program = PARENT.replace("with LocalDIS(sys.argv[1]) as dis:", "with LocalDIS(sys.argv[1]), LocalDIS() as dis:")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -143,14 +143,16 @@ def test_a_temporary_folder_goes_with_a_parent_that_is_killed_and_a_given_one_st
         assert len(list(temporary.glob("beam-dis-*/log.db"))) == 1
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-        assert gone(pid)
+        assert ended(pid)
     assert (list(temporary.glob("beam-dis-*")), (tmp_path / "given" / "log.db").exists()) == ([], True)
 
 
-def test_ctrl_c_is_its_parents_to_take():
+def test_ctrl_c_reaches_only_its_parent():
+    """The parent sets the default handler, because SIGINT may be ignored where this runs (``nohup make test &``)."""
     program = """
 import os, signal, time, urllib.request
 from beam_dis.local import LocalDIS
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with LocalDIS() as dis:
     try:
         os.killpg(0, signal.SIGINT); time.sleep(5)
@@ -164,7 +166,7 @@ with LocalDIS() as dis:
     assert ended.stdout == "200\n"
 
 
-def test_it_lives_on_when_the_thread_that_started_it_ends():
+def test_it_keeps_running_when_the_thread_that_started_it_ends():
     program = """
 import threading, time, urllib.request
 from beam_dis.local import LocalDIS

@@ -1,4 +1,4 @@
-"""What clients see when time has passed: records expire, numbers go on, partitions expire."""
+"""Retention as clients see it: records expire, numbers go on, partitions expire."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def test_expired_records_leave_the_range(app, clock):
     assert _range(app) == "[2 : 3]"
 
 
-def test_a_cursor_below_the_range_is_told_where_the_range_is(app, clock):
+def test_a_refused_cursor_below_the_range_names_the_range(app, clock):
     _pass(app, clock, 22.5)
     answer = app("GET", AT.format(0, "AT_SEQUENCE_NUMBER") + "&starting-sequence-number=0")
     assert answer.body["message"] == "Sequence_number out of range. [0][ should be within ][2][ ][3]"
 
 
-def test_a_record_that_expires_under_a_cursor_is_told_when_it_is_read(app, clock):
+def test_reading_at_a_cursor_whose_record_has_expired_is_refused(app, clock):
     cursor = app("GET", AT.format(0, "TRIM_HORIZON")).body["partition_cursor"]
     _pass(app, clock, 30)
     fresh = _reissued(cursor, clock.now)
     assert app("GET", f"/v2/p/records?partition-cursor={fresh}").body["errorCode"] == "DIS.4226"
 
 
-def test_a_time_before_the_oldest_record_is_told_the_time_that_would_do(app, clock):
+def test_a_refused_time_before_the_oldest_record_names_a_time_that_is_accepted(app, clock):
     _pass(app, clock, 22.5)
     answer = app("GET", AT.format(0, "AT_TIMESTAMP") + "&timestamp=1")
     text, _, oldest = answer.body["message"].removesuffix("]").rpartition(" ")
@@ -86,7 +86,7 @@ def test_numbers_go_on_after_retention_has_emptied_a_partition_and_a_restart(app
     assert (_range(again), _put(again)) == ("[3 : 3]", "3")
 
 
-def test_a_partition_scaled_away_expires_with_its_records_and_comes_back_with_its_numbers(app, clock):
+def test_a_partition_scaled_away_expires_and_is_restored_with_its_numbers(app, clock):
     app.json("PUT", "/v2/p/streams/s", {"target_partition_count": 1})
     _pass(app, clock, 25)
     partition = app("GET", "/v2/p/streams/s").body["partitions"][1]
@@ -97,7 +97,7 @@ def test_a_partition_scaled_away_expires_with_its_records_and_comes_back_with_it
     assert app("GET", AT.format(1, "TRIM_HORIZON")).status == 200
 
 
-def test_a_put_to_an_expired_partition_is_refused_by_the_record(app, clock):
+def test_a_put_to_an_expired_partition_is_refused_record_by_record(app, clock):
     app.json("PUT", "/v2/p/streams/s", {"target_partition_count": 1})
     _pass(app, clock, 25)
     body = {"stream_name": "s", "records": [{"data": "aGk=", "partition_id": "1"}]}

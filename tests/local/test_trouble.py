@@ -1,8 +1,8 @@
-"""A disk that is full or becomes read-only under a running service: writes are refused at once, reads go on, it recovers.
+"""The disk of a running server is full or becomes read-only: writes are refused at once, reads go on, and it recovers.
 
-The long tests have a file system of their own, in a namespace of the server (``unshare``); what a kernel does that makes
-one read-only while files are open (``errors=remount-ro``) is played by ``strace``: the calls that change a file fail with
-EROFS, and opening one for writing does by a read-only mount on top.
+The long tests have a file system of their own, in a namespace of the server (``unshare``). A kernel that makes one read-only
+while files are open (``errors=remount-ro``) is imitated: with ``strace`` the calls that change a file fail with EROFS, and with
+a read-only mount on top no file can be opened for writing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CURSOR = "cursors?stream-name=s&partition-id=0&cursor-type=TRIM_HORIZON"
 
 
 @pytest.mark.parametrize("statement", ["PRAGMA max_page_count=1", "PRAGMA query_only=ON"], ids=["full", "read-only"])
-def test_writes_are_answered_with_a_system_error_and_reads_as_ever(in_process, monkeypatch, statement):
+def test_writes_are_answered_with_a_system_error_and_reads_as_usual(in_process, monkeypatch, statement):
     app = in_process(clock=lambda: START)
     app.json("POST", "/v2/p/streams", STREAM)
     before = app.json("POST", "/v2/p/records", PUT)
@@ -46,7 +46,7 @@ def test_writes_are_answered_with_a_system_error_and_reads_as_ever(in_process, m
 
 @final
 class Mounted:
-    """A service whose data are on a file system of their own; it lasts as long as the service."""
+    """A server whose data are on a file system of their own, which ends with the server."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,14 +73,14 @@ class Mounted:
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
-        """The file system can't be written for the time being."""
+        """The file system is read-only within the block."""
         data = str(self.folder / "data")
         calls = "pwrite64,fdatasync,fsync,ftruncate,fallocate,unlink"
         files = [part for name in ("log.db", "log.db-wal", "log.db-shm") for part in ("-P", f"{data}/{name}")]
         tracer = ["strace", "-f", "-o", "/dev/null", "-p", str(self._process.pid)]
         with subprocess.Popen([*tracer, "-e", f"inject={calls}:error=EROFS", *files], stderr=subprocess.PIPE) as strace:
-            said = strace.stderr.readline()
-            assert b"attached" in said, said
+            line = strace.stderr.readline()
+            assert b"attached" in line, line
             self.mount("--bind", data, data)
             self.mount("-o", "remount,ro,bind", data)
             yield
@@ -123,7 +123,7 @@ def mounted(tmp_path) -> Iterator[Callable[[], Mounted]]:
 
 @pytest.mark.integration
 @pytest.mark.long
-def test_a_disk_without_room_refuses_puts_at_once_and_takes_them_when_there_is_some(mounted):
+def test_a_full_disk_refuses_puts_at_once_and_accepts_them_when_there_is_room(mounted):
     answers = [mounted.put() for _ in range(1000)]
     assert {status for status, _ in answers} == {200, 500}
     assert [status for status, _ in answers[-100:]] == [500] * 100
@@ -136,7 +136,7 @@ def test_a_disk_without_room_refuses_puts_at_once_and_takes_them_when_there_is_s
 
 @pytest.mark.integration
 @pytest.mark.long
-def test_a_disk_that_becomes_read_only_refuses_puts_at_once_and_takes_them_when_it_is_not(mounted):
+def test_a_read_only_disk_refuses_puts_at_once_and_accepts_them_afterwards(mounted):
     for _ in range(2):
         before = [mounted.put()[0] for _ in range(5)]
         with mounted.read_only():

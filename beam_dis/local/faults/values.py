@@ -1,9 +1,13 @@
 """Faults as values: what goes wrong, and on which calls.
 
-Law: pure, frozen, keyword-only; each is a JSON object on the way to a server. Every selector that is given narrows the calls
-a fault is for: ``operation`` (a name of ``beam_dis.wire.routes``), ``stream`` (a name), ``partition`` (a number or an id).
-Of the matching calls, counted from 1, it hits those that ``rate`` draws by ``seed``, or the ``nth`` alone, and at most
-``count`` of them. A fault that could hit nothing raises ConfigurationError where it is made.
+Rules:
+
+1. A fault is frozen and keyword-only, and it is sent to a server as a JSON object.
+2. Each selector that is given narrows down the calls that a fault is for: ``operation`` (a name of ``beam_dis.wire.routes``),
+   ``stream`` (a name), ``partition`` (a number or an id).
+3. Of the matching calls, counted from 1, it hits those that ``rate`` draws by ``seed``, or only the ``nth``, and at most
+   ``count`` of them.
+4. A fault that could hit nothing raises ConfigurationError when it is made.
 """
 
 from __future__ import annotations
@@ -20,11 +24,21 @@ from beam_dis.wire.ranges import partition_number
 from beam_dis.wire.routes import ROUTES, Route
 
 When = Literal["before", "after"]
-"""Whether a call comes to grief before its work is done, or after, when only the answer is lost."""
+"""Whether a call fails before its work is done, or after it, so that only the answer is lost."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, repr_omit_defaults=True):
-    """What all faults have: the calls that they are for. ``rate`` is within 0 and 1, ``nth`` and ``count`` from 1."""
+    """The fields of all faults: the calls that they are for.
+
+    Args:
+        operation: The operation, such as ``"put_records"``; None: any.
+        stream: The name of the stream; None: any.
+        partition: The number or the id of the partition; None: any.
+        rate: The share of the matching calls that are hit, above 0 and up to 1.
+        nth: The only matching call that is hit, counted from 1; None: any.
+        seed: Of the random numbers for ``rate``: the same seed and the same calls give the same hits.
+        count: How many calls are hit at most, from 1; None: any number.
+    """
 
     operation: str | None = None
     stream: str | None = None
@@ -35,10 +49,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     count: int | None = None
 
     condition: ClassVar[bool] = False
-    """Whether it comes on top of another fault; of those that aren't conditions one at most hits a call."""
+    """Whether it is added to another fault. At most one fault that isn't a condition hits a call."""
 
     def __post_init__(self) -> None:
-        """Check what was given, the selectors last."""
+        """Check the fields, the selectors last."""
         _check_number(self, "rate", self.rate, above=0.0, most=1.0)
         _check_whole(self, "nth", self.nth)
         _check_whole(self, "count", self.count)
@@ -47,23 +61,23 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
         _check_operation(self)
 
     def _check(self) -> None:
-        """What a kind has to check of its own fields."""
+        """Check the fields of a kind of fault."""
 
     def partition_number(self) -> int | None:
-        """The number of ``partition``; ConfigurationError where it is neither a number nor an id."""
+        """The number of ``partition``; ConfigurationError if it is neither a number nor an id."""
         try:
             return None if self.partition is None else partition_number(str(self.partition))
         except Refusal:
             raise _wrong(self, "partition", self.partition, "a number or an id such as shardId-0000000000") from None
 
     @classmethod
-    def takes(cls, route: Route) -> bool:
-        """Whether it makes sense for an operation."""
+    def applies_to(cls, route: Route) -> bool:
+        """Whether the fault can happen to an operation."""
         return route.operation in ROUTES
 
 
 class Failing(Fault, frozen=True, kw_only=True, tag=True):
-    """HTTP 500, as the service fails; 502 or 503, as a gateway before it does; ``body=False``: with nothing in it."""
+    """HTTP 500, as from the service, or 502 or 503, as from a gateway before it; with ``body=False`` the body is empty."""
 
     status: Literal[500, 502, 503] = 500
     body: bool = True
@@ -75,7 +89,7 @@ class Failing(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class Throttled(Fault, frozen=True, kw_only=True, tag=True):
-    """Too much traffic: HTTP 400 with ``code``, or, with ``status=429``, what a gateway answers."""
+    """Too much traffic: HTTP 400 with ``code``, or with ``status=429`` the answer of a gateway."""
 
     code: str = "DIS.4303"
     status: Literal[400, 429] = 400
@@ -86,7 +100,7 @@ class Throttled(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class RequestRefused(Fault, frozen=True, kw_only=True, tag=True):
-    """The whole request is refused with a DIS code, at the HTTP status that goes with it."""
+    """The whole request is refused with a DIS code, with the HTTP status of that code."""
 
     code: str
 
@@ -95,9 +109,10 @@ class RequestRefused(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class RecordsRefused(Fault, frozen=True, kw_only=True, tag=True):
-    """Single records of put_records are refused; ``stored``: although they were stored.
+    """Single records of put_records are refused, with ``stored`` although they were stored.
 
-    Here ``rate`` is per record, ``partition`` is the record's, and a hit is a record; ``nth`` is still a call's number.
+    Here ``rate`` is the share of records, ``partition`` is the record's, and a hit is a record; ``nth`` is still the number of
+    a call.
     """
 
     code: str = "DIS.4303"
@@ -109,13 +124,13 @@ class RecordsRefused(Fault, frozen=True, kw_only=True, tag=True):
         _check_choice(self, "code", self.code, ERROR_CODES)
 
     @classmethod
-    def takes(cls, route: Route) -> bool:
-        """Only a put has records to refuse."""
+    def applies_to(cls, route: Route) -> bool:
+        """Whether the operation is put_records: no other has records to refuse."""
         return route.operation == "put_records"
 
 
 class Reset(Fault, frozen=True, kw_only=True, tag=True):
-    """The connection is reset, before the work is done or after it, without an answer."""
+    """The connection is reset without an answer, before the work is done or after it."""
 
     when: When = "before"
 
@@ -124,7 +139,10 @@ class Reset(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class CutAnswer(Fault, frozen=True, kw_only=True, tag=True):
-    """The connection ends ``after`` that fraction of the answer's body; where it has none, of its headers."""
+    """The connection ends after a fraction of the answer's body, or of its headers if it has no body.
+
+    ``after`` is that fraction, from 0 and below 1.
+    """
 
     after: float = 0.5
 
@@ -133,7 +151,7 @@ class CutAnswer(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class SlowHeaders(Fault, frozen=True, kw_only=True, tag=True):
-    """The answer's headers drip in over so many ``seconds``."""
+    """The answer's headers take ``seconds`` to arrive, in small pieces."""
 
     seconds: float
 
@@ -142,7 +160,7 @@ class SlowHeaders(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class SlowBody(Fault, frozen=True, kw_only=True, tag=True):
-    """The answer's body drips in over so many ``seconds``."""
+    """The answer's body takes ``seconds`` to arrive, in small pieces."""
 
     seconds: float
 
@@ -150,31 +168,31 @@ class SlowBody(Fault, frozen=True, kw_only=True, tag=True):
         _check_number(self, "seconds", self.seconds, above=0.0)
 
     @classmethod
-    def takes(cls, route: Route) -> bool:
-        """Only what has a body can have a slow one."""
+    def applies_to(cls, route: Route) -> bool:
+        """Whether its answer has a body."""
         return route.answer is not None
 
 
 class WrongJSON(Fault, frozen=True, kw_only=True, tag=True):
-    """The work is done, and the answer's body isn't JSON: it ends in the middle, with a length that fits."""
+    """The work is done, and the answer's body isn't valid JSON: it is cut in the middle, with the right Content-Length."""
 
     @classmethod
-    def takes(cls, route: Route) -> bool:
-        """Only what has a body can have a wrong one."""
+    def applies_to(cls, route: Route) -> bool:
+        """Whether its answer has a body."""
         return route.answer is not None
 
 
 class WrongContentType(Fault, frozen=True, kw_only=True, tag=True):
-    """The work is done, and the answer calls itself text/html, as a portal's or a proxy's page would."""
+    """The work is done, and the answer's Content-Type is text/html, like that of a proxy's page."""
 
     @classmethod
-    def takes(cls, route: Route) -> bool:
-        """Only what has a body says what it is."""
+    def applies_to(cls, route: Route) -> bool:
+        """Whether its answer has a body."""
         return route.answer is not None
 
 
 class ClockSkew(Fault, frozen=True, kw_only=True, tag=True):
-    """The service's Date, and the clock that it checks signatures by, are ahead by so many ``seconds`` (or behind)."""
+    """The service's Date, and the clock that it checks signatures by, are ``seconds`` fast, or slow if negative."""
 
     seconds: float
 
@@ -185,7 +203,7 @@ class ClockSkew(Fault, frozen=True, kw_only=True, tag=True):
 
 
 class Latency(Fault, frozen=True, kw_only=True, tag=True):
-    """A call takes ``seconds`` longer, give or take up to ``jitter`` seconds; other calls aren't held up."""
+    """A call takes ``seconds`` longer, plus or minus up to ``jitter`` seconds. Other calls aren't delayed."""
 
     seconds: float
     jitter: float = 0.0
@@ -214,7 +232,7 @@ AnyFault = (
 
 
 class InjectedFault(msgspec.Struct, frozen=True, kw_only=True):
-    """A fault that a server has taken: its number, the calls that matched its selectors so far, and its hits."""
+    """An injected fault: its number, how many calls have matched its selectors so far, and how many it has hit."""
 
     id: int
     fault: AnyFault
@@ -223,24 +241,24 @@ class InjectedFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FaultNumber(msgspec.Struct, frozen=True):
-    """What a server answers to a fault: the number it has from now on."""
+    """The answer of a server to an injected fault: its number."""
 
     id: int
 
 
 class FaultListing(msgspec.Struct, frozen=True):
-    """What a server answers when it is asked for its faults."""
+    """The answer of a server with its injected faults."""
 
     faults: list[InjectedFault]
 
 
-def names_stream(route: Route) -> bool:
-    """Whether a call of the operation says which stream it is about."""
+def _names_stream(route: Route) -> bool:
+    """Whether a call of the operation names its stream."""
     return "{stream_name}" in route.path or bool({"stream_name", "partition_cursor"} & _fields(route))
 
 
-def names_partition(route: Route) -> bool:
-    """Whether a call of the operation says which partition it is about."""
+def _names_partition(route: Route) -> bool:
+    """Whether a call of the operation names its partition."""
     return bool({"partition_id", "partition_cursor", "records"} & _fields(route))
 
 
@@ -252,9 +270,9 @@ def _check_operation(fault: Fault) -> None:
     fitting = {
         name
         for name, route in ROUTES.items()
-        if fault.takes(route)
-        and (fault.stream is None or names_stream(route))
-        and (fault.partition is None or names_partition(route))
+        if fault.applies_to(route)
+        and (fault.stream is None or _names_stream(route))
+        and (fault.partition is None or _names_partition(route))
     }
     if fault.operation is not None and fault.operation not in fitting:
         raise _wrong(fault, "operation", fault.operation, f"one of {', '.join(sorted(fitting))}")

@@ -1,7 +1,10 @@
-"""One operation, one function: the handlers by the name of their route.
+"""The handlers of all operations, by the name of their route.
 
-Law: an operation of group G is the function of its name in ``handlers/G.py``. It takes the call and the request message
-of its route (None where the route has none) and returns its answer message, or bytes it has encoded itself.
+Rules:
+
+1. The handler of an operation of group G is the function of that name in ``handlers/G.py``.
+2. It takes the call and the request message of its route, or None if the route has none.
+3. It returns the answer message of its route, or the bytes of one that it has encoded itself.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Apps: create, list, delete, describe, and how far they have read [§5.2]."""
+"""The handlers of apps: create, list, delete, describe, and how far an app has read [§5.2]."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 
-from beam_dis.local.handlers.call import Call, durable, within
+from beam_dis.local.handlers.call import Call, durable, listing_limit
 from beam_dis.local.handlers.checkpoints import check_type
 from beam_dis.local.store import Partition, StoredApp, StoredCheckpoint
 from beam_dis.wire import apps as wire
@@ -14,21 +14,21 @@ from beam_dis.wire.ranges import partition_number
 
 
 async def create_app(call: Call, request: wire.CreateAppRequest) -> None:
-    """Make an app; refused with DIS.4330 where there is one, DIS.4329 where the quota is used up."""
+    """Create an app; refused with DIS.4330 if it exists, with DIS.4329 if the project has as many apps as it may."""
     if APP_NAME.fullmatch(request.app_name) is None:
         raise Refusal(4200, f"app_name {request.app_name[:200]!r} is not 1 to 200 of A-Z a-z 0-9 _ -")
     await durable(call.store.create_app(call.project, request.app_name))
 
 
 async def list_apps(call: Call, request: wire.ListAppsQuery) -> wire.ListAppsResult:
-    """A page of apps by name; with ``stream_name`` those that have a checkpoint in that stream."""
-    limit = within(request.limit, range(1, 101), 10, "limit")
+    """A page of apps, sorted by name; with ``stream_name`` only those that have a checkpoint in that stream."""
+    limit = listing_limit(request.limit, range(1, 101), 10, "limit")
     apps = call.store.apps(call.project)
     if request.stream_name is not None:
         stream = call.stream(request.stream_name)
         apps = [app for app in apps if call.store.checkpoints(call.project, app, stream.stream_id)]
     start = bisect_right([app.name for app in apps], request.start_app_name or "")
-    page = [_described(call, app) for app in apps[start : start + limit]]
+    page = [_description(call, app) for app in apps[start : start + limit]]
     return wire.ListAppsResult(has_more_app=start + limit < len(apps), apps=page, total_number=len(apps))
 
 
@@ -39,33 +39,33 @@ async def delete_app(call: Call, _: None) -> None:
 
 async def describe_app(call: Call, _: None) -> wire.AppInfo:
     """One app."""
-    return _described(call, call.app(call.names["app_name"]))
+    return _description(call, call.app(call.names["app_name"]))
 
 
 async def consumer_state(call: Call, request: wire.ConsumerStateQuery) -> wire.ConsumerStateResult:
-    """An app's number in each partition of a stream, beside what the partition holds."""
+    """The checkpoint of an app in each partition of a stream, with the sequence numbers that the partition has."""
     if request.checkpoint_type is None:
         raise Refusal(4200, "checkpoint_type is missing")
     check_type(request.checkpoint_type)
-    limit = within(request.limit, range(1, 1001), 100, "limit")
+    limit = listing_limit(request.limit, range(1, 1001), 100, "limit")
     first = 0 if request.start_partition_id is None else partition_number(request.start_partition_id) + 1
     stream = call.stream(call.names["stream_name"])
     app = call.app(call.names["app_name"])
-    held = call.store.checkpoints(call.project, app, stream.stream_id)
-    if not held:
+    checkpoints = call.store.checkpoints(call.project, app, stream.stream_id)
+    if not checkpoints:
         raise Refusal(4375)
     page = stream.partitions[first : first + limit]
     return wire.ConsumerStateResult(
         has_more=first + limit < len(stream.partitions),
         stream_name=stream.name,
         app_name=app.name,
-        partition_consuming_states=[_state(p, held.get((stream.stream_id, p.number))) for p in page],
+        partition_consuming_states=[_state(p, checkpoints.get((stream.stream_id, p.number))) for p in page],
     )
 
 
-def _described(call: Call, app: StoredApp) -> wire.AppInfo:
-    ids = {stream_id for stream_id, _ in call.store.checkpoints(call.project, app)}
-    found = (call.store.stream(call.project, "", stream_id) for stream_id in ids)
+def _description(call: Call, app: StoredApp) -> wire.AppInfo:
+    stream_ids = {stream_id for stream_id, _ in call.store.checkpoints(call.project, app)}
+    found = (call.store.stream(call.project, "", stream_id) for stream_id in stream_ids)
     names = sorted(stream.name for stream in found if stream is not None)
     return wire.AppInfo(app.app_id, app.name, app.created_ms, names)
 

@@ -1,8 +1,10 @@
-"""What a handler may use: the store, the clock, the project and the names of the path.
+"""One call of an operation as its handler sees it: the store, the clock, the project and the names in the path.
 
-Law: one operation is one function ``(call, request) -> answer`` in ``handlers/<group>.py``, named as its route. A handler
-reads committed state from the catalogue, awaits changes until they are durable, and raises Refusal with the code that
-fits. It never sees HTTP.
+Rules:
+
+1. A handler reads committed state from the catalogue, and awaits its changes until they are durable.
+2. A handler that can't do what it is asked raises Refusal with the code that says why.
+3. A handler knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -23,16 +25,22 @@ from beam_dis.wire.streams import EXPIRED
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
-    """What all calls share. ``clock`` gives epoch seconds; ``spread`` counts on, for records that name no place.
+    """The parts of a server that all calls share.
 
-    ``limits`` are those of throughput; None where only sizes are limited. ``answers`` is the room for them.
+    Args:
+        store: The durable log and its catalogue.
+        clock: Gives the time in epoch seconds.
+        round_robin: Gives 0, 1, 2 … call by call; spreads records without a key over the partitions.
+        readers: The threads for blocking reads.
+        limits: The limits of throughput; None if only sizes are limited.
+        answers: The room for answers.
     """
 
     store: Store
     clock: Callable[[], float]
-    spread: Callable[[], int]
+    round_robin: Callable[[], int]
     readers: Executor
     limits: ThroughputLimits | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
@@ -40,7 +48,7 @@ class ServerContext:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to one operation: ``names`` are the names in its path, decoded."""
+    """One request to one operation; ``names`` are the decoded names in its path."""
 
     context: ServerContext
     names: Mapping[str, str]
@@ -60,31 +68,43 @@ class Call:
         return int(self.context.clock() * 1000)
 
     def stream(self, name: str | None, stream_id: str | None = None) -> Stream:
-        """The stream of that name, else of that id; refused with DIS.4301."""
+        """The stream of that name, or of that id if there is no name.
+
+        Raises:
+            Refusal: DIS.4301, if there is no such stream.
+        """
         found = self.store.stream(self.project, name or "", stream_id or "")
         if found is None:
             raise Refusal(4301, name or stream_id or "", self.project)
         return found
 
     def app(self, name: str) -> StoredApp:
-        """The app of that name; refused with DIS.4332."""
+        """The app of that name.
+
+        Raises:
+            Refusal: DIS.4332, if there is no such app.
+        """
         found = self.store.app(self.project, name)
         if found is None:
             raise Refusal(4332)
         return found
 
     async def blocking(self, work: Callable[..., T], *args: object) -> T:
-        """Run blocking reads in the readers' threads."""
+        """Run blocking reads in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.context.readers, work, *args)
 
 
 async def durable(change: Future[T]) -> T:
-    """What a change came to, once it is committed and on disk."""
+    """Wait until a change is committed and on disk; returns its result."""
     return await asyncio.wrap_future(change)
 
 
 def partition_of(stream: Stream, text: str) -> Partition:
-    """The partition of a stream; refused with DIS.4201 where it isn't an id, DIS.4302 where there is none."""
+    """The partition that ``text`` names.
+
+    Raises:
+        Refusal: DIS.4201, if ``text`` isn't the id of a partition; DIS.4302, if the stream has no such partition.
+    """
     number = partition_number(text)
     if number >= len(stream.partitions):
         raise Refusal(4302, partition_id(number))
@@ -92,15 +112,23 @@ def partition_of(stream: Stream, text: str) -> Partition:
 
 
 def readable_partition(stream: Stream, text: str) -> Partition:
-    """The partition, if it can still be read; refused with DIS.4319 once it has expired."""
+    """The partition that ``text`` names, if it can still be read.
+
+    Raises:
+        Refusal: As by :func:`partition_of`, and DIS.4319 if the partition has expired.
+    """
     partition = partition_of(stream, text)
     if partition.status == EXPIRED:
         raise Refusal(4319, stream.name, stream.project, partition_id(partition.number))
     return partition
 
 
-def within(value: int | None, allowed: range, default: int, name: str) -> int:
-    """A limit of a listing, ``default`` where it is absent; refused with DIS.4200 outside ``allowed``."""
+def listing_limit(value: int | None, allowed: range, default: int, name: str) -> int:
+    """The limit of a listing, ``default`` if the request has none.
+
+    Raises:
+        Refusal: DIS.4200, if the limit isn't in ``allowed``.
+    """
     number = default if value is None else value
     if number not in allowed:
         raise Refusal(4200, f"{name} {number} is not within {allowed.start} to {allowed.stop - 1}")

@@ -1,7 +1,10 @@
-"""Checkpoints: commit, get, delete [§5.3].
+"""The handlers of checkpoints: commit, get, delete [§5.3].
 
-Law: a checkpoint is taken as it comes, also outside what the partition holds: no client handles a refusal (ours).
-Checks go fields, stream, app, partition.
+Rules:
+
+1. A checkpoint may be any sequence number, even one that the partition doesn't have, because no client handles a refusal
+   (ours).
+2. A request is checked in this order: fields, stream, app, partition.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ _NUMBER = re.compile("[0-9]{1,19}")
 
 
 async def commit_checkpoint(call: Call, request: CommitCheckpointRequest) -> None:
-    """Keep the number that an app reads next in a partition, instead of the one it had."""
+    """Set the number that an app reads next in a partition."""
     check_type(request.checkpoint_type)
     partition_number(request.partition_id)
     number = _sequence_number(request.sequence_number)
@@ -38,7 +41,7 @@ async def commit_checkpoint(call: Call, request: CommitCheckpointRequest) -> Non
 
 
 async def get_checkpoint(call: Call, request: GetCheckpointQuery) -> Checkpoint:
-    """The checkpoint of an app in a partition; empty where it has none."""
+    """The checkpoint of an app in a partition; empty if it has none."""
     check_type(request.checkpoint_type)
     partition_number(request.partition_id)
     stream = call.stream(request.stream_name, request.stream_id)
@@ -49,7 +52,7 @@ async def get_checkpoint(call: Call, request: GetCheckpointQuery) -> Checkpoint:
 
 
 async def delete_checkpoint(call: Call, request: DeleteCheckpointQuery) -> None:
-    """Forget an app's checkpoints in a stream, or in one partition of it."""
+    """Delete an app's checkpoints in a stream, or in one partition of it."""
     check_type(LAST_READ if request.checkpoint_type is None else request.checkpoint_type)
     number = None if request.partition_id is None else partition_number(request.partition_id)
     stream = call.stream(request.stream_name)
@@ -62,7 +65,7 @@ async def delete_checkpoint(call: Call, request: DeleteCheckpointQuery) -> None:
 
 
 def check_type(checkpoint_type: str) -> None:
-    """LAST_READ is the only type there is; refused with DIS.4200."""
+    """Refuse any type except LAST_READ, the only one, with DIS.4200."""
     if checkpoint_type != LAST_READ:
         raise Refusal(4200, f"checkpoint_type {checkpoint_type!r} is not {LAST_READ}")
 

@@ -1,8 +1,10 @@
-"""Cursors: from what a client asks for to a number, and back.
+"""Turns the position that a client asks for into a cursor, and a cursor back into a position.
 
-Law: a cursor's number is resolved when it is issued and never again. A cursor belongs to one incarnation of a stream: one
-made anew under an old name doesn't know it. Ranges are [earliest, next): a cursor may stand at ``next``, where nothing is
-yet, and nowhere else outside. [vendor's page dis_06_0017]
+Rules:
+
+1. The sequence number of a cursor is found when the cursor is issued, and doesn't change.
+2. A cursor is for one stream. If that is deleted and a stream of the same name is created, the cursor is refused.
+3. A cursor is within [earliest, next] of its partition; at ``next`` there is no record yet. [vendor's page dis_06_0017]
 """
 
 from __future__ import annotations
@@ -18,21 +20,26 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import CURSOR_SECONDS
 from beam_dis.wire.ranges import partition_id
 
-Position = Callable[[Call, Stream, Partition], Awaitable[int]]
+FindStart = Callable[[Call, Stream, Partition], Awaitable[int]]
+"""Finds the sequence number at which a cursor starts in a partition."""
 
 _NUMBER = re.compile("-?[0-9]{1,19}")
 
 
 class CursorPosition(NamedTuple):
-    """Where a cursor stands: ``start`` is the number it reads next."""
+    """The position of a cursor: ``start`` is the number that it reads next."""
 
     stream: Stream
     partition: Partition
     start: int
 
 
-def standing(call: Call, cursor: str, now_ms: int) -> CursorPosition:
-    """Where a cursor stands; refused with DIS.4217, 4225, 4226, 4301, 4302 or 4319."""
+def cursor_position(call: Call, cursor: str, now_ms: int) -> CursorPosition:
+    """The position of a cursor.
+
+    Raises:
+        Refusal: DIS.4217, 4225, 4226, 4301, 4302 or 4319.
+    """
     token = decode_cursor(cursor)
     if now_ms - token.generate_timestamp > CURSOR_SECONDS * 1000:
         raise Refusal(4225, cursor)
@@ -49,14 +56,18 @@ def standing(call: Call, cursor: str, now_ms: int) -> CursorPosition:
     return CursorPosition(stream, partition, start)
 
 
-def fresh_cursor(stream: Stream, number: int, start: int, now_ms: int, kind: str = "AT_SEQUENCE_NUMBER") -> str:
-    """A cursor at ``start``, issued now."""
+def new_cursor(stream: Stream, number: int, start: int, now_ms: int, kind: str = "AT_SEQUENCE_NUMBER") -> str:
+    """A cursor at ``start``, issued at ``now_ms``."""
     param = IteratorParam(stream.name, partition_id(number), kind, str(start), stream.stream_id)
     return encode_cursor(CursorToken(param, now_ms))
 
 
-def resolve(kind: str, number: str | None, timestamp: int | None) -> Position:
-    """How to find the number that a cursor type asks for; refused with DIS.4216 or 4200 where its parameter lacks."""
+def start_finder(kind: str, number: str | None, timestamp: int | None) -> FindStart:
+    """The function that finds the start of a new cursor of type ``kind``.
+
+    Raises:
+        Refusal: DIS.4216 or 4200, if the parameter of the type is missing.
+    """
     if kind == "TRIM_HORIZON":
         return _earliest
     if kind == "LATEST":
@@ -74,23 +85,23 @@ async def _next(_call: Call, _stream: Stream, partition: Partition) -> int:
     return partition.next
 
 
-def _at_timestamp(timestamp: int | None) -> Position:
+def _at_timestamp(timestamp: int | None) -> FindStart:
     if timestamp is None:
         raise Refusal(4200, "timestamp is missing")
 
-    async def position(call: Call, stream: Stream, partition: Partition) -> int:
+    async def find(call: Call, stream: Stream, partition: Partition) -> int:
         return await call.blocking(call.store.locate, stream, partition.number, timestamp)
 
-    return position
+    return find
 
 
-def _at_number(number: int, offset: int) -> Position:
-    async def position(_call: Call, _stream: Stream, partition: Partition) -> int:
+def _at_number(number: int, offset: int) -> FindStart:
+    async def find(_call: Call, _stream: Stream, partition: Partition) -> int:
         if not partition.earliest <= number + offset <= partition.next:
             raise Refusal(4224, number, " should be within ", partition.earliest, " ", partition.next)
         return number + offset
 
-    return position
+    return find
 
 
 def _parsed(text: str | None) -> int:

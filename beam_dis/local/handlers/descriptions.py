@@ -1,7 +1,9 @@
-"""Streams and partitions as the service describes them [T5-11, T5-19, T5-20].
+"""Describes streams and partitions as the service does [T5-11, T5-19, T5-20].
 
-Law: pure. Writable partitions are the ACTIVE ones, readable are those and the DELETED; a partition that has expired has no
-range of sequence numbers, one that isn't ACTIVE no range of hashes.
+Rules:
+
+1. The ACTIVE partitions are writable; the ACTIVE and the DELETED ones are readable.
+2. A partition that has expired has no range of sequence numbers; one that isn't ACTIVE has no range of hashes.
 """
 
 from __future__ import annotations
@@ -11,15 +13,15 @@ from beam_dis.wire.ranges import Range, partition_id
 from beam_dis.wire.streams import ACTIVE, EXPIRED, CSVProperties, PartitionResult, StreamDescription, StreamInfo
 
 
-def partition_described(partition: Partition) -> PartitionResult:
-    """One partition of a description."""
-    held = None if partition.status == EXPIRED else str(Range(partition.earliest, partition.next))
+def partition_result(partition: Partition) -> PartitionResult:
+    """A partition in the description of a stream."""
+    numbers = None if partition.status == EXPIRED else str(Range(partition.earliest, partition.next))
     hashes = None if partition.hash_range is None else str(partition.hash_range)
-    return PartitionResult(partition.status, partition_id(partition.number), hashes, held)
+    return PartitionResult(partition.status, partition_id(partition.number), hashes, numbers)
 
 
-def described(stream: Stream, page: list[PartitionResult], *, has_more: bool) -> StreamDescription:
-    """A stream with a page of its partitions."""
+def stream_description(stream: Stream, page: list[PartitionResult], *, has_more: bool) -> StreamDescription:
+    """The description of a stream with a page of its partitions."""
     statuses = [partition.status for partition in stream.partitions]
     return StreamDescription(
         stream_id=stream.stream_id,
@@ -46,8 +48,8 @@ def described(stream: Stream, page: list[PartitionResult], *, has_more: bool) ->
     )
 
 
-def summarised(stream: Stream) -> StreamInfo:
-    """One stream of a listing."""
+def stream_info(stream: Stream) -> StreamInfo:
+    """A stream in a listing."""
     return StreamInfo(
         stream_id=stream.stream_id,
         stream_name=stream.name,

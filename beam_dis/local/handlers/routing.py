@@ -1,6 +1,10 @@
-"""Where a record goes: partition id, else explicit hash key, else the hash of the partition key, else in turn.
+"""Finds the partition that a record goes to.
 
-Law: pure. Each record is placed or refused by itself, in order; what is wrong with one changes nothing for the others.
+Rules:
+
+1. A record goes to its partition id; without one, to the partition of its explicit hash key; without that, to the partition
+   of the hash of its partition key; without any of them, to the partitions in turn.
+2. Each record is routed or refused independently of the others, in order.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from beam_dis.wire.streams import EXPIRED
 
 
 class Routed(NamedTuple):
-    """The records that were placed, in columns and in order, and why the others weren't, by position in the request."""
+    """The routed records in columns, in order, and the refusals of the others by their index in the request."""
 
     partitions: list[int]
     keys: list[str | None]
@@ -27,20 +31,20 @@ class Routed(NamedTuple):
 
 
 class Routes:
-    """The writable partitions of a stream; ``spread`` counts on, for records that name no place."""
+    """The writable partitions of a stream. ``round_robin`` gives 0, 1, 2 … for records that name no partition."""
 
-    def __init__(self, stream: Stream, spread: Callable[[], int]) -> None:
+    def __init__(self, stream: Stream, round_robin: Callable[[], int]) -> None:
         ranges = {p.number: p.hash_range for p in stream.partitions if p.hash_range is not None}
         self._stream = stream
-        self._spread = spread
+        self._round_robin = round_robin
         self._numbers = list(ranges)
-        self._starts = [held.start for held in ranges.values()]
+        self._starts = [hashes.start for hashes in ranges.values()]
 
     def route(self, records: Sequence[PutRecordsRequestEntry]) -> Routed:
-        """Place every record that can be stored."""
+        """Route every record that can be stored."""
         partitions, keys, datas, refusals = routed = Routed([], [], [], {})
         starts, numbers = self._starts, self._numbers
-        for position, record in enumerate(records):
+        for index, record in enumerate(records):
             data, key = record.data or b"", record.partition_key or None
             try:
                 if (
@@ -50,38 +54,35 @@ class Routes:
                 ):
                     number = numbers[bisect_right(starts, hash_of(key)) - 1]
                 else:
-                    number = self._place(record, len(data))
+                    number = self._partition_of(record, len(data))
             except Refusal as refusal:
-                refusals[position] = refusal
+                refusals[index] = refusal
                 continue
             partitions.append(number)
             keys.append(key)
             datas.append(data)
         return routed
 
-    def _place(self, record: PutRecordsRequestEntry, size: int) -> int:
+    def _partition_of(self, record: PutRecordsRequestEntry, size: int) -> int:
         if not 0 < size <= MAX_RECORD_BYTES:
             raise Refusal(4200, f"data has {size} bytes, which is not within 1 to {MAX_RECORD_BYTES}")
         if record.partition_id:
-            return self._named(record.partition_id)
+            number = partition_number(record.partition_id)
+            if number not in self._numbers:
+                raise not_writable(self._stream, number)
+            return number
         if record.explicit_hash_key:
-            return self._hashed(explicit_hash(record.explicit_hash_key))
+            return self._with_hash(explicit_hash(record.explicit_hash_key))
         if record.partition_key:
-            return self._hashed(hash_of(record.partition_key))
-        return self._numbers[self._spread() % len(self._numbers)]
+            return self._with_hash(hash_of(record.partition_key))
+        return self._numbers[self._round_robin() % len(self._numbers)]
 
-    def _hashed(self, value: int) -> int:
+    def _with_hash(self, value: int) -> int:
         return self._numbers[bisect_right(self._starts, value) - 1]
 
-    def _named(self, text: str) -> int:
-        number = partition_number(text)
-        if number in self._numbers:
-            return number
-        raise closed(self._stream, number)
 
-
-def closed(stream: Stream, number: int) -> Refusal:
-    """Why a partition takes no records: DIS.4319 if it has expired, DIS.4302 if it was scaled away or never was."""
+def not_writable(stream: Stream, number: int) -> Refusal:
+    """The refusal of a partition that isn't writable: DIS.4319 if it has expired, DIS.4302 if it was scaled away or never existed."""
     if number < len(stream.partitions) and stream.partitions[number].status == EXPIRED:
         return Refusal(4319, stream.name, stream.project, partition_id(number))
     return Refusal(4302, partition_id(number))

@@ -1,7 +1,7 @@
-"""What a stream may be: the rules of creating and changing one [T5-3, T5-29].
+"""Checks the properties of a stream when it is created or changed [T5-3, T5-29].
 
-Law: pure. Values come from a request and leave as the store's; what breaks a rule is refused with DIS.4200, a schema that
-isn't Avro with DIS.4360, too many tags with DIS.4601.
+Values of a request become values of the store. A value that isn't allowed is refused with DIS.4200, a schema that isn't
+Avro with DIS.4360, too many tags with DIS.4601.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TAG_VALUE = re.compile("[A-Za-z0-9_.\u4e00-\u9fff-]{0,43}")
 
 
 def checked_definition(request: CreateStreamRequest) -> StreamDefinition:
-    """The stream that a request describes, defaults filled in."""
+    """The stream that a request describes, with defaults for the properties that it leaves out."""
     if STREAM_NAME.fullmatch(request.stream_name) is None:
         raise Refusal(4200, f"stream_name {request.stream_name[:64]!r} is not 1 to 64 of A-Z a-z 0-9 _ -")
     if request.partition_count < 1:
@@ -50,20 +50,24 @@ def checked_definition(request: CreateStreamRequest) -> StreamDefinition:
 
 
 def checked_changes(stream: Stream, request: UpdateStreamRequest) -> dict[str, Any]:
-    """The changes that a request asks for; what it leaves out isn't in them."""
+    """The properties that a request changes, by their name in the store."""
     changes = {
         "retention_hours": _hours(request.data_duration),
         "data_type": _one_of(request.data_type, DATA_TYPES, "data_type"),
         "data_schema": _avro(request.data_schema),
     }
-    asked = {name: value for name, value in changes.items() if value is not None}
-    return {**asked, **_auto_scale(request, stream)}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return {**given, **_auto_scale(request, stream)}
 
 
 def _auto_scale(request: CreateStreamRequest | UpdateStreamRequest, stream: Stream | None) -> dict[str, Any]:
-    enabled = _first(request.auto_scale_enabled, stream.auto_scale_enabled if stream else None, False)
-    least = _first(request.auto_scale_min_partition_count, stream.auto_scale_min_partition_count if stream else None, 0)
-    most = _first(request.auto_scale_max_partition_count, stream.auto_scale_max_partition_count if stream else None, 0)
+    enabled = _first_given(request.auto_scale_enabled, stream.auto_scale_enabled if stream else None, False)
+    least = _first_given(
+        request.auto_scale_min_partition_count, stream.auto_scale_min_partition_count if stream else None, 0
+    )
+    most = _first_given(
+        request.auto_scale_max_partition_count, stream.auto_scale_max_partition_count if stream else None, 0
+    )
     if enabled and not 1 <= least <= most:
         raise Refusal(4200, f"auto scaling needs 1 <= minimum <= maximum partitions, not {least} and {most}")
     return {
@@ -73,7 +77,7 @@ def _auto_scale(request: CreateStreamRequest | UpdateStreamRequest, stream: Stre
     }
 
 
-def _first(*values: Any) -> Any:
+def _first_given(*values: Any) -> Any:
     return next(value for value in values if value is not None)
 
 

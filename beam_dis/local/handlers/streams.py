@@ -1,11 +1,11 @@
-"""Streams: create, list, delete, describe, scale, change, share [§5.1]."""
+"""The handlers of streams: create, list, delete, describe, scale, change, share [§5.1]."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 
-from beam_dis.local.handlers.call import Call, durable, within
-from beam_dis.local.handlers.descriptions import described, partition_described, summarised
+from beam_dis.local.handlers.call import Call, durable, listing_limit
+from beam_dis.local.handlers.descriptions import partition_result, stream_description, stream_info
 from beam_dis.local.handlers.stream_rules import checked_changes, checked_definition
 from beam_dis.wire import streams as wire
 from beam_dis.wire.error_codes import Refusal
@@ -15,43 +15,43 @@ _ACTIONS = ("putRecords", "getRecords")
 
 
 async def create_stream(call: Call, request: wire.CreateStreamRequest) -> None:
-    """Make a stream; refused with DIS.4307 where there is one, DIS.4308 where the project's partitions are used up."""
+    """Create a stream; refused with DIS.4307 if it exists, with DIS.4308 if the project would have too many partitions."""
     await durable(call.store.create_stream(call.project, checked_definition(request)))
 
 
 async def list_streams(call: Call, request: wire.ListStreamsQuery) -> wire.ListStreamsResult:
-    """A page of streams by name."""
-    limit = within(request.limit, range(1, 101), 10, "limit")
+    """A page of streams, sorted by name."""
+    limit = listing_limit(request.limit, range(1, 101), 10, "limit")
     streams = call.store.streams(call.project)
     start = bisect_right([stream.name for stream in streams], request.start_stream_name or "")
     page = streams[start : start + limit]
     return wire.ListStreamsResult(
         total_number=len(streams),
         stream_names=[stream.name for stream in page],
-        stream_info_list=[summarised(stream) for stream in page],
+        stream_info_list=[stream_info(stream) for stream in page],
         has_more_streams=start + limit < len(streams),
     )
 
 
 async def delete_stream(call: Call, _: None) -> None:
-    """Delete a stream with all it holds; refused with DIS.4301 where there is none."""
+    """Delete a stream with its records; refused with DIS.4301 if there is none."""
     await durable(call.store.delete_stream(call.stream(call.names["stream_name"])))
 
 
 async def describe_stream(call: Call, request: wire.DescribeStreamQuery) -> wire.StreamDescription:
-    """A stream and a page of its partitions, by number."""
-    limit = within(request.limit_partitions, range(1, 1001), 100, "limit_partitions")
-    behind = [partition_number(given) for given in (request.start_partitionId, request.start_partition_id) if given]
-    first = behind[0] + 1 if behind else 0
+    """A stream with a page of its partitions, sorted by number."""
+    limit = listing_limit(request.limit_partitions, range(1, 1001), 100, "limit_partitions")
+    after = [partition_number(given) for given in (request.start_partitionId, request.start_partition_id) if given]
+    first = after[0] + 1 if after else 0
     stream = call.stream(call.names["stream_name"], request.stream_id)
-    page = [partition_described(partition) for partition in stream.partitions[first : first + limit]]
-    return described(stream, page, has_more=first + limit < len(stream.partitions))
+    page = [partition_result(partition) for partition in stream.partitions[first : first + limit]]
+    return stream_description(stream, page, has_more=first + limit < len(stream.partitions))
 
 
 async def update_partition_count(
     call: Call, request: wire.UpdatePartitionCountRequest
 ) -> wire.UpdatePartitionCountResult:
-    """Scale a stream to a number of ACTIVE partitions; the count it has already changes nothing."""
+    """Scale a stream to a number of ACTIVE partitions; nothing changes if it has that number already."""
     target = request.target_partition_count
     if target < 1:
         raise Refusal(4200, f"target_partition_count {target} is not above 0")
@@ -63,13 +63,13 @@ async def update_partition_count(
 
 
 async def update_stream(call: Call, request: wire.UpdateStreamRequest) -> None:
-    """Change what a stream says of itself; what the request leaves out stays."""
+    """Change properties of a stream; those that the request leaves out stay as they are."""
     stream = call.stream(call.names["stream_name"])
     await durable(call.store.update_stream(stream, **checked_changes(stream, request)))
 
 
 async def add_policy(call: Call, request: wire.AddPolicyRequest) -> None:
-    """Let others put or get; ``stream_id`` must be this stream's."""
+    """Let another account put or get records; ``stream_id`` must be that of the stream."""
     if request.action_type not in _ACTIONS:
         raise Refusal(4200, f"action_type {request.action_type!r} is not one of {', '.join(_ACTIONS)}")
     if request.effect not in (None, "accept"):
@@ -82,7 +82,7 @@ async def add_policy(call: Call, request: wire.AddPolicyRequest) -> None:
 
 
 async def list_policies(call: Call, _: None) -> wire.ListPoliciesResult:
-    """Who else may put or get."""
+    """The accounts that may put or get records besides the owner."""
     stream = call.stream(call.names["stream_name"])
     rules = list(stream.policies)
     return wire.ListPoliciesResult(stream.stream_id, stream.stream_id, rules)

@@ -1,9 +1,12 @@
-"""The service's limits of throughput, for those who ask for them: ``--limits real``.
+"""The service's limits of throughput, which apply with ``--limits real``. Thread-safe.
 
-Law: each partition has a bucket of bytes and one of records to write, and one of bytes to read; a bucket holds a second's
-worth and fills by the service's clock. A record beyond its partition's limits is refused by itself with DIS.4303, the
-others of its request are stored. A page is given whole while anything is left to read, and what it took too much is
-waited for: so a page may be larger than a second's worth (ours: the service says rates alone). Thread-safe.
+Rules:
+
+1. Each partition has three buckets: bytes to write, records to write, and bytes to read. A bucket has the allowance of one
+   second and is refilled by the server's clock.
+2. A record over its partition's limits is refused with DIS.4303; the other records of its request are stored.
+3. A page may take more than is left in the bucket. Reads are then refused until the excess has been refilled, so a page may
+   be larger than the allowance of a second. (ours: the service documents only rates)
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import SCALING_SECONDS, THROUGHPUT, PartitionThroughput
 
 MAX_METERS = 10_000
-"""Partitions that are kept in mind; above that those are forgotten that nobody has used for a second."""
+"""How many partitions have buckets; if there are more, those with full buckets are removed."""
 
 
 class Bucket:
-    """A second's worth of something, filled continuously; ``now`` in seconds is the caller's."""
+    """The allowance of one second, refilled continuously; ``now`` is the caller's time in seconds."""
 
     __slots__ = ("_at", "_left", "_rate")
 
@@ -30,20 +33,20 @@ class Bucket:
         self._left = float(rate)
         self._at = now
 
-    def left(self, now: float) -> float:
-        """What may be taken now; below zero while more was taken than there was."""
-        # a clock that was set back gives nothing, and from then on as before
+    def refill(self, now: float) -> float:
+        """Refill the bucket; returns how much may be taken, below zero if more was taken than was left."""
+        # a clock that is set back refills nothing, and refills as usual from then on
         self._left = min(self._rate, self._left + self._rate * max(0.0, now - self._at))
         self._at = now
         return self._left
 
     def take(self, amount: int) -> None:
-        """Take, also what isn't there."""
+        """Take an amount, even more than is left."""
         self._left -= amount
 
-    def is_full(self, now: float) -> bool:
-        """Whether it is as new."""
-        return self.left(now) >= self._rate
+    def refill_full(self, now: float) -> bool:
+        """Refill the bucket; whether it is full."""
+        return self.refill(now) >= self._rate
 
 
 class _Meter:
@@ -56,21 +59,21 @@ class _Meter:
         self.write_records = Bucket(rates.write_records, now)
         self.reads = Bucket(rates.read_bytes, now)
 
-    def write(self, size: int, now: float) -> bool:
-        """Whether a record of ``size`` bytes may be written now; if so, it is counted."""
-        if self.write_bytes.left(now) < size or self.write_records.left(now) < 1:
+    def admit_record(self, size: int, now: float) -> bool:
+        """Count a record of ``size`` bytes if it may be written now; whether it may."""
+        if self.write_bytes.refill(now) < size or self.write_records.refill(now) < 1:
             return False
         self.write_bytes.take(size)
         self.write_records.take(1)
         return True
 
-    def is_idle(self, now: float) -> bool:
-        """Whether nothing would be lost with it."""
-        return all(bucket.is_full(now) for bucket in (self.write_bytes, self.write_records, self.reads))
+    def refill_all(self, now: float) -> bool:
+        """Refill the buckets; whether all are full, so that a new meter would be the same."""
+        return all(bucket.refill_full(now) for bucket in (self.write_bytes, self.write_records, self.reads))
 
 
 class ThroughputLimits:
-    """Counts what each partition takes and gives. ``clock`` gives epoch seconds."""
+    """Counts what is written to and read from each partition. ``clock`` gives epoch seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -78,17 +81,15 @@ class ThroughputLimits:
         self._meters: dict[tuple[str, int], _Meter] = {}
 
     def admit(self, stream: Stream, routed: Routed) -> Routed:
-        """The records that may be written now; the others are refused as well, with DIS.4303."""
+        """Count the records that may be written now; the others are refused with DIS.4303, besides those refused already."""
         partitions, keys, datas, refusals = admitted = Routed([], [], [], dict(routed.refusals))
         count = len(routed.datas) + len(routed.refusals)
-        positions = [position for position in range(count) if position not in routed.refusals]
+        indexes = [index for index in range(count) if index not in routed.refusals]
         now = self._clock()
         with self._lock:
-            for position, number, key, data in zip(
-                positions, routed.partitions, routed.keys, routed.datas, strict=True
-            ):
-                if not self._meter(stream, number, now).write(len(data), now):
-                    refusals[position] = Refusal(4303)
+            for index, number, key, data in zip(indexes, routed.partitions, routed.keys, routed.datas, strict=True):
+                if not self._meter(stream, number, now).admit_record(len(data), now):
+                    refusals[index] = Refusal(4303)
                     continue
                 partitions.append(number)
                 keys.append(key)
@@ -96,14 +97,14 @@ class ThroughputLimits:
         return admitted
 
     def check_read(self, stream: Stream, number: int) -> None:
-        """Refuse with DIS.4303 while more was read from a partition than it gives."""
+        """Refuse with DIS.4303 if more was read from a partition than its limit allows."""
         now = self._clock()
         with self._lock:
-            if self._meter(stream, number, now).reads.left(now) <= 0:
+            if self._meter(stream, number, now).reads.refill(now) <= 0:
                 raise Refusal(4303)
 
     def count_read(self, stream: Stream, number: int, size: int) -> None:
-        """Count a page of ``size`` bytes."""
+        """Count a page of ``size`` bytes that was read from a partition."""
         with self._lock:
             self._meter(stream, number, self._clock()).reads.take(size)
 
@@ -119,6 +120,6 @@ class ThroughputLimits:
         meter = self._meters.get(key)
         if meter is None:
             if len(self._meters) >= MAX_METERS:
-                self._meters = {place: held for place, held in self._meters.items() if not held.is_idle(now)}
+                self._meters = {other: old for other, old in self._meters.items() if not old.refill_all(now)}
             meter = self._meters[key] = _Meter(THROUGHPUT[stream.stream_type], now)
         return meter

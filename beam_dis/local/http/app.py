@@ -114,7 +114,7 @@ class LocalApp:
         try:
             body = await read_body(receive, body_limit(route))
             if self._faults is not None:
-                hits = self._faults.hits(route, names, scope, body)
+                hits = self._faults.draw_hits(route, names, scope, body)
             if hits is not None and not hits.handled:
                 return hits.reply, hits
             self._authenticator.check(scope, names["project_id"], body, 0.0 if hits is None else hits.skew)

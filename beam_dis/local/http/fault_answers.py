@@ -1,10 +1,10 @@
-"""The answers of calls that a fault hits, and how they are sent.
+"""Makes the answers of calls that a fault hits, and sends those that break their connection.
 
 Rules:
 
-1. Each kind of fault is in at most one table: replies that replace the handler's, answers that are altered, answers that
-   break their connection.
-2. An answer that breaks its connection is written to the transport itself, which is closed after it.
+1. Each kind of fault is in at most one of three tables: replies that replace the handler's, answers that are changed, and
+   answers that break their connection.
+2. An answer that breaks its connection is written to the transport, which is closed after it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from beam_dis.wire.error_codes import ERROR_CODES
 Sleep = Callable[[float], Awaitable[Any]]
 
 _BACKEND_FAILED = "APIG.0201", "Backend unavailable."
-_TOO_MANY = "APIG.0308", "The throttling threshold has been reached."
-_DRIPS = 10
+_TOO_MANY_REQUESTS = "APIG.0308", "The throttling threshold has been reached."
+_PIECES = 10
 
 
 def replacement(fault: values.AnyFault) -> Reply | None:
@@ -43,7 +43,7 @@ def _failing(fault: values.Failing) -> Reply:
 
 
 def _throttled(fault: values.Throttled) -> Reply:
-    return coded_error(429, *_TOO_MANY) if fault.status == 429 else _coded(fault)
+    return coded_error(429, *_TOO_MANY_REQUESTS) if fault.status == 429 else _coded(fault)
 
 
 def _coded(fault: values.RequestRefused | values.Throttled) -> Reply:
@@ -59,21 +59,21 @@ _REPLACEMENTS: dict[type, Callable[[Any], Reply]] = {
 
 
 def altered(fault: values.AnyFault, answer: SentAnswer) -> SentAnswer:
-    """The answer as a fault leaves it; one without a body stays as it is."""
+    """The answer as a fault changes it; an answer without a body stays as it is."""
     alter = _ALTERATIONS.get(type(fault))
     return answer if alter is None or not answer.body else alter(answer)
 
 
 def _wrong_json(answer: SentAnswer) -> SentAnswer:
     body = answer.body[: len(answer.body) // 2]
-    return answer._replace(headers=_with(answer.headers, b"content-length", b"%d" % len(body)), body=body)
+    return answer._replace(headers=_with_header(answer.headers, b"content-length", b"%d" % len(body)), body=body)
 
 
 def _wrong_content_type(answer: SentAnswer) -> SentAnswer:
-    return answer._replace(headers=_with(answer.headers, b"content-type", b"text/html; charset=utf-8"))
+    return answer._replace(headers=_with_header(answer.headers, b"content-type", b"text/html; charset=utf-8"))
 
 
-def _with(headers: Headers, name: bytes, value: bytes) -> Headers:
+def _with_header(headers: Headers, name: bytes, value: bytes) -> Headers:
     return [(known, value if known == name else old) for known, old in headers]
 
 
@@ -97,7 +97,7 @@ def breaks_connection(fault: values.AnyFault) -> bool:
 
 
 async def send_broken(fault: values.AnyFault, answer: SentAnswer, transport: asyncio.Transport, sleep: Sleep) -> None:
-    """Write the part of an answer that a fault leaves, or write it slowly, and close the connection."""
+    """Write an answer in part or slowly, as the fault says, and close the connection."""
     if not transport.is_closing():
         await _BROKEN[type(fault)](fault, answer, transport, sleep)
 
@@ -118,21 +118,21 @@ async def _cut(fault: values.CutAnswer, answer: SentAnswer, transport: asyncio.T
 async def _slow_headers(
     fault: values.SlowHeaders, answer: SentAnswer, transport: asyncio.Transport, sleep: Sleep
 ) -> None:
-    await _drip(_head(answer), fault.seconds, transport, sleep)
+    await _write_slowly(_head(answer), fault.seconds, transport, sleep)
     transport.write(answer.body)
     transport.close()
 
 
 async def _slow_body(fault: values.SlowBody, answer: SentAnswer, transport: asyncio.Transport, sleep: Sleep) -> None:
     transport.write(_head(answer))
-    await _drip(answer.body, fault.seconds, transport, sleep)
+    await _write_slowly(answer.body, fault.seconds, transport, sleep)
     transport.close()
 
 
-async def _drip(data: bytes, seconds: float, transport: asyncio.Transport, sleep: Sleep) -> None:
-    size = -(-len(data) // _DRIPS) or 1
+async def _write_slowly(data: bytes, seconds: float, transport: asyncio.Transport, sleep: Sleep) -> None:
+    size = -(-len(data) // _PIECES) or 1
     for start in range(0, len(data), size):
-        await sleep(seconds / _DRIPS)
+        await sleep(seconds / _PIECES)
         if transport.is_closing():
             return
         transport.write(data[start : start + size])

@@ -1,10 +1,10 @@
-"""Makes single calls of a local DIS fail, as the injected rules say.
+"""Makes calls of a local DIS fail as the injected rules say.
 
 Rules:
 
-1. A call of an operation that no rule is for isn't touched.
-2. Faults are looked up once the request is whole and before it is authenticated.
-3. A call is delayed after its work, when its request takes no room any more.
+1. A call of an operation that no rule is for is answered as if there were no rules.
+2. Faults are looked up after the request is read and before it is authenticated.
+3. A call is delayed after its work is done and the room for its request is free again.
 4. A delay ends when the client disconnects, so that a server that stops waits for no client that has left.
 """
 
@@ -19,9 +19,9 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from beam_dis.local.faults.refused_records import put_in_part
+from beam_dis.local.faults.call_target import CallTarget, find_target
+from beam_dis.local.faults.refused_records import put_with_refusals
 from beam_dis.local.faults.rules import Rule, Rules
-from beam_dis.local.faults.target import Target, target_of
 from beam_dis.local.faults.values import AnyFault, ClockSkew, Failing, Latency, RecordsRefused, Reset
 from beam_dis.local.handlers import Handler
 from beam_dis.local.handlers.call import ServerContext
@@ -34,7 +34,7 @@ from beam_dis.wire.routes import Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultHits:
-    """The faults that hit one call: one fault or none, and the conditions on top.
+    """The faults that hit one call: at most one that isn't a condition, and the conditions.
 
     ``skew`` and ``delay`` are in seconds; ``refusing`` are the rules that refuse single records of a put.
     """
@@ -58,11 +58,11 @@ class FaultHits:
 
     def handler(self, handler: Handler) -> Handler:
         """The handler, with single records refused if rules say so."""
-        return partial(put_in_part, self.refusing, handler) if self.refusing else handler
+        return partial(put_with_refusals, self.refusing, handler) if self.refusing else handler
 
 
 class FaultInjector:
-    """Looks up the faults of a call, and sends its answer as they leave it.
+    """Looks up the faults that hit a call, and sends its answer as they change it.
 
     Args:
         context: The store that rules select streams by, and the room for answers.
@@ -75,17 +75,17 @@ class FaultInjector:
         self._rules = rules
         self._sleep = sleep
 
-    def hits(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> FaultHits | None:
-        """Count the call and draw its faults; None if no rule is for its operation."""
+    def draw_hits(self, route: Route, names: Mapping[str, str], scope: Scope, body: bytes) -> FaultHits | None:
+        """Count the call and draw its faults; returns None if no rule is for its operation."""
         if not self._rules.concern(route.operation):
             return None
 
-        def target() -> Target:
+        def target() -> CallTarget:
             try:
                 message = message_of(route, scope, body)
             except Refusal:
                 message = None
-            return target_of(self._context.store, names, message)
+            return find_target(self._context.store, names, message)
 
         rules = self._rules.draw(route.operation, target)
         return FaultHits(
@@ -98,7 +98,16 @@ class FaultInjector:
     async def deliver(
         self, hits: FaultHits, reply: Reply | None, second: int, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Send what the faults leave of a reply, as late and as badly as they say; ``second`` is its Date."""
+        """Send a reply as the faults of its call change, delay or break it.
+
+        Args:
+            hits: The faults of the call.
+            reply: The reply of the handler, or None if it wasn't called.
+            second: The Date of the answer, in epoch seconds.
+            scope: The request; has the transport of its connection.
+            receive: Tells when the client disconnects.
+            send: Sends the answer.
+        """
         fault, reply = hits.fault, hits.reply or reply
         with self._context.answers.counted(0 if reply is None else len(reply.body)):
             if hits.delay:
@@ -117,7 +126,7 @@ class FaultInjector:
 
 
 def _delay(rule: Rule, fault: Latency) -> float:
-    return rule.between(fault.seconds - fault.jitter, fault.seconds + fault.jitter)
+    return rule.draw_between(fault.seconds - fault.jitter, fault.seconds + fault.jitter)
 
 
 async def _while_connected(work: Awaitable[Any], receive: Receive) -> None:
@@ -134,6 +143,6 @@ async def _while_connected(work: Awaitable[Any], receive: Receive) -> None:
 
 
 async def _end_of_connection(receive: Receive) -> None:
-    """Uvicorn logs an error of ours if the application returns before it knows that the connection has ended."""
+    """Wait until the connection has ended: uvicorn logs an error if the application returns before that."""
     while (await receive())["type"] != "http.disconnect":
         pass

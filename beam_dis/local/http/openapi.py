@@ -1,8 +1,10 @@
-"""What a local DIS can be asked, as an OpenAPI 3.1 document made from the tables.
+"""The API of a local DIS as an OpenAPI 3.1 document, made from the tables.
 
-Law: pure. Operations, paths and statuses come from the route table, fields from the messages, summaries from the handlers,
-error codes from their table; what is written here is only what those can't say: which values a field of a request takes. A
-fuzzer holds that against the server.
+Rules:
+
+1. Operations, paths and statuses come from the route table, fields from the messages, summaries from the handlers, error
+   codes from their table.
+2. Only the values that a field of a request may have are written here. A fuzzer compares them with the server.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ _RULES: dict[str, Schema] = {
     "tags": {"maxItems": MAX_TAGS},
     "target_partition_count": {"minimum": 1},
 }
-"""Which values a field of a request takes: by its name, or by the message's and its name."""
+"""The values that a field of a request may have, by the field's name or by the message's and the field's name."""
 
 _MESSAGES: dict[str, type[msgspec.Struct]] = {
     name: kind
@@ -79,15 +81,24 @@ _LIMITS = {
     "consumer_state": 1000,
     "get_records": 10_000,
 }
-"""How many a page may be asked for at most."""
+"""The largest page that may be asked for."""
 
 _PAGED = ("limit", "limit_partitions")
 
-_OF_HTTP = {408: "The request did not come in time.", 413: "The body is too large.", 431: "The headers are too large."}
+_HTTP_ERRORS = {
+    408: "The request did not come in time.",
+    413: "The body is too large.",
+    431: "The headers are too large.",
+}
 
 _SECURITY: dict[str, Schema] = {
     "signature": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "SDK-HMAC-SHA256 …"},
-    "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "A token, where one is set."},
+    "token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Auth-Token",
+        "description": "The token of the server, if it has one.",
+    },
 }
 
 
@@ -150,12 +161,12 @@ def _query(route: Route) -> list[dict[str, Any]]:
     for name, described in schema["properties"].items():
         limit = {"maximum": _LIMITS[route.operation]} if name in _PAGED else {}
         required = name in schema["required"]
-        found.append(_parameter(name, "query", _asked(_ruled(kind, name, described), limit), required=required))
+        found.append(_parameter(name, "query", _query_schema(_ruled(kind, name, described), limit), required=required))
     return found
 
 
-def _asked(schema: Schema, limit: Schema) -> Schema:
-    """A parameter of a query: an empty one is as good as none, and so is a number spelt ``null``."""
+def _query_schema(schema: Schema, limit: Schema) -> Schema:
+    """The schema of a query parameter, which may also be empty; an integer may also be ``null``."""
     if "anyOf" not in schema:
         return schema
     kind, null = schema["anyOf"]
@@ -164,8 +175,8 @@ def _asked(schema: Schema, limit: Schema) -> Schema:
     return {"anyOf": [kind, _EMPTY]} if kind.keys() > {"type"} else kind
 
 
-def _parameter(name: str, place: str, schema: Schema, *, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": schema}
+def _parameter(name: str, location: str, schema: Schema, *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": location, "required": required, "schema": schema}
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -177,8 +188,8 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _error_statuses() -> dict[int, str]:
-    """Each status of an error with what it may mean."""
-    texts = dict(_OF_HTTP)
+    """Each status of an error with the errors that have it."""
+    texts = dict(_HTTP_ERRORS)
     for row in ERROR_CODES.values():
         texts[row.status] = f"{texts[row.status]} " if row.status in texts else ""
         texts[row.status] += f"{row.code}: {row.text}"
@@ -200,14 +211,14 @@ def _components() -> dict[str, Schema]:
 
 
 def _schema(name: str, schema: Schema) -> Schema:
-    """A message's schema with our rules; a message that leaves nothing out has every field."""
+    """The schema of a message with our rules; fields are optional only in messages that omit defaults."""
     fields = {field: _ruled(name, field, described) for field, described in schema["properties"].items()}
     required = schema["required"] if _MESSAGES[name].__struct_config__.omit_defaults else list(fields)
     return {**schema, "description": cleandoc(schema["description"]), "properties": fields, "required": required}
 
 
 def _ruled(owner: str, field: str, described: Schema) -> Schema:
-    """A field with its rule; null stays as good as nothing."""
+    """The schema of a field with its rule; a field that may be null still may."""
     rule = _RULES.get(f"{owner}.{field}", _RULES.get(field, {}))
     if "anyOf" not in described:
         return {**described, **rule}

@@ -83,7 +83,9 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         listener = _listen(settings.host, settings.port)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
-            context = ServerContext(store, clock, itertools.count().__next__, readers, limits)
+            context = ServerContext(
+                store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=limits
+            )
             app = app_of(settings, context, clock)
             server = _Server(app, lambda: ready(_endpoint(listener)))
             started(server)

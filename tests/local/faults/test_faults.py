@@ -1,10 +1,10 @@
-"""Each fault as a client sees it, over plain HTTP; and whether the work was done."""
+"""Each fault as a client sees it over plain HTTP, and whether the work of the call was done."""
 
 from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -45,16 +45,16 @@ class Streams:
             self.http.delete(f"/streams/{name}")
             assert self.http.post("/streams", json={"stream_name": name, "partition_count": 2}).status_code == 201
 
-    def put(self, *places: int | None, stream: str = "s") -> httpx.Response:
-        """Put a record into each of these partitions, None: into any."""
+    def put(self, *partitions: int | None, stream: str = "s") -> httpx.Response:
+        """Put one record into each of these partitions; None: into any."""
         records: list[dict[str, Any]] = [
-            {"data": base64.b64encode(b"%d" % n).decode(), **({} if place is None else {"partition_id": str(place)})}
-            for n, place in enumerate(places)
+            {"data": base64.b64encode(b"%d" % n).decode(), **({} if number is None else {"partition_id": str(number)})}
+            for n, number in enumerate(partitions)
         ]
         return self.http.post("/records", json={"stream_name": stream, "records": records})
 
-    def held(self, stream: str = "s") -> int:
-        """How many records a stream holds."""
+    def count(self, stream: str = "s") -> int:
+        """Clear the faults; returns how many records a stream has."""
         self.dis.clear_faults()
         described = self.http.get(f"/streams/{stream}").json()
         ranges = [partition["sequence_number_range"] for partition in described["partitions"]]
@@ -79,7 +79,7 @@ def streams(own) -> Iterator[Streams]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "status", "code", "held"),
+    ("fault", "status", "code", "stored"),
     [
         (Failing(), 500, "DIS.5000", 0),
         (Failing(status=502), 502, "APIG.0201", 0),
@@ -93,14 +93,14 @@ def streams(own) -> Iterator[Streams]:
     ],
     ids=str,
 )
-def test_an_answer_stands_in_for_the_work(streams, fault, status, code, held):
+def test_a_fault_replaces_the_answer(streams, fault, status, code, stored):
     streams.dis.inject(fault)
     answer = streams.put(0)
     assert (answer.status_code, answer.json()["errorCode"], streams.hits()) == (status, code, [1])
-    assert streams.held() == held
+    assert streams.count() == stored
 
 
-def test_a_failure_after_the_work_hides_what_the_work_came_to(streams):
+def test_a_failure_after_the_work_hides_its_result(streams):
     streams.dis.inject(Failing(status=502, when="after"))
     assert (streams.put(0, stream="nowhere").status_code, streams.put(0).status_code) == (502, 502)
 
@@ -112,12 +112,12 @@ def test_a_failure_without_a_body_has_none(streams, status):
     assert (answer.status_code, answer.content) == (status, b"")
 
 
-@pytest.mark.parametrize(("when", "held"), [("before", 0), ("after", 1)])
-def test_a_reset_leaves_no_answer(streams, when, held):
+@pytest.mark.parametrize(("when", "stored"), [("before", 0), ("after", 1)])
+def test_a_reset_leaves_no_answer(streams, when, stored):
     streams.dis.inject(Reset(when=when))
     with pytest.raises(httpx.ReadError, match=r"[Rr]eset"):
         streams.put(0)
-    assert (streams.hits(), streams.held()) == ([1], held)
+    assert (streams.hits(), streams.count()) == ([1], stored)
 
 
 @pytest.mark.parametrize("after", [0.0, 0.5, 0.99])
@@ -125,7 +125,7 @@ def test_a_cut_answer_ends_within_its_body(streams, after):
     streams.dis.inject(CutAnswer(after=after))
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
         streams.put(0)
-    assert streams.held() == 1
+    assert streams.count() == 1
 
 
 def test_a_cut_answer_without_a_body_ends_within_its_headers(streams):
@@ -135,30 +135,40 @@ def test_a_cut_answer_without_a_body_ends_within_its_headers(streams):
     assert streams.http.get("/apps/cut").status_code == 200
 
 
+@pytest.fixture
+def put_at_once(streams) -> Callable[[int], float]:
+    """Puts this many records at the same time, in a request each; returns the seconds until all are stored."""
+
+    def put(count: int) -> float:
+        started = time.monotonic()
+        with ThreadPoolExecutor(count) as callers:
+            assert list(callers.map(lambda _: streams.put(0).status_code, range(count))) == [200] * count
+        return time.monotonic() - started
+
+    return put
+
+
 @pytest.mark.parametrize("fault", [SlowHeaders(seconds=0.5), SlowBody(seconds=0.5)], ids=str)
-def test_a_slow_answer_drips_in_whole_and_holds_nobody_up(streams, fault):
+def test_a_slow_answer_arrives_whole_and_delays_no_other(streams, put_at_once, undisturbed, fault):
     streams.dis.inject(fault)
-    started = time.monotonic()
-    with ThreadPoolExecutor(5) as callers:
-        answers = list(callers.map(lambda _: streams.put(0).status_code, range(5)))
-    assert (answers, 0.5 <= time.monotonic() - started < 2) == ([200] * 5, True)
+    assert 0.5 <= undisturbed(lambda: put_at_once(5), 2) < 2
 
 
-def test_slow_headers_evade_a_timeout_of_each_read(streams):
+def test_slow_headers_pass_a_timeout_for_each_read(streams):
     streams.dis.inject(SlowHeaders(seconds=1))
     assert streams.http.get("/streams", timeout=0.5).status_code == 200
 
 
-def test_wrong_json_has_the_length_it_says_and_is_none(streams):
+def test_wrong_json_has_the_right_length_and_does_not_parse(streams):
     streams.dis.inject(WrongJSON())
     answer = streams.put(0)
     assert (answer.status_code, len(answer.content)) == (200, int(answer.headers["content-length"]))
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         answer.json()
-    assert streams.held() == 1
+    assert streams.count() == 1
 
 
-def test_a_wrong_content_type_calls_the_right_body_html(streams):
+def test_a_wrong_content_type_says_html_for_the_right_body(streams):
     streams.dis.inject(WrongContentType())
     answer = streams.put(0)
     assert (answer.headers["content-type"], answer.json()["failed_record_count"]) == ("text/html; charset=utf-8", 0)
@@ -184,26 +194,28 @@ def test_skew_moves_the_clock_that_signatures_are_checked_by():
     assert [answer.json().get("errorCode") for answer in answers] == [None, "DIS.4105", None]
 
 
-def test_latency_adds_to_each_call_and_holds_nobody_up(streams):
+def test_latency_adds_to_each_call_and_delays_no_other(streams, put_at_once, undisturbed):
     streams.dis.inject(Latency(seconds=0.3, jitter=0.1, operation="put_records"))
-    started = time.monotonic()
-    with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda _: streams.put(0).status_code, range(8)))
-    assert (answers, 0.2 <= time.monotonic() - started < 1) == ([200] * 8, True)
-    started = time.monotonic()
-    assert (streams.http.get("/streams").status_code, time.monotonic() - started < 0.2) == (200, True)
+
+    def list_streams() -> float:
+        started = time.monotonic()
+        assert streams.http.get("/streams").status_code == 200
+        return time.monotonic() - started
+
+    assert 0.2 <= undisturbed(lambda: put_at_once(8), 1) < 1
+    assert undisturbed(list_streams, 0.2) < 0.2
 
 
 def codes(answer: httpx.Response) -> list[str | None]:
     return [record.get("error_code") for record in answer.json()["records"]]
 
 
-@pytest.mark.parametrize(("stored", "held"), [(False, 0), (True, 3)])
-def test_single_records_are_refused_though_they_may_be_stored(streams, stored, held):
+@pytest.mark.parametrize(("stored", "count"), [(False, 0), (True, 3)])
+def test_single_records_are_refused_although_they_may_be_stored(streams, stored, count):
     streams.dis.inject(RecordsRefused(code="DIS.5250", stored=stored))
     answer = streams.put(0, None, 1)
     assert (codes(answer), answer.json()["failed_record_count"]) == (["DIS.5250"] * 3, 3)
-    assert (streams.hits(), streams.held()) == ([3], held)
+    assert (streams.hits(), streams.count()) == ([3], count)
 
 
 def test_records_of_one_partition_are_refused_and_the_others_stored(streams):
@@ -211,7 +223,7 @@ def test_records_of_one_partition_are_refused_and_the_others_stored(streams):
     answers = [streams.put(0, 1, 0), streams.put(None, None, None, None)]
     refused = [["DIS.4303" in (code or "") for code in codes(answer)] for answer in answers]
     assert (refused[0], sum(refused[1])) == ([False, True, False], 2)
-    assert streams.held() == 4
+    assert streams.count() == 4
 
 
 def test_a_rate_of_records_is_drawn_by_its_seed(streams):
@@ -228,7 +240,7 @@ def test_a_count_of_records_ends_within_a_call(streams):
     assert codes(streams.put(0, 0, 0)) == ["DIS.4303", "DIS.4303", None]
 
 
-def test_what_is_wrong_with_a_put_is_told_before_a_fault_of_its_records(streams):
+def test_a_wrong_put_is_refused_before_a_fault_of_its_records(streams):
     streams.dis.inject(RecordsRefused())
     assert (streams.put(0, stream="nowhere").json()["errorCode"], streams.put().json()["errorCode"]) == (
         "DIS.4301",
@@ -236,13 +248,13 @@ def test_what_is_wrong_with_a_put_is_told_before_a_fault_of_its_records(streams)
     )
 
 
-def place(streams: Streams, partition: int) -> str:
+def first_cursor(streams: Streams, partition: int) -> str:
     query = {"stream-name": "s", "partition-id": partition, "cursor-type": "TRIM_HORIZON"}
     return str(streams.http.get("/cursors", params=query).json()["partition_cursor"])
 
 
-def test_stream_and_partition_are_found_in_whatever_way_a_call_names_them(streams):
-    cursors = [place(streams, partition) for partition in (0, 1)]
+def test_stream_and_partition_are_found_however_a_call_names_them(streams):
+    cursors = [first_cursor(streams, partition) for partition in (0, 1)]
     stream_id = streams.http.get("/streams/s").json()["stream_id"]
     streams.dis.inject(Throttled(stream="s", partition=1))
     by_id = {"stream_id": stream_id, "records": [{"data": "aGk=", "partition_id": "1"}]}
@@ -261,7 +273,7 @@ def test_stream_and_partition_are_found_in_whatever_way_a_call_names_them(stream
     assert hit == {"put", "put to any", "put by id", "page"}
 
 
-def test_a_stream_or_partition_that_is_not_there_is_an_error_that_names_those_that_are(streams):
+def test_an_unknown_stream_or_partition_is_an_error_that_names_the_known_ones(streams):
     with pytest.raises(ConfigurationError, match="there is no stream 'x'; the streams are: s, t"):
         streams.dis.inject(Throttled(stream="x"))
     with pytest.raises(ConfigurationError, match="'s' has no partition 2: it has 0 to 1"):
@@ -284,8 +296,8 @@ def test_faults_are_listed_counted_and_cleared(streams):
         streams.dis.clear_faults(numbers[0])
 
 
-def test_faults_leave_no_complaint_of_the_server(capfd):
-    """A connection that was cut on purpose is nothing to log."""
+def test_faults_make_the_server_log_nothing(capfd):
+    """A connection that was cut on purpose is no error."""
     with LocalDIS() as dis:
         for fault in (Reset(), Reset(when="after"), CutAnswer(), SlowBody(seconds=2), SlowHeaders(seconds=2)):
             number = dis.inject(fault)
@@ -296,16 +308,19 @@ def test_faults_leave_no_complaint_of_the_server(capfd):
         dis.inject(Reset())
         with pytest.raises(httpx.TransportError):
             httpx.get(f"{dis.endpoint}/v2/p/streams", timeout=0.1)
-        time.sleep(0.4)
+        time.sleep(0.4)  # nothing is logged when the delayed reset comes, after the client has left
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("fault", [Latency(seconds=60), SlowHeaders(seconds=60), SlowBody(seconds=600)], ids=str)
-def test_a_server_that_stops_does_not_wait_for_slow_answers_that_nobody_waits_for(fault):
-    with LocalDIS() as dis:
+def test_a_server_that_stops_does_not_wait_for_slow_answers_without_a_client(fault, undisturbed):
+    def restart() -> float:
         dis.inject(fault)
         with pytest.raises(httpx.TransportError):
             httpx.get(f"{dis.endpoint}/v2/p/streams", timeout=0.1)
         started = time.monotonic()
         dis.restart()
-        assert time.monotonic() - started < 5
+        return time.monotonic() - started
+
+    with LocalDIS() as dis:
+        assert undisturbed(restart, 5) < 5

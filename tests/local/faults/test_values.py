@@ -1,4 +1,4 @@
-"""Faults are values: they travel whole, and what could never hit is refused where it is made, naming what there is."""
+"""Faults are values: JSON keeps them as they are, and a fault that could never hit is refused with the possible values."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
     Failing,
+    Fault,
     Latency,
     RecordsRefused,
     RequestRefused,
@@ -55,17 +56,18 @@ SELECTORS = st.fixed_dictionaries(
 
 @given(kind=st.sampled_from(list(KINDS)), selectors=SELECTORS)
 @settings(deadline=None)
-def test_a_fault_comes_out_of_json_as_it_went_in(kind, selectors):
+def test_a_fault_is_the_same_after_a_round_trip_through_json(kind, selectors):
     fault = kind(**KINDS[kind], **selectors)
     assert msgspec.json.decode(msgspec.json.encode(fault), type=AnyFault) == fault
 
 
-def test_every_kind_is_offered_to_tests():
-    assert {kind.__name__ for kind in KINDS} == set(testing.__all__) - {"Fault", "InjectedFault"}
+def test_every_kind_of_fault_is_public():
+    public = {getattr(testing, name) for name in testing.__all__}
+    assert {kind for kind in public if issubclass(kind, Fault) and kind is not Fault} == set(KINDS)
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: Throttled(rate=0), r"Throttled\(rate=0\): give a number above 0 up to 1"),
         (lambda: Throttled(rate=float("nan")), "rate=nan"),
@@ -92,6 +94,6 @@ def test_every_kind_is_offered_to_tests():
         (lambda: Latency(seconds=1, jitter=2), "jitter=2.*from 0 up to 1"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused_where_it_is_made(make, told):
-    with pytest.raises(ConfigurationError, match=told):
+def test_an_impossible_fault_is_refused_when_it_is_made(make, message):
+    with pytest.raises(ConfigurationError, match=message):
         make()

@@ -22,17 +22,17 @@ def _commit(api, partition: str, number: int, **more):
     return api("POST", "/checkpoints", {**body, **LAST_READ, **more})
 
 
-def _held(api, partition: str):
+def _checkpoint(api, partition: str):
     query = {"app_name": "a", "stream_name": "s", "partition_id": partition, **LAST_READ}
     return api("GET", "/checkpoints", **query)
 
 
-def test_an_app_is_made_with_an_empty_201(api):
+def test_an_app_is_created_with_an_empty_201(api):
     answer = api.http.post(f"{api.root}/apps/", json={"app_name": "a"})
     assert (answer.status_code, answer.content) == (201, b"")
 
 
-def test_apps_are_listed_by_name_behind_the_given_one(api):
+def test_apps_are_listed_by_name_after_the_given_one(api):
     for name in ("c", "a", "b"):
         api("POST", "/apps", {"app_name": name})
     page = api("GET", "/apps", limit=1, start_app_name="a").body
@@ -51,48 +51,48 @@ def test_apps_can_be_listed_by_a_stream_they_have_committed_in(app):
     assert [found["app_name"] for found in app("GET", "/apps", stream_name="s").body["apps"]] == ["a"]
 
 
-def test_a_deleted_app_takes_its_checkpoints_with_it(app):
+def test_the_checkpoints_of_a_deleted_app_are_deleted(app):
     _commit(app, "0", 5)
     assert app("DELETE", "/apps/a/") == (204, "", None)
     app("POST", "/apps", {"app_name": "a"})
-    assert _held(app, "0").body == {}
+    assert _checkpoint(app, "0").body == {}
 
 
-def test_a_checkpoint_comes_back_as_it_was_committed(app):
+def test_a_checkpoint_is_returned_as_it_was_committed(app):
     assert _commit(app, "shardId-0000000001", 2**63 - 1, metadata="seen", client_id="x") == (201, "", None)
-    assert _held(app, "1") == (200, "", {"sequence_number": str(2**63 - 1), "metadata": "seen"})
+    assert _checkpoint(app, "1") == (200, "", {"sequence_number": str(2**63 - 1), "metadata": "seen"})
 
 
 def test_a_later_commit_replaces_an_earlier_one_also_backwards(app):
     _commit(app, "0", 9)
     _commit(app, "0", 4)
-    assert _held(app, "0").body == {"sequence_number": "4"}
+    assert _checkpoint(app, "0").body == {"sequence_number": "4"}
 
 
 def test_a_partition_without_a_checkpoint_answers_an_empty_object(app):
-    assert _held(app, "2") == (200, "", {})
+    assert _checkpoint(app, "2") == (200, "", {})
 
 
-def test_one_partitions_checkpoint_is_forgotten_by_itself(app):
+def test_the_checkpoint_of_one_partition_can_be_deleted(app):
     _commit(app, "0", 1)
     _commit(app, "1", 2)
     assert app("DELETE", "/checkpoints", app_name="a", stream_name="s", partition_id="0").status == 204
-    assert (_held(app, "0").body, _held(app, "1").body) == ({}, {"sequence_number": "2"})
+    assert (_checkpoint(app, "0").body, _checkpoint(app, "1").body) == ({}, {"sequence_number": "2"})
 
 
-def test_forgetting_a_partition_that_has_no_checkpoint_is_fine_while_another_has(app):
+def test_deleting_a_missing_checkpoint_is_accepted_if_another_partition_has_one(app):
     _commit(app, "0", 1)
     assert app("DELETE", "/checkpoints", app_name="a", stream_name="s", partition_id="2").status == 204
 
 
-def test_all_checkpoints_in_a_stream_are_forgotten_where_no_partition_is_named(app):
+def test_all_checkpoints_in_a_stream_are_deleted_if_no_partition_is_named(app):
     _commit(app, "0", 1)
     _commit(app, "1", 2)
     app("DELETE", "/checkpoints", app_name="a", stream_name="s", **LAST_READ)
     assert app("GET", "/apps/a/streams/s", **LAST_READ).code == "DIS.4375"
 
 
-def test_the_state_of_a_consumer_shows_each_partition_beside_what_it_holds(app):
+def test_the_state_of_a_consumer_has_the_checkpoint_and_range_of_each_partition(app):
     app.put({"data": "aGk=", "partition_id": "0"}, {"data": "aGk=", "partition_id": "0"})
     _commit(app, "0", 1, metadata="m")
     first, second, _ = app("GET", "/apps/a/streams/s", **LAST_READ).body["partition_consuming_states"]
@@ -101,7 +101,7 @@ def test_the_state_of_a_consumer_shows_each_partition_beside_what_it_holds(app):
     assert [second[name] for name in names] == ["1", "-1", 0, 0, None, "ACTIVE"]
 
 
-def test_the_state_of_a_consumer_is_paged_behind_the_given_partition(app):
+def test_the_state_of_a_consumer_is_paged_after_the_given_partition(app):
     _commit(app, "0", 1)
     body = app("GET", "/apps/a/streams/s", start_partition_id="0", limit=1, **LAST_READ).body
     assert ([state["partition_id"] for state in body["partition_consuming_states"]], body["has_more"]) == (["1"], True)

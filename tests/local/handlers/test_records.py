@@ -1,4 +1,4 @@
-"""Records over HTTP: where they go, what is refused, how they are read."""
+"""The operations of records over HTTP: routing, refusals, pages and cursors."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def data_of(answer) -> list[bytes]:
 def test_records_are_numbered_from_zero_in_their_order(api):
     api.stream()
     answer = api.put(record(partition_key="a"), record(partition_key="b"))
-    placed = [{"partition_id": "shardId-0000000000", "sequence_number": number} for number in ("0", "1")]
-    assert answer == (200, "", {"failed_record_count": 0, "records": placed})
+    results = [{"partition_id": "shardId-0000000000", "sequence_number": number} for number in ("0", "1")]
+    assert answer == (200, "", {"failed_record_count": 0, "records": results})
 
 
-def test_a_page_holds_what_was_put_and_the_cursor_behind_it(api):
+def test_a_page_has_the_records_and_the_cursor_after_them(api):
     api.stream()
     api.put(record(b"\x00\xff", partition_key="käse"), record(b"plain"))
     body = api.page(api.cursor()).body
@@ -45,13 +45,13 @@ def test_a_page_holds_what_was_put_and_the_cursor_behind_it(api):
     assert api.page(body["next_partition_cursor"]).body["records"] == []
 
 
-def test_keys_go_where_their_hash_falls(api):
+def test_keys_go_to_the_partition_of_their_hash(api):
     api.stream(partitions=4)
     keys = ["0", "1", "k1", "k2", "key", "用户"]
-    placed = api.put(*(record(partition_key=key) for key in keys)).body["records"]
+    results = api.put(*(record(partition_key=key) for key in keys)).body["records"]
     share = (2**63 - 1) // 4
     expected = [f"shardId-{min(hash_of(key) // share, 3):010d}" for key in keys]
-    assert [place["partition_id"] for place in placed] == expected
+    assert [result["partition_id"] for result in results] == expected
 
 
 @pytest.mark.parametrize(
@@ -63,16 +63,16 @@ def test_keys_go_where_their_hash_falls(api):
         ({"explicit_hash_key": "0", "partition_id": ""}, 0),
     ],
 )
-def test_a_partition_id_wins_over_a_hash_key_over_a_partition_key(api, fields, number):
+def test_a_partition_id_counts_before_a_hash_key_before_a_partition_key(api, fields, number):
     api.stream(partitions=3)
-    [place] = api.put(record(**fields)).body["records"]
-    assert place["partition_id"] == f"shardId-{number:010d}"
+    [result] = api.put(record(**fields)).body["records"]
+    assert result["partition_id"] == f"shardId-{number:010d}"
 
 
-def test_records_that_name_no_place_are_spread_over_all_partitions(api):
+def test_records_that_name_no_partition_are_spread_over_all(api):
     api.stream(partitions=3)
-    placed = api.put(*[record()] * 6).body["records"]
-    assert len({place["partition_id"] for place in placed}) == 3
+    results = api.put(*[record()] * 6).body["records"]
+    assert len({result["partition_id"] for result in results}) == 3
 
 
 REFUSED_RECORDS = [
@@ -103,21 +103,21 @@ def test_a_record_over_a_mebibyte_is_refused_alone(api):
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("COMMON", MIB), ("ADVANCED", 5 * MIB)])
-def test_a_request_holds_as_much_data_as_its_streams_type_allows(api, kind, limit):
+def test_a_request_may_have_as_much_data_as_the_type_of_its_stream_allows(api, kind, limit):
     api.stream(stream_type=kind)
     fits = [record(b"x" * (MIB // 2))] * (limit // (MIB // 2))
     assert api.put(*fits).status == 200
     assert api.put(*fits, record(b"x"))[:2] == (413, "DIS.4200")
 
 
-def test_the_streams_id_counts_where_the_name_does_not_resolve(api):
+def test_the_id_of_a_stream_counts_if_its_name_is_unknown(api):
     api.stream("s")
     stream_id = api("GET", "/streams/s").body["stream_id"]
     body = {"stream_name": "other", "stream_id": stream_id, "records": [record()]}
     assert api("POST", "/records", body).status == 200
 
 
-def test_nulls_and_unknown_fields_are_as_if_absent(api):
+def test_nulls_and_unknown_fields_are_ignored(api):
     api.stream()
     entry = {**record(), "partition_key": None, "explicit_hash_key": None, "partition_id": "", "timestamp": 5, "x": [1]}
     body = {"stream_name": "s", "stream_id": "", "records": [entry], "unknown": {}}
@@ -155,14 +155,14 @@ def test_a_cursor_outside_the_range_is_refused(api, kind, number):
     assert api("GET", "/cursors", **query).code == "DIS.4224"
 
 
-def test_a_cursor_at_a_records_own_time_starts_at_that_record(api):
+def test_a_cursor_at_the_time_of_a_record_starts_at_that_record(api):
     api.stream()
     api.put(record(b"a"))
     stamp = api.page(api.cursor()).body["records"][0]["timestamp"]
     assert data_of(api.page(api.cursor(0, "AT_TIMESTAMP", timestamp=stamp))) == [b"a"]
 
 
-def test_a_page_holds_no_more_data_than_was_asked_for(api):
+def test_a_page_has_no_more_data_than_was_asked_for(api):
     api.stream()
     api.put(*[record(b"x" * 100)] * 5)
     pages, cursor = [], api.cursor()
@@ -181,12 +181,12 @@ def test_a_record_larger_than_was_asked_for_gives_an_empty_page(api):
 
 
 @pytest.mark.parametrize("wrong", [{"max_fetch_bytes": 0}, {"max_fetch_bytes": -1}, {"limit": 0}, {"limit": 10_001}])
-def test_a_page_of_no_size_is_refused(api, wrong):
+def test_a_page_size_below_one_is_refused(api, wrong):
     api.stream()
     assert api.page(api.cursor(), **wrong).code == "DIS.4200"
 
 
-def test_a_cursor_is_good_for_five_minutes(api):
+def test_a_cursor_is_valid_for_five_minutes(api):
     api.stream()
     token = decode_cursor(api.cursor())
     older = encode_cursor(CursorToken(token.get_iterator_param, token.generate_timestamp - 301_000))
@@ -194,7 +194,7 @@ def test_a_cursor_is_good_for_five_minutes(api):
     assert (api.page(older).code, api.page(younger).status) == ("DIS.4225", 200)
 
 
-def test_a_cursor_beyond_what_was_written_is_forged(api):
+def test_a_cursor_after_the_end_of_its_partition_is_refused_as_invalid(api):
     api.stream()
     param = IteratorParam("s", "shardId-0000000000", "AT_SEQUENCE_NUMBER", "7")
     assert api.page(encode_cursor(CursorToken(param, int(time.time() * 1000)))).code == "DIS.4217"
@@ -207,7 +207,7 @@ def test_a_deleted_partition_can_still_be_read(api):
     assert data_of(api.page(api.cursor(1))) == [b"left"]
 
 
-def test_a_cursor_may_come_with_padding_and_a_trailing_ampersand(api):
+def test_a_cursor_may_have_padding_and_a_trailing_ampersand(api):
     api.stream()
     url = f"{api.root}/records/?partition-cursor={api.cursor()}==&limit=10&"
     assert api("GET", url).body["records"] == []

@@ -1,4 +1,4 @@
-"""Streams over HTTP: what each operation answers, and what is there afterwards."""
+"""The operations of streams over HTTP: their answers and their effects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import pytest
 pytestmark = pytest.mark.integration
 
 
-def test_a_stream_is_made_with_an_empty_201_and_described_with_its_defaults(api):
+def test_a_stream_is_created_with_an_empty_201_and_described_with_its_defaults(api):
     answer = api.http.post(f"{api.root}/streams", json={"stream_name": "s", "partition_count": 2})
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (201, b"", "0")
     described = api("GET", "/streams/s").body
-    held = {name: described[name] for name in ("stream_name", "status", "stream_type", "data_type", "retention_period")}
-    assert held == {
+    found = {
+        name: described[name] for name in ("stream_name", "status", "stream_type", "data_type", "retention_period")
+    }
+    assert found == {
         "stream_name": "s",
         "status": "RUNNING",
         "stream_type": "COMMON",
@@ -30,7 +32,7 @@ def test_partitions_share_the_hashes_and_start_empty(api):
     ]
 
 
-def test_a_stream_keeps_everything_it_was_made_with(api):
+def test_a_stream_keeps_every_property_it_was_created_with(api):
     made = {
         "stream_type": "ADVANCED",
         "data_type": "CSV",
@@ -49,7 +51,7 @@ def test_a_stream_keeps_everything_it_was_made_with(api):
     assert {name: described[name] for name in made} == made
 
 
-def test_streams_are_listed_by_name_behind_the_given_one(api):
+def test_streams_are_listed_by_name_after_the_given_one(api):
     for name in ("c", "a", "b"):
         api.stream(name)
     page = api("GET", "/streams", limit=2).body
@@ -60,7 +62,7 @@ def test_streams_are_listed_by_name_behind_the_given_one(api):
 
 
 @pytest.mark.parametrize("name", ["start_partitionId", "start_partition_id"])
-def test_partitions_are_described_behind_the_given_one(api, name):
+def test_partitions_are_described_after_the_given_one(api, name):
     api.stream(partitions=4)
     page = api("GET", "/streams/s", **{name: "shardId-0000000000", "limit_partitions": 2}).body
     ids = [partition["partition_id"] for partition in page["partitions"]]
@@ -72,13 +74,13 @@ def test_an_empty_start_describes_from_the_first_partition(api):
     assert len(api("GET", f"{api.root}/streams/s/?start_partitionId=&limit_partitions=1&").body["partitions"]) == 1
 
 
-def test_a_stream_is_described_by_its_id_where_no_name_fits(api):
+def test_a_stream_is_described_by_its_id_if_its_name_is_unknown(api):
     api.stream("s")
     stream_id = api("GET", "/streams/s").body["stream_id"]
     assert api("GET", "/streams/other", stream_id=stream_id).body["stream_name"] == "s"
 
 
-def test_a_deleted_stream_is_gone_without_a_body_and_takes_no_cursor_along(api):
+def test_cursors_of_a_deleted_stream_are_refused_by_a_new_one_of_its_name(api):
     api.stream()
     cursor = api.cursor()
     assert api("DELETE", "/streams/s/") == (204, "", None)
@@ -86,7 +88,7 @@ def test_a_deleted_stream_is_gone_without_a_body_and_takes_no_cursor_along(api):
     assert api.page(cursor)[:2] == (400, "DIS.4301")
 
 
-def test_scaling_down_leaves_partitions_to_be_read_and_scaling_up_restores_them(api):
+def test_scaling_down_keeps_partitions_readable_and_scaling_up_restores_them(api):
     api.stream(partitions=3)
     answer = api("PUT", "/streams/s", {"stream_name": "s", "target_partition_count": 1})
     assert answer == (200, "", {"stream_name": "s", "current_partition_count": 3, "target_partition_count": 1})
@@ -106,13 +108,13 @@ def test_scaling_counts_writable_and_readable_partitions_and_keeps_a_log(api):
     assert (body["writable_partition_count"], body["readable_partition_count"], log) == (1, 2, [(2, 1, 1)])
 
 
-def test_scaling_to_the_count_there_is_changes_nothing(api):
+def test_scaling_to_the_present_count_changes_nothing(api):
     api.stream(partitions=2)
     assert api("PUT", "/streams/s", {"target_partition_count": 2}).body["current_partition_count"] == 2
     assert api("GET", "/streams/s").body["update_partition_counts"] == []
 
 
-def test_an_update_changes_what_it_names_and_nothing_else(api):
+def test_an_update_changes_only_the_properties_that_it_names(api):
     api.stream(data_type="JSON", data_duration=48)
     v3 = api.root.replace("/v2/", "/v3/")
     assert api("PUT", f"{v3}/streams/s", {"stream_name": "s", "data_duration": 72}) == (204, "", None)
@@ -120,7 +122,7 @@ def test_an_update_changes_what_it_names_and_nothing_else(api):
     assert (body["retention_period"], body["data_type"]) == (72, "JSON")
 
 
-def test_policies_are_listed_with_the_streams_id_in_both_spellings(api):
+def test_policies_are_listed_with_the_stream_id_under_both_names(api):
     api.stream()
     stream_id = api("GET", "/streams/s").body["stream_id"]
     rule = {"stream_id": stream_id, "principal_name": "d.*", "action_type": "putRecords", "effect": "accept"}

@@ -1,4 +1,4 @@
-"""The service's limits of throughput: what a partition takes and gives in a second, by stream type."""
+"""The service's limits of throughput: what can be written to and read from a partition in a second, by stream type."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def app(in_process, clock):
 
 
 def put(app, sizes, stream="s", partition=0):
-    """The code of each record, None where it was stored."""
+    """Put records of these sizes; the code of each, None if it was stored."""
     datas = [base64.b64encode(bytes(size)).decode() for size in sizes]
     records = [{"data": data, "partition_id": str(partition)} for data in datas]
     answer = app.json("POST", RECORDS, {"stream_name": stream, "records": records})
@@ -52,21 +52,21 @@ def read(app, cursor, max_fetch_bytes=10 * MIB):
 
 
 @pytest.mark.parametrize(("stream", "kind"), [("s", "COMMON"), ("a", "ADVANCED")])
-def test_a_partition_takes_so_many_records_a_second(app, stream, kind):
+def test_a_partition_accepts_its_number_of_records_a_second(app, stream, kind):
     rate = THROUGHPUT[kind].write_records
     codes = put(app, [1] * (rate + 5), stream)
     assert codes == [None] * rate + ["DIS.4303"] * 5
 
 
 @pytest.mark.parametrize(("stream", "kind"), [("s", "COMMON"), ("a", "ADVANCED")])
-def test_a_partition_takes_so_many_bytes_a_second(app, stream, kind):
+def test_a_partition_accepts_its_number_of_bytes_a_second(app, stream, kind):
     requests = THROUGHPUT[kind].write_bytes // (MIB // 4)
     codes = [code for _ in range(requests + 2) for code in put(app, [MIB // 4], stream)]
     assert codes == [None] * requests + ["DIS.4303"] * 2
 
 
-def test_a_refused_record_is_the_only_one_of_its_request_and_the_order_stays(app):
-    """The second is too much for what the first leaves; the third isn't."""
+def test_a_record_over_the_limit_is_refused_alone_and_the_order_stays(app):
+    """After the first record the bucket is too low for the second, but not for the third."""
     half = MIB // 2
     put(app, [half])
     records = [{"data": base64.b64encode(bytes(size)).decode(), "partition_id": "0"} for size in (half - 9, 50, 5)]
@@ -81,7 +81,7 @@ def test_each_partition_has_its_own_limits(app):
     assert stored(put(app, [1] * 1001, partition=1)) == 1000
 
 
-def test_what_was_refused_is_taken_as_time_passes_and_no_more_than_a_second_s_worth(app, clock):
+def test_a_bucket_is_refilled_as_time_passes_up_to_the_allowance_of_a_second(app, clock):
     put(app, [1] * 1000)
     clock.advance(0.25)
     assert stored(put(app, [1] * 1000)) == 250
@@ -89,7 +89,7 @@ def test_what_was_refused_is_taken_as_time_passes_and_no_more_than_a_second_s_wo
     assert stored(put(app, [1] * 2000)) == 1000
 
 
-def test_a_page_may_be_larger_than_a_second_s_worth_and_is_waited_for(app, clock):
+def test_reads_are_refused_after_a_large_page_until_its_excess_is_refilled(app, clock):
     for _ in range(5):
         put(app, [MIB])
         clock.advance(1)
@@ -106,7 +106,7 @@ def test_a_page_may_be_larger_than_a_second_s_worth_and_is_waited_for(app, clock
     ]
 
 
-def test_an_empty_page_costs_nothing(app):
+def test_an_empty_page_takes_nothing_from_the_bucket(app):
     cursor = app("GET", CURSOR).body["partition_cursor"]
     assert [read(app, cursor).status for _ in range(100)] == [200] * 100
 
@@ -120,7 +120,7 @@ def test_a_stream_is_scaled_once_an_hour(app, clock):
     assert (first.status, second.body["errorCode"], same.status, scale(4).status) == (200, "DIS.4305", 200, 200)
 
 
-def test_sizes_alone_are_limited_unless_asked_for(in_process):
+def test_only_sizes_are_limited_by_default(in_process):
     app = in_process(clock=lambda: START)
     app.json("POST", STREAMS, {"stream_name": "s", "partition_count": 1})
     assert stored([code for _ in range(5) for code in put(app, [1000] * 1000)]) == 5000
@@ -128,7 +128,7 @@ def test_sizes_alone_are_limited_unless_asked_for(in_process):
 
 @pytest.mark.integration
 @pytest.mark.parametrize("limits", ["sizes", "real"])
-def test_a_local_dis_has_the_limits_that_it_was_asked_for_also_after_a_restart(limits):
+def test_a_local_dis_keeps_its_limits_after_a_restart(limits):
     body = {"stream_name": "s", "records": [{"data": "eA==", "partition_id": "0"}] * 3000}
     with LocalDIS(limits=limits) as dis:
         httpx.post(f"{dis.endpoint}{STREAMS}", json={"stream_name": "s", "partition_count": 1})
@@ -137,7 +137,7 @@ def test_a_local_dis_has_the_limits_that_it_was_asked_for_also_after_a_restart(l
     assert refused == {"sizes": 0, "real": 2000}[limits]
 
 
-def test_the_page_about_the_local_dis_says_the_limits_that_hold():
+def test_the_page_about_the_local_dis_states_the_limits():
     page = (Path(__file__).parents[3] / "docs" / "local.md").read_text(encoding="utf-8")
     rows = [
         f"| {kind} | {rate.write_bytes // MIB} MiB or {rate.write_records:,} records | {rate.read_bytes // MIB} MiB |"
@@ -146,18 +146,18 @@ def test_the_page_about_the_local_dis_says_the_limits_that_hold():
     assert [row for row in rows if row not in page] == []
 
 
-def test_limits_that_there_are_not_are_refused():
+def test_unknown_limits_are_refused():
     with pytest.raises(ConfigurationError, match="limits='none' is not one of sizes, real"):
         LocalDIS(limits="none")
 
 
-def test_a_clock_that_is_set_back_gives_nothing_and_then_goes_on():
+def test_a_clock_that_is_set_back_refills_nothing_and_then_goes_on():
     bucket = Bucket(10, now=100.0)
     bucket.take(10)
-    assert [bucket.left(50.0), bucket.left(50.5)] == [0, 5]
+    assert [bucket.refill(50.0), bucket.refill(50.5)] == [0, 5]
 
 
-def test_a_partition_that_was_idle_for_a_second_is_forgotten_and_one_in_use_is_not(app, clock, monkeypatch):
+def test_buckets_of_an_idle_partition_are_removed_and_those_in_use_are_kept(app, clock, monkeypatch):
     monkeypatch.setattr("beam_dis.local.handlers.throughput.MAX_METERS", 2)
     put(app, [1] * 1000, partition=0)
     clock.advance(1)

@@ -1,4 +1,4 @@
-"""The admin routes let in who was meant: on this machine, from no foreign page, with the token."""
+"""The admin routes answer only requests from this machine with the token, and from no page of another origin."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ def test_a_page_of_another_origin_is_refused(ask, origin):
     assert ask("POST", FAULTS, THROTTLED, origin=origin)[0] == 403
 
 
-def test_a_page_of_the_server_itself_is_not(ask):
+def test_a_page_of_the_server_itself_is_accepted(ask):
     assert ask("GET", FAULTS, origin="http://127.0.0.1:7700")[0] == 200
 
 
 @pytest.mark.parametrize("token", [None, "", "a-toke", "a-token ", "ä"])
-def test_without_the_token_nothing_is_told_or_done(ask, token):
+def test_without_the_token_nothing_is_reported_or_done(ask, token):
     assert [ask("POST", FAULTS, THROTTLED, x_admin_token=token)[0], ask("GET", FAULTS)[1]] == [401, {"faults": []}]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "told"),
+    ("method", "path", "body", "status", "message"),
     [
         ("GET", "/admin/x", None, 404, "there is no /admin/x: there are /admin/faults"),
         ("GET", "/admin/", None, 404, "there is no /admin"),
@@ -88,12 +88,12 @@ def test_without_the_token_nothing_is_told_or_done(ask, token):
         ("DELETE", f"{FAULTS}?id=9", None, 404, "there is no fault 9"),
     ],
 )
-def test_what_makes_no_sense_is_told(ask, method, path, body, status, told):
+def test_a_wrong_command_is_refused_with_the_reason(ask, method, path, body, status, message):
     answered, problem = ask(method, path, body)
-    assert (answered, told in problem["message"]) == (status, True), problem
+    assert (answered, message in problem["message"]) == (status, True), problem
 
 
-def test_an_admin_route_needs_no_signature_and_gives_none_away(ask):
+def test_an_admin_route_needs_no_signature_and_other_routes_still_do(ask):
     assert (ask("GET", FAULTS)[0], ask("GET", "/v2/p/streams")[1]["errorCode"]) == (200, "DIS.4101")
 
 
@@ -121,17 +121,17 @@ def test_the_token_comes_from_the_environment_or_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("token", ["", "two words", "ä", "a\nb"])
-def test_a_token_that_no_header_can_bear_is_refused_and_not_shown(token):
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(token):
     with pytest.raises(KeysError, match=r"^--admin needs a token, .*: BEAM_DIS_ADMIN_TOKEN has none$"):
         read_admin_token(None, {"BEAM_DIS_ADMIN_TOKEN": token})
 
 
-def test_a_token_file_that_is_not_there_is_told():
+def test_a_missing_token_file_is_reported():
     with pytest.raises(KeysError, match=r"/nowhere can't be read \(FileNotFoundError\)"):
         read_admin_token(Path("/nowhere"), {})
 
 
-def test_a_server_that_is_gone_is_told():
+def test_a_server_that_has_ended_is_reported():
     with pytest.raises(DISError, match="did not answer GET /admin/faults"):
         AdminClient("http://127.0.0.1:9", TOKEN).send("GET", FAULTS)
 

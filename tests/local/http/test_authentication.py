@@ -27,11 +27,11 @@ def app(in_process):
     return in_process(clock=lambda: NOW, keys=KEYS)
 
 
-def test_a_signed_request_is_let_in(app):
+def test_a_signed_request_is_accepted(app):
     assert app("GET", f"{PATH}?{QUERY}", _signed()).status == 200
 
 
-def test_a_signature_holds_for_one_query_alone(app):
+def test_a_signature_is_valid_for_one_query_only(app):
     assert app("GET", f"{PATH}?limit=11", _signed()).body["errorCode"] == "DIS.4100"
 
 
@@ -50,7 +50,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_wrong_with_a_signature_is_told_by_its_code(app, name):
+def test_the_code_says_why_a_signature_is_refused(app, name):
     headers, code = REFUSED[name]
     answer = app("GET", f"{PATH}?{QUERY}", headers)
     assert (answer.status, answer.body["errorCode"]) == (441, code)
@@ -62,7 +62,7 @@ def test_a_secret_is_never_shown(app):
     assert not any("'SK'" in str(answer) for answer in answers)
 
 
-def test_without_keys_everybody_is_let_in_signed_or_not(in_process):
+def test_without_keys_every_request_is_accepted_signed_or_not(in_process):
     app = in_process(clock=lambda: NOW)
     assert [app("GET", f"{PATH}?{QUERY}", headers).status for headers, _ in REFUSED.values()] == [200] * len(REFUSED)
 
@@ -70,13 +70,13 @@ def test_without_keys_everybody_is_let_in_signed_or_not(in_process):
 @pytest.mark.parametrize(
     "keys", [AccessKeys(auth_token="t"), AccessKeys(access_key="AK", secret_key="SK", auth_token="t")]
 )
-def test_a_request_that_bears_the_token_is_let_in(in_process, keys):
+def test_a_request_with_the_token_is_accepted(in_process, keys):
     app = in_process(clock=lambda: NOW, keys=keys)
     assert app("GET", PATH, [("x-auth-token", "t")]).status == 200
 
 
 @pytest.mark.parametrize("headers", [[("x-auth-token", "T")], [("x-auth-token", "")], [], _signed()])
-def test_where_a_token_is_asked_for_nothing_else_will_do(in_process, headers):
+def test_with_only_a_token_nothing_else_is_accepted(in_process, headers):
     app = in_process(clock=lambda: NOW, keys=AccessKeys(auth_token="t"))
     assert app("GET", f"{PATH}?{QUERY}", headers).status == 441
 

@@ -1,4 +1,4 @@
-"""What the official Python client really sends is understood, and its signatures hold.
+"""Requests captured from the official Python client are understood, and their signatures are valid.
 
 The vectors are its requests as they travelled, with the answers of a stand-in; the keys are sham.
 """

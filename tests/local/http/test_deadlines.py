@@ -1,4 +1,4 @@
-"""Connections that can't be held open: what is late or too large is answered and closed."""
+"""Slow or large requests can't keep a connection open: it is answered and closed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Timer:
 
 
 class Loop:
-    """Remembers what it was to do."""
+    """Keeps the timers and tasks that it is given."""
 
     def __init__(self) -> None:
         self.timers: list[Timer] = []
@@ -58,7 +58,7 @@ class Loop:
 
 
 class Transport:
-    """Remembers what was written."""
+    """Keeps the bytes that are written."""
 
     def __init__(self) -> None:
         self.written, self.closed, self.reading = b"", False, True
@@ -100,7 +100,7 @@ def connection():
 HEADERS = b"POST /v2/p/records HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n"
 
 
-def test_a_connection_that_says_nothing_is_closed_like_an_idle_one(connection):
+def test_a_connection_without_a_request_is_closed_like_an_idle_one(connection):
     _, loop, transport = connection
     assert loop.armed == [IDLE_SECONDS]
     loop.fire()
@@ -125,7 +125,7 @@ def test_a_body_that_does_not_come_is_answered_408(connection):
     assert (transport.written[9:12], transport.closed) == (b"408", True)
 
 
-def test_while_we_hold_a_body_back_its_sender_is_not_late(connection):
+def test_a_body_that_the_server_does_not_read_is_not_late(connection):
     protocol, loop, transport = connection
     protocol.data_received(HEADERS)
     protocol.flow.pause_reading()
@@ -133,7 +133,7 @@ def test_while_we_hold_a_body_back_its_sender_is_not_late(connection):
     assert (transport.closed, loop.armed) == (False, [BODY_SECONDS])
 
 
-def test_a_whole_request_is_waited_for_no_longer(connection):
+def test_a_whole_request_has_no_deadline(connection):
     protocol, loop, _ = connection
     protocol.data_received(HEADERS + b"1234567890")
     assert loop.armed == []
@@ -146,7 +146,7 @@ def test_the_first_byte_of_the_next_request_starts_its_time(connection):
     assert loop.armed == [HEADER_SECONDS]
 
 
-def test_endless_headers_are_cut_off_at_their_limit(connection):
+def test_headers_over_the_limit_are_refused(connection):
     protocol, _, transport = connection
     protocol.data_received(HEADERS[:-2] + b"x: ")
     for _ in range(MAX_HEADER_BYTES // 1024):
@@ -154,14 +154,14 @@ def test_endless_headers_are_cut_off_at_their_limit(connection):
     assert (transport.written[9:12], transport.closed) == (b"431", True)
 
 
-def test_a_lost_connection_waits_for_nothing(connection):
+def test_a_lost_connection_has_no_deadlines(connection):
     protocol, loop, _ = connection
     protocol.data_received(HEADERS)
     protocol.connection_lost(None)
     assert loop.armed == []
 
 
-def test_a_piece_of_an_answer_that_nobody_takes_ends_the_connection(connection):
+def test_an_answer_that_is_not_read_in_time_ends_the_connection(connection):
     protocol, loop, transport = connection
     protocol.data_received(HEADERS + b"1234567890")
     protocol.pause_writing()
@@ -170,7 +170,7 @@ def test_a_piece_of_an_answer_that_nobody_takes_ends_the_connection(connection):
     assert transport.closed
 
 
-def test_what_was_taken_is_waited_for_no_longer(connection):
+def test_an_answer_that_was_read_has_no_deadline(connection):
     protocol, loop, _ = connection
     protocol.data_received(HEADERS + b"1234567890")
     protocol.pause_writing()
@@ -186,7 +186,7 @@ def test_requests_far_ahead_of_their_answers_are_refused(connection):
     assert (transport.written[9:12], transport.closed) == (b"400", True)
 
 
-def test_blank_lines_keep_no_connection_open(connection):
+def test_blank_lines_do_not_keep_a_connection_open(connection):
     """They end uvicorn's wait for the next request, and begin none."""
     protocol, loop, _ = connection
     protocol.data_received(HEADERS + b"1234567890")

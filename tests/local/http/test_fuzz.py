@@ -55,7 +55,7 @@ def app(in_process):
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=requests())
-def test_whatever_is_asked_is_answered_from_the_tables(app, asked):
+def test_every_request_gets_an_answer_of_the_tables(app, asked):
     answer = app(asked[0], asked[1], body=asked[2])
     if answer.status < 300:
         assert answer.status in {route.status for route in ROUTES.values()}
@@ -91,7 +91,7 @@ def schemathesis(endpoint: str, folder, *options: str) -> tuple[int, str]:
 )
 @pytest.mark.timeout(1200)
 def test_every_route_answers_as_its_own_document_says(tmp_path, capsys, options):
-    """What the document allows and what it doesn't, at the edges and at random, alone and in a row."""
+    """Valid and invalid requests by the document, at the limits and at random, alone and in sequences."""
     with LocalDIS() as dis:
         status, report = schemathesis(dis.endpoint, tmp_path, *options)
     assert status == 0, report

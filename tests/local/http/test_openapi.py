@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the tables say, and is there for everybody."""
+"""The OpenAPI document agrees with the tables and is served without a signature."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPERATIONS = {
 
 
 def resolved(reference: str):
-    """What a reference within the document leads to."""
+    """The target of a reference within the document."""
     found = DOCUMENT
     for part in reference.removeprefix("#/").split("/"):
         found = found[part]
@@ -39,7 +39,7 @@ def test_it_is_an_openapi_document_of_this_version():
     assert (DOCUMENT["openapi"], DOCUMENT["info"]["version"]) == ("3.1.0", __version__)
 
 
-def test_every_reference_leads_somewhere():
+def test_every_reference_has_a_target():
     references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(DOCUMENT)))
     assert references
     assert all(resolved(reference) for reference in references)
@@ -63,7 +63,7 @@ def test_an_operation_has_the_fields_of_its_message(name):
 
 
 @pytest.mark.parametrize("name", ROUTES)
-def test_an_operation_says_what_it_answers(name):
+def test_an_operation_describes_its_answers(name):
     route, answers = ROUTES[name], OPERATIONS[name][2]["responses"]
     errors = {str(row.status) for row in ERROR_CODES.values()} | {"408", "413", "431"}
     assert set(answers) == {str(route.status), *errors}
@@ -75,12 +75,12 @@ def test_every_error_code_is_described_at_its_status():
     assert [row for row in ERROR_CODES.values() if row.code not in responses[str(row.status)]["description"]] == []
 
 
-def test_every_rule_is_about_a_field_that_there_is():
+def test_every_rule_is_for_an_existing_field():
     described = json.dumps([DOCUMENT["paths"], DOCUMENT["components"]["schemas"]])
     assert [name for name in openapi._RULES if f'"{name.rpartition(".")[2]}"' not in described] == []
 
 
-def test_it_is_served_to_everybody_and_tells_no_key(in_process):
+def test_it_is_served_without_a_signature_and_contains_no_key(in_process):
     keys = AccessKeys(access_key="ACCESS", secret_key="SECRET")
     answer = in_process(keys=keys, project="mine")("GET", "/openapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")

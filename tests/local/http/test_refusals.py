@@ -1,4 +1,4 @@
-"""Every documented refusal, as a table: what is asked, the status and the code it gets."""
+"""Every documented refusal, in a table of the request and the code that answers it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ COMMIT = {
     "sequence_number": "7",
 }
 AT = {"stream-name": "s", "partition-id": "0"}
-HELD = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "s", "partition_id": "0"}
-SECRET_STREAM = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "no", "partition_id": "0"}
+CHECKPOINT = {"app_name": "a", "checkpoint_type": "LAST_READ", "stream_name": "s", "partition_id": "0"}
 
 BODIES = [
     ("no body", "POST", "/streams", b"", 4202),
@@ -104,20 +103,20 @@ QUERIES = [
     ("state without a type", "GET", "/apps/a/streams/s", {}, 4200),
     ("state of no app", "GET", "/apps/no/streams/s", {"checkpoint_type": "LAST_READ"}, 4332),
     ("state in no stream", "GET", "/apps/a/streams/no", {"checkpoint_type": "LAST_READ"}, 4301),
-    ("state where nothing was committed", "GET", "/apps/a/streams/s", {"checkpoint_type": "LAST_READ"}, 4375),
+    ("state without a checkpoint", "GET", "/apps/a/streams/s", {"checkpoint_type": "LAST_READ"}, 4375),
     (
         "checkpoint without a partition",
         "GET",
         "/checkpoints",
-        {k: v for k, v in HELD.items() if k != "partition_id"},
+        {k: v for k, v in CHECKPOINT.items() if k != "partition_id"},
         4200,
     ),
-    ("checkpoint of an unknown type", "GET", "/checkpoints", {**HELD, "checkpoint_type": "FIRST"}, 4200),
-    ("checkpoint of no app", "GET", "/checkpoints", {**HELD, "app_name": "no"}, 4332),
-    ("checkpoint in no stream", "GET", "/checkpoints", {**HELD, "stream_name": "no"}, 4301),
-    ("checkpoint in no partition", "GET", "/checkpoints", {**HELD, "partition_id": "9"}, 4302),
-    ("forget where nothing was committed", "DELETE", "/checkpoints", HELD, 4375),
-    ("forget by no app", "DELETE", "/checkpoints", {**HELD, "app_name": "no"}, 4332),
+    ("checkpoint of an unknown type", "GET", "/checkpoints", {**CHECKPOINT, "checkpoint_type": "FIRST"}, 4200),
+    ("checkpoint of no app", "GET", "/checkpoints", {**CHECKPOINT, "app_name": "no"}, 4332),
+    ("checkpoint in no stream", "GET", "/checkpoints", {**CHECKPOINT, "stream_name": "no"}, 4301),
+    ("checkpoint in no partition", "GET", "/checkpoints", {**CHECKPOINT, "partition_id": "9"}, 4302),
+    ("delete without a checkpoint", "DELETE", "/checkpoints", CHECKPOINT, 4375),
+    ("delete by no app", "DELETE", "/checkpoints", {**CHECKPOINT, "app_name": "no"}, 4332),
     ("cursor in no stream", "GET", "/cursors", {**AT, "stream-name": "no", "cursor-type": "LATEST"}, 4301),
     ("cursor without a stream", "GET", "/cursors", {"partition-id": "0", "cursor-type": "LATEST"}, 4200),
     ("cursor without a partition", "GET", "/cursors", {"stream-name": "s"}, 4200),
@@ -126,7 +125,7 @@ QUERIES = [
     ("cursor of an unknown type", "GET", "/cursors", {**AT, "cursor-type": "MIDDLE"}, 4215),
     ("cursor without a number", "GET", "/cursors", AT, 4216),
     ("cursor at no number", "GET", "/cursors", {**AT, "starting-sequence-number": "one"}, 4216),
-    ("cursor behind the end", "GET", "/cursors", {**AT, "starting-sequence-number": "1"}, 4224),
+    ("cursor after the end", "GET", "/cursors", {**AT, "starting-sequence-number": "1"}, 4224),
     ("cursor without a time", "GET", "/cursors", {**AT, "cursor-type": "AT_TIMESTAMP"}, 4200),
     ("cursor at no time", "GET", "/cursors", {**AT, "cursor-type": "AT_TIMESTAMP", "timestamp": "noon"}, 4200),
     ("get without a cursor", "GET", "/records", {}, 4200),
@@ -170,17 +169,17 @@ def test_a_query_that_breaks_a_rule_is_refused(asked, row):
     ("method", "path", "status"),
     [("GET", "/nowhere", 404), ("PATCH", "/streams", 405), ("DELETE", "/records", 405), ("PUT", "/apps/", 405)],
 )
-def test_what_is_no_route_is_refused_by_the_gateways_code(api, method, path, status):
+def test_an_unknown_route_is_refused_with_the_code_of_the_gateway(api, method, path, status):
     assert api(method, path)[:2] == (status, "APIG.0101")
 
 
-def test_an_error_spells_code_and_text_in_every_way_that_clients_read(api):
+def test_an_error_has_code_and_text_under_every_name_that_clients_read(api):
     body = api("GET", "/streams/no").body
     text = f"Stream does not exist. [no][{api.root.rpartition('/')[2]}]"
     assert body == {"errorCode": "DIS.4301", "message": text, "error_code": "DIS.4301", "error_msg": text}
 
 
-def test_the_number_out_of_range_is_told_in_the_text_that_clients_parse(asked):
+def test_a_number_out_of_range_is_named_in_the_text_that_clients_parse(asked):
     asked.put(RECORD, RECORD)
     body = asked("GET", "/cursors", **AT, **{"starting-sequence-number": "5280"}).body
     assert body["message"] == "Sequence_number out of range. [5280][ should be within ][0][ ][2]"

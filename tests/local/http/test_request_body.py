@@ -28,7 +28,7 @@ def test_a_body_is_its_chunks_in_order(chunks):
 
 
 @given(st.lists(st.binary(max_size=3), max_size=3))
-def test_a_body_that_breaks_off_is_none(chunks):
+def test_a_body_that_breaks_off_is_not_answered(chunks):
     with pytest.raises(Disconnected):
         read(chunks, cut=True)
 
@@ -44,5 +44,5 @@ def test_a_body_over_the_limit_is_read_to_its_end_and_refused_with_413(chunks):
     ("headers", "length"),
     [([], 0), ([(b"content-length", b"7")], 7), ([(b"transfer-encoding", b"chunked")], None)],
 )
-def test_the_length_of_a_body_is_known_unless_it_comes_in_chunks(headers, length):
+def test_the_length_of_a_body_is_known_unless_it_is_sent_in_chunks(headers, length):
     assert declared_length({"headers": headers}) == length

@@ -44,14 +44,14 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
         return status, json.loads(lines.read(int(headers[b"content-length"])) or b"{}")
 
 
-def send_while_it_lasts(connection: socket.socket, data: bytes) -> None:
-    """Send as much as is taken."""
+def send_until_closed(connection: socket.socket, data: bytes) -> None:
+    """Send data until the connection ends."""
     with suppress(OSError):
         connection.sendall(data)
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
+    """The resident memory of a process, in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
@@ -76,7 +76,7 @@ def read_all(endpoint: str) -> list[tuple[int, bytes]]:
 
 @pytest.fixture
 def own() -> Iterator[LocalDIS]:
-    """A server that the test may ill-treat, with a stream ``s`` of one partition."""
+    """A server of the test's own, with a stream ``s`` of one partition."""
     with LocalDIS() as dis:
         make_stream(dis.endpoint)
         yield dis
@@ -104,7 +104,7 @@ def test_a_body_in_chunks_is_read_whole(own):
         assert answer(connection)[0] == 200
 
 
-def test_garbage_and_half_requests_stop_nobody_else(own):
+def test_garbage_and_half_requests_do_not_stop_other_clients(own):
     with closing(connect(own.endpoint)) as garbage, closing(connect(own.endpoint)) as half:
         garbage.sendall(b"\x16\x03\x01\x02\x00\r\n\r\n")
         half.sendall(put_request(ONE_RECORD)[:-10])
@@ -119,10 +119,10 @@ def test_many_unfinished_bodies_take_bounded_memory_and_small_requests_still_pas
     before = resident(own.pid)
     request = put_request(b"x" * (11 * MIB), length=12 * MIB)
     connections = [connect(own.endpoint) for _ in range(20)]
-    senders = [threading.Thread(target=send_while_it_lasts, args=(connection, request)) for connection in connections]
+    senders = [threading.Thread(target=send_until_closed, args=(connection, request)) for connection in connections]
     for sender in senders:
         sender.start()
-    time.sleep(3)
+    time.sleep(3)  # memory doesn't grow any further in this time, although all senders go on
     grown = resident(own.pid) - before
     listed = httpx.get(f"{own.endpoint}/v2/p/streams", timeout=30).status_code
     for connection, sender in zip(connections, senders, strict=True):
@@ -132,7 +132,7 @@ def test_many_unfinished_bodies_take_bounded_memory_and_small_requests_still_pas
     assert (listed, grown < 110 * MIB) == (200, True), f"{grown / MIB:.0f} MiB"
 
 
-def test_sigterm_finishes_what_is_in_flight(tmp_path):
+def test_sigterm_waits_for_requests_in_flight(tmp_path):
     with LocalDIS(tmp_path / "data") as dis:
         make_stream(dis.endpoint)
         with closing(connect(dis.endpoint)) as connection:
@@ -148,7 +148,7 @@ def test_sigterm_finishes_what_is_in_flight(tmp_path):
 
 
 def test_a_full_disk_refuses_and_afterwards_the_numbers_are_contiguous(own):
-    """Every acknowledged record is there, no refused one, and no number is missing."""
+    """Every acknowledged record is stored, no refused one is, and no number is missing."""
     numbers, acknowledged = itertools.count(), []
 
     def put() -> int:
