@@ -9,12 +9,6 @@ from collections import defaultdict
 
 import pytest
 
-LONG_TEST_NAMES = {"local"}
-"""Top folders of tests/ in which names are still too long. Shorten this list, never extend it."""
-
-LONG_PARAGRAPHS = {"local"}
-"""Rooms whose module docstrings still have paragraphs that are too long. Shorten this list, never extend it."""
-
 READ_STREAMS_THROUGH_THE_CLIENT = {"read/test_endless_read.py", "read/killed/conftest.py"}
 """Tests of pipelines that read streams through DISClient, whose operations take cursors."""
 
@@ -46,7 +40,6 @@ def test_no_paragraph_at_the_top_of_a_module_is_longer_than_three_sentences(sour
     long = {
         source.name: piece
         for source in sources
-        if source.room not in LONG_PARAGRAPHS
         for piece in pieces(ast.get_docstring(source.tree) or "")
         if sentences(piece) > 3
     }
@@ -57,7 +50,6 @@ def test_names_of_tests_are_shorter_than_eighty_characters(root):
     long = [
         f"{path.relative_to(root)}:{node.lineno} {node.name}"
         for path in sorted((root / "tests").rglob("*.py"))
-        if path.relative_to(root / "tests").parts[0] not in LONG_TEST_NAMES
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) >= 80
     ]

@@ -90,7 +90,7 @@ def test_a_page_counts_while_it_is_read():
 @settings(deadline=None, max_examples=50)
 @given(wanted=st.lists(st.integers(1, MAX_FETCH_BYTES), max_size=300))
 def test_pages_that_no_client_takes_stay_within_the_room(wanted):
-    """Except the smallest pages, which are always given."""
+    """Only pages of the smallest size, which is always given, may exceed it."""
     budget = AnswerBudget()
     with ExitStack() as untaken:
         sizes = [untaken.enter_context(budget.page(size)) for size in wanted]

@@ -103,7 +103,7 @@ def _numbers(stored: dict[tuple[str, int], bytes]) -> dict[str, list[int]]:
 
 
 def test_each_200_comes_after_the_logs_data_is_on_disk(tmp_path):
-    """As system calls show: between the last write to the WAL and the answer there is an fsync that has returned."""
+    """``strace`` shows an fsync that has returned between the last write to the WAL and the answer."""
     trace = tmp_path / "trace"
     server = [sys.executable, "-m", "beam_dis", "serve", "--port", "0", "--data", str(tmp_path / "data")]
     strace = ["strace", "-D", "-f", "-y", "-s", "16", "-e", "trace=pwrite64,fdatasync,fsync,sendto", "-o", str(trace)]

@@ -41,7 +41,7 @@ def make_stream(endpoint: str, name: str) -> None:
 
 
 def ended(pid: int, seconds: float = 5) -> bool:
-    """Whether a process ends within some time."""
+    """Whether a process ends within ``seconds``."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not Path(f"/proc/{pid}").exists():

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.integration
 
 
 class Streams:
-    """A local DIS with two empty streams of two partitions, ``s`` and ``t``, asked by plain HTTP."""
+    """A local DIS with two empty streams of two partitions, ``s`` and ``t``, and a plain HTTP client."""
 
     def __init__(self, dis: LocalDIS) -> None:
         self.dis = dis
@@ -137,7 +137,7 @@ def test_a_cut_answer_without_a_body_ends_within_its_headers(streams):
 
 @pytest.fixture
 def put_at_once(streams) -> Callable[[int], float]:
-    """Puts this many records at the same time, in a request each; returns the seconds until all are stored."""
+    """Puts ``count`` records at the same time, each in a request of its own; returns the seconds until all are stored."""
 
     def put(count: int) -> float:
         started = time.monotonic()

@@ -22,7 +22,7 @@ def rules(*faults):
 
 
 def hits(made, calls, operation=PUT, target=TARGET):
-    """The numbers of the rules that hit each of so many calls, as text: ``"1 - 12"``."""
+    """Make ``calls`` calls; the numbers of the rules that hit each, as text: ``"1 - 12"``."""
     drawn = [made.draw(operation, lambda: target) for _ in range(calls)]
     return " ".join("".join(str(rule.id) for rule in call) or "-" for call in drawn)
 

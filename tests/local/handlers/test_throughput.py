@@ -26,7 +26,7 @@ def clock():
 
 @pytest.fixture
 def app(in_process, clock):
-    """With the limits; streams ``s``, COMMON, and ``a``, ADVANCED, of two partitions each."""
+    """An application with the limits, and streams of two partitions each: ``s``, COMMON, and ``a``, ADVANCED."""
     app = in_process(clock=clock, limits=True)
     for name, kind in (("s", "COMMON"), ("a", "ADVANCED")):
         app.json("POST", STREAMS, {"stream_name": name, "partition_count": 2, "stream_type": kind})

@@ -1,4 +1,4 @@
-"""Who is let in: with keys, only what is signed with them; the code says what is wrong."""
+"""With keys only signed requests are accepted, and the code says why others are refused."""
 
 from __future__ import annotations
 

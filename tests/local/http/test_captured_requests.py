@@ -1,6 +1,6 @@
 """Requests captured from the official Python client are understood, and their signatures are valid.
 
-The vectors are its requests as they travelled, with the answers of a stand-in; the keys are sham.
+The vectors are its requests as they were sent, with the answers of a test server. The keys are not real.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def _replay(app, captured):
 
 @pytest.fixture
 def app(in_process):
-    """A service that stands at the time of the capture and knows its keys."""
+    """An application at the time of the capture, with the keys of the requests."""
     return in_process(clock=lambda: _date(CAPTURED[0]), keys=KEYS)
 
 
 def test_each_captured_request_is_answered_as_the_client_expects(app):
-    """One after the other: a stream is made, filled, read, scaled and deleted."""
+    """The requests create, fill, read, scale and delete a stream, in that order."""
     answered = [(_replay(app, captured).status, captured["target"]) for captured in CAPTURED]
     expected = [
         (400 if captured["target"].endswith("/boom") else captured["response"]["status"], captured["target"])

@@ -187,7 +187,7 @@ def test_requests_far_ahead_of_their_answers_are_refused(connection):
 
 
 def test_blank_lines_do_not_keep_a_connection_open(connection):
-    """They end uvicorn's wait for the next request, and begin none."""
+    """They end uvicorn's keep-alive timer without beginning a request."""
     protocol, loop, _ = connection
     protocol.data_received(HEADERS + b"1234567890")
     protocol.cycle.response_complete = True

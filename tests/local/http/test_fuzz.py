@@ -1,4 +1,4 @@
-"""Whatever is asked, the answer is one of the protocol's, and the service goes on."""
+"""Every request, valid or not, gets an answer of the protocol, and the server keeps running."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _wire_names(route) -> list[str]:
 
 @st.composite
 def requests(draw) -> tuple[str, str, bytes]:
-    """A method, a target and a body of some route; every field with any value."""
+    """A method, a target and a body for a route, with any values in its fields."""
     route = draw(st.sampled_from(list(ROUTES.values())))
     names = {"project_id": "p", "stream_name": draw(NAMES), "app_name": draw(NAMES)}
     path = route.path.format_map({name: value.replace(" ", "%20") for name, value in names.items()})
@@ -66,13 +66,22 @@ def test_every_request_gets_an_answer_of_the_tables(app, asked):
 
 
 PHASES = "--phases=examples,coverage,fuzzing,stateful"
-UNTRUE = "--exclude-checks=positive_data_acceptance"
-"""Not a check for us: the service says 400, not 404, of a stream that isn't there."""
+NOT_APPLICABLE = "--exclude-checks=positive_data_acceptance"
+"""This check doesn't apply: the service answers 400, not 404, if a stream doesn't exist."""
 
 
 def schemathesis(endpoint: str, folder, *options: str) -> tuple[int, str]:
-    """Every route by the document that the server shows: exit status, report."""
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{endpoint}/openapi.json", PHASES, UNTRUE, *options]
+    """Test every route by the document that the server serves; exit status and report."""
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "run",
+        f"{endpoint}/openapi.json",
+        PHASES,
+        NOT_APPLICABLE,
+        *options,
+    ]
     done = subprocess.run(
         [*command, "--generation-database=none", "--continue-on-failure"],
         cwd=folder,

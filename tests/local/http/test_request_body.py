@@ -1,4 +1,4 @@
-"""Bodies come whole, or not at all."""
+"""A body is read whole or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server as a process: hostile bodies, SIGTERM, a disk that fills up."""
+"""The server as a process: large, unfinished and garbled requests, SIGTERM, a full disk."""
 
 from __future__ import annotations
 
