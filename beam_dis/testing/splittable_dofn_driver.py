@@ -119,17 +119,8 @@ class SplittableDoFnDriver:
         self._runner.bundle_finalizer_param.reset()
 
     @property
-    def has_callbacks(self) -> bool:
-        """Whether callbacks wait for ``finalize``."""
-        return bool(self._runner.bundle_finalizer_param.has_callbacks())
-
-    def forget_callbacks(self) -> None:
-        """Drop the callbacks, as a runner does that never confirms its bundles."""
-        self._runner.bundle_finalizer_param.reset()
-
-    @property
     def has_finalizers(self) -> bool:
-        """Whether calls have registered callbacks that weren't run yet."""
+        """Whether calls have registered callbacks that haven't run yet."""
         return bool(self._runner.bundle_finalizer_param.has_callbacks())
 
     def lose_finalizers(self) -> None:

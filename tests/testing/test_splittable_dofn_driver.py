@@ -125,9 +125,9 @@ def test_the_callbacks_of_the_bundle_finalizer_run_once():
     fn = Count()
     driver = SplittableDoFnDriver(fn, 7)
     driver.call()
-    assert (driver.has_callbacks, "finalized 0" in fn.events) == (True, False)
+    assert (driver.has_finalizers, "finalized 0" in fn.events) == (True, False)
     driver.finalize()
-    assert (driver.has_callbacks, "finalized 0" in fn.events) == (False, True)
+    assert (driver.has_finalizers, "finalized 0" in fn.events) == (False, True)
     driver.finalize()
     assert fn.events.count("finalized 0") == 1
 
@@ -136,7 +136,7 @@ def test_a_runner_may_never_confirm_its_bundles():
     fn = Count()
     driver = SplittableDoFnDriver(fn, 7)
     driver.call()
-    driver.forget_callbacks()
+    driver.lose_finalizers()
     driver.call()
     driver.finalize()
     assert [event for event in driver.fn.events if "finalized" in event] == ["finalized 3"]
