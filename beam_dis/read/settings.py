@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, get_type_hints
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
@@ -185,12 +185,13 @@ def documented(*, stream: str) -> Callable[[type[T]], type[T]]:
             + "\n"
             + OPTIONS_HELP.format(first=stream and f"        stream: {stream}\n")
         )
+        types = {**get_type_hints(ReadOptions), "dead_letters": bool}
         parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
         for field in fields(ReadSettings):
             if field.name == "stream":
                 if stream:
                     parameters.append(
-                        inspect.Parameter("stream", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="str")
+                        inspect.Parameter("stream", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str)
                     )
                 continue
             parameters.append(
@@ -198,7 +199,7 @@ def documented(*, stream: str) -> Callable[[type[T]], type[T]]:
                     field.name,
                     inspect.Parameter.KEYWORD_ONLY,
                     default=inspect.Parameter.empty if field.default is MISSING else field.default,
-                    annotation=field.type,
+                    annotation=types[field.name],
                 )
             )
         vars(transform)["__init__"].__signature__ = inspect.Signature(parameters)

@@ -4,8 +4,8 @@ Rules:
 
 1. Arguments are checked when a transform is made. The connection is completed when the pipeline is built, and secrets are looked
    up on the worker.
-2. The labels of the steps are part of a running job's state and never change. Whether a read has an end decides which DoFn is
-   behind a label, and nothing else.
+2. The labels of the steps are part of a running job's state and never change. Whether a read has an end decides which DoFn has
+   a label, and nothing else.
 """
 
 from __future__ import annotations
