@@ -91,7 +91,11 @@ class FaultInjector:
         return FaultHits(
             fault=next((rule.fault for rule in rules if not rule.fault.condition), None),
             skew=sum(rule.fault.seconds for rule in rules if isinstance(rule.fault, ClockSkew)),
-            delay=sum(_delay(rule, rule.fault) for rule in rules if isinstance(rule.fault, Latency)),
+            delay=sum(
+                rule.draw_between(rule.fault.seconds - rule.fault.jitter, rule.fault.seconds + rule.fault.jitter)
+                for rule in rules
+                if isinstance(rule.fault, Latency)
+            ),
             refusing=[rule for rule in rules if isinstance(rule.fault, RecordsRefused)],
         )
 
@@ -123,10 +127,6 @@ class FaultInjector:
                 await _end_of_connection(receive)
                 return
             await (answer if fault is None else altered(fault, answer)).send(send)
-
-
-def _delay(rule: Rule, fault: Latency) -> float:
-    return rule.draw_between(fault.seconds - fault.jitter, fault.seconds + fault.jitter)
 
 
 async def _while_connected(work: Awaitable[Any], receive: Receive) -> None:
