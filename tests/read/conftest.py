@@ -1,4 +1,4 @@
-"""A registry of the test's own, a clock that only sleeping moves, and a driver that calls steps one by one."""
+"""Fixtures: a registry for each test, a clock that only sleeping advances, and the driver of splittable DoFns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from beam_dis.testing import SplittableDoFnDriver
 
 
 class Now:
-    """A clock that only sleeping moves; ``naps`` are the seconds slept."""
+    """A clock that only sleeping advances. ``naps`` has the seconds of each sleep."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -29,20 +29,20 @@ class Now:
         self.seconds += seconds
 
 
-class AtOnce(Executor):
-    """Runs what is submitted at once."""
+class ImmediateExecutor(Executor):
+    """Runs each task when it is submitted."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as an executor does
+        except Exception as error:  # noqa: BLE001 - an executor keeps every exception in the future
             future.set_exception(error)
         return future
 
 
 class StepDriver(SplittableDoFnDriver):
-    """Calls a step, and takes the runs of records that it outputs apart."""
+    """Calls a step, and unpacks the records of the runs that it outputs."""
 
     def __init__(self, fn: Any, element: Any) -> None:
         super().__init__(fn, element, unpack=_elements)
@@ -59,16 +59,16 @@ def now() -> Now:
 
 @pytest.fixture
 def calls() -> type[SplittableDoFnDriver]:
-    """The driver of a step, which takes the runs of records that it outputs apart."""
+    """The driver of a step, which unpacks the records of the runs that it outputs."""
     return StepDriver
 
 
 @pytest.fixture
 def registry_on(now: Now) -> Callable[..., Registry]:
-    """Makes a registry of the test's own for a fake service, with a clock that only sleeping moves."""
+    """Creates a registry for a fake service, with the clock ``now``."""
 
     def make(service: FakeService, executor: Executor | None = None) -> Registry:
-        return Registry(lambda _: service, executor=executor or AtOnce(), clock=now)
+        return Registry(lambda _: service, executor=executor or ImmediateExecutor(), clock=now)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Bounded reads against the local DIS, the same on each runner."""
+"""Bounded reads of the local DIS, which give the same on each runner."""
 
 from __future__ import annotations
 
@@ -23,27 +23,19 @@ from beam_dis.record import PutRecord
 pytestmark = pytest.mark.integration
 
 LATEST = StoppingPosition.latest()
-RUNNERS = [
-    pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
-    pytest.param("PrismRunner", marks=pytest.mark.prism),
-]
 ON_FLINK_TOO = pytest.mark.parametrize(
-    "options", [*RUNNERS, pytest.param("FlinkRunner", marks=pytest.mark.flink)], indirect=True
+    "bounded_options",
+    [
+        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
+        pytest.param("PrismRunner", marks=pytest.mark.prism),
+        pytest.param("FlinkRunner", marks=pytest.mark.flink),
+    ],
+    indirect=True,
 )
-"""For a few: a job on Flink takes some seconds."""
+"""Only a few tests run on Flink too, because a job there takes some seconds."""
 WORD = (
     '{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}, {"name": "n", "type": "int"}]}'
 )
-
-
-@pytest.fixture(params=RUNNERS)
-def options(request: pytest.FixtureRequest) -> PipelineOptions:
-    if request.param == "FlinkRunner":
-        return PipelineOptions(request.getfixturevalue("bounded_flink_options"))
-    flags = [f"--runner={request.param}"]
-    if request.param == "PrismRunner":
-        flags.append(f"--prism_location={request.getfixturevalue('prism_location')}")
-    return PipelineOptions(flags)
 
 
 @pytest.fixture
@@ -54,7 +46,7 @@ def client(local_dis: Any) -> Iterator[DISClient]:
 
 @pytest.fixture
 def filled(client: DISClient, make_stream: Callable[..., str]) -> Callable[..., str]:
-    """Makes a stream and puts ``count`` records of at least ``size`` bytes under keys that spread; returns its name."""
+    """Creates a stream, puts ``count`` records of at least ``size`` bytes with different keys, and returns its name."""
 
     def fill(count: int, *, partitions: int = 4, first: int = 0, stream: str | None = None, size: int = 1) -> str:
         name = stream or make_stream(partitions=partitions)
@@ -70,69 +62,75 @@ def source(stream: str, local_dis: Any, **options: Any) -> ReadFromDIS:
     return ReadFromDIS(stream, **{"stop": LATEST, "connection": local_dis.connection, **options})
 
 
-def place(record: DISRecord) -> tuple[str, int]:
+def id_of(record: DISRecord) -> tuple[str, int]:
+    """The record's partition and sequence number."""
     return record.partition_id, record.sequence_number
 
 
 @ON_FLINK_TOO
-def test_every_record_is_read_once(options: PipelineOptions, local_dis: Any, filled: Callable[..., str]) -> None:
+def test_every_record_is_read_once(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
     stream = filled(3000)
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         data = pipeline | source(stream, local_dis, decode="bytes")
         assert_that(data, equal_to([b"%d" % n for n in range(3000)]))
 
 
-def test_a_record_says_where_it_was_and_when_it_came(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+def test_a_record_has_its_stream_partition_number_key_and_arrival_time(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
 ) -> None:
     stream, before = filled(6, partitions=1), datetime.now(timezone.utc) - timedelta(minutes=1)
 
     def check(record: DISRecord, timestamp: Any = beam.DoFn.TimestampParam) -> tuple[Any, ...]:
         assert timestamp.micros == record.timestamp * 1000
         assert before < record.arrival_time < before + timedelta(minutes=2)
-        return record.stream, place(record), record.partition_key, record.data
+        return record.stream, id_of(record), record.partition_key, record.data
 
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         seen = pipeline | source(stream, local_dis) | beam.Map(check)
         expected = [(stream, ("shardId-0000000000", n), str(n), b"%d" % n) for n in range(6)]
         assert_that(seen, equal_to(expected))
 
 
-def test_a_bounded_read_may_be_grouped_in_the_global_window(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+def test_a_bounded_read_can_be_grouped_in_the_global_window(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
 ) -> None:
     stream = filled(1000)
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         numbers = pipeline | source(stream, local_dis, decode=lambda record: int(record.data))
         sums = numbers | beam.Map(lambda n: (n % 2, n)) | beam.CombinePerKey(sum)
         assert_that(sums, equal_to([(0, sum(range(0, 1000, 2))), (1, sum(range(1, 1000, 2)))]))
 
 
 def test_initial_and_dynamic_splits_lose_and_repeat_nothing(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A range of 3,000 numbers in three pages: runners split it as they like."""
+    """A range of 3,000 numbers is three pages; the runner chooses the splits."""
     monkeypatch.setattr(bounded, "INITIAL_SPLIT", 700)
     stream = filled(3000, partitions=1, size=2000)
-    with beam.Pipeline(options=options) as pipeline:
-        assert_that(pipeline | source(stream, local_dis) | beam.Map(place), equal_to(_places(3000)))
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        assert_that(pipeline | source(stream, local_dis) | beam.Map(id_of), equal_to(_ids(3000)))
 
 
-REACHED, GO_ON = threading.Event(), threading.Event()
+REACHED, CONTINUE = threading.Event(), threading.Event()
 
 
 def _pause_at_50(record: DISRecord) -> tuple[str, int]:
-    """Of the module, as its events are, since what a pipeline pickles by value is a copy."""
+    """Wait at record 50.
+
+    It is a function of the module, as the events are, because a nested one is pickled with copies of them.
+    """
     if record.sequence_number == 50:
         REACHED.set()
-        assert GO_ON.wait(30)
-    return place(record)
+        assert CONTINUE.wait(30)
+    return id_of(record)
 
 
 @pytest.mark.fnapi
-def test_a_split_while_a_range_is_read_gives_away_what_is_left(local_dis: Any, filled: Callable[..., str]) -> None:
-    """The records fill three pages."""
-    concurrent = fn_runner.FnApiRunner(EmbeddedPythonGrpcEnvironment.default())  # reads and splits at once
+def test_a_split_during_a_read_returns_the_remaining_range(local_dis: Any, filled: Callable[..., str]) -> None:
+    """The records fill three pages, and the split comes during the first one."""
+    concurrent = fn_runner.FnApiRunner(EmbeddedPythonGrpcEnvironment.default())  # reads and splits at the same time
     stream, residuals = filled(3000, partitions=1, size=2000), []
 
     def split(elements: int) -> Iterator[float | None]:
@@ -140,19 +138,21 @@ def test_a_split_while_a_range_is_read_gives_away_what_is_left(local_dis: Any, f
             yield None
             assert REACHED.wait(30)
             residuals.extend((yield 0.5).residual_roots)
-            GO_ON.set()
+            CONTINUE.set()
 
     with fn_runner.split_manager("Read/ReadPartition", split), beam.Pipeline(concurrent) as pipeline:
-        places = pipeline | "Read" >> source(stream, local_dis) | beam.Map(_pause_at_50)
-        assert_that(places, equal_to(_places(3000)))
+        ids = pipeline | "Read" >> source(stream, local_dis) | beam.Map(_pause_at_50)
+        assert_that(ids, equal_to(_ids(3000)))
     assert len(residuals) == 1
 
 
-def _places(count: int) -> list[tuple[str, int]]:
+def _ids(count: int) -> list[tuple[str, int]]:
     return [("shardId-0000000000", n) for n in range(count)]
 
 
-def test_every_start_and_stop_is_kept(options: PipelineOptions, local_dis: Any, filled: Callable[..., str]) -> None:
+def test_a_read_keeps_to_each_kind_of_start_and_stop(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+) -> None:
     stream = filled(100, partitions=1)
     positions = [
         (StartingPosition.earliest(), LATEST, range(100)),
@@ -162,27 +162,27 @@ def test_every_start_and_stop_is_kept(options: PipelineOptions, local_dis: Any, 
         (None, StoppingPosition.at_timestamp(datetime.now(timezone.utc)), range(100)),
         (StartingPosition.at_timestamp(datetime.now(timezone.utc)), LATEST, range(0)),
     ]
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         for index, (start, stop, expected) in enumerate(positions):
             numbers = pipeline | f"Read{index}" >> source(stream, local_dis, start=start, stop=stop, decode="bytes")
             assert_that(numbers, equal_to([b"%d" % n for n in expected]), label=f"Check{index}")
 
 
-def test_only_the_partitions_asked_for_are_read(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+def test_only_the_chosen_partitions_are_read(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
 ) -> None:
     stream = filled(400, partitions=4)
-    with beam.Pipeline(options=options) as pipeline:
-        partitions = pipeline | source(stream, local_dis, partitions=[1, "shardId-0000000003"]) | beam.Map(place)
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        partitions = pipeline | source(stream, local_dis, partitions=[1, "shardId-0000000003"]) | beam.Map(id_of)
         assert_that(partitions | beam.Keys() | beam.Distinct(), equal_to(["shardId-0000000001", "shardId-0000000003"]))
 
 
-def test_an_app_goes_on_where_it_stopped(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str], client: DISClient
+def test_an_app_continues_where_it_stopped(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str], client: DISClient
 ) -> None:
     stream, reads = filled(50, partitions=1), []
     for first in (0, 50):
-        with beam.Pipeline(options=options) as pipeline:
+        with beam.Pipeline(options=bounded_options) as pipeline:
             data = pipeline | source(stream, local_dis, app="delays", decode="bytes")
             assert_that(data, equal_to([b"%d" % n for n in range(first, 50 + first)]))
         partition = {"stream_name": stream, "partition_id": "shardId-0000000000"}
@@ -193,10 +193,10 @@ def test_an_app_goes_on_where_it_stopped(
 
 @ON_FLINK_TOO
 def test_event_time_is_the_users_function_of_the_decoded_value(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
 ) -> None:
     stream = filled(300, partitions=2)
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         numbers = pipeline | source(
             stream, local_dis, decode=lambda record: int(record.data), timestamp_fn=lambda n: n * 60
         )
@@ -209,12 +209,12 @@ def test_event_time_is_the_users_function_of_the_decoded_value(
 
 
 @ON_FLINK_TOO
-def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
-    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+def test_rows_have_the_streams_schema_and_other_records_are_dead_letters(
+    bounded_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream(data_type="CSV", data_schema=WORD)
     client.put_records(stream, [PutRecord(data=data) for data in (b"a,1", b"b,x", b"c,3")])
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         result = pipeline | source(stream, local_dis, decode="rows", dead_letters=True)
         assert_that(result.records | beam.Map(lambda row: (row.word, row.n)), equal_to([("a", 1), ("c", 3)]))
         dead = result.dead_letters | beam.Map(
@@ -224,13 +224,13 @@ def test_rows_follow_the_streams_schema_and_what_does_not_decode_is_set_apart(
 
 
 @ON_FLINK_TOO
-def test_rows_are_grouped_by_a_field_of_theirs(
-    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+def test_rows_can_be_grouped_by_a_field(
+    bounded_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
-    """The field's type goes with it: Flink finds no key in a type of Any."""
+    """Rows keep the types of their fields: without one, Flink can't use a field as a key."""
     stream = make_stream(data_type="CSV", data_schema=WORD)
     client.put_records(stream, [PutRecord(data=data) for data in (b"a,1", b"b,2", b"a,3")])
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         words = pipeline | source(stream, local_dis, decode="rows") | beam.GroupBy("word")
         sums = words | beam.MapTuple(lambda word, rows: (word, sum(row.n for row in rows)))
         assert_that(sums, equal_to([("a", 4), ("b", 2)]))
@@ -252,8 +252,8 @@ def test_an_error_handler_takes_the_dead_letters(
 
 
 @ON_FLINK_TOO
-def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
-    options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+def test_an_undecodable_record_fails_the_pipeline_and_is_named(
+    bounded_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
     stream = make_stream()
     client.put_records(stream, [PutRecord(data=b"b,x")])
@@ -261,30 +261,30 @@ def test_a_record_that_does_not_decode_fails_the_pipeline_and_names_its_place(
         pytest.raises(
             Exception, match=f"stream '{stream}', partition shardId-0000000000, sequence number 0: field 'n'"
         ),
-        beam.Pipeline(options=options) as pipeline,
+        beam.Pipeline(options=bounded_options) as pipeline,
     ):
         _ = pipeline | source(stream, local_dis, decode=CSVCoder(WORD))
 
 
-def test_many_streams_are_read_each_from_its_own_start(
-    options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+def test_many_streams_are_each_read_from_their_own_start(
+    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
 ) -> None:
     first, second = filled(10, partitions=1), filled(10, partitions=1, first=100)
-    with beam.Pipeline(options=options) as pipeline:
+    with beam.Pipeline(options=bounded_options) as pipeline:
         names = pipeline | beam.Create([first, (second, StartingPosition.at_sequence_number({0: 7}))])
         records = names | ReadAllFromDIS(stop=LATEST, connection=local_dis.connection)
         seen = records | beam.Map(lambda record: (record.stream, int(record.data)))
         assert_that(seen, equal_to([(first, n) for n in range(10)] + [(second, n) for n in (107, 108, 109)]))
 
 
-def test_a_stream_that_does_not_exist_is_named(options: PipelineOptions, local_dis: Any) -> None:
-    with pytest.raises(Exception, match="nowhere"), beam.Pipeline(options=options) as pipeline:
+def test_a_missing_stream_is_named(bounded_options: PipelineOptions, local_dis: Any) -> None:
+    with pytest.raises(Exception, match="nowhere"), beam.Pipeline(options=bounded_options) as pipeline:
         _ = pipeline | source("nowhere", local_dis)
     with pytest.raises(StreamNotFoundError, match="nowhere"):
-        _ = beam.Pipeline(options=options) | source("nowhere", local_dis, decode="rows")
+        _ = beam.Pipeline(options=bounded_options) | source("nowhere", local_dis, decode="rows")
 
 
-def test_a_connection_without_a_project_is_refused_when_the_pipeline_is_built(local_dis: Any) -> None:
+def test_a_connection_without_a_project_is_refused_before_the_pipeline_runs(local_dis: Any) -> None:
     from beam_dis import DISConnection
 
     connection = DISConnection(endpoint=local_dis.endpoint)

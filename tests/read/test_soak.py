@@ -1,8 +1,10 @@
-"""A read without an end, soaked in trouble: what was acknowledged is read, and nothing is read twice.
+"""An endless read under faults for a long time: every acknowledged record is read, and none is read twice.
 
-While a producer writes, faults of every kind come and go, the stream is resharded at random and the server is killed. The
-reader's patience is short, so that much of the trouble gets through to it. A soak takes ten minutes on each runner, or
-BEAM_DIS_SOAK_SECONDS, and some seconds to calm down; it prints its seed, BEAM_DIS_SOAK_SEED gives it.
+While a producer writes, faults of every kind are injected and removed, the stream is resharded at random and the server is
+killed. The reader has short timeouts, so that many faults reach it.
+
+A test takes ten minutes on each runner, or BEAM_DIS_SOAK_SECONDS, and up to 90 seconds more until everything is read. It prints
+the seed of its random choices, and BEAM_DIS_SOAK_SEED repeats them.
 """
 
 from __future__ import annotations
@@ -45,14 +47,10 @@ from beam_dis.testing import (
 )
 
 SECONDS = float(os.environ.get("BEAM_DIS_SOAK_SECONDS", "600"))
-CALM_SECONDS = 90.0
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(SECONDS + CALM_SECONDS + 90)]
+REST_SECONDS = 90.0
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(SECONDS + REST_SECONDS + 90)]
 
 STREAM = "soak"
-RUNNERS = [
-    pytest.param("PrismRunner", marks=pytest.mark.prism),
-    pytest.param("FlinkRunner", marks=pytest.mark.flink),
-]
 FAULTS: list[Callable[..., Fault]] = [
     lambda **hit: Failing(status=500, **hit),
     lambda **hit: Failing(status=502, when="after", **hit),
@@ -75,21 +73,12 @@ FAULTS: list[Callable[..., Fault]] = [
     lambda **hit: RecordsRefused(stored=True, **hit),
 ]
 
-Place = tuple[str, int]
-"""Partition and sequence number: what tells records apart."""
+RecordId = tuple[str, int]
+"""Partition and sequence number."""
 
 
-@pytest.fixture(params=RUNNERS)
-def options(request: pytest.FixtureRequest) -> PipelineOptions:
-    if request.param == "FlinkRunner":
-        return PipelineOptions(request.getfixturevalue("flink_options"))
-    return PipelineOptions(
-        ["--runner=PrismRunner", f"--prism_location={request.getfixturevalue('prism_location')}", "--streaming"]
-    )
-
-
-class NoteDown(beam.DoFn):
-    """Writes where each record was read, and its number, into a file for each instance."""
+class WriteToFile(beam.DoFn):
+    """Writes the partition, sequence number and data of each record to a file; each instance has its own file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -108,30 +97,30 @@ class NoteDown(beam.DoFn):
             file.write("".join(self._lines))
 
 
-def noted(folder: Path) -> list[tuple[Place, int]]:
-    """What came out of the pipeline, as often as it did."""
+def records_read(folder: Path) -> list[tuple[RecordId, int]]:
+    """The id and the number of each record that the pipeline read, once for each time that it was read."""
     lines = [line.split() for file in folder.iterdir() for line in file.read_text().splitlines(keepends=True)]
     return [((partition, int(number)), int(value)) for partition, number, value in lines]
 
 
 @dataclass
 class Trouble:
-    """A producer, and somebody who works against it; each in a thread of its own, until ``stop`` is set.
+    """A producer and a source of faults, each in its own thread, until ``stop`` is set.
 
-    ``acknowledged`` is where the service said that it stored which number; ``doubtful`` are numbers that may be stored again
-    or elsewhere, since an answer was lost.
+    ``acknowledged`` has the numbers that the service said it stored, by record. ``doubtful`` are the numbers that may be stored
+    again or elsewhere, because an answer was lost. ``done`` counts the faults, ``errors`` are exceptions of the threads.
     """
 
     dis: LocalDIS
     chance: random.Random
     stop: threading.Event = field(default_factory=threading.Event)
-    acknowledged: dict[Place, int] = field(default_factory=dict)
+    acknowledged: dict[RecordId, int] = field(default_factory=dict)
     doubtful: set[int] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
-    broken: list[BaseException] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
 
     def produce(self) -> None:
-        """Put after put; what was refused or in doubt is not sent again."""
+        """Put numbers; those that were refused or are in doubt aren't sent again."""
         first = 0
         with DISClient(impatient(self.dis.connection)) as client:
             while not self.stop.is_set():
@@ -153,12 +142,12 @@ class Trouble:
             else:
                 self.acknowledged[entry.partition_id, int(entry.sequence_number)] = number
 
-    def work_against(self) -> None:
-        """Every second or two something else goes wrong."""
+    def disturb(self) -> None:
+        """Inject faults, reshard or kill the server, every 0.5 to 2 seconds."""
         with DISClient(impatient(self.dis.connection)) as client:
             while not self.stop.wait(self.chance.uniform(0.5, 2.0)):
-                what = self.chance.choices([self._fault, self._reshard, self._kill], [8, 3, 1])[0]
-                what(client)
+                disturbance = self.chance.choices([self._fault, self._reshard, self._kill], [8, 3, 1])[0]
+                disturbance(client)
 
     def _fault(self, _client: DISClient) -> None:
         if len(self.dis.faults()) >= 8:
@@ -170,7 +159,7 @@ class Trouble:
 
     def _reshard(self, client: DISClient) -> None:
         count = self.chance.randrange(1, 7)
-        with suppress(DISError):  # by a fault, or because there are so many already
+        with suppress(DISError):  # because of a fault, or because the stream has this count already
             client.update_partition_count(STREAM, target_partition_count=count)
             self.done["reshards"] += 1
 
@@ -180,9 +169,9 @@ class Trouble:
         self.done["kills"] += 1
 
     @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Both work while this lasts; behind it all is calm."""
-        threads = [threading.Thread(target=self._held, args=[work]) for work in (self.produce, self.work_against)]
+    def running(self) -> Iterator[None]:
+        """Run both threads during the block; after it there are no faults."""
+        threads = [threading.Thread(target=self._keep_error, args=[work]) for work in (self.produce, self.disturb)]
         for thread in threads:
             thread.start()
         try:
@@ -193,23 +182,24 @@ class Trouble:
                 thread.join()
             self.dis.clear_faults()
 
-    def _held(self, work: Callable[[], None]) -> None:
+    def _keep_error(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - told by the test
-            self.broken.append(error)
+        except BaseException as error:  # noqa: BLE001 - the test reports it
+            self.errors.append(error)
 
 
 def impatient(connection: DISConnection) -> DISConnection:
+    """The connection with short timeouts."""
     return replace(connection, timeout=3.0, deadline=4.0)
 
 
 @contextmanager
 def running(options: PipelineOptions, connection: DISConnection, folder: Path) -> Iterator[Any]:
-    """The pipeline under test, started from this thread."""
+    """Run the pipeline under test, and cancel it at the end of the block."""
     pipeline = beam.Pipeline(options=options)
     read = ReadFromDIS(STREAM, connection=connection, poll_interval=0.2, discovery_interval=1.0, app="soak")
-    _ = pipeline | read | beam.ParDo(NoteDown(folder))
+    _ = pipeline | read | beam.ParDo(WriteToFile(folder))
     result = pipeline.run()
     try:
         yield result
@@ -217,30 +207,30 @@ def running(options: PipelineOptions, connection: DISConnection, folder: Path) -
         result.cancel()
 
 
-def calm(folder: Path, acknowledged: dict[Place, int]) -> list[tuple[Place, int]]:
-    """What was read once all that was acknowledged is, or once patience is through."""
-    until = time.monotonic() + CALM_SECONDS
-    while not acknowledged.keys() <= {place for place, _ in noted(folder)} and time.monotonic() < until:
+def read_to_the_end(folder: Path, acknowledged: dict[RecordId, int]) -> list[tuple[RecordId, int]]:
+    """The records read, once every acknowledged one is among them or ``REST_SECONDS`` are over."""
+    until = time.monotonic() + REST_SECONDS
+    while not acknowledged.keys() <= {record_id for record_id, _ in records_read(folder)} and time.monotonic() < until:
         time.sleep(1)
-    time.sleep(2)  # what is read twice shows itself later than what isn't read
-    return noted(folder)
+    time.sleep(2)  # no repeated record: it could follow after the last new one
+    return records_read(folder)
 
 
-def test_every_acknowledged_record_is_read_and_none_twice(options: PipelineOptions, tmp_path: Path) -> None:
+def test_every_acknowledged_record_is_read_and_none_twice(endless_options: PipelineOptions, tmp_path: Path) -> None:
     seed = int(os.environ.get("BEAM_DIS_SOAK_SEED", random.randrange(10**6)))
     with LocalDIS() as dis:
         with DISClient(dis.connection) as client:
             client.create_stream(STREAM, partition_count=3)
         trouble = Trouble(dis, random.Random(seed))
-        with running(options, impatient(dis.connection), tmp_path) as result:
-            with trouble.going_on():
+        with running(endless_options, impatient(dis.connection), tmp_path) as result:
+            with trouble.running():
                 time.sleep(SECONDS)
-            read = calm(tmp_path, trouble.acknowledged)
+            read = read_to_the_end(tmp_path, trouble.acknowledged)
             assert result.state == PipelineState.RUNNING
     found, acknowledged = dict(read), trouble.acknowledged
-    print(f"seed {seed}: {len(acknowledged)} acknowledged, {len(read)} read, {dict(trouble.done)}")  # noqa: T201 - a seed
-    assert trouble.broken == []
+    print(f"seed {seed}: {len(acknowledged)} acknowledged, {len(read)} read, {dict(trouble.done)}")  # noqa: T201 - the seed, to repeat a failure
+    assert trouble.errors == []
     assert min(trouble.done["kills"], trouble.done["reshards"], trouble.done["hits"]) > 0
-    assert {place: found.get(place) for place in acknowledged} == acknowledged
+    assert {record_id: found.get(record_id) for record_id in acknowledged} == acknowledged
     assert len(read) == len(found)
     assert set(found.values()) - set(acknowledged.values()) <= trouble.doubtful

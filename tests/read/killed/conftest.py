@@ -1,4 +1,4 @@
-"""What is killed, and the pipeline that must not mind: workers in processes of their own, a cluster, numbers to copy."""
+"""Worker processes and a Flink cluster that tests kill, and a pipeline that must lose nothing by that."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_dis import DISClient, ReadFromDIS, WriteToDIS
 from beam_dis.record import PutRecord
 
-PATIENCE_SECONDS = 90.0
+TIMEOUT_SECONDS = 90.0
 APP = "copy"
 
-_JAVA = [
+_JAVA_OPTIONS = [
     "-Xmx512m",
     *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "net", "nio", "time", "util")),
 ]
-_OF_ALL = [
+_COMMON_SETTINGS = [
     "jobmanager.rpc.address=localhost",
     "jobmanager.bind-host=localhost",
     "rest.address=localhost",
@@ -39,13 +39,13 @@ _OF_ALL = [
     "heartbeat.interval=1000",
     "heartbeat.timeout=5000",
 ]
-_OF_A_TASK_MANAGER = [
+_TASK_MANAGER_SETTINGS = [
     "taskmanager.host=localhost",
     "taskmanager.bind-host=localhost",
     "taskmanager.numberOfTaskSlots=1",
     "taskmanager.cpu.cores=1",
     *(
-        f"taskmanager.memory.{part}={size}m"  # Flink's start scripts work these out; without them all must be said
+        f"taskmanager.memory.{part}={size}m"  # Flink's start scripts compute these; without them each must be set
         for part, size in {
             "task.heap.size": 256,
             "task.off-heap.size": 64,
@@ -63,8 +63,8 @@ _OF_A_TASK_MANAGER = [
 
 
 def eventually(look: Callable[[], Any]) -> Any:
-    """What is looked at, once it is true."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    """Call ``look`` until its result is true, and return that; fail after 90 seconds."""
+    until = time.monotonic() + TIMEOUT_SECONDS
     while not (seen := look()) and time.monotonic() < until:
         time.sleep(0.2)
     assert seen
@@ -72,7 +72,7 @@ def eventually(look: Callable[[], Any]) -> Any:
 
 
 class Server:
-    """A process that says on its standard output where it can be reached; it dies with this one, if that is killed."""
+    """A process that prints its address. It ends with this process, even if this one is killed."""
 
     def __init__(self, command: Sequence[str], log: Path, **env: str) -> None:
         self._log = log
@@ -82,8 +82,8 @@ class Server:
             )
         self.pid = self._process.pid
 
-    def said(self, pattern: str) -> str:
-        """The first group of what it says, once it does."""
+    def wait_for_output(self, pattern: str) -> str:
+        """Wait until its output matches a pattern, and return the first group."""
 
         def found() -> re.Match[str] | None:
             assert self._process.poll() is None, self._log.read_text(errors="replace")
@@ -92,33 +92,35 @@ class Server:
         return str(eventually(found)[1])
 
     def kill(self) -> None:
-        """End it, in the middle of whatever it does."""
+        """Kill it, whatever it is doing."""
         self._process.kill()
         self._process.wait()
 
 
 class WorkerPool:
-    """Beam's pool of workers: it starts a process for each worker that a runner asks for."""
+    """Beam's pool of workers, which starts a process for each worker that a runner asks for."""
 
     def __init__(self, log: Path) -> None:
         command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", "--service_port=0"]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it starts the first python on PATH
+        path = (
+            f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the pool starts the first python on PATH
+        )
         self._server = Server(command, log, PATH=path)
 
     @property
     def flags(self) -> list[str]:
-        """How a pipeline finds it."""
-        address = self._server.said(r"Started worker pool servicer at port: (\S+)")
+        """The flags with which a pipeline uses it."""
+        address = self._server.wait_for_output(r"Started worker pool servicer at port: (\S+)")
         return ["--environment_type=EXTERNAL", f"--environment_config={address}"]
 
     def workers(self) -> list[int]:
-        """The ids of the processes that it has started and that live."""
+        """The ids of its worker processes that are running."""
         tasks = Path(f"/proc/{self._server.pid}/task").glob("*/children")
         children = [int(pid) for task in tasks for pid in task.read_text().split()]
         return [pid for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def kill_workers(self) -> int:
-        """End the workers in the middle of their work; how many there were."""
+        """Kill the workers while they work, and return how many there were."""
         workers = self.workers()
         for pid in workers:
             with suppress(ProcessLookupError):
@@ -126,7 +128,7 @@ class WorkerPool:
         return len(workers)
 
     def close(self) -> None:
-        """End all of it."""
+        """End all its processes."""
         self.kill_workers()
         self._server.kill()
 
@@ -139,46 +141,48 @@ def pool(tmp_path: Path) -> Iterator[WorkerPool]:
 
 
 class Cluster:
-    """A Flink of several processes: a JobManager, two TaskManagers with a slot each, and a job server before them."""
+    """A Flink of several processes: a JobManager, two TaskManagers with one slot each, and a job server."""
 
     def __init__(self, folder: Path, jar: Path, flags: list[str]) -> None:
         self._folder, self._jar, self._flags = folder, jar, flags
         (folder / "config.yaml").write_text(f"io.tmp.dirs: {folder}\n")
         ports = ["jobmanager.rpc.port=0", "rest.bind-port=0", "rest.port=0"]
-        self._job_manager = self._part("entrypoint.StandaloneSessionClusterEntrypoint", [*_OF_ALL, *ports])
-        self._rpc_port = self._job_manager.said(r"Actor system started at pekko.tcp://flink@localhost:(\d+)")
-        self._task_managers = [self._task_manager() for _ in range(2)]
-        self._job_server = self._made_job_server(self._job_manager.said(r"Rest endpoint listening at \S+:(\d+)"))
+        self._job_manager = self._start("entrypoint.StandaloneSessionClusterEntrypoint", [*_COMMON_SETTINGS, *ports])
+        self._rpc_port = self._job_manager.wait_for_output(r"Actor system started at pekko.tcp://flink@localhost:(\d+)")
+        self._task_managers = [self._start_task_manager() for _ in range(2)]
+        self._job_server = self._start_job_server(
+            self._job_manager.wait_for_output(r"Rest endpoint listening at \S+:(\d+)")
+        )
 
     @property
     def flags(self) -> list[str]:
-        """How a pipeline finds it."""
-        return [*self._flags, "--job_endpoint=" + self._job_server.said(r"JobService started on (\S+)")]
+        """The flags with which a pipeline uses it."""
+        return [*self._flags, "--job_endpoint=" + self._job_server.wait_for_output(r"JobService started on (\S+)")]
 
     def replace_a_task_manager(self) -> None:
-        """Kill the one that is there for longest, in the middle of its work; another one comes up meanwhile."""
-        self._task_managers.append(self._task_manager())
+        """Start a TaskManager, and kill the oldest one while it works."""
+        self._task_managers.append(self._start_task_manager())
         self._task_managers.pop(0).kill()
 
     def close(self) -> None:
-        """End all of it."""
+        """End all its processes."""
         for server in (self._job_server, *self._task_managers, self._job_manager):
             server.kill()
 
-    def _task_manager(self) -> Server:
-        settings = [f"jobmanager.rpc.port={self._rpc_port}", *_OF_A_TASK_MANAGER]
-        return self._part("taskexecutor.TaskManagerRunner", [*_OF_ALL, *settings])
+    def _start_task_manager(self) -> Server:
+        settings = [f"jobmanager.rpc.port={self._rpc_port}", *_TASK_MANAGER_SETTINGS]
+        return self._start("taskexecutor.TaskManagerRunner", [*_COMMON_SETTINGS, *settings])
 
-    def _made_job_server(self, rest_port: str) -> Server:
+    def _start_job_server(self, rest_port: str) -> Server:
         ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
         options = [*ports, f"--artifacts-dir={self._folder}", f"--flink-master=localhost:{rest_port}"]
         return Server(["java", "-jar", str(self._jar), *options], self._log())
 
-    def _part(self, name: str, settings: list[str]) -> Server:
-        """One of Flink's processes, with the classes of the job server."""
+    def _start(self, name: str, settings: list[str]) -> Server:
+        """Start one of Flink's processes with the classes of the job server."""
         classes = ["-cp", f"{self._jar.parent / 'lib'}/*", f"org.apache.flink.runtime.{name}"]
-        told = [word for setting in settings for word in ("-D", setting)]
-        return Server(["java", *_JAVA, *classes, "--configDir", str(self._folder), *told], self._log())
+        properties = [word for setting in settings for word in ("-D", setting)]
+        return Server(["java", *_JAVA_OPTIONS, *classes, "--configDir", str(self._folder), *properties], self._log())
 
     def _log(self) -> Path:
         return self._folder / f"{uuid.uuid4().hex}.log"
@@ -193,7 +197,7 @@ def cluster(tmp_path: Path, flink_jar: Path, flink_flags: list[str]) -> Iterator
 
 @dataclass
 class Numbers:
-    """A stream that numbers are put into, and another into which a pipeline copies them, for an app."""
+    """A stream of numbers, and the stream into which a pipeline copies them with an app."""
 
     client: DISClient
     source: str
@@ -201,20 +205,20 @@ class Numbers:
     sent: int = 0
 
     def put(self, count: int) -> None:
-        """So many more."""
+        """Put the next ``count`` numbers."""
         numbers = range(self.sent, self.sent + count)
         entries = [PutRecord(data=b"%d" % n, partition_key=str(n)) for n in numbers]
         assert self.client.put_records(self.source, entries).failed_record_count == 0
         self.sent = numbers.stop
 
     def put_for_a_second(self) -> None:
-        """Some more, a few at a time."""
+        """Put 1,000 more within a second, in four requests."""
         for _ in range(4):
             self.put(250)
             time.sleep(0.25)
 
-    def came(self) -> Counter[int]:
-        """How often each came out."""
+    def copied(self) -> Counter[int]:
+        """How often each number was copied."""
         found: Counter[int] = Counter()
         for partition in self.client.describe_stream(self.target).partitions:
             cursor = self.client.get_cursor(
@@ -226,23 +230,23 @@ class Numbers:
         return found
 
     def committed(self) -> int:
-        """How many the app's checkpoints say are done with."""
+        """How many numbers are before the app's checkpoints."""
         partitions = [partition.partition_id for partition in self.client.describe_stream(self.source).partitions]
         found = [self.client.get_checkpoint(APP, stream_name=self.source, partition_id=name) for name in partitions]
         return sum(int(checkpoint.sequence_number or 0) for checkpoint in found)
 
-    def all_come(self) -> None:
-        """Wait for each number that was put."""
-        eventually(lambda: self.came().keys() == set(range(self.sent)))
+    def wait_until_all_are_copied(self) -> None:
+        """Wait until each number that was put is copied."""
+        eventually(lambda: self.copied().keys() == set(range(self.sent)))
 
-    def all_are_committed(self) -> None:
-        """Wait for the app to be through."""
+    def wait_until_all_are_committed(self) -> None:
+        """Wait until the app has committed each number that was put."""
         eventually(lambda: self.committed() == self.sent)
 
 
 @pytest.fixture
 def copying(local_dis: Any, make_stream: Callable[..., str]) -> Callable[..., AbstractContextManager[Numbers]]:
-    """``with copying(flags) as numbers``: meanwhile a pipeline copies them."""
+    """``with copying(flags) as numbers``: a pipeline copies them during the block."""
 
     @contextmanager
     def copying(flags: list[str]) -> Iterator[Numbers]:

@@ -1,4 +1,4 @@
-"""The read loop: nothing unclaimed is handed out, nothing claimed is kept back."""
+"""The read loop outputs exactly the records that it has claimed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ZERO = "shardId-0000000000"
 
 
 class Reading:
-    """A loop over a fake service, its counters, and a clock that sleeping moves. It stands in for the connection's state."""
+    """A loop over a fake service, with its counters and a clock that sleeping advances. It replaces the connection's state."""
 
     def __init__(self, service: Any, on_expired: str = "fail") -> None:
         self.service = service
@@ -61,14 +61,14 @@ def test_a_range_is_read_to_its_stop_and_no_further(fake_service: Any) -> None:
     assert tracker.check_done()
 
 
-def test_an_empty_range_reads_nothing_and_asks_nothing(fake_service: Any) -> None:
+def test_an_empty_range_makes_no_request(fake_service: Any) -> None:
     service = fake_service()
     assert Reading(service).numbers(SequenceRangeTracker(SequenceRange(5, 5))) == []
     assert service.reads == []
 
 
-def test_a_split_between_trim_and_claim_loses_nothing(fake_service: Any) -> None:
-    """[0 .. 30) splits at 5 after the first page was read: 0-4 here, 5-29 in the residual."""
+def test_a_split_between_reading_and_claiming_a_page_loses_nothing(fake_service: Any) -> None:
+    """[0 .. 30) is split at 5 after its first page was read: 0-4 stay here, 5-29 are the residual."""
     tracker = SequenceRangeTracker(SequenceRange(0, 30))
     reading, residuals = Reading(fake_service()), []
     reading.before_claim = lambda: residuals.append(tracker.try_split(1 / 6)) if not residuals else None
@@ -77,7 +77,7 @@ def test_a_split_between_trim_and_claim_loses_nothing(fake_service: Any) -> None
     assert tracker.check_done()
 
 
-def test_a_checkpoint_before_the_claim_leaves_everything_to_the_residual(fake_service: Any) -> None:
+def test_after_a_checkpoint_before_the_claim_the_residual_is_everything(fake_service: Any) -> None:
     tracker, reading = SequenceRangeTracker(SequenceRange(0, 30)), Reading(fake_service())
     reading.before_claim = lambda: tracker.try_split(0) and None
     assert reading.numbers(tracker) == []
@@ -85,7 +85,7 @@ def test_a_checkpoint_before_the_claim_leaves_everything_to_the_residual(fake_se
 
 
 @given(splits=st.lists(st.floats(0, 1), max_size=20), stop=st.integers(0, 100), size=st.integers(1, 40))
-def test_splits_at_any_moment_never_lose_or_repeat_a_record(
+def test_splits_at_any_time_lose_and_repeat_no_record(
     fake_service: Any, splits: list[float], stop: int, size: int
 ) -> None:
     service = fake_service(page_records=size)
@@ -103,13 +103,13 @@ def test_splits_at_any_moment_never_lose_or_repeat_a_record(
     assert sorted(read) == list(range(stop))
 
 
-def test_expired_records_fail_by_default_and_say_what_to_do(fake_service: Any) -> None:
+def test_expired_records_raise_by_default_with_the_remedy(fake_service: Any) -> None:
     with pytest.raises(OutOfRangeError, match=r"no longer holds record 0, the earliest is 40.*on_expired='earliest'"):
         Reading(fake_service(earliest=40)).numbers(SequenceRangeTracker(SequenceRange(0, 50)))
 
 
 @pytest.mark.parametrize(("policy", "first"), [("earliest", 40), ("latest", 100)])
-def test_expired_records_are_skipped_by_policy_claimed_and_counted(fake_service: Any, policy: str, first: int) -> None:
+def test_skipped_expired_records_are_claimed_and_counted(fake_service: Any, policy: str, first: int) -> None:
     tracker, reading = SequenceRangeTracker(SequenceRange(0, 100)), Reading(fake_service(earliest=40), policy)
     assert reading.numbers(tracker) == list(range(first, 100))
     assert reading.counts["expired_records"] == first
@@ -126,21 +126,21 @@ def test_an_expired_partition_is_skipped_to_its_end(fake_service: Any) -> None:
         Reading(service).numbers(SequenceRangeTracker(SequenceRange(0, 60)))
 
 
-def test_a_number_that_was_never_written_belongs_to_another_stream(fake_service: Any) -> None:
+def test_a_number_that_was_never_written_raises_an_error(fake_service: Any) -> None:
     with pytest.raises(
         OutOfRangeError, match="has no record 200 yet, the next one will be 100: was the stream deleted"
     ):
         Reading(fake_service(), "earliest").numbers(SequenceRangeTracker(SequenceRange(200, 300)))
 
 
-def test_a_page_that_stays_empty_is_an_error_after_a_minute(fake_service: Any) -> None:
+def test_a_page_that_stays_empty_raises_after_a_minute(fake_service: Any) -> None:
     reading = Reading(fake_service(next_number=20))
     with pytest.raises(DISError, match="holds records up to 24, but has returned none at 20 for 60 s"):
         reading.numbers(SequenceRangeTracker(SequenceRange(10, 25)))
     assert reading.counts["empty_polls"] < 200
 
 
-def test_throttling_slows_the_reader_down_and_is_counted(fake_service: Any) -> None:
+def test_throttled_polls_are_repeated_after_pauses_and_counted(fake_service: Any) -> None:
     service, tracker = fake_service(), SequenceRangeTracker(SequenceRange(0, 100))
     read, calls = service.read, iter(range(1000))
 
@@ -155,7 +155,7 @@ def test_throttling_slows_the_reader_down_and_is_counted(fake_service: Any) -> N
     assert reading.now > 0
 
 
-def test_throttling_that_does_not_end_is_raised_for_the_runner_to_repeat(fake_service: Any) -> None:
+def test_throttling_that_does_not_end_is_raised_so_that_the_runner_retries(fake_service: Any) -> None:
     service = fake_service()
 
     def throttled(*_: Any, **__: Any) -> Page:
@@ -166,8 +166,8 @@ def test_throttling_that_does_not_end_is_raised_for_the_runner_to_repeat(fake_se
         Reading(service).numbers(SequenceRangeTracker(SequenceRange(0, 10)))
 
 
-def test_numbers_without_a_record_before_the_stop_are_claimed(fake_service: Any) -> None:
-    """The service skips from 9 to 50: a range that stops at 30 ends there."""
+def test_numbers_before_the_stop_that_have_no_record_are_claimed(fake_service: Any) -> None:
+    """The service has no numbers 10 to 49: a range that stops at 30 is done after 9."""
     service, tracker = fake_service(), SequenceRangeTracker(SequenceRange(0, 30))
     service.record = lambda n: PageRecord(n if n < 10 else n + 40, b"", 0)
     assert Reading(service).numbers(tracker) == list(range(10))

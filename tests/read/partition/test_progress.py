@@ -1,4 +1,4 @@
-"""Progress of restrictions, as Beam's worker reads it."""
+"""Trackers report their progress in the form that Beam's worker expects."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ TRACKERS = [
 
 @pytest.mark.parametrize("output_bytes", [0, 5000, float("nan")])
 @pytest.mark.parametrize(("tracker", "fraction"), TRACKERS)
-def test_the_bytes_of_output_change_nothing_of_a_fraction(tracker: Any, fraction: float, output_bytes: float) -> None:
-    """Beam's worker says NaN of them while the first output of a bundle is in the steps behind."""
+def test_the_output_bytes_do_not_change_the_fraction(tracker: Any, fraction: float, output_bytes: float) -> None:
+    """Beam's worker gives NaN while the following steps process the first output of a bundle."""
     assert tracker.current_progress().with_completed(output_bytes).fraction_completed == fraction

@@ -1,4 +1,4 @@
-"""The laws of the tracker, each by its name."""
+"""The rules of the tracker: claims, splits, checkpoints and progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_claim_succeeds_within_the_range() -> None:
     assert [t.try_claim(5), t.try_claim(7), t.try_claim(9)] == [True, True, True]
 
 
-def test_claim_at_or_behind_the_stop_is_refused() -> None:
+def test_claim_at_or_after_the_stop_is_refused() -> None:
     assert [tracker(5, 10).try_claim(10), tracker(5, 10).try_claim(11)] == [False, False]
 
 
@@ -40,7 +40,7 @@ def test_cannot_claim_backwards() -> None:
 
 
 def test_cannot_claim_a_split_off_range() -> None:
-    """[0 ....... 10) claimed 3 → primary [0 .. 7), residual [7 .. 10): 7 is not ours any more."""
+    """[0 ....... 10) claimed 3 → primary [0 .. 7), residual [7 .. 10), which has 7."""
     t = tracker(0, 10)
     t.try_claim(3)
     assert t.try_split(0.5) == (SequenceRange(0, 7), SequenceRange(7, 10))
@@ -57,7 +57,7 @@ def test_a_checkpoint_is_granted_while_work_remains() -> None:
     assert t.check_done()
 
 
-def test_a_checkpoint_before_the_first_claim_gives_everything_away() -> None:
+def test_after_a_checkpoint_before_any_claim_the_residual_is_everything() -> None:
     t = tracker(4, 10)
     assert t.try_split(0) == (SequenceRange(4, 4), SequenceRange(4, 10))
     assert t.check_done()
@@ -70,7 +70,7 @@ def test_a_checkpoint_of_an_endless_range_is_granted() -> None:
     assert t.check_done()
 
 
-def test_nothing_is_split_off_once_everything_is_claimed() -> None:
+def test_nothing_is_split_off_after_everything_is_claimed() -> None:
     t = tracker(0, 10)
     t.try_claim(9)
     assert [t.try_split(0), t.try_split(0.5)] == [None, None]
@@ -86,7 +86,7 @@ def test_an_unsplittable_tracker_refuses_a_fraction_and_grants_a_checkpoint() ->
     assert t.try_split(0) == (SequenceRange(0, 0), SequenceRange(0, 10))
 
 
-def test_a_gap_is_claimed_with_the_record_behind_it() -> None:
+def test_a_gap_is_claimed_with_the_record_after_it() -> None:
     t = tracker(0, 10)
     t.try_claim(9)
     assert t.check_done()
@@ -99,12 +99,12 @@ def test_an_unbounded_range_is_never_done() -> None:
         t.check_done()
 
 
-def test_a_runner_that_ends_the_call_without_a_claim_is_explained() -> None:
+def test_the_error_of_a_call_without_a_claim_explains_the_cause() -> None:
     with pytest.raises(ValueError, match="Nothing was claimed at all: some runners end the call"):
         tracker(0, None).check_done()
 
 
-def test_an_empty_range_is_done_at_once_and_its_residual_is_never_falsy() -> None:
+def test_an_empty_range_is_done_at_once_and_is_not_falsy() -> None:
     assert tracker(3, 3).check_done()
     assert bool(SequenceRange(3, 3)) is True
 
@@ -121,10 +121,10 @@ moves = st.lists(
 
 
 @given(start=st.integers(0, 50), size=st.integers(0, 60), moves=moves)
-def test_random_claims_and_splits_and_resumes_never_lose_or_repeat_a_number(
+def test_random_claims_and_splits_lose_and_repeat_no_number(
     start: int, size: int, moves: list[tuple[str, float]]
 ) -> None:
-    """Whatever is claimed in a range and in the residuals of its splits is the range, each number once."""
+    """The claims in a range and in the residuals of its splits have each number of the range once."""
     waiting, read, script = [SequenceRange(start, start + size)], [], iter(moves)
     while waiting:
         part = waiting.pop()
@@ -144,7 +144,7 @@ def test_random_claims_and_splits_and_resumes_never_lose_or_repeat_a_number(
 
 
 @given(stop=st.none() | st.integers(20, 90), claim=st.integers(0, 19), fraction=st.floats(0, 1))
-def test_primary_and_residual_are_the_original(stop: int | None, claim: int, fraction: float) -> None:
+def test_primary_and_residual_together_are_the_original_range(stop: int | None, claim: int, fraction: float) -> None:
     t = tracker(0, stop)
     t.try_claim(claim)
     parts = t.try_split(fraction)
