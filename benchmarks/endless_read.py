@@ -1,12 +1,16 @@
-"""Reads without an end: how fast a backlog goes, how late a record is, how often an idle partition is asked, what it keeps.
+"""Endless reads: the rate of a backlog, the latency of a record, the polls of an idle partition, and the memory.
 
-    python benchmarks/endless_read.py [records] [what ...]
+    python benchmarks/endless_read.py [records] [measurement ...]
 
-``records`` of 200 bytes (1,000,000 by default) on 8 partitions; ``what`` of backlog, latency, idle, distance, memory, all by
-default. Law: an endless read and a bounded one of the same records take turns on the same runner, behind each the same step,
-which writes down when a bundle began, when it was through and how many elements it had. Their rates are over the time from
-the first to the last of these; starting a runner is told beside them. What needs no runner drives the step call by call, on a
-clock that only its own pauses and the delays it asks for move.
+There are ``records`` of 200 bytes (1,000,000 by default) on 8 partitions. The measurements are backlog, latency, idle, distance
+and memory; all run by default.
+
+Rule 1: an endless and a bounded read of the same records alternate on the same runner. The same step follows both; it writes
+down when each bundle began and ended, and how many elements it had.
+Rule 2: a rate counts from the beginning of the first bundle to the end of the last one. The time that the runner needs to start
+is printed next to it.
+Rule 3: idle and memory need no runner: they call the step directly. The clock of idle advances only by the step's own pauses and
+the delays that it asks for.
 """
 
 from __future__ import annotations
@@ -28,7 +32,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -40,15 +43,13 @@ from bounded_read import PARTITIONS, STREAM, load
 
 from beam_dis import DISClient, DISConnection, ReadFromDIS, StoppingPosition
 from beam_dis.local import LocalDIS
-from beam_dis.read import poll_partition
-from beam_dis.read.page_decoder import PageDecoder
-from beam_dis.read.poll_partition import PollPartitionFn
-from beam_dis.read.reader import Reader
-from beam_dis.read.run_times import RunTimes
-from beam_dis.read.stream_partition import StreamPartition
-from beam_dis.read.watermark import WatermarkPolicy
+from beam_dis.read.decode import PageDecoder
+from beam_dis.read.partition.endless import PollPartitionFn
+from beam_dis.read.process.registry import Registry
+from beam_dis.read.values import StreamPartition
+from beam_dis.read.watermark.event_time import RunTimes
+from beam_dis.read.watermark.policy import WatermarkPolicy
 from beam_dis.record import PutRecord
-from beam_dis.services import shared_service
 from beam_dis.testing import Latency
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +57,7 @@ PRISM = ROOT / ".runners" / "prism" / "prism"
 FLINK = ROOT / ".runners" / "flink" / "flink-job-server.jar"
 ROUNDS = 3
 SETTLING_SECONDS = 2.0
-PATIENCE_SECONDS = 600
+TIMEOUT_SECONDS = 600
 POLL_INTERVAL = 1.0
 LATENCY_SECONDS = 60
 DISTANCE_SECONDS = 0.03
@@ -67,55 +68,55 @@ Work = Callable[[LocalDIS, int], None]
 
 
 class Run(NamedTuple):
-    """One read: elements/s once its first bundle began, and the seconds from starting the pipeline to that."""
+    """One read: elements a second from its first bundle on, and the seconds until that bundle began."""
 
     rate: float
     start: float
 
 
-class Note(beam.DoFn):
-    """The cheapest step behind a source that tells how far it is while it runs: a line for each bundle."""
+class WriteProgress(beam.DoFn):
+    """A cheap step after the source, which writes a line to a file for each bundle: its times and its elements."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
     def setup(self) -> None:
-        """A file of its own."""
+        """Choose a file for this instance."""
         self._file = Path(self._folder) / uuid.uuid4().hex
 
     def start_bundle(self) -> None:
-        """From nothing."""
+        """Start at zero."""
         self._began, self._total = time.time(), 0
 
     def process(self, element: Any) -> None:
-        """One more."""
+        """Count the element."""
         self._total += 1
 
     def finish_bundle(self) -> None:
-        """Tell."""
+        """Write what this bundle has measured."""
         with self._file.open("a") as file:
             file.write(f"{self._began} {time.time()} {self._total}\n")
 
 
-class Delay(Note):
-    """Notes how old each element is, in seconds, by the time of sending that it holds."""
+class WriteDelays(WriteProgress):
+    """Writes the age of each element in seconds. Its data is the time at which it was put."""
 
     def start_bundle(self) -> None:
-        """From nothing."""
+        """Start at zero."""
         self._delays: list[float] = []
 
     def process(self, element: bytes) -> None:
-        """One more."""
+        """Measure the element's delay."""
         self._delays.append(time.time() - float(element))
 
     def finish_bundle(self) -> None:
-        """Tell."""
+        """Write what this bundle has measured."""
         with self._file.open("a") as file:
             file.writelines(f"{delay}\n" for delay in self._delays)
 
 
-def noted(folder: str) -> list[tuple[float, ...]]:
-    """The lines that are whole."""
+def written_lines(folder: str) -> list[tuple[float, ...]]:
+    """The complete lines of all instances."""
     text = "".join(file.read_text().rpartition("\n")[0] + "\n" for file in Path(folder).iterdir())
     return [tuple(map(float, line.split())) for line in text.splitlines() if line]
 
@@ -129,9 +130,10 @@ def bounded(connection: DISConnection) -> ReadFromDIS:
 
 
 @contextmanager
-def running(flags: list[str], source: ReadFromDIS, note: Note) -> Iterator[Any]:
+def running(flags: list[str], source: ReadFromDIS, step: WriteProgress) -> Iterator[Any]:
+    """Run a pipeline, cancel it at the end of the block, and let it settle."""
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    _ = pipeline | "Read" >> source | "Note" >> beam.ParDo(note)
+    _ = pipeline | "Read" >> source | "Write" >> beam.ParDo(step)
     result = pipeline.run()
     try:
         yield result
@@ -142,27 +144,27 @@ def running(flags: list[str], source: ReadFromDIS, note: Note) -> Iterator[Any]:
 
 
 def read(flags: list[str], source: ReadFromDIS, expected: int) -> Run:
-    """Read until as many elements came by as there are, then cancel; more or less is an error."""
+    """Read until ``expected`` elements were read, then cancel; another number of elements is an error."""
     started = time.time()
-    folder = tempfile.mkdtemp()  # it outlasts the pipeline: steps go on for a while on a Flink that was told to cancel
+    folder = tempfile.mkdtemp()  # stays until the end: after a cancel, steps run for a while on Flink
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with running(flags, source, Note(folder)) as result:
-        while sum(line[2] for line in noted(folder)) < expected:
-            if time.time() > started + PATIENCE_SECONDS or result.state == PipelineState.FAILED:
+    with running(flags, source, WriteProgress(folder)) as result:
+        while sum(line[2] for line in written_lines(folder)) < expected:
+            if time.time() > started + TIMEOUT_SECONDS or result.state == PipelineState.FAILED:
                 sys.exit(
-                    f"{sum(line[2] for line in noted(folder)):.0f} of {expected} records came in {time.time() - started:.0f} s"
+                    f"{sum(line[2] for line in written_lines(folder)):.0f} of {expected} records were read in {time.time() - started:.0f} s"
                 )
             time.sleep(0.1)
-        lines = [line for line in noted(folder) if line[2]]
+        lines = [line for line in written_lines(folder) if line[2]]
     if sum(line[2] for line in lines) != expected:
-        sys.exit(f"{sum(line[2] for line in lines):.0f} elements came of {expected} records")
+        sys.exit(f"{sum(line[2] for line in lines):.0f} elements were read of {expected} records")
     began, ended = min(line[0] for line in lines), max(line[1] for line in lines)
     return Run(expected / (ended - began), began - started)
 
 
 @contextmanager
 def runners() -> Iterator[dict[str, tuple[list[str], list[str]]]]:
-    """Flags of an endless and of a bounded pipeline, by runner; those that ``make runners`` installed."""
+    """The flags of an endless and of a bounded pipeline, for each runner that ``make runners`` installed."""
     found: dict[str, tuple[list[str], list[str]]] = {}
     if PRISM.exists():
         found["Prism"] = (prism(), prism())
@@ -179,7 +181,7 @@ def runners() -> Iterator[dict[str, tuple[list[str], list[str]]]]:
 
 @contextmanager
 def flink_endpoint() -> Iterator[str]:
-    """Where a job server takes jobs, as long as this lasts."""
+    """The address of a job server that runs during the block."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w+") as log:
         ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
         java = ["setpriv", "--pdeathsig=TERM", "java", "-jar", str(FLINK), *ports, f"--artifacts-dir={folder}"]
@@ -199,15 +201,18 @@ def prism() -> list[str]:
 
 
 def backlog(dis: LocalDIS, count: int) -> None:
-    """Records/s of both reads, and their ratio."""
+    """Records a second of an endless and of a bounded read, and their ratio."""
     with runners() as found:
-        for name, (unending, ending) in found.items():
+        for name, (endless_flags, bounded_flags) in found.items():
             pairs = [
-                (read(unending, endless(dis.connection), count), read(ending, bounded(dis.connection), count))
+                (
+                    read(endless_flags, endless(dis.connection), count),
+                    read(bounded_flags, bounded(dis.connection), count),
+                )
                 for _ in range(ROUNDS)
             ]
-            rates = [statistics.median(pair[which].rate for pair in pairs) for which in (0, 1)]
-            starts = [statistics.median(pair[which].start for pair in pairs) for which in (0, 1)]
+            rates = [statistics.median(pair[index].rate for pair in pairs) for index in (0, 1)]
+            starts = [statistics.median(pair[index].start for pair in pairs) for index in (0, 1)]
             ratio = statistics.median(pair[0].rate / pair[1].rate for pair in pairs)
             show(f"{name}: endless, records/s", f"{rates[0]:,.0f} (begins after {starts[0]:.1f} s)")
             show(f"{name}: bounded, records/s", f"{rates[1]:,.0f} (begins after {starts[1]:.1f} s)")
@@ -215,7 +220,7 @@ def backlog(dis: LocalDIS, count: int) -> None:
 
 
 def distance(dis: LocalDIS, count: int) -> None:
-    """Records/s on Prism, the service 30 ms away and next door."""
+    """Records a second on Prism, with and without a delay of 30 ms for each request."""
     ratios, rates = [], []
     for _ in range(ROUNDS):
         near = read(prism(), endless(dis.connection), count).rate
@@ -225,24 +230,24 @@ def distance(dis: LocalDIS, count: int) -> None:
         ratios.append(far / near)
         rates.append(far)
     show("Prism: 30 ms away, records/s", f"{statistics.median(rates):,.0f}")
-    show("Prism: 30 ms away / next door", f"{statistics.median(ratios):.2f}", "at least 0.7")
+    show("Prism: 30 ms away / no delay", f"{statistics.median(ratios):.2f}", "at least 0.7")
 
 
 def latency(dis: LocalDIS, _count: int) -> None:
-    """Seconds from a put's start to the element in the pipeline, when all else is read."""
+    """Milliseconds from the start of a put to the element in the pipeline, without a backlog."""
     chance = random.Random(5)
     with tempfile.TemporaryDirectory() as folder, DISClient(dis.connection) as client:
         source = ReadFromDIS("clock", connection=dis.connection, poll_interval=POLL_INTERVAL, decode="bytes")
         client.create_stream("clock", partition_count=PARTITIONS)
-        with running(prism(), source, Delay(folder)):
-            time.sleep(8)  # until it polls
+        with running(prism(), source, WriteDelays(folder)):
+            time.sleep(8)  # until the pipeline polls
             until = time.monotonic() + LATENCY_SECONDS
             while time.monotonic() < until:
                 record = PutRecord(data=repr(time.time()).encode(), partition_key=str(chance.random()))
                 client.put_records("clock", [record])
                 time.sleep(chance.uniform(0.02, 0.18))
-            time.sleep(4)
-        delays = sorted(line[0] for line in noted(folder))
+            time.sleep(4)  # until the last records are read
+        delays = sorted(line[0] for line in written_lines(folder))
     show(
         f"latency, p50 of {len(delays)}, ms",
         f"{1000 * delays[len(delays) // 2]:.0f}",
@@ -252,33 +257,39 @@ def latency(dis: LocalDIS, _count: int) -> None:
 
 
 class Clock:
-    """Seconds, moved by sleeping alone."""
+    """A clock in seconds that only ``sleep`` advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def __call__(self) -> float:
-        """What time it is."""
+        """The time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Move it."""
+        """Advance it."""
         self.now += seconds
 
 
-class Calls(Receiver):
-    """The polling step of one partition without a runner: ``call`` is a bundle; what it deferred is its next one."""
+class PartitionCalls(Receiver):
+    """The polling step of one partition without a runner.
 
-    def __init__(self, connection: DISConnection, partition: StreamPartition, clock: Any = time.monotonic) -> None:
-        times = RunTimes(policy=WatermarkPolicy(), decoder=PageDecoder(bytes, dead_letters=False), event_micros=None)
-        settings = {"read": "benchmark", "on_expired": "fail", "poll_interval": POLL_INTERVAL}
+    ``call`` is one bundle, which starts at the residual of the one before. ``bytes`` is the data that was read.
+    """
+
+    def __init__(
+        self, connection: DISConnection, partition: StreamPartition, registry: Registry, clock: Any = time.monotonic
+    ) -> None:
         fn = PollPartitionFn(
             connection,
-            times=times,
-            gone_interval=10.0,
+            read_id=uuid.uuid4().hex,
+            times=RunTimes(policy=WatermarkPolicy(), decoder=PageDecoder(bytes, dead_letters=False), event_micros=None),
+            on_expired="fail",
+            poll_interval=POLL_INTERVAL,
+            expired_poll_interval=10.0,
+            registry=lambda: registry,
             clock=clock,
             sleep=getattr(clock, "sleep", time.sleep),
-            **settings,
         )
         self._runner = DoFnRunner(fn, [], {}, [], Windowing(GlobalWindows()), {None: self})
         restriction = fn.initial_restriction(partition)
@@ -288,11 +299,11 @@ class Calls(Receiver):
         self._runner.setup()
 
     def receive(self, windowed_value: Any) -> None:
-        """Count what was read, and let go of it."""
+        """Count the data of a run of records, and keep nothing of it."""
         self.bytes += sum(len(record.data) for record in windowed_value.value.records)
 
     def call(self) -> float:
-        """One bundle; the delay that it asks for, in seconds."""
+        """Process one bundle; return the delay that the step asks for, in seconds."""
         self._runner.start()
         (left,) = self._runner.process_with_sized_restriction(GlobalWindows.windowed_value(self._next))
         self._runner.finish()
@@ -303,66 +314,60 @@ class Calls(Receiver):
 def partition_of(connection: DISConnection, stream: str, number: int) -> StreamPartition:
     with DISClient(connection) as client:
         found = client.describe_stream(stream)
-    return StreamPartition(stream, found.stream_id, found.partitions[number].partition_id, 0, 0, None)
-
-
-@contextmanager
-def reader_on(reader: Reader) -> Iterator[None]:
-    """Steps that are set up in here read through this reader."""
-    with mock.patch.object(poll_partition, "reader_of", return_value=reader):
-        yield
+    return StreamPartition(stream, found.stream_id, found.partitions[number].partition_id, 0, None)
 
 
 def idle(dis: LocalDIS, _count: int) -> None:
-    """Requests of an hour in which nothing comes, of runners that keep a delay and that ignore it."""
+    """Requests in an hour without records, on runners that keep a delay and on those that ignore it."""
     with DISClient(dis.connection) as client:
         client.create_stream("idle", partition_count=1)
-    for name, keeps in (("keeps delays", True), ("ignores delays", False)):
+    for name, keeps_delays in (("keeps delays", True), ("ignores delays", False)):
         clock = Clock()
         dis.inject(Latency(seconds=0, operation="get_records"))
         with ThreadPoolExecutor(1) as executor:
-            with reader_on(Reader(shared_service(dis.connection), executor, clock=clock)):
-                calls = Calls(dis.connection, partition_of(dis.connection, "idle", 0), clock)
+            registry = Registry(executor=executor, clock=clock)
+            calls = PartitionCalls(dis.connection, partition_of(dis.connection, "idle", 0), registry, clock)
             while clock.now < 3600:
                 delay = calls.call()
-                clock.now += delay if keeps else 0.0005
+                clock.now += delay if keeps_delays else 0.0005
         (seen,) = dis.faults()
         dis.clear_faults()
         show(f"polls of an idle hour, runner {name}", f"{seen.calls:,}", f"{3600 / POLL_INTERVAL + 1:,.0f} at most")
 
 
 def memory(dis: LocalDIS, _count: int) -> None:
-    """Resident memory while 100 times the budget of what is read ahead goes by."""
+    """Resident memory while 100 times the budget for pages fetched ahead is read."""
     total = 100 * BUDGET
     fill(dis.connection, total // 5)
     resident = []
     with ThreadPoolExecutor(PARTITIONS) as executor:
-        reader = Reader(shared_service(dis.connection), executor, budget=BUDGET)
+        registry = Registry(executor=executor, prefetch_budget=BUDGET)
         for _ in range(5):
-            read_large(dis.connection, reader, total // 5)
+            read_large(dis.connection, registry, total // 5)
             resident.append(resident_mb())
     with DISClient(dis.connection) as client:
-        client.delete_stream("large")  # the quota of partitions holds one more stream of these
+        client.delete_stream("large")  # the quota of partitions has room for one such stream
     shown = ", ".join(f"{megabytes:.0f}" for megabytes in resident)
     show(f"resident MB after 20, 40 … 100 times {BUDGET >> 20} MB", shown, "flat")
 
 
-def read_large(connection: DISConnection, reader: Reader, size: int) -> None:
-    """Read all partitions from their beginning, in turn, to that many bytes."""
-    with reader_on(reader):
-        calls = [Calls(connection, partition_of(connection, "large", number)) for number in range(PARTITIONS)]
+def read_large(connection: DISConnection, registry: Registry, size: int) -> None:
+    """Read all partitions alternately from their beginning until ``size`` bytes are read."""
+    calls = [
+        PartitionCalls(connection, partition_of(connection, "large", number), registry) for number in range(PARTITIONS)
+    ]
     while sum(partition.bytes for partition in calls) < size:
         for partition in calls:
             partition.call()
 
 
 def fill(connection: DISConnection, size: int) -> None:
-    """So many bytes at least on all partitions, alike."""
+    """Put at least ``size`` bytes, evenly on all partitions."""
     with DISClient(connection) as client:
         client.create_stream("large", partition_count=PARTITIONS, stream_type="ADVANCED")
         for number in range(size // (LARGE * 100) + 1):
-            place = str(number % PARTITIONS)
-            records = [PutRecord(data=bytes(LARGE), partition_id=place) for _ in range(100)]
+            partition = str(number % PARTITIONS)
+            records = [PutRecord(data=bytes(LARGE), partition_id=partition) for _ in range(100)]
             client.put_records("large", records)
 
 
@@ -371,8 +376,8 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def show(what: str, found: str, asked: str = "") -> None:
-    print(f"{what:<52} {found:>32}" + (f"   (asked: {asked})" if asked else ""), flush=True)
+def show(name: str, result: str, target: str = "") -> None:
+    print(f"{name:<52} {result:>32}" + (f"   (target: {target})" if target else ""), flush=True)
 
 
 WORK: dict[str, Work] = {

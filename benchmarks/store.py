@@ -1,9 +1,9 @@
-"""Records per second through the store of the local DIS alone: appends that are committed and fsynced, and reads.
+"""Records a second of the local DIS's store alone: appends, which are committed and fsynced, and reads.
 
     python benchmarks/store.py [--records 1000000] [--data DIR]
 
-Requests have 500 records of 200 bytes, with keys that never repeat, for 8 partitions; 1, 4 or 16 requests are under way at
-a time. Then as many threads (at most 4) read everything, in pages of 2 MiB.
+A request has 500 records of 200 bytes for 8 partitions, with keys that never repeat. One thread keeps 1, 4 or 16 requests under
+way. After that as many threads, but at most 4, read everything in pages of 2 MiB.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _puts(store: Store, stream: Stream, records: int, workers: int) -> tuple[float, list[float]]:
-    """Records per second and the seconds of each request; one thread keeps ``workers`` requests under way."""
+    """Records a second, and the seconds of each request in ascending order; ``workers`` requests are under way."""
     latencies: list[float] = []
     free = threading.Semaphore(workers)
 
@@ -71,7 +71,7 @@ def _puts(store: Store, stream: Stream, records: int, workers: int) -> tuple[flo
 
 
 def _gets(store: Store, stream: Stream, workers: int) -> float:
-    """Records per second; each thread reads one partition after the other."""
+    """Records a second; each thread reads one partition after the other."""
     partitions: Iterator[int] = iter(range(PARTITIONS))
     counts: list[int] = []
 

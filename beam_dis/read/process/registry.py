@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 from weakref import WeakSet
 
 from beam_dis.connection import DISConnection
+from beam_dis.read.fetch.prefetch import BUDGET_BYTES
 from beam_dis.read.process.per_connection import PerConnection
 from beam_dis.read.process.per_read import PerRead
 from beam_dis.services import shared_service
@@ -88,6 +89,7 @@ class Registry:
     Args:
         service_of: the service of a connection.
         executor: runs background work; None is Beam's own pool, whose threads end with the process.
+        prefetch_budget: the most bytes of pages that each connection fetches ahead.
         clock: seconds, monotonic.
     """
 
@@ -96,10 +98,12 @@ class Registry:
         service_of: Callable[[DISConnection], StreamService] = shared_service,
         *,
         executor: Executor | None = None,
+        prefetch_budget: int = BUDGET_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service_of = service_of
         self._executor = executor
+        self._prefetch_budget = prefetch_budget
         self._clock = clock
         self._connections: _States[PerConnection] = _States(clock)
         self._reads: _States[PerRead] = _States(clock)
@@ -141,7 +145,8 @@ class Registry:
             return len(self._connections) + len(self._reads)
 
     def _connect(self, connection: DISConnection) -> PerConnection:
-        return PerConnection(self._service_of(connection), self._threads(), clock=self._clock)
+        service = self._service_of(connection)
+        return PerConnection(service, self._threads(), budget=self._prefetch_budget, clock=self._clock)
 
     def _threads(self) -> Executor:
         if self._executor is None:
