@@ -1,4 +1,4 @@
-"""One value per record, in order; what doesn't decode is told or kept, never dropped."""
+"""Decoding gives one value per record, in order. An undecodable record raises or becomes a dead letter; none is dropped."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ def number(r: DISRecord) -> int:
 PAGE = [record(0, b"1", 10), record(1, b"x", 20), record(2, b"3", 20)]
 
 
-def test_a_record_that_does_not_decode_raises_and_names_its_place() -> None:
+def test_an_undecodable_record_raises_and_is_named() -> None:
     with pytest.raises(DecodeError, match="stream 'flights', partition shardId-0000000000, sequence number 1: b'x'"):
         list(PageDecoder(number, dead_letters=False).values(PAGE))
 
 
-def test_a_record_that_does_not_decode_is_a_dead_letter_in_its_place() -> None:
+def test_an_undecodable_record_becomes_a_dead_letter_in_order() -> None:
     first, dead, last = PageDecoder(number, dead_letters=True).values(PAGE)
     assert (first, last) == (1, 3)
     assert isinstance(dead, DeadLetter)
     assert (dead.sequence_number, dead.partition_key, dead.data) == (1, "k", b"x")
 
 
-def test_runs_of_event_time_follow_the_users_function_and_dead_letters_arrival() -> None:
+def test_values_have_the_users_event_time_and_dead_letters_their_arrival_time() -> None:
     runs = list(PageDecoder(number, dead_letters=True).runs_of_event_time(PAGE, lambda value: value // 2 * 1_000_000))
     assert [(micros, len(values)) for micros, values in runs] == [(0, 1), (20_000, 1), (1_000_000, 1)]
 
 
-def test_a_timestamp_function_that_fails_names_the_value_and_the_place() -> None:
+def test_a_timestamp_function_that_fails_is_reported_with_value_and_record() -> None:
     with pytest.raises(DecodeError, match="sequence number 0: timestamp_fn failed on 1: ZeroDivisionError"):
         list(PageDecoder(number, dead_letters=False).runs_of_event_time(PAGE, lambda value: value // 0))
 
 
-def test_values_are_made_one_at_a_time() -> None:
+def test_values_are_decoded_one_at_a_time() -> None:
     assert next(PageDecoder(number, dead_letters=False).values(PAGE)) == 1
 
 
-def test_neighbours_of_equal_arrival_time_are_one_run_and_know_where_they_were() -> None:
+def test_neighbours_of_equal_arrival_time_are_one_run_of_full_records() -> None:
     records = [PageRecord(0, b"1", 10, "k"), PageRecord(1, b"x", 20, "k"), PageRecord(2, b"3", 20, "k")]
     runs = list(RecordRun("flights", "shardId-0000000000", records).by_time())
     assert [(time, list(run)) for time, run in runs] == [(10, PAGE[:1]), (20, PAGE[1:])]

@@ -1,4 +1,4 @@
-"""What is said of a runner while the pipeline is built."""
+"""The checks of a runner while the pipeline is built: traits, warnings and refusals."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def test_a_runner_that_streams_is_not_warned_about(caplog: pytest.LogCaptureFixt
 
 @pytest.fixture
 def no_prism(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine without a Prism that Beam downloaded before."""
+    """A machine on which Beam has no downloaded Prism."""
     monkeypatch.setattr(PrismJobServer, "BIN_CACHE", str(tmp_path / "none"))
 
 
 @pytest.mark.usefixtures("no_prism")
-def test_direct_runner_is_what_it_finds() -> None:
+def test_direct_runner_streams_only_if_it_finds_prism() -> None:
     assert check_runner(SwitchingDirectRunner(), PipelineOptions([PRISM]), registry=REGISTRY).streams
     assert not check_runner(SwitchingDirectRunner(), PipelineOptions([]), registry=REGISTRY).streams
 
@@ -93,16 +93,18 @@ STEPS: dict[str, tuple[bool, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_beam_keeps_the_steps_that_are_named_from_prism(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_direct_runner_takes_prism_except_for_pipelines_with_these_steps(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[object] = []
-    monkeypatch.setattr(BeamsPrismRunner, "run_pipeline", lambda *given: tried.append(given))  # fails: Beam goes on
-    goes_to_prism, behind = STEPS[step]
+    monkeypatch.setattr(
+        BeamsPrismRunner, "run_pipeline", lambda *given: tried.append(given)
+    )  # has no result, so Beam falls back
+    goes_to_prism, add_step = STEPS[step]
     with beam.Pipeline(runner="DirectRunner", options=PipelineOptions([PRISM])) as pipeline:
-        behind(pipeline | beam.Create([1]))
+        add_step(pipeline | beam.Create([1]))
     assert bool(tried) == goes_to_prism
 
 
-def test_prism_comes_back_at_once_to_what_a_call_left_and_flink_with_its_timers() -> None:
+def test_prism_resumes_a_call_at_once_and_flink_with_its_timers() -> None:
     assert check_runner(PrismRunner(), PipelineOptions([]), registry=REGISTRY) == RunnerTraits(
         streams=True, resumes_at_once=True
     )
@@ -126,7 +128,7 @@ def test_an_app_on_flink_without_checkpoints_is_warned_about(
     assert ("nothing is ever committed" in caplog.text) == warned
 
 
-def test_workers_that_drop_what_is_left_for_later_are_refused() -> None:
+def test_workers_that_drop_deferred_work_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="direct_num_workers=4 silently drops"):
         check_runner(FnApiRunner(), PipelineOptions(["--direct_num_workers=4"]), registry=REGISTRY)
 
@@ -142,7 +144,7 @@ def test_workers_that_drop_what_is_left_for_later_are_refused() -> None:
         ([], False),
     ],
 )
-def test_flink_checkpoints_that_come_before_a_bundle_ends_are_warned_about(
+def test_flink_checkpoints_in_the_middle_of_a_bundle_are_warned_about(
     flags: list[str], warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert ("--finish_bundle_before_checkpointing" in warnings(FlinkRunner(), *flags, caplog=caplog)) == warned

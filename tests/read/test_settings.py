@@ -60,28 +60,28 @@ def test_a_wrong_argument_is_named(arguments: dict[str, Any], message: str) -> N
 
 
 @pytest.mark.parametrize("stream", ["", None, 3, "my stream", "streams/flights"])
-def test_a_stream_is_a_name(stream: Any) -> None:
+def test_a_stream_must_be_a_name_or_an_id(stream: Any) -> None:
     with pytest.raises(ConfigurationError, match="is not the name or the id of a stream"):
         ReadFromDIS(stream, stop=STOP)
 
 
-def test_many_streams_have_no_one_schema() -> None:
+def test_rows_of_many_streams_need_a_coder() -> None:
     with pytest.raises(ConfigurationError, match="give a coder"):
         ReadAllFromDIS(stop=STOP, decode="rows")
 
 
 @pytest.mark.parametrize("element", [7, "no such name!", ("flights", "earliest"), ("flights",)])
-def test_an_element_that_names_no_stream_is_refused_by_value(element: Any) -> None:
+def test_an_element_that_is_no_stream_is_refused(element: Any) -> None:
     with pytest.raises(ConfigurationError, match="StartingPosition"):
         stream_start(element)
 
 
-def test_everything_behind_the_stream_is_a_keyword() -> None:
+def test_all_arguments_after_the_stream_are_keywords() -> None:
     with pytest.raises(TypeError):
         ReadFromDIS("flights", StartingPosition.earliest())  # type: ignore[misc]
 
 
-def test_a_read_stands_at_the_beginning_of_a_pipeline() -> None:
+def test_a_read_must_start_a_pipeline() -> None:
     elements = beam.Pipeline() | beam.Create(["flights"])
     with pytest.raises(ConfigurationError, match="starts a pipeline"):
         elements | ReadFromDIS("flights", stop=STOP)

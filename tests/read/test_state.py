@@ -1,4 +1,4 @@
-"""What a runner stores stays readable: every version of every form has a golden file."""
+"""State that a runner has stored stays readable: each version of each kind has a golden file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_golden_bytes_decode_and_are_still_written(name: str) -> None:
     assert coder.encode(value) == golden
 
 
-def test_a_version_from_the_future_is_refused_by_name() -> None:
+def test_an_unknown_version_is_refused_and_named() -> None:
     with pytest.raises(ValueError, match="sequence range of version 9 can't be read by this release"):
         state.SequenceRangeCoder().decode(msgspec.msgpack.encode((9, 1, 2, 3)))
 

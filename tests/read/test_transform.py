@@ -1,4 +1,4 @@
-"""The transforms as users see them: help, display data, metrics, lineage, and what a process keeps."""
+"""The transforms as users see them: help, display data, metrics, lineage, and memory after many pipelines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("transform", "first"), [(ReadFromDIS, ["stream"]), (ReadAllFromDIS, [])])
-def test_help_names_every_option_with_its_default_and_says_what_it_is_for(transform: Any, first: list[str]) -> None:
+def test_help_explains_every_option_and_has_its_default(transform: Any, first: list[str]) -> None:
     parameters = inspect.signature(transform).parameters
     assert list(parameters) == [*first, *OPTIONS]
     assert parameters["poll_interval"].default == 1.0
@@ -50,7 +50,7 @@ def test_help_names_every_option_with_its_default_and_says_what_it_is_for(transf
 
 
 @pytest.mark.parametrize("make", [lambda **o: ReadFromDIS("flights", **o), ReadAllFromDIS])
-def test_an_argument_that_is_misspelt_is_a_type_error_that_names_the_others(make: Callable[..., Any]) -> None:
+def test_a_misspelt_argument_is_a_type_error_that_lists_the_arguments(make: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="has no argument 'strat'; it has stream, start, stop"):
         make(strat=StartingPosition.latest())
 
@@ -64,7 +64,7 @@ def display(transform: Any) -> dict[str, Any]:
     return {item.key: item.value for item in DisplayData.create_from(transform).items}
 
 
-def test_display_data_shows_the_options_and_nothing_secret() -> None:
+def test_display_data_has_the_options_and_no_secret() -> None:
     connection = DISConnection(
         endpoint="https://dis.example",
         region="eu-de",
@@ -108,7 +108,7 @@ def filled(local_dis: Any, make_stream: Callable[..., str]) -> Callable[[], str]
 
 @pytest.mark.integration
 @pytest.mark.fnapi
-def test_metrics_and_lineage_of_a_read_are_in_the_pipelines_result(local_dis: Any, filled: Callable[[], str]) -> None:
+def test_the_pipeline_result_has_metrics_and_lineage_of_the_read(local_dis: Any, filled: Callable[[], str]) -> None:
     streams = sorted([filled(), filled()])
     pipeline = beam.Pipeline(runner="FnApiRunner")
     _ = pipeline | beam.Create(streams) | ReadAllFromDIS(stop=STOP, connection=local_dis.connection)
@@ -125,8 +125,8 @@ def test_metrics_and_lineage_of_a_read_are_in_the_pipelines_result(local_dis: An
 
 @pytest.mark.integration
 @pytest.mark.fnapi
-def test_pipelines_one_after_the_other_leave_nothing_behind(local_dis: Any, filled: Callable[[], str]) -> None:
-    """Runners tear steps down when a pipeline ends; all of these have one connection."""
+def test_many_pipelines_in_one_process_keep_no_more_state_than_a_few(local_dis: Any, filled: Callable[[], str]) -> None:
+    """Runners tear the steps down when a pipeline ends. All the pipelines here have the same connection."""
     stream, before = filled(), this_process().size
     for _ in range(20):
         with beam.Pipeline(runner="FnApiRunner") as pipeline:

@@ -1,4 +1,4 @@
-"""What a range of sequence numbers promises."""
+"""A range of sequence numbers: its ends, its chunks, and the ranges that are refused."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def test_a_range_that_runs_backwards_is_refused(start: int, stop: int) -> None:
 
 
 @given(start=st.integers(0, 1000), size=st.integers(0, 1000), chunk=st.integers(1, 300))
-def test_chunks_are_the_range(start: int, size: int, chunk: int) -> None:
+def test_chunks_together_are_the_range(start: int, size: int, chunk: int) -> None:
     parts = list(SequenceRange(start, start + size).chunks(chunk))
     assert [n for part in parts for n in range(part.start, part.stop or 0)] == list(range(start, start + size))
     assert all((part.size or 0) <= chunk for part in parts)
 
 
-def test_an_endless_range_stays_in_one_piece() -> None:
+def test_an_endless_range_is_one_chunk() -> None:
     assert list(SequenceRange(7, None).chunks(2)) == [SequenceRange(7, None)]

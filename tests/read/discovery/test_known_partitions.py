@@ -1,4 +1,4 @@
-"""Each partition is handed out once, whatever is listed and however often the watch is handed on."""
+"""Each partition is output once, whatever the listings have and however often the watch is restarted."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def listed(readable: dict[str, bool]) -> tuple[PartitionDescription, ...]:
 
 
 @given(history=listings, restarts=st.sets(st.integers(0, 8)))
-def test_every_partition_is_output_once_also_over_restarts(history: list[dict[str, bool]], restarts: set[int]) -> None:
-    coder, known, handed = KnownPartitionsCoder(), KnownPartitions(), []
+def test_each_partition_is_output_once_even_after_restarts(history: list[dict[str, bool]], restarts: set[int]) -> None:
+    coder, known, output = KnownPartitionsCoder(), KnownPartitions(), []
     for index, readable in enumerate(history):
         new = known.new(listed(readable))
-        handed += new
+        output += new
         known = known.after("id", new)
         if index in restarts:
             known = coder.decode(coder.encode(known))
-    assert sorted(handed) == sorted({p for readable in history for p, ok in readable.items() if ok})
+    assert sorted(output) == sorted({p for readable in history for p, ok in readable.items() if ok})
 
 
-def test_one_that_expires_and_comes_back_keeps_its_reader() -> None:
+def test_a_partition_that_is_restored_is_not_output_again() -> None:
     known = KnownPartitions().after("id", frozenset("a"))
     assert [known.new(listed({"a": ok})) for ok in (True, False, True)] == [frozenset()] * 3
 
 
-def test_a_checkpoint_hands_the_whole_watch_on() -> None:
+def test_after_a_checkpoint_the_residual_is_the_whole_watch() -> None:
     known = KnownPartitions("id", ("a",))
     tracker = WatchTracker(known)
     assert tracker.try_split(0.5) is None
@@ -44,6 +44,6 @@ def test_a_checkpoint_hands_the_whole_watch_on() -> None:
     assert [tracker.try_split(0), tracker.try_claim(known), tracker.check_done()] == [None, False, True]
 
 
-def test_a_watch_that_is_left_is_an_error() -> None:
+def test_a_watch_that_is_not_deferred_is_an_error() -> None:
     with pytest.raises(ValueError, match="returned without deferring"):
         WatchTracker(KnownPartitions()).check_done()

@@ -1,4 +1,4 @@
-"""One listing decides; the service's present second is waited out."""
+"""A bounded read lists its stream once, and waits until the second of its stop is over on the service's clock."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def at(milliseconds: int) -> StoppingPosition:
     return StoppingPosition.at_timestamp(datetime.fromtimestamp(milliseconds / 1000, timezone.utc))
 
 
-def test_a_partition_comes_with_its_ends(fake_service: Any) -> None:
+def test_a_partition_has_its_start_and_stop(fake_service: Any) -> None:
     found = discovery(StoppingPosition.latest()).partitions(fake_service(7, 90), "flights")
     assert found == [StreamPartition("flights", "id", ZERO, 7, 90)]
 
 
-def test_a_stop_in_the_services_present_second_is_waited_for(fake_service: Any) -> None:
+def test_a_stop_in_the_current_second_is_waited_for(fake_service: Any) -> None:
     service, slept = fake_service(), []
 
     def sleep(seconds: float) -> None:
@@ -45,7 +45,7 @@ def test_a_stop_further_ahead_is_refused_at_once(fake_service: Any) -> None:
         discovery(at(6001)).partitions(fake_service(), "flights", sleep=pytest.fail)
 
 
-def test_a_missing_app_is_made_and_its_checkpoint_is_where_to_start(fake_service: Any) -> None:
+def test_a_missing_app_is_created_and_a_read_starts_at_its_checkpoint(fake_service: Any) -> None:
     service = fake_service()
     reading = discovery(StoppingPosition.latest(), start=StartingPosition.checkpoint(), app="delays")
     assert reading.partitions(service, "flights")[0].start == 0

@@ -1,4 +1,4 @@
-"""Positions become numbers from one listing, or raise before anything is read."""
+"""Positions become sequence numbers by one listing, or raise before anything is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EARLIEST, LATEST, STOP_LATEST = StartingPosition.earliest(), StartingPosition.la
 
 
 class Answers:
-    """The answers of a service about times and checkpoints; partition 0 has records every 100 ms and a checkpoint."""
+    """A service's times and checkpoints. Partition 0 has a record every 100 ms, and the checkpoint if there is one."""
 
     def __init__(self, checkpoint: int | None) -> None:
         self.checkpoint = checkpoint
@@ -69,13 +69,13 @@ def at(milliseconds: int) -> datetime:
         (EARLIEST, StoppingPosition.at_sequence_number({0: 60, ONE: 0}), [(ZERO, 10, 60), (ONE, 0, 0)]),
     ],
 )
-def test_every_position_is_a_number(
+def test_each_position_becomes_a_number(
     start: StartingPosition, stop: StoppingPosition | None, expected: list[tuple[str, int, int | None]]
 ) -> None:
     assert ends(start, stop) == expected
 
 
-def test_a_checkpoint_is_where_the_app_goes_on_and_falls_back_per_partition() -> None:
+def test_the_app_continues_at_checkpoints_and_falls_back_for_each_partition() -> None:
     assert ends(StartingPosition.checkpoint(), STOP_LATEST, committed=40) == [(ZERO, 40, 100), (ONE, 0, 0)]
     assert ends(StartingPosition.checkpoint(LATEST), STOP_LATEST) == [(ZERO, 100, 100), (ONE, 0, 0)]
 
@@ -88,11 +88,11 @@ def test_a_stop_before_the_start_reads_nothing() -> None:
     )
 
 
-def test_only_the_partitions_asked_for_are_read() -> None:
+def test_only_the_chosen_partitions_are_read() -> None:
     assert ends(EARLIEST, STOP_LATEST, only=[ONE]) == [(ONE, 0, 0)]
 
 
-def test_an_expired_partition_is_not_read_and_asking_for_it_says_so() -> None:
+def test_an_expired_partition_is_not_read_and_choosing_it_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match=f"no readable partition {TWO}: it has {ZERO}, {ONE}"):
         ends(EARLIEST, STOP_LATEST, only=[TWO])
 
@@ -102,7 +102,7 @@ def test_a_map_that_leaves_a_partition_out_is_an_error() -> None:
         ends(StartingPosition.at_sequence_number({0: 17}), STOP_LATEST)
 
 
-def test_a_start_in_the_future_is_an_error_but_for_clocks_that_differ() -> None:
+def test_a_start_more_than_a_minute_in_the_future_is_an_error() -> None:
     assert ends(StartingPosition.at_timestamp(at(70_000)), None)[0] == (ZERO, 700, None)
     with pytest.raises(ConfigurationError, match=r"start=at_timestamp\(70001 ms\) lies 60\.0 s in the future"):
         ends(StartingPosition.at_timestamp(at(70_001)), None)

@@ -1,4 +1,4 @@
-"""The endless discovery, driven call by call."""
+"""The endless discovery, one call at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ZERO, ONE = "shardId-0000000000", "shardId-0000000001"
 
 @pytest.fixture
 def watching(registry_on: Any, calls: Any, now: Any) -> Any:
-    """Makes the calls of a watch; ``call()`` comes when the last one's delay is over, ``early()`` at once."""
+    """Starts a watch. ``call()`` calls it after the delay of the call before, ``early()`` without waiting."""
 
     class Watch(calls):
         def early(self) -> Any:
@@ -30,7 +30,7 @@ def watching(registry_on: Any, calls: Any, now: Any) -> Any:
             now.seconds += 10
             return super().call()
 
-    def start(service: Any, *, position: Any = None, only: Any = None, app: Any = None, holds: bool = False) -> Any:
+    def start(service: Any, *, position: Any = None, only: Any = None, app: Any = None, on_prism: bool = False) -> Any:
         registry = registry_on(service)
         discovery = Discovery(start=position or StartingPosition.earliest(), stop=None, only=only, app=app)
         connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
@@ -39,7 +39,7 @@ def watching(registry_on: Any, calls: Any, now: Any) -> Any:
             discovery,
             10.0,
             read_id="a",
-            resumes_at_once=holds,
+            resumes_at_once=on_prism,
             registry=lambda: registry,
             sleep=now.sleep,
         )
@@ -59,7 +59,7 @@ def found(call: Any) -> list[tuple[str, int]]:
     return [(p.partition_id, p.start) for p, _ in call.elements]
 
 
-def test_a_partition_is_handed_out_once_and_the_next_listing_is_deferred(fake_service: Any, watching: Any) -> None:
+def test_a_partition_is_output_once_and_the_next_listing_is_deferred(fake_service: Any, watching: Any) -> None:
     watch = watching(fake_service(7))
     first, second = watch.call(), watch.call()
     assert (found(first), round(first.delay)) == ([(ZERO, 7)], 10)
@@ -74,7 +74,7 @@ def test_a_partition_that_appears_later_starts_at_its_earliest_record(fake_servi
     assert found(watch.call()) == [(ONE, 3)]
 
 
-def test_a_restored_partition_keeps_its_reader_or_gets_its_first_one(fake_service: Any, watching: Any) -> None:
+def test_a_restored_partition_is_output_only_if_it_never_was(fake_service: Any, watching: Any) -> None:
     service = fake_service(0, 50)
     watch = watching(service)
     grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9, readable=False))
@@ -85,7 +85,7 @@ def test_a_restored_partition_keeps_its_reader_or_gets_its_first_one(fake_servic
     assert found(watch.call()) == []
 
 
-def test_only_the_partitions_asked_for_are_handed_out_later_too(fake_service: Any, watching: Any) -> None:
+def test_only_the_chosen_partitions_are_output_later_too(fake_service: Any, watching: Any) -> None:
     service = fake_service()
     watch = watching(service, only=(ZERO,))
     watch.call()
@@ -93,9 +93,7 @@ def test_only_the_partitions_asked_for_are_handed_out_later_too(fake_service: An
     assert found(watch.call()) == []
 
 
-def test_the_watermark_is_the_services_clock_at_the_last_listing_that_succeeded(
-    fake_service: Any, watching: Any
-) -> None:
+def test_the_watermark_is_the_services_clock_at_the_last_successful_listing(fake_service: Any, watching: Any) -> None:
     service = fake_service()
     watch, describe = watching(service), service.describe
     assert watch.call().watermark == 5000
@@ -118,7 +116,7 @@ def test_a_recreated_stream_fails_the_read(fake_service: Any, watching: Any) -> 
         watch.call()
 
 
-def test_a_stream_is_listed_once_per_interval_even_without_the_delay(
+def test_a_stream_is_listed_once_per_interval_even_if_calls_come_early(
     fake_service: Any, watching: Any, now: Any
 ) -> None:
     service = fake_service()
@@ -134,7 +132,7 @@ def test_a_stream_is_listed_once_per_interval_even_without_the_delay(
     assert len(listings) == 1
 
 
-def test_an_app_is_made_sure_of_only_where_partitions_are_handed_out(fake_service: Any, watching: Any) -> None:
+def test_an_app_is_created_only_when_partitions_are_output(fake_service: Any, watching: Any) -> None:
     service, asked = fake_service(), []
     service.ensure_app = asked.append
     watch = watching(service, app="a")
@@ -144,18 +142,16 @@ def test_an_app_is_made_sure_of_only_where_partitions_are_handed_out(fake_servic
 
 
 def _board_after_a_call(watch: Any) -> Any:
-    """The board of the read, once the partition that the call found has been called, too."""
+    """The read's board after a call of the watch and one of the partition that it found."""
     watch.call()
     board = watch.own.board
     board.enter(("id", ZERO), 1000)
     return board
 
 
-def test_a_listing_holds_what_is_reported_of_the_read_where_the_runner_does_not(
-    fake_service: Any, watching: Any
-) -> None:
+def test_on_prism_the_last_listing_limits_the_watermarks_of_the_read(fake_service: Any, watching: Any) -> None:
     service = fake_service()
-    watch = watching(service, holds=True)
+    watch = watching(service, on_prism=True)
     board = _board_after_a_call(watch)
     assert board.lowest(("id", ZERO), 9000) == 5000
     service.now_ms = 7000
@@ -163,9 +159,9 @@ def test_a_listing_holds_what_is_reported_of_the_read_where_the_runner_does_not(
     assert board.lowest(("id", ZERO), 9000) == 7000
 
 
-def test_no_watermark_is_reported_before_a_new_partition_is_called(fake_service: Any, watching: Any) -> None:
+def test_on_prism_watermarks_wait_for_the_first_call_of_a_new_partition(fake_service: Any, watching: Any) -> None:
     service = fake_service()
-    watch = watching(service, holds=True)
+    watch = watching(service, on_prism=True)
     board = _board_after_a_call(watch)
     grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9))
     watch.call()
@@ -174,14 +170,14 @@ def test_no_watermark_is_reported_before_a_new_partition_is_called(fake_service:
     assert board.lowest(("id", ZERO), 5000) == 3000
 
 
-def test_a_runner_that_holds_back_what_is_behind_a_step_needs_no_help(fake_service: Any, watching: Any) -> None:
+def test_on_other_runners_listings_do_not_limit_watermarks(fake_service: Any, watching: Any) -> None:
     watch = watching(fake_service())
     watch.call()
     board = watch.own.board
     assert board.lowest(("id", ONE), 9000) == 9000
 
 
-def test_a_stream_that_is_not_running_for_now_is_listed_again(fake_service: Any, watching: Any) -> None:
+def test_a_stream_that_is_not_running_is_listed_again_later(fake_service: Any, watching: Any) -> None:
     service = fake_service(7)
     watch, describe = watching(service), service.describe
 

@@ -1,4 +1,4 @@
-"""What is added is taken once, in whole numbers."""
+"""Pending counts are taken once, in whole numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from beam_dis.read.fetch.counts import PendingCounts
 
 
 @given(amounts=st.lists(st.floats(0, 3)))
-def test_fractions_stay_until_they_are_whole(amounts: list[float]) -> None:
+def test_fractions_are_kept_until_they_add_up_to_whole_numbers(amounts: list[float]) -> None:
     pending, taken = PendingCounts(), 0
     for amount in amounts:
         pending.add("seconds", amount)

@@ -1,4 +1,4 @@
-"""What is fetched ahead is a cache: used once, dropped at no cost, within its budget."""
+"""Pages are fetched ahead within a budget; each is taken once, and dropping one loses nothing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def at(number: int, partition: str = START.partition_id) -> ReadPosition:
     return START._replace(sequence_number=number, partition_id=partition)
 
 
-class _NotingFuture(Future[Any]):
-    """Sets an event when somebody waits for it."""
+class _WatchedFuture(Future[Any]):
+    """A future that sets an event when somebody waits for it."""
 
     def __init__(self, waited_for: threading.Event) -> None:
         super().__init__()
@@ -34,7 +34,10 @@ class _NotingFuture(Future[Any]):
 
 
 class Background:
-    """Pages of ten records of a byte; what is submitted runs at once, or once it is told to ``answer``."""
+    """A source of pages with ten records of one byte each.
+
+    A submitted fetch runs at once. If ``under_way`` is a list, it waits there until ``answer`` is called.
+    """
 
     def __init__(self) -> None:
         self.fetched: list[int] = []
@@ -44,20 +47,20 @@ class Background:
         self.under_way: list[Callable[[], None]] | None = None
         self.waited_for = threading.Event()
 
-    def fetch(self, place: ReadPosition) -> Page:
-        number = place.sequence_number
+    def fetch(self, position: ReadPosition) -> Page:
+        number = position.sequence_number
         self.fetched.append(number)
         if number in self.fails:
             raise self.fails.pop(number)
         page = range(number, min(number + 10, self.end))
         return Page([PageRecord(n, b".", 0) for n in page], 0)
 
-    def submit(self, fetch: Callable[[ReadPosition], Any], place: ReadPosition) -> Future[Any]:
-        future = _NotingFuture(self.waited_for)
+    def submit(self, fetch: Callable[[ReadPosition], Any], position: ReadPosition) -> Future[Any]:
+        future = _WatchedFuture(self.waited_for)
 
         def run() -> None:
             try:
-                future.set_result(fetch(place))
+                future.set_result(fetch(position))
             except DISError as error:
                 future.set_exception(error)
 
@@ -68,7 +71,7 @@ class Background:
         return future
 
     def answer(self) -> None:
-        """All that is under way, but not what it leads to."""
+        """Run the fetches that are under way, but not those that they submit."""
         waiting, self.under_way = self.under_way or [], []
         for run in waiting:
             run()
@@ -111,7 +114,7 @@ def test_a_prefetched_page_is_taken_once() -> None:
     assert background.fetched == [0, 10, 10]
 
 
-def test_the_caller_who_takes_a_page_under_way_continues_from_it() -> None:
+def test_a_caller_that_takes_a_page_under_way_fetches_nothing_twice() -> None:
     background = Background()
     ahead = background.ahead()
     background.under_way = []
@@ -125,7 +128,7 @@ def test_the_caller_who_takes_a_page_under_way_continues_from_it() -> None:
     assert (background.fetched, background.under_way) == ([0, 10], [])
 
 
-def test_an_error_in_the_background_is_met_again_in_the_foreground() -> None:
+def test_after_an_error_in_the_background_the_page_is_fetched_again() -> None:
     background = Background()
     ahead = background.ahead()
     background.fails = {10: TransportError("cut")}
@@ -136,22 +139,22 @@ def test_an_error_in_the_background_is_met_again_in_the_foreground() -> None:
         ahead.page(at(50), None)
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.5, True), (1.5, False)])
-def test_recent_throttling_in_the_background_is_raised_without_a_request(seconds: float, told: bool) -> None:
+@pytest.mark.parametrize(("seconds", "raises"), [(0.5, True), (1.5, False)])
+def test_recent_throttling_in_the_background_is_raised_without_a_request(seconds: float, raises: bool) -> None:
     background = Background()
     ahead = background.ahead()
     background.fails = {10: ThrottledError("slower", code="DIS.4303", status=400)}
     ahead.page(START, None)
     background.now += seconds
-    asked: list[int] = []
+    raised = False
     try:
         ahead.page(at(10), 20)
     except ThrottledError:
-        asked.append(10)
-    assert (bool(asked), background.fetched.count(10)) == (told, 1 if told else 2)
+        raised = True
+    assert (raised, background.fetched.count(10)) == (raises, 1 if raises else 2)
 
 
-def test_an_empty_page_fetched_ahead_is_an_answer_and_asked_for_again_after_it() -> None:
+def test_an_empty_page_fetched_ahead_is_returned_once_and_then_fetched_again() -> None:
     background = Background()
     background.end = 10
     ahead = background.ahead()
@@ -161,15 +164,15 @@ def test_an_empty_page_fetched_ahead_is_an_answer_and_asked_for_again_after_it()
     assert len(ahead.page(at(10), None).records) == 5
 
 
-@pytest.mark.parametrize(("seconds", "asked"), [(0.5, 1), (1.5, 2)])
-def test_what_was_empty_too_long_ago_is_asked_for_again(seconds: float, asked: int) -> None:
+@pytest.mark.parametrize(("seconds", "fetches"), [(0.5, 1), (1.5, 2)])
+def test_a_page_that_was_empty_too_long_ago_is_fetched_again(seconds: float, fetches: int) -> None:
     background = Background()
     background.end = 10
     ahead = background.ahead()
     ahead.page(START, None)
     background.now += seconds
     ahead.page(at(10), None, fresh=1.0)
-    assert background.fetched.count(10) == asked
+    assert background.fetched.count(10) == fetches
 
 
 def test_at_most_eight_pages_are_under_way() -> None:
@@ -183,7 +186,7 @@ def test_at_most_eight_pages_are_under_way() -> None:
     assert len(background.under_way) == 8
 
 
-def test_two_pages_are_under_way_while_nobody_knows_what_one_takes() -> None:
+def test_two_pages_are_under_way_until_the_memory_of_one_is_known() -> None:
     background = Background()
     background.under_way = []
     ahead = background.ahead(budget=10**9)
@@ -192,8 +195,8 @@ def test_two_pages_are_under_way_while_nobody_knows_what_one_takes() -> None:
     assert len(background.under_way) == 2
 
 
-def test_the_first_page_tells_what_full_ones_would_take() -> None:
-    """Three records of a byte take what 3 bytes and 4 of ``RECORD_BYTES`` do: pages of ten bytes as many times more."""
+def test_the_memory_of_full_pages_is_estimated_from_the_first_page() -> None:
+    """The first page has 3 bytes and counts as 3 + 4 * ``RECORD_BYTES``; a page of ten bytes in proportion."""
     background = Background()
     background.end = 3
     ahead = background.ahead(budget=4 * PAGE_WEIGHT)
@@ -204,17 +207,17 @@ def test_the_first_page_tells_what_full_ones_would_take() -> None:
     assert len(background.under_way) == 3
 
 
-def test_a_page_that_nobody_asked_for_is_forgotten_at_the_next_request() -> None:
+def test_a_page_that_nobody_takes_is_dropped_at_the_next_request() -> None:
     background = Background()
     ahead = background.ahead()
-    ahead.expect(at(0, "gone"))
+    ahead.expect(at(0, "idle"))
     background.now = 61.0
     ahead.page(START, 10)
-    ahead.page(at(0, "gone"), 10)
+    ahead.page(at(0, "idle"), 10)
     assert background.fetched == [0, 0, 0]
 
 
-def test_a_page_that_somebody_expects_is_fetched_and_nothing_behind_it() -> None:
+def test_an_expected_page_is_fetched_and_no_page_after_it() -> None:
     background = Background()
     ahead = background.ahead()
     ahead.expect(START)
@@ -223,7 +226,7 @@ def test_a_page_that_somebody_expects_is_fetched_and_nothing_behind_it() -> None
     assert background.fetched == [0]
 
 
-def test_pages_ahead_stay_within_the_budget_and_idle_ones_make_room() -> None:
+def test_pages_ahead_stay_within_the_budget_and_idle_ones_are_dropped() -> None:
     background = Background()
     ahead = background.ahead(budget=2 * PAGE_WEIGHT)
     for partition in "abc":
@@ -234,7 +237,7 @@ def test_pages_ahead_stay_within_the_budget_and_idle_ones_make_room() -> None:
     assert background.fetched == [0, 10, 0, 10, 0, 0, 10]
 
 
-def test_later_pages_leave_half_of_the_budget_to_first_pages_of_others() -> None:
+def test_half_of_the_budget_is_left_to_first_pages_of_other_partitions() -> None:
     background = Background()
     ahead = background.ahead(budget=6 * PAGE_WEIGHT)
     ahead.page(START, None)
@@ -271,7 +274,7 @@ def test_a_failed_or_empty_page_is_not_ready() -> None:
     assert not ahead.other_partition_ready(at(10))
 
 
-def test_a_process_without_threads_to_spare_reads_on() -> None:
+def test_a_process_that_can_start_no_thread_reads_without_prefetching() -> None:
     def submit(*_: Any) -> Any:
         raise RuntimeError("can't start new thread")
 

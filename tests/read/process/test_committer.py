@@ -1,4 +1,4 @@
-"""Commits go forward only and keep nobody waiting, and what was never confirmed is known."""
+"""Commits never go back, callbacks don't wait for them, and unconfirmed positions stay known."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from beam_dis.read.values import StreamPartition
 P0, P1 = ("flights", "p0"), ("flights", "p1")
 
 
-class Later(Executor):
-    """Runs what was submitted when it is told to."""
+class ManualExecutor(Executor):
+    """Keeps the submitted tasks until ``run`` is called."""
 
     def __init__(self) -> None:
         self.tasks: list[Callable[[], Any]] = []
@@ -39,7 +39,7 @@ class Later(Executor):
 
 
 class Commits:
-    """Notes what is committed; ``meanwhile`` is called during the next commit, ``failures`` are raised one by one."""
+    """Records commits in ``done``. ``meanwhile`` is called during the next commit; ``failures`` are raised one by one."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, int]] = []
@@ -55,8 +55,8 @@ class Commits:
 
 
 @pytest.fixture
-def later() -> Later:
-    return Later()
+def later() -> ManualExecutor:
+    return ManualExecutor()
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def commits() -> Commits:
     return Commits()
 
 
-def test_a_position_is_committed_when_it_is_confirmed_not_before(commits: Commits) -> None:
+def test_a_position_is_committed_only_after_its_bundle_is_finalised(commits: Commits) -> None:
     committer = Committer(commits, "app", executor=None)
     confirm = committer.register(*P0, 7)
     assert (commits.done, committer.unconfirmed) == ([], {P0: 7})
@@ -73,8 +73,8 @@ def test_a_position_is_committed_when_it_is_confirmed_not_before(commits: Commit
 
 
 @given(order=st.permutations(range(10)), runs_after=st.sets(st.integers(0, 9)))
-def test_commits_are_monotonic_also_when_bundles_finalise_out_of_order(order: list[int], runs_after: set[int]) -> None:
-    commits, later = Commits(), Later()
+def test_commits_never_go_back_if_bundles_are_finalised_out_of_order(order: list[int], runs_after: set[int]) -> None:
+    commits, later = Commits(), ManualExecutor()
     committer = Committer(commits, "app", executor=later)
     callbacks = [committer.register(*P0, number) for number in range(10)]
     for index in order:
@@ -87,8 +87,8 @@ def test_commits_are_monotonic_also_when_bundles_finalise_out_of_order(order: li
     assert numbers[-1] == 9
 
 
-def test_a_callback_only_notes_and_one_task_commits_the_newest_of_each_partition(
-    commits: Commits, later: Later
+def test_one_background_task_commits_the_newest_number_of_each_partition(
+    commits: Commits, later: ManualExecutor
 ) -> None:
     committer = Committer(commits, "app", executor=later)
     for number in (3, 9, 5):
@@ -99,7 +99,7 @@ def test_a_callback_only_notes_and_one_task_commits_the_newest_of_each_partition
     assert commits.done == [("p0", 9), ("p1", 9)]
 
 
-def test_while_a_commit_hangs_only_the_newest_note_waits(commits: Commits, later: Later) -> None:
+def test_during_a_slow_commit_only_the_newest_number_waits(commits: Commits, later: ManualExecutor) -> None:
     committer = Committer(commits, "app", executor=later)
 
     def newer() -> None:
@@ -112,7 +112,9 @@ def test_while_a_commit_hangs_only_the_newest_note_waits(commits: Commits, later
     assert (commits.done, later.tasks) == ([("p0", 1), ("p0", 4)], [])
 
 
-def test_a_position_that_is_noted_again_while_it_is_committed_is_committed_once(commits: Commits, later: Later) -> None:
+def test_a_number_that_is_confirmed_again_during_its_commit_is_committed_once(
+    commits: Commits, later: ManualExecutor
+) -> None:
     committer = Committer(commits, "app", executor=later)
     commits.meanwhile = committer.register(*P0, 1)
     committer.register(*P0, 1)()
@@ -120,7 +122,9 @@ def test_a_position_that_is_noted_again_while_it_is_committed_is_committed_once(
     assert commits.done == [("p0", 1)]
 
 
-def test_a_partition_that_fails_and_is_noted_again_lets_the_others_go_first(commits: Commits, later: Later) -> None:
+def test_after_a_failed_commit_the_other_partitions_are_committed_first(
+    commits: Commits, later: ManualExecutor
+) -> None:
     committer = Committer(commits, "app", executor=later)
     commits.failures, commits.meanwhile = [TransportError("cut")], committer.register(*P0, 1)
     for partition in (P0, P1):
@@ -129,8 +133,10 @@ def test_a_partition_that_fails_and_is_noted_again_lets_the_others_go_first(comm
     assert commits.done == [("p1", 1), ("p0", 1)]
 
 
-def test_a_commit_that_fails_is_due_again_and_the_next_note_makes_up_for_it(commits: Commits, later: Later) -> None:
-    """Also where the partition has gone idle: the number is the same."""
+def test_a_commit_that_failed_is_due_again_and_repeated_with_the_next_one(
+    commits: Commits, later: ManualExecutor
+) -> None:
+    """The number is the same, as in an idle partition."""
     committer = Committer(commits, "app", executor=later)
     commits.failures = [TransportError("cut")]
     committer.register(*P0, 7)()
@@ -141,7 +147,7 @@ def test_a_commit_that_fails_is_due_again_and_the_next_note_makes_up_for_it(comm
     assert (commits.done, committer.due(*P0, 7), committer.due(*P0, 8)) == ([("p0", 7)], False, True)
 
 
-def test_failures_are_told_once_in_a_row_and_so_is_their_end(
+def test_a_series_of_failures_is_logged_once_and_so_is_its_end(
     commits: Commits, caplog: pytest.LogCaptureFixture
 ) -> None:
     committer = Committer(commits, "app", executor=None)
@@ -155,7 +161,7 @@ def test_failures_are_told_once_in_a_row_and_so_is_their_end(
     ]
 
 
-def test_an_error_that_nobody_thought_of_does_not_end_the_commits(commits: Commits, later: Later) -> None:
+def test_an_unexpected_error_does_not_end_the_commits(commits: Commits, later: ManualExecutor) -> None:
     committer = Committer(commits, "app", executor=later)
     commits.failures = [ZeroDivisionError()]
     for number in (1, 2):
@@ -164,7 +170,7 @@ def test_an_error_that_nobody_thought_of_does_not_end_the_commits(commits: Commi
     assert commits.done == [("p0", 2)]
 
 
-def test_if_no_thread_can_be_started_the_next_note_tries_again(commits: Commits, later: Later) -> None:
+def test_if_no_thread_can_be_started_the_next_confirmation_tries_again(commits: Commits, later: ManualExecutor) -> None:
     committer, submit = Committer(commits, "app", executor=later), later.submit
     later.submit = _no_thread  # type: ignore[method-assign]
     committer.register(*P0, 1)()
@@ -178,7 +184,7 @@ def _no_thread(*_: object, **__: object) -> Future[Any]:
     raise RuntimeError("can't start new thread")
 
 
-def test_without_an_executor_a_finalizer_returns_once_it_is_committed(commits: Commits) -> None:
+def test_without_an_executor_a_finalizer_returns_after_its_commit(commits: Commits) -> None:
     committer, begun, go_on, seen = Committer(commits, "app", executor=None), threading.Event(), threading.Event(), []
 
     def hang() -> None:
@@ -214,7 +220,7 @@ def test_a_bounded_read_commits_within_the_finalizer(fake_service: Any, calls: A
 
 
 def _registered_in(seconds: int, committer: Committer, now: Any) -> int:
-    """How many of a call a second register."""
+    """How often a position is registered if it is polled once a second."""
     count = 0
     for _ in range(seconds):
         if committer.due(*P0, 7):
@@ -224,22 +230,22 @@ def _registered_in(seconds: int, committer: Committer, now: Any) -> int:
     return count
 
 
-def test_a_runner_that_never_calls_back_is_asked_once_a_minute(commits: Commits, now: Any) -> None:
-    """It keeps what belongs to a bundle until that is finalised."""
+def test_with_a_runner_that_never_finalises_one_callback_a_minute_is_registered(commits: Commits, now: Any) -> None:
+    """The runner keeps each bundle that has a callback until it is finalised."""
     committer = Committer(commits, "app", executor=None, clock=now)
     assert _registered_in(60, committer, now) == 60
     assert _registered_in(3600, committer, now) == 60
 
 
-def test_a_few_that_went_unanswered_slow_nothing(commits: Commits, now: Any) -> None:
-    """A partition that is called seldom has asked too little to tell."""
+def test_a_few_callbacks_without_an_answer_change_nothing(commits: Commits, now: Any) -> None:
+    """A partition with few calls has registered too few to know whether the runner finalises."""
     committer = Committer(commits, "app", executor=None, clock=now)
     _registered_in(5, committer, now)
     now.seconds += 600
     assert _registered_in(5, committer, now) == 5
 
 
-def test_an_answer_ends_the_waiting_also_where_its_commit_fails(commits: Commits, now: Any) -> None:
+def test_after_an_answer_each_call_registers_again_even_if_the_commit_fails(commits: Commits, now: Any) -> None:
     committer = Committer(commits, "app", executor=None, clock=now)
     commits.failures = [TransportError("cut")]
     callback = committer.register(*P0, 7)

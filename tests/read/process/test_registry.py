@@ -1,4 +1,4 @@
-"""The registry finds what steps share in a process, and holds no more after many pipelines."""
+"""The registry finds the state that steps share in a process, and keeps a bounded number of unused states."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def step_of(read_id: str, registry: Registry, connection: DISConnection = CONNEC
     )
 
 
-def test_steps_of_one_read_share_its_state_and_reads_have_their_own(registry: Registry) -> None:
+def test_steps_of_one_read_share_a_state_and_other_reads_have_their_own(registry: Registry) -> None:
     users = Step(), Step(), Step()
     first, again, other = (registry.enter_read(name, user) for name, user in zip("aab", users, strict=True))
     assert (first is again, first is other) == (True, False)
 
 
-def test_reads_over_one_connection_share_its_pages_and_ends(registry: Registry) -> None:
+def test_reads_over_one_connection_share_its_state(registry: Registry) -> None:
     users = Step(), Step()
     assert registry.enter_connection(CONNECTION, users[0]) is registry.enter_connection(CONNECTION, users[1])
 
 
-def test_a_thousand_pipelines_leave_no_more_behind_than_a_few(registry: Registry, calls: Any) -> None:
-    """Each pipeline has a connection of its own, as in tests with a local DIS each."""
+def test_a_thousand_pipelines_keep_no_more_states_than_a_few(registry: Registry, calls: Any) -> None:
+    """Each pipeline has its own connection, as in tests that each start a local DIS."""
     for n in range(1000):
         connection = DISConnection(endpoint=f"http://127.0.0.1:{n + 1}", project_id="p")
         driven = calls(step_of(f"read {n}", registry, connection), PARTITION)
@@ -66,8 +66,8 @@ def test_a_thousand_pipelines_leave_no_more_behind_than_a_few(registry: Registry
     assert registry.size <= 2 * MOST_KEPT
 
 
-def test_a_step_that_is_set_up_again_within_ten_minutes_finds_its_read(registry: Registry, now: Any) -> None:
-    """Runners tear down steps that are idle for a minute; on Prism the watermarks must not be forgotten."""
+def test_a_step_that_is_set_up_again_within_ten_minutes_finds_its_state(registry: Registry, now: Any) -> None:
+    """Runners tear down steps that are idle for a minute. On Prism the read's watermarks must be kept meanwhile."""
     first, second = step_of("read", registry), step_of("read", registry)
     first.setup()
     state = registry.enter_read("read", first)
@@ -77,7 +77,7 @@ def test_a_step_that_is_set_up_again_within_ten_minutes_finds_its_read(registry:
     assert registry.enter_read("read", second) is state
 
 
-def test_a_state_ends_ten_minutes_after_its_last_step(registry: Registry, now: Any) -> None:
+def test_a_state_is_dropped_ten_minutes_after_its_last_step(registry: Registry, now: Any) -> None:
     step = step_of("read", registry)
     step.setup()
     step.teardown()
@@ -99,7 +99,7 @@ def test_a_state_is_kept_while_any_step_uses_it(registry: Registry, now: Any) ->
     assert registry.enter_read("read", first) is state
 
 
-def test_a_step_that_is_dropped_without_teardown_counts_as_gone(registry: Registry, now: Any) -> None:
+def test_a_step_that_is_deleted_without_teardown_no_longer_counts(registry: Registry, now: Any) -> None:
     registry.enter_read("read", Step())
     gc.collect()
     registry.leave(Step())
@@ -113,6 +113,6 @@ def test_a_warning_about_a_runner_is_claimed_once(registry: Registry) -> None:
     assert [registry.claim_warning(runner) for runner in (first, first, second)] == [True, False, True]
 
 
-def test_steps_find_the_registry_of_the_process_they_run_in() -> None:
+def test_steps_find_the_registry_of_their_process() -> None:
     assert pickle.loads(pickle.dumps(this_process)) is this_process
     assert this_process() is this_process()

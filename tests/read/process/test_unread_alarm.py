@@ -1,4 +1,4 @@
-"""A read whose partitions were found and aren't read is warned about once."""
+"""A read that found partitions but reads none of them logs one warning."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_there_is_no_warning_if_nothing_was_found(now: Any) -> None:
     assert not alarm.take_warning()
 
 
-def test_each_read_of_a_process_has_an_alarm_of_its_own(fake_service: Any, registry_on: Any, now: Any) -> None:
-    """A process may run one pipeline after the other, and the first one may have read."""
+def test_each_read_of_a_process_has_its_own_alarm(fake_service: Any, registry_on: Any, now: Any) -> None:
+    """A process can run several pipelines, and only the first may have read."""
     registry, user = registry_on(fake_service()), type("Step", (), {})()
     first, second = (registry.enter_read(name, user).alarm for name in ("first", "second"))
     for alarm in (first, second):
@@ -41,7 +41,7 @@ def test_each_read_of_a_process_has_an_alarm_of_its_own(fake_service: Any, regis
     assert [first.take_warning(), second.take_warning()] == [False, True]
 
 
-def test_patience_counts_from_the_first_partitions_that_were_found(now: Any) -> None:
+def test_the_thirty_seconds_count_from_the_first_partitions_found(now: Any) -> None:
     alarm = UnreadAlarm(clock=now)
     alarm.partitions_found()
     now.seconds += 20

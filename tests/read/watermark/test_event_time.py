@@ -1,4 +1,4 @@
-"""What a user's function may say of a value's time, and how the rest is refused."""
+"""The event times that a user's function may return, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from beam_dis.record import DISRecord
 
 NOON = 1767268800  # 2026-01-01 12:00 UTC
 RECORD = DISRecord("flights", "shardId-0000000003", 17, None, b"x", 5)
-NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - naive datetimes are refused
 
 
 class Nowhere(tzinfo):
@@ -51,11 +51,11 @@ def micros(time: Any) -> int:
         Fraction(NOON),
     ],
 )
-def test_one_instant_is_the_same_in_every_form(time: Any) -> None:
+def test_one_instant_is_the_same_in_each_type(time: Any) -> None:
     assert micros(time) == NOON * 1_000_000
 
 
-def test_the_hour_that_comes_twice_is_told_apart() -> None:
+def test_the_repeated_hour_in_autumn_is_distinguished() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     first, second = (datetime(2025, 10, 26, 2, 30, tzinfo=berlin, fold=fold) for fold in (0, 1))
     assert micros(second) - micros(first) == 3600 * 1_000_000
@@ -67,37 +67,37 @@ def test_no_microsecond_of_a_datetime_is_lost() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.1, -1.1, 1767268800.123457, 0.1 + 0.2, np.float32(1.5)])
-def test_fractions_of_a_second_are_what_beam_makes_of_them(seconds: Any) -> None:
+def test_fractions_of_a_second_are_rounded_as_beam_rounds_them(seconds: Any) -> None:
     assert micros(seconds) == micros(np.float64(seconds)) == Timestamp(float(seconds)).micros
 
 
 @pytest.mark.parametrize("time", [NAIVE, NAIVE.replace(tzinfo=Nowhere())])
-def test_a_naive_datetime_is_refused_and_the_way_out_is_told(time: datetime) -> None:
+def test_a_naive_datetime_is_refused_with_the_remedy(time: datetime) -> None:
     with pytest.raises(ValueError, match=r"no time zone: give an aware datetime, such as .*tzinfo=timezone\.utc"):
         micros(time)
 
 
 @pytest.mark.parametrize("time", [True, False, np.True_, None, "2026", 1j, Decimal(5), np.datetime64("2026-01-01")])
-def test_what_is_no_time_is_refused(time: Any) -> None:
+def test_values_that_are_no_time_are_refused(time: Any) -> None:
     with pytest.raises(TypeError, match="none of these: a Beam Timestamp, an aware datetime, seconds since 1970"):
         micros(time)
 
 
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), -float("inf"), np.float32("nan"), 1e305])
-def test_not_a_number_and_the_infinite_are_refused(time: Any) -> None:
+def test_nan_and_infinity_are_refused(time: Any) -> None:
     with pytest.raises(ValueError, match="is no time"):
         micros(time)
 
 
 @pytest.mark.parametrize("time", [MIN_TIMESTAMP, MAX_TIMESTAMP])
-def test_the_ends_of_beams_time_are_within_it(time: Timestamp) -> None:
+def test_beams_first_and_last_timestamps_are_accepted(time: Timestamp) -> None:
     assert micros(time) == time.micros
 
 
 @pytest.mark.parametrize(
     "time", [Timestamp(micros=MAX_TIMESTAMP.micros + 1), Timestamp(micros=MIN_TIMESTAMP.micros - 1), 10**13, -1e13]
 )
-def test_what_beam_has_no_time_for_is_refused(time: Any) -> None:
+def test_times_that_beam_cannot_represent_are_refused(time: Any) -> None:
     with pytest.raises(ValueError, match="lies outside of Timestamp"):
         micros(time)
 
@@ -112,7 +112,7 @@ def test_what_beam_has_no_time_for_is_refused(time: Any) -> None:
         (10**30, r"Timestamp\(\d+\.\d+\): give seconds since 1970"),
     ],
 )
-def test_a_number_in_another_unit_is_named_and_its_unit_guessed(time: Any, remedy: str) -> None:
+def test_a_number_in_another_unit_is_refused_and_its_unit_guessed(time: Any, remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy) as caught:
         micros(time)
     assert str(caught.value).startswith(repr(time))
@@ -122,14 +122,14 @@ REFUSED: list[Callable[[Any], Any]] = [lambda _: 1.7e15, lambda _: NAIVE, lambda
 
 
 @pytest.mark.parametrize("timestamp_fn", REFUSED)
-def test_a_time_that_is_refused_fails_with_the_records_place(timestamp_fn: Callable[[Any], Any]) -> None:
+def test_a_refused_time_raises_and_names_the_record(timestamp_fn: Callable[[Any], Any]) -> None:
     decoder = PageDecoder(lambda record: record.data, dead_letters=False)
     with pytest.raises(DecodeError, match=r"'flights', partition shardId-0000000003, sequence number 17: timestamp_fn"):
         list(decoder.runs_of_event_time([RECORD], EventMicros(timestamp_fn)))
 
 
 @pytest.mark.parametrize("timestamp_fn", REFUSED)
-def test_a_time_that_is_refused_makes_a_dead_letter_where_those_are_asked_for(
+def test_with_dead_letters_a_refused_time_makes_one(
     timestamp_fn: Callable[[Any], Any],
 ) -> None:
     decoder = PageDecoder(lambda record: record.data, dead_letters=True)

@@ -1,4 +1,4 @@
-"""How time comes forward, and that it never goes back."""
+"""Watermarks advance with records and empty pages, and never go back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ times = st.integers(-(10**6), 10**6)
     events=st.lists(st.tuples(st.booleans(), times, times)),
     current=times | st.just(START_OF_TIME_MS),
 )
-def test_it_never_moves_back_nor_ahead_of_the_clock_nor_of_what_was_seen(
+def test_a_watermark_never_goes_back_nor_ahead_of_the_clock_or_the_records(
     lag: int, events: list[tuple[bool, int, int]], current: int
 ) -> None:
     policy, marks = WatermarkPolicy(lag), [current]
@@ -31,14 +31,14 @@ def test_it_never_moves_back_nor_ahead_of_the_clock_nor_of_what_was_seen(
 
 
 def test_the_lowest_of_all_partitions_is_reported() -> None:
-    """Of the others what they had when their calls began: what they hand out may be the runner's later."""
+    """Other partitions count with the watermark at which their calls began, as their output may be delivered later."""
     board = WatermarkBoard()
     for partition, mark in (("a", 100), ("b", 40)):
         board.enter(partition, mark)
     assert [board.lowest("a", 200), board.lowest("b", 150), board.lowest("b", 90)] == [40, 100, 90]
 
 
-def test_a_partition_is_forgotten_a_minute_after_its_last_call(
+def test_a_partition_is_removed_a_minute_after_its_last_call(
     now: Any,
 ) -> None:
     board = WatermarkBoard(clock=now)
