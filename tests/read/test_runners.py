@@ -93,7 +93,9 @@ STEPS: dict[str, tuple[bool, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_direct_runner_takes_prism_except_for_pipelines_with_these_steps(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_direct_runner_takes_prism_except_for_pipelines_with_these_steps(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried: list[object] = []
     monkeypatch.setattr(
         BeamsPrismRunner, "run_pipeline", lambda *given: tried.append(given)

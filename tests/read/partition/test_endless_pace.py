@@ -1,0 +1,169 @@
+"""The endless step: when a call polls, how much it reads, and how long it defers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import pytest
+
+from beam_dis.stream_service import PartitionDescription, ReadPosition
+
+ZERO, ONE = "shardId-0000000000", "shardId-0000000001"
+
+
+def numbers(call: Any) -> list[int]:
+    """The sequence numbers that a call output."""
+    return [record.sequence_number for record, _ in call.elements]
+
+
+def test_a_call_reads_to_the_empty_page_and_defers_by_the_poll_interval(two_partitions: Any, polling: Any) -> None:
+    polls = polling(two_partitions(next_number=25))
+    call = polls.call()
+    assert (numbers(call), round(call.delay, 2)) == (list(range(25)), 1.0)
+
+
+def test_the_next_call_continues_at_the_next_number(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=25)
+    polls = polling(service)
+    polls.call()
+    service.next, now.seconds = 31, now.seconds + 1
+    assert numbers(polls.call()) == [25, 26, 27, 28, 29, 30]
+
+
+def test_a_call_that_is_not_due_polls_nothing_and_sleeps_at_most_20_ms(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=0)
+    polls = polling(service)
+    polls.call()
+    reads = len(service.reads)
+    delays = [polls.call().delay for _ in range(10)]
+    assert (len(service.reads), now.naps) == (reads, [0.02] * 10)
+    assert delays[-1] == pytest.approx(0.8, abs=0.01)
+
+
+def test_one_empty_poll_per_interval_even_if_the_runner_ignores_delays(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=0)
+    polls, started = polling(service), now.seconds
+    while now.seconds < started + 30:
+        polls.call()
+    assert len(service.reads) <= 31
+
+
+def test_two_reads_of_a_partition_in_one_process_keep_their_own_pace(
+    two_partitions: Any, polling: Any, registry_on: Any
+) -> None:
+    """One is caught up and polls once a minute; the other one has a backlog."""
+    service = two_partitions(next_number=25)
+    registry = registry_on(service)
+    polling(service, start=25, registry=registry, read_id="caught up", poll_interval=60.0).call()
+    assert numbers(polling(service, registry=registry, read_id="backlogged").call()) == list(range(25))
+
+
+class FirstPartitionHangs(Executor):
+    """Runs each task at once, except that pages of the first partition never arrive."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if args[0].partition_id != ZERO:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_if_the_runner_resumes_at_once_a_poll_ends_for_another_ready_page(
+    two_partitions: Any, polling: Any, registry_on: Any
+) -> None:
+    service = two_partitions(next_number=25)
+    polls = polling(service, registry=registry_on(service, FirstPartitionHangs()), resumes_at_once=True)
+    polls.shared.prefetch.expect(ReadPosition("flights", "id", ONE, 0))
+    call = polls.call()
+    assert (len(numbers(call)), round(call.delay, 2)) == (10, 0.0)
+
+
+def test_if_the_runner_resumes_later_a_poll_waits_for_its_next_page(
+    two_partitions: Any, polling: Any, registry_on: Any
+) -> None:
+    service = two_partitions(next_number=25)
+    polls = polling(service, resumes_at_once=False)
+    polls.shared.prefetch.expect(ReadPosition("flights", "id", ONE, 0))
+    call = polls.call()
+    assert (len(numbers(call)), round(call.delay, 2)) == (25, 1.0)
+
+
+def test_a_closed_partition_is_polled_at_the_pace_of_discovery(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=25)
+    describe = service.describe
+    service.describe = lambda stream: describe(stream)._replace(partitions=(PartitionDescription(ZERO, 0, 25, False),))
+    polls = polling(service)
+    first = polls.call()
+    now.seconds += 1
+    assert (len(numbers(first)), round(polls.call().delay)) == (25, 10)
+
+
+def test_a_listing_older_than_the_last_one_is_ignored(two_partitions: Any, polling: Any) -> None:
+    service = two_partitions(next_number=25)
+    polls, listing = polling(service), service.describe("flights")
+    closed = (listing.partitions[0]._replace(writable=False),)
+    polls.shared.ends.note_listing(listing, requested_at=10.0)
+    polls.shared.ends.note_listing(listing._replace(partitions=closed), requested_at=9.0)
+    assert not polls.shared.ends.closed(ReadPosition("flights", "id", ZERO, 0))
+
+
+def test_a_worker_without_discovery_lists_the_ends_every_20_seconds(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=20)
+    polls = polling(service)
+    listings, describe = [], service.describe
+    service.describe = lambda stream: listings.append(now.seconds - 1000) or describe(stream)
+    for _ in range(50):
+        polls.call()
+        now.seconds += 1
+    assert listings == [0, 20, 40]
+
+
+def test_a_bundle_ends_after_its_time_and_each_call_reads_a_page(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=100)
+    read = service.read
+    service.read = lambda *at: now.sleep(2.5) or read(*at)
+    polls = polling(service)
+    first, second = polls.call(), polls.call()
+    assert (numbers(first), round(first.delay, 2)) == (list(range(10)), 0.0)
+    assert (numbers(second), round(second.delay, 2)) == (list(range(10, 20)), 0.0)
+
+
+def test_a_call_after_an_hour_continues_at_the_next_number(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=5)
+    polls = polling(service)
+    polls.call()
+    service.next, now.seconds = 8, now.seconds + 3600
+    assert numbers(polls.call()) == [5, 6, 7]
+
+
+def test_the_size_is_the_bytes_to_the_known_end_and_0_when_caught_up(two_partitions: Any, polling: Any) -> None:
+    service = two_partitions(next_number=30)
+    polls = polling(service)
+    polls.shared.describe("flights")
+    element, restriction, _ = polls.residual
+    assert polls.fn.restriction_size(element, restriction) > 0
+    polls.call()
+    assert polls.size == 0
+
+
+def test_after_a_wrong_clock_later_listings_still_update_the_ends(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=5)
+    polls = polling(service)
+    service.now_ms += 3_600_000
+    polls.shared.describe("flights")
+    service.now_ms, service.next, now.seconds = 6000, 25, now.seconds + 10
+    polls.shared.describe("flights")
+    assert polls.shared.ends.left("id", ZERO, 0) == 25
+
+
+def test_a_drain_truncates_the_range_to_nothing(two_partitions: Any, polling: Any) -> None:
+    polls = polling(two_partitions())
+    assert polls.fn.truncate(*polls.residual[:2]) is None

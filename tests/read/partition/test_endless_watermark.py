@@ -1,0 +1,165 @@
+"""The endless step: timestamps of elements, and the watermark that a partition and its read report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+
+from beam_dis.errors import DecodeError, TransportError
+from beam_dis.read.watermark.policy import MARGIN_MS
+from beam_dis.stream_service import PageRecord
+
+ONE = "shardId-0000000001"
+START_OF_TIME = MIN_TIMESTAMP.micros // 1000
+
+
+def test_the_watermark_starts_at_the_beginning_of_time_and_follows_records(two_partitions: Any, polling: Any) -> None:
+    service = two_partitions(next_number=10)
+    service.read = _failing_at_the_end(service.read)
+    assert polling(service).call().watermark == 1003
+
+
+def _failing_at_the_end(read: Any) -> Any:
+    """A read that fails instead of returning an empty page, so that no empty page moves the watermark."""
+
+    def reading(*at: Any) -> Any:
+        page = read(*at)
+        if not page.records:
+            raise TransportError("cut")
+        return page
+
+    return reading
+
+
+def test_an_empty_page_moves_the_watermark_to_the_clock_less_a_margin(two_partitions: Any, polling: Any) -> None:
+    service = two_partitions(next_number=0)
+    polls = polling(service)
+    assert polls.call().watermark == 5000 - MARGIN_MS
+
+
+def test_the_lag_holds_the_watermark_back(two_partitions: Any, polling: Any) -> None:
+    assert polling(two_partitions(next_number=0), lag_ms=700).call().watermark == 5000 - MARGIN_MS - 700
+
+
+def test_the_watermark_never_moves_back(two_partitions: Any, polling: Any, now: Any) -> None:
+    service, marks = two_partitions(next_number=0), []
+    polls = polling(service)
+    for service.now_ms in (5000, 4000, 6000, 1000):
+        now.seconds += 1
+        marks.append(polls.call().watermark)
+    assert marks == sorted(marks)
+
+
+def test_an_element_is_never_older_than_the_watermark(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=0)
+    polls = polling(service)
+    mark = polls.call().watermark
+    service.record = lambda n: PageRecord(n, b"", -5 if n == 0 else 10**15)
+    service.next, now.seconds = 2, now.seconds + 1
+    assert [time for _, time in polls.call().elements] == [mark, 5000]
+
+
+def test_event_time_is_the_users_and_moves_the_watermark(two_partitions: Any, polling: Any) -> None:
+    service = two_partitions(next_number=5)
+    service.read = _failing_at_the_end(service.read)
+    polls = polling(service, decode=lambda record: int(record.data), event_micros=lambda n: n * 100_000)
+    call = polls.call()
+    assert (call.elements, call.watermark) == ([(n, n * 100) for n in range(5)], 400)
+
+
+def test_the_arrival_time_of_a_dead_letter_is_no_event_time(two_partitions: Any, polling: Any) -> None:
+    """Old events are read again, and some don't decode: the events after those are not late."""
+    service = two_partitions(next_number=5)
+    service.read = _failing_at_the_end(service.read)
+    polls = polling(service, decode=_odd_numbers_only, event_micros=lambda n: n * 100_000, dead_letters=True)
+    call = polls.call()
+    assert ([time for _, time in call.elements], call.watermark) == ([1000, 100, 1000, 300, 1001], 300)
+
+
+def _odd_numbers_only(record: Any) -> int:
+    number = int(record.data)
+    return number if number % 2 else _raised(DecodeError("even"))
+
+
+def _call_twice(polls: Any, now: Any) -> None:
+    """Call it twice: at the second call the runner has the output of the first one."""
+    polls.call()
+    now.seconds += 60
+    polls.call()
+
+
+def test_output_holds_back_other_partitions_until_the_runner_has_it(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """The bundle of another partition may end first, and its watermark would make these records late."""
+    service = two_partitions(next_number=10)
+    registry = registry_on(service)
+    busy = polling(service, registry=registry)
+    idle = polling(service, name=ONE, start=10, registry=registry)
+    assert busy.call().watermark == 4900
+    assert idle.call().watermark == START_OF_TIME
+    now.seconds += 1
+    busy.call()
+    now.seconds += 1
+    assert idle.call().watermark == 4900
+
+
+def test_the_reported_watermark_is_the_lowest_of_the_reads_partitions(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=10)
+    registry, read = registry_on(service), service.read
+    service.read = _failing_at_the_end(read)
+    backlogged = polling(service, registry=registry)
+    _call_twice(backlogged, now)
+    service.read, service.next = read, 0
+    idle = polling(service, name=ONE, registry=registry)
+    assert idle.call().watermark == 1003
+
+
+def test_a_reported_watermark_held_back_by_others_makes_no_element_late(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """An idle partition is at 4900 but reports 1003 because of another one, which then reports 4900 for both."""
+    service = two_partitions(next_number=10)
+    registry, read = registry_on(service), service.read
+    service.read = _failing_at_the_end(read)
+    other = polling(service, registry=registry)
+    _call_twice(other, now)
+    service.read, service.next = read, 0
+    idle = polling(service, name=ONE, registry=registry)
+    assert idle.call().watermark == 1003
+    service.next, now.seconds = 10, now.seconds + 60
+    assert other.call().watermark == 4900
+    service.next, service.record = 1, lambda n: PageRecord(n, b"", 2000)
+    assert idle.call().elements[0][1] == 4900
+
+
+def test_partitions_of_one_name_in_two_streams_count_separately(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """Streams that are read together have partitions of the same names."""
+    service = two_partitions(next_number=10)
+    registry, read = registry_on(service), service.read
+    service.read = _failing_at_the_end(read)
+    _call_twice(polling(service, registry=registry), now)
+    service.read, service.next, service.stream_id = read, 0, "id 2"
+    idle = polling(service, stream_id="id 2", registry=registry)
+    assert idle.call().watermark == 1003
+
+
+def test_on_prism_a_partition_without_calls_for_an_hour_still_counts(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=10)
+    registry = registry_on(service)
+    waiting = polling(service, start=0, registry=registry, resumes_at_once=True)
+    idle = polling(service, name=ONE, start=10, registry=registry, resumes_at_once=True)
+    waiting.call()
+    now.seconds += 3600
+    assert idle.call().watermark == START_OF_TIME
+
+
+def _raised(error: Exception) -> Any:
+    raise error
