@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 ROWS = {
     "memory of prefetched pages, per process and connection": ("BUDGET_BYTES", 64 * MIB, "64 MB"),
     "pages prefetched per partition": ("PAGES_AHEAD", 4, "4"),
-    "page requests in flight per process": ("UNDER_WAY", 8, "8"),
+    "page requests in flight, per process and connection": ("UNDER_WAY", 8, "8"),
     "data in a page": ("PAGE_BYTES", 2 * MIB, "2 MiB"),
     "overhead counted per record in memory": ("RECORD_BYTES", 240, "240 bytes"),
     "time in one call of the endless read": ("BUNDLE_SECONDS", 2.0, "2 s"),

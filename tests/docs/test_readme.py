@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 READ = "test_every_record_is_read_once[{}]"
 WRITE = "test_ten_thousand_elements_are_written_once_each_with_its_key[{}]"
-ENDLESS = "test_windows_fire_while_reading_and_hold_what_a_bounded_read_finds[{}]"
+ENDLESS = "test_windows_fire_during_the_read_with_the_sums_of_a_bounded_read[{}]"
 CLIENT = "client/test_against_local_dis.py::"
 
 EVIDENCE: dict[tuple[str, str], tuple[str, str]] = {

@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 LEVELS = {"warning", "error", "exception", "critical"}
 PLACEHOLDER = re.compile(r"%[-.0-9]*[sdrf]")
 SHOWN = 22
+LOGGED = PAGE.partition("## Messages in the log")[2].partition("\n## ")[0]
 
 
 def logged_in(source: str) -> list[str]:
@@ -46,6 +47,22 @@ def test_messages_are_found_in_code():
 @pytest.mark.parametrize("message", MESSAGES, ids=distinctive)
 def test_a_message_of_the_log_is_on_the_page(message):
     assert distinctive(message) in PAGE
+
+
+CONSTANTS = {
+    " ".join(PLACEHOLDER.split(node.value))
+    for path in ROOT.glob("beam_dis/**/*.py")
+    for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+}
+
+
+@pytest.mark.parametrize("message", re.findall(r"(?m)^\| (`.*?) \| ", LOGGED))
+def test_a_message_on_the_page_is_in_the_code(message):
+    """The page writes … for the values in a message, and for its end."""
+    for quoted in re.findall(r"`([^`]+)`", message):
+        pieces = [piece.strip() for piece in quoted.split("…")]
+        assert any(all(piece in constant for piece in pieces) for constant in CONSTANTS), quoted
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -1,0 +1,44 @@
+"""docs/metrics.md names exactly the metrics that the package reports."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from beam_dis.read.partition.metrics import COUNTERS
+from beam_dis.write.bundle import BundleCounts
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+
+
+def named(heading: str) -> set[str]:
+    """The names in the first column of a section's table."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return {
+        name for cell in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE) for name in re.findall("`(.+?)`", cell)
+    }
+
+
+def reported(kind: str) -> set[str]:
+    """The names of all metrics of a kind that the code of read/ makes with a constant name."""
+    files = (ROOT / "beam_dis" / "read").rglob("*.py")
+    calls = [
+        node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
+    ]
+    made = [call for call in calls if ast.unparse(call.func) == f"Metrics.{kind}"]
+    return {call.args[1].value for call in made if isinstance(call.args[1], ast.Constant)}
+
+
+def test_the_counters_of_the_read_are_on_the_page():
+    assert named("Read") == set(COUNTERS) | reported("counter")
+
+
+def test_the_distributions_of_the_read_are_on_the_page():
+    assert reported("distribution") == {"millis_behind_latest"}
+    assert "`millis_behind_latest`" in PAGE
+
+
+def test_the_counters_of_the_write_are_on_the_page():
+    assert named("Write") == set(BundleCounts._fields) - {"throttled_seconds"} | {"cumulativeThrottlingSeconds"}
