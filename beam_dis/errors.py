@@ -125,9 +125,9 @@ class CursorRefusedError(ServiceError):
 
 
 class OutOfRangeError(ServiceError):
-    """The partition doesn't hold that sequence number.
+    """The partition doesn't have that sequence number.
 
-    ``earliest`` is the first number that it holds and ``next`` the number that will be written next; None if the service
+    ``earliest`` is the first number that it has and ``next`` the number that will be written next; None if the service
     didn't say.
     """
 

@@ -86,3 +86,11 @@ def make_stream(local_dis: LocalProject) -> Callable[..., str]:
         return stream
 
     return make
+
+
+@pytest.fixture
+def no_keys(monkeypatch, tmp_path):
+    """An environment without credentials."""
+    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "REGION"):
+        monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / ".huaweicloud"))

@@ -124,8 +124,8 @@ def unreadable(answer: GoodAnswer) -> TransportError:
     request, response = answer
     kind = response.headers.get("content-type") or "no content type"
     return TransportError(
-        f"{request}: {request.endpoint} answered {response.status} with {len(response.body)} bytes ({kind}), which are no"
-        " answer of DIS: check the endpoint"
+        f"{request}: {request.endpoint} answered {response.status} with {len(response.body)} bytes ({kind}), which is not"
+        " an answer of DIS: check the endpoint"
     )
 
 

@@ -80,6 +80,6 @@ def _sent(
 
 
 def _failure(answer: Response) -> ServiceError:
-    """Make the error for another status; 5xx and 429 are tried again."""
+    """Make the error for another status; 5xx and 429 are retried."""
     advice = " - assign an agency with permission for DIS to the instance" if answer.status in (401, 404) else ""
     return service_error(f"it answered HTTP {answer.status}{advice}", code="", status=answer.status)

@@ -124,7 +124,7 @@ class RecordOperations:
             StreamNotFoundError: there is no such stream.
             PartitionNotFoundError: there is no such partition.
             PartitionExpiredError: the partition was scaled away and its retention has passed.
-            OutOfRangeError: the partition doesn't hold that number; ``earliest`` and ``next`` say what it holds.
+            OutOfRangeError: the partition doesn't have that number; ``earliest`` and ``next`` say which it has.
             InvalidRequestError: the timestamp is before the oldest record (DIS.4300).
         """
         check = Arguments("get_cursor")

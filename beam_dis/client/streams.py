@@ -60,7 +60,7 @@ class StreamOperations:
         Raises:
             AlreadyExistsError: the name is taken.
             QuotaExceededError: the project's partitions are used up.
-            InvalidRequestError: a value is out of range, or the schema is no Avro schema (DIS.4360).
+            InvalidRequestError: a value is out of range, or the schema isn't an Avro schema (DIS.4360).
         """
         check = Arguments("create_stream")
         check.required(stream_name=stream_name, partition_count=partition_count)
@@ -212,7 +212,7 @@ class StreamOperations:
 
         Raises:
             StreamNotFoundError: there is no such stream.
-            InvalidRequestError: a value is out of range, or the schema is no Avro schema (DIS.4360).
+            InvalidRequestError: a value is out of range, or the schema isn't an Avro schema (DIS.4360).
         """
         check = Arguments("update_stream")
         check.required(stream_name=stream_name)

@@ -73,7 +73,7 @@ _ROWS = (
     ErrorCode(4215, 400, "Invalid cursor type.", "InvalidRequestError", "give AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER, TRIM_HORIZON, LATEST or AT_TIMESTAMP", _GIVE_UP),
     ErrorCode(4216, 400, "Invalid sequence_number.", "InvalidRequestError", "", _GIVE_UP),
     ErrorCode(4217, 400, "Invalid partition cursor.", "CursorRefusedError", "open a new cursor at the next sequence number", _GIVE_UP),
-    ErrorCode(4224, 400, "Sequence_number out of range.", "OutOfRangeError", "use a sequence number that the partition holds", _GIVE_UP),
+    ErrorCode(4224, 400, "Sequence_number out of range.", "OutOfRangeError", "use a sequence number that the partition has", _GIVE_UP),
     ErrorCode(4225, 400, "Expired partition cursor.", "CursorRefusedError", "open a new cursor at the next sequence number", _GIVE_UP),
     ErrorCode(4226, 400, "A partition iterator error occurred or a record to which the SN corresponds has expired. Try to obtain the partition iterator again.", "CursorRefusedError", "open a new cursor at the next sequence number", _GIVE_UP),
     ErrorCode(4300, 400, "Request error.", "InvalidRequestError", "", _GIVE_UP),

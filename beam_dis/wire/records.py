@@ -15,7 +15,7 @@ TIMESTAMP_TYPE = "CreateTime"
 
 
 class PutRecordsRequestEntry(msgspec.Struct, omit_defaults=True, gc=False):
-    """One record to put [T5-66]. ``partition_id`` wins over ``explicit_hash_key``, which wins over ``partition_key``.
+    """One record to put [T5-66]. ``partition_id`` takes precedence over ``explicit_hash_key``, and that over ``partition_key``.
 
     Some clients send ``timestamp`` (ms); the service sets the arrival time itself.
     """

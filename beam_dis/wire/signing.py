@@ -188,6 +188,6 @@ def _check_date(text: str | None, now: float, window: float) -> None:
 
 def _check_content_hash(request: SigningRequest) -> None:
     """Accept a literal such as UNSIGNED-PAYLOAD; a hash must be the body's, or it would protect nothing."""
-    stated = request.headers.get(_CONTENT_HASH)
-    if stated and _HEX_SHA256.fullmatch(stated) and not hmac.compare_digest(stated, sha256(request.body).hexdigest()):
+    given = request.headers.get(_CONTENT_HASH)
+    if given and _HEX_SHA256.fullmatch(given) and not hmac.compare_digest(given, sha256(request.body).hexdigest()):
         raise Refusal(4100)

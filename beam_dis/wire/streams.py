@@ -109,14 +109,14 @@ class PartitionResult(WireAnswer):
     @property
     def earliest(self) -> int | None:
         """The sequence number of the oldest record; None without a range, as once the partition has expired."""
-        held = parse_range(self.sequence_number_range)
-        return held and held.start
+        numbers = parse_range(self.sequence_number_range)
+        return numbers and numbers.start
 
     @property
     def next(self) -> int | None:
         """The sequence number that the next record will get; None without a range."""
-        held = parse_range(self.sequence_number_range)
-        return held and held.end
+        numbers = parse_range(self.sequence_number_range)
+        return numbers and numbers.end
 
 
 class PartitionCountUpdate(WireAnswer):

@@ -125,11 +125,3 @@ def refused():
         return Response(status, {}, json.dumps({"errorCode": f"DIS.{code}", "message": message}).encode())
 
     return answer
-
-
-@pytest.fixture
-def no_keys(monkeypatch, tmp_path):
-    """An environment without credentials."""
-    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "REGION"):
-        monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
-    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / ".huaweicloud"))

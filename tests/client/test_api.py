@@ -282,7 +282,7 @@ def test_an_endpoint_that_never_answered_is_given_up_in_ten_seconds(connect):
 def test_a_portal_that_answers_everything_is_given_up_in_ten_seconds(connect):
     rig = connect(lambda _: Response(200, {"content-type": "text/html"}, b"<html>"))
     with pytest.raises(
-        TransportError, match=r"answered 200 .*text/html.* which are no answer of DIS: check the endpoint"
+        TransportError, match=r"answered 200 .*text/html.* which is not an answer of DIS: check the endpoint"
     ):
         rig.client.list_streams()
     assert 3.0 < sum(rig.time.slept) < 8.0
