@@ -217,29 +217,29 @@ def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
         access_key,
         "the environment",
     )
-    return _whole(access_key, secret_key, token, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment")
+    return _both_keys(access_key, secret_key, token, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment")
 
 
 def _from_profile(environ: Mapping[str, str]) -> Credentials | None:
     section = profile(environ)
-    place = str(profile_path(environ))
-    _check_no_federation(section.get("idp_id"), section.get("id_token_file"), section.get("ak"), place)
-    return _whole(section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {place}")
+    source = str(profile_path(environ))
+    _check_no_federation(section.get("idp_id"), section.get("id_token_file"), section.get("ak"), source)
+    return _both_keys(section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {source}")
 
 
-def _whole(access_key: str | None, secret_key: str | None, token: str | None, place: str) -> Credentials | None:
+def _both_keys(access_key: str | None, secret_key: str | None, token: str | None, source: str) -> Credentials | None:
     if not access_key and not secret_key:
         return None
     if not access_key or not secret_key:
-        raise CredentialsError(f"only one of {place} is set: set both, or neither")
+        raise CredentialsError(f"only one of {source} is set: set both, or neither")
     return Credentials(access_key=access_key, secret_key=secret_key, security_token=token or None)
 
 
-def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_key: str | None, place: str) -> None:
+def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_key: str | None, source: str) -> None:
     """Raise CredentialsError if the vendor's tools would log in with an identity provider's token and not with the keys."""
     if idp_id and id_token_file:
         raise CredentialsError(
-            f"{place} names an identity provider (idp_id, id_token_file), which is not supported"
+            f"{source} names an identity provider (idp_id, id_token_file), which is not supported"
             f"{', and takes precedence over the access key' if access_key else ''}: {_REMEDY}"
         )
 

@@ -60,20 +60,18 @@ def iam_token(
         CredentialsError: the identity service refused, or can't be reached.
         ConfigurationError: the endpoint is plain http.
     """
-    where = iam_endpoint(endpoint, region)
-    with closing(HTTPTransport(where, proxy=proxy, ca_bundle=ca_bundle)) as transport:
-        return request_token(transport, where, user=user, password=password, domain=domain, project_id=project_id)
+    url = iam_endpoint(endpoint, region)
+    with closing(HTTPTransport(url, proxy=proxy, ca_bundle=ca_bundle)) as transport:
+        return request_token(transport, url, user=user, password=password, domain=domain, project_id=project_id)
 
 
 def iam_endpoint(given: str | None, region: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the URL of the identity service. Raises ConfigurationError if a password can't be sent there."""
     found = given or environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or profile(environ).get("iam_endpoint")
-    where = (
-        (found or (endpoint_of("iam", region) if region else _DEFAULT_ENDPOINT)).removesuffix("/").removesuffix("/v3")
-    )
-    if not where.startswith("https://") and not is_loopback(where):
-        raise ConfigurationError(f"a password can't be sent to {where!r}: give the identity service's https endpoint")
-    return where
+    url = (found or (endpoint_of("iam", region) if region else _DEFAULT_ENDPOINT)).removesuffix("/").removesuffix("/v3")
+    if not url.startswith("https://") and not is_loopback(url):
+        raise ConfigurationError(f"a password can't be sent to {url!r}: give the identity service's https endpoint")
+    return url
 
 
 def request_token(

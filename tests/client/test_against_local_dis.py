@@ -58,7 +58,7 @@ def put(client, *data, stream="s"):
     return client.put_records(stream, entries)
 
 
-def test_streams(client):
+def test_streams_are_created_described_listed_and_deleted(client):
     client.create_stream("s", partition_count=2, data_type="CSV", csv_delimiter=";", data_duration=48, tags={"k": "v"})
     client.create_stream("t")
     described = client.describe_stream("s", limit_partitions=1)
@@ -73,7 +73,7 @@ def test_streams(client):
     assert client.list_streams().stream_names == ["s"]
 
 
-def test_changing_streams(client):
+def test_a_stream_is_scaled_changed_and_shared(client):
     client.create_stream("s")
     assert client.update_partition_count("s", target_partition_count=2).target_partition_count == 2
     client.update_stream("s", data_duration=72)
@@ -85,7 +85,7 @@ def test_changing_streams(client):
     assert [rule.principal_name for rule in client.list_policies("s").rules] == ["d.*"]
 
 
-def test_apps_and_checkpoints(client):
+def test_an_app_commits_checkpoints_and_is_deleted(client):
     client.create_stream("s")
     client.create_app("a")
     put(client, b"x", b"y")
@@ -102,7 +102,7 @@ def test_apps_and_checkpoints(client):
     assert client.list_apps().apps == []
 
 
-def test_records(client):
+def test_records_are_put_and_read(client):
     client.create_stream("s")
     result = put(client, b"\x00\xff", b"y")
     assert [(entry.partition_id, entry.sequence_number) for entry in result.records] == [(P0, 0), (P0, 1)]

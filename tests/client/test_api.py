@@ -204,7 +204,7 @@ def dated(answer, seconds):
 
 
 @pytest.mark.parametrize("skew", [-7200, 7200])
-def test_a_wrong_clock_is_corrected_by_the_services_once_and_for_all(skew, connect, ok, refused):
+def test_a_wrong_clock_is_corrected_for_all_later_requests(skew, connect, ok, refused):
     rig = connect([dated(refused(4105, status=441), skew), ok(status=201), ok(status=201)], credentials=KEYS)
     rig.client.create_app("a")
     rig.client.create_app("b")

@@ -120,7 +120,7 @@ def test_a_put_is_stored_as_often_as_its_result_says(dis, client, faults, retry_
 
 @SETTINGS
 @given(faults=schedules("get_cursor", "get_records", "commit_checkpoint", "get_checkpoint"))
-def test_faults_that_end_do_not_affect_reading_and_committing(dis, client, faults):
+def test_transient_faults_do_not_affect_reading_and_committing(dis, client, faults):
     """The records and the checkpoint are read as they were written."""
     stream = next(NAMES)
     client.create_stream(stream)

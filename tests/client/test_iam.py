@@ -55,7 +55,7 @@ def test_a_token_is_requested_with_name_and_password_for_one_project():
 
 
 @pytest.mark.parametrize("failure", [TransportError("cut"), TransportError("no"), Response(500), Response(429)])
-def test_a_request_for_a_token_is_retried_after_a_passing_failure(failure):
+def test_a_request_for_a_token_is_retried_after_a_transient_failure(failure):
     token, identity = login(failure, failure, GIVEN)
     assert (token.value, len(identity.sent)) == ("MII", 3)
 

@@ -45,12 +45,12 @@ def test_a_method_takes_the_arguments_in_its_row(operation):
     assert takes is ("retry_lost" in listed[f"`{operation}`"])
 
 
-def test_operations_that_are_said_to_change_nothing_are_gets():
+def test_the_operations_listed_as_changing_nothing_are_the_gets():
     listed = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if done == "changes nothing"}
     assert listed == {name for name, route in ROUTES.items() if route.method == "GET"}
 
 
-def test_deletes_are_said_to_succeed_if_repeated():
+def test_the_operations_listed_as_not_found_when_repeated_are_the_deletes():
     listed = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if "not found" in done}
     assert listed == {name for name, route in ROUTES.items() if route.method == "DELETE"}
 

@@ -56,7 +56,7 @@ def test_one_record_or_another_value_instead_of_a_list_is_refused(records, conne
     assert rig.transport.sent == []
 
 
-def test_no_records_are_refused(connect, ok):
+def test_an_empty_list_of_records_is_refused(connect, ok):
     rig = connect(lambda _: ok())
     with pytest.raises(ConfigurationError, match="no records to put into stream 's': give at least one"):
         rig.client.put_records("s", [])
