@@ -186,7 +186,7 @@ def test_nothing_to_write_sends_nothing(connect, ok):
 @pytest.mark.parametrize("count", [0, 2])
 def test_an_answer_with_a_wrong_number_of_results_is_an_error(count, connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}] * count})])
-    with pytest.raises(errors.TransportError, match="no answer of DIS"):
+    with pytest.raises(errors.TransportError, match="not an answer of DIS"):
         rig.service.write("s", [PutRecord(b"x")])
 
 

@@ -34,14 +34,14 @@ EVIDENCE: dict[tuple[str, str], tuple[str, str]] = {
     ("CSV, JSON", "write"): ("", "test_rows_are_written_by_the_stream_s_schema"),
     ("Avro", "read"): ("", "test_rows_are_read_and_written_by_the_streams_description[BLOB-coder0]"),
     ("Avro", "write"): ("", "test_flights_are_the_same_in_every_format"),
-    ("streams:", "DISClient"): ("", f"{CLIENT}test_changing_streams"),
-    ("streams:", "local DIS"): ("", f"{CLIENT}test_streams"),
-    ("records:", "DISClient"): ("", f"{CLIENT}test_records"),
-    ("records:", "local DIS"): ("", f"{CLIENT}test_records"),
-    ("apps:", "DISClient"): ("", f"{CLIENT}test_apps_and_checkpoints"),
-    ("apps:", "local DIS"): ("", f"{CLIENT}test_apps_and_checkpoints"),
-    ("checkpoints:", "DISClient"): ("", f"{CLIENT}test_apps_and_checkpoints"),
-    ("checkpoints:", "local DIS"): ("", f"{CLIENT}test_apps_and_checkpoints"),
+    ("streams:", "DISClient"): ("", f"{CLIENT}test_a_stream_is_scaled_changed_and_shared"),
+    ("streams:", "local DIS"): ("", f"{CLIENT}test_streams_are_created_described_listed_and_deleted"),
+    ("records:", "DISClient"): ("", f"{CLIENT}test_records_are_put_and_read"),
+    ("records:", "local DIS"): ("", f"{CLIENT}test_records_are_put_and_read"),
+    ("apps:", "DISClient"): ("", f"{CLIENT}test_an_app_commits_checkpoints_and_is_deleted"),
+    ("apps:", "local DIS"): ("", f"{CLIENT}test_an_app_commits_checkpoints_and_is_deleted"),
+    ("checkpoints:", "DISClient"): ("", f"{CLIENT}test_an_app_commits_checkpoints_and_is_deleted"),
+    ("checkpoints:", "local DIS"): ("", f"{CLIENT}test_an_app_commits_checkpoints_and_is_deleted"),
 }
 """Start of a row and column → the marker and the end of the test's id."""
 
