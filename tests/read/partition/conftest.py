@@ -32,7 +32,7 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
     The driver's ``shared`` is the state of the connection. Without a ``registry`` of the test's, each driver has its own.
     """
 
-    def start(
+    def make(
         service: Any,
         *,
         start: int = 0,
@@ -62,4 +62,4 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
         driver.shared = registry.enter_connection(CONNECTION, driver)
         return driver
 
-    return start
+    return make

@@ -55,7 +55,7 @@ class Commits:
 
 
 @pytest.fixture
-def later() -> ManualExecutor:
+def executor() -> ManualExecutor:
     return ManualExecutor()
 
 
@@ -74,33 +74,33 @@ def test_a_position_is_committed_only_after_its_bundle_is_finalised(commits: Com
 
 @given(order=st.permutations(range(10)), runs_after=st.sets(st.integers(0, 9)))
 def test_commits_never_go_back_if_bundles_are_finalised_out_of_order(order: list[int], runs_after: set[int]) -> None:
-    commits, later = Commits(), ManualExecutor()
-    committer = Committer(commits, "app", executor=later)
+    commits, executor = Commits(), ManualExecutor()
+    committer = Committer(commits, "app", executor=executor)
     callbacks = [committer.register(*P0, number) for number in range(10)]
     for index in order:
         callbacks[index]()
         if index in runs_after:
-            later.run()
-    later.run()
+            executor.run()
+    executor.run()
     numbers = [number for _, number in commits.done]
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == 9
 
 
 def test_one_background_task_commits_the_newest_number_of_each_partition(
-    commits: Commits, later: ManualExecutor
+    commits: Commits, executor: ManualExecutor
 ) -> None:
-    committer = Committer(commits, "app", executor=later)
+    committer = Committer(commits, "app", executor=executor)
     for number in (3, 9, 5):
         committer.register(*P0, number)()
         committer.register(*P1, number)()
-    assert (commits.done, len(later.tasks)) == ([], 1)
-    later.run()
+    assert (commits.done, len(executor.tasks)) == ([], 1)
+    executor.run()
     assert commits.done == [("p0", 9), ("p1", 9)]
 
 
-def test_during_a_slow_commit_only_the_newest_number_waits(commits: Commits, later: ManualExecutor) -> None:
-    committer = Committer(commits, "app", executor=later)
+def test_during_a_slow_commit_only_the_newest_number_waits(commits: Commits, executor: ManualExecutor) -> None:
+    committer = Committer(commits, "app", executor=executor)
 
     def newer() -> None:
         for number in (2, 3, 4):
@@ -108,42 +108,42 @@ def test_during_a_slow_commit_only_the_newest_number_waits(commits: Commits, lat
 
     commits.meanwhile = newer
     committer.register(*P0, 1)()
-    later.run()
-    assert (commits.done, later.tasks) == ([("p0", 1), ("p0", 4)], [])
+    executor.run()
+    assert (commits.done, executor.tasks) == ([("p0", 1), ("p0", 4)], [])
 
 
 def test_a_number_that_is_confirmed_again_during_its_commit_is_committed_once(
-    commits: Commits, later: ManualExecutor
+    commits: Commits, executor: ManualExecutor
 ) -> None:
-    committer = Committer(commits, "app", executor=later)
+    committer = Committer(commits, "app", executor=executor)
     commits.meanwhile = committer.register(*P0, 1)
     committer.register(*P0, 1)()
-    later.run()
+    executor.run()
     assert commits.done == [("p0", 1)]
 
 
 def test_after_a_failed_commit_the_other_partitions_are_committed_first(
-    commits: Commits, later: ManualExecutor
+    commits: Commits, executor: ManualExecutor
 ) -> None:
-    committer = Committer(commits, "app", executor=later)
+    committer = Committer(commits, "app", executor=executor)
     commits.failures, commits.meanwhile = [TransportError("cut")], committer.register(*P0, 1)
     for partition in (P0, P1):
         committer.register(*partition, 1)()
-    later.run()
+    executor.run()
     assert commits.done == [("p1", 1), ("p0", 1)]
 
 
 def test_a_commit_that_failed_is_due_again_and_repeated_with_the_next_one(
-    commits: Commits, later: ManualExecutor
+    commits: Commits, executor: ManualExecutor
 ) -> None:
     """The number is the same, as in an idle partition."""
-    committer = Committer(commits, "app", executor=later)
+    committer = Committer(commits, "app", executor=executor)
     commits.failures = [TransportError("cut")]
     committer.register(*P0, 7)()
-    later.run()
+    executor.run()
     assert committer.due(*P0, 7)
     committer.register(*P0, 7)()
-    later.run()
+    executor.run()
     assert (commits.done, committer.due(*P0, 7), committer.due(*P0, 8)) == ([("p0", 7)], False, True)
 
 
@@ -161,22 +161,24 @@ def test_a_series_of_failures_is_logged_once_and_so_is_its_end(
     ]
 
 
-def test_an_unexpected_error_does_not_end_the_commits(commits: Commits, later: ManualExecutor) -> None:
-    committer = Committer(commits, "app", executor=later)
+def test_an_unexpected_error_does_not_end_the_commits(commits: Commits, executor: ManualExecutor) -> None:
+    committer = Committer(commits, "app", executor=executor)
     commits.failures = [ZeroDivisionError()]
     for number in (1, 2):
         committer.register(*P0, number)()
-        later.run()
+        executor.run()
     assert commits.done == [("p0", 2)]
 
 
-def test_if_no_thread_can_be_started_the_next_confirmation_tries_again(commits: Commits, later: ManualExecutor) -> None:
-    committer, submit = Committer(commits, "app", executor=later), later.submit
-    later.submit = _no_thread  # type: ignore[method-assign]
+def test_if_no_thread_can_be_started_the_next_confirmation_tries_again(
+    commits: Commits, executor: ManualExecutor
+) -> None:
+    committer, submit = Committer(commits, "app", executor=executor), executor.submit
+    executor.submit = _no_thread  # type: ignore[method-assign]
     committer.register(*P0, 1)()
-    later.submit = submit  # type: ignore[method-assign]
+    executor.submit = submit  # type: ignore[method-assign]
     committer.register(*P1, 1)()
-    later.run()
+    executor.run()
     assert commits.done == [("p0", 1), ("p1", 1)]
 
 
