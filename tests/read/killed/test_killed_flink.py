@@ -1,4 +1,4 @@
-"""Parts of a running Flink are killed: every record that was put is copied, and every committed record has been copied.
+"""Parts of a running Flink are killed: each record that was put is copied, and only copied records are committed.
 
 Flink restarts the job from its last checkpoint: the records that were copied before it aren't copied again.
 """
