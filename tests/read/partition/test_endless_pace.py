@@ -1,4 +1,7 @@
-"""The endless step: when a call polls, how much it reads, and how long it defers."""
+"""The endless step: when a call polls, how much it reads, and how long it defers.
+
+Delays are compared in whole seconds, because Beam subtracts the real time since the step asked for one.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def numbers(call: Any) -> list[int]:
 def test_a_call_reads_to_the_empty_page_and_defers_by_the_poll_interval(two_partitions: Any, polling: Any) -> None:
     polls = polling(two_partitions(next_number=25))
     call = polls.call()
-    assert (numbers(call), round(call.delay, 2)) == (list(range(25)), 1.0)
+    assert (numbers(call), round(call.delay)) == (list(range(25)), 1)
 
 
 def test_the_next_call_continues_at_the_next_number(two_partitions: Any, polling: Any, now: Any) -> None:
@@ -41,7 +44,7 @@ def test_a_call_that_is_not_due_polls_nothing_and_sleeps_at_most_20_ms(
     reads = len(service.reads)
     delays = [polls.call().delay for _ in range(10)]
     assert (len(service.reads), now.naps) == (reads, [0.02] * 10)
-    assert delays[-1] == pytest.approx(0.8, abs=0.01)
+    assert delays[-1] == pytest.approx(0.8, abs=0.1)
 
 
 def test_one_empty_poll_per_interval_even_if_the_runner_ignores_delays(
@@ -81,7 +84,7 @@ def test_if_the_runner_resumes_at_once_a_poll_ends_for_another_ready_page(
     polls = polling(service, registry=registry_on(service, FirstPartitionHangs()), resumes_at_once=True)
     polls.shared.prefetch.expect(ReadPosition("flights", "id", ONE, 0))
     call = polls.call()
-    assert (len(numbers(call)), round(call.delay, 2)) == (10, 0.0)
+    assert (len(numbers(call)), round(call.delay)) == (10, 0)
 
 
 def test_if_the_runner_resumes_later_a_poll_waits_for_its_next_page(
@@ -91,7 +94,7 @@ def test_if_the_runner_resumes_later_a_poll_waits_for_its_next_page(
     polls = polling(service, resumes_at_once=False)
     polls.shared.prefetch.expect(ReadPosition("flights", "id", ONE, 0))
     call = polls.call()
-    assert (len(numbers(call)), round(call.delay, 2)) == (25, 1.0)
+    assert (len(numbers(call)), round(call.delay)) == (25, 1)
 
 
 def test_a_closed_partition_is_polled_at_the_pace_of_discovery(two_partitions: Any, polling: Any, now: Any) -> None:
@@ -132,8 +135,8 @@ def test_a_bundle_ends_after_its_time_and_each_call_reads_a_page(two_partitions:
     service.read = lambda *at: now.sleep(2.5) or read(*at)
     polls = polling(service)
     first, second = polls.call(), polls.call()
-    assert (numbers(first), round(first.delay, 2)) == (list(range(10)), 0.0)
-    assert (numbers(second), round(second.delay, 2)) == (list(range(10, 20)), 0.0)
+    assert (numbers(first), round(first.delay)) == (list(range(10)), 0)
+    assert (numbers(second), round(second.delay)) == (list(range(10, 20)), 0)
 
 
 def test_a_call_after_an_hour_continues_at_the_next_number(two_partitions: Any, polling: Any, now: Any) -> None:
