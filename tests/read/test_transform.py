@@ -55,7 +55,7 @@ def test_a_misspelt_argument_is_a_type_error_that_lists_the_arguments(make: Call
         make(strat=StartingPosition.latest())
 
 
-def test_the_help_of_the_result_says_which_outputs_there_are() -> None:
+def test_with_error_handler_returns_the_transform_itself() -> None:
     source = ReadFromDIS("flights", stop=STOP, dead_letters=True)
     assert source.with_error_handler(None) is source
 
