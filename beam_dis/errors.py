@@ -214,9 +214,9 @@ _CLASS_OF_STATUS: dict[int, type[ServiceError]] = {
 
 
 def class_of(code: str, status: int) -> type[ServiceError]:
-    """The exception class of an answer: by its code, or by its HTTP status if the code isn't in the table."""
+    """The exception class of an answer: by its code, or by its HTTP status if the code has no class of its own."""
     row = ERROR_CODES.get(code)
-    if row is not None:
+    if row is not None and row.error != InvalidRequestError.__name__:
         return _CLASSES[row.error]
     return _CLASS_OF_STATUS.get(status) or (ServerError if status >= 500 else InvalidRequestError)
 

@@ -3,24 +3,35 @@
 Rules:
 
 1. A service is opened for a resolved connection, in the process that uses it.
-2. Shared services stay open until the process ends, so that connections are reused by the next DoFn.
+2. Shared services stay open, so that the next DoFn reuses their connections. At most 64 do: then the one that was asked for
+   least recently is closed. A service that is closed while a step still uses it opens connections again.
 """
 
 from __future__ import annotations
 
 import atexit
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 
 from beam_dis.client.dis_service import DISService
 from beam_dis.connection import DISConnection
 from beam_dis.stream_service import StreamService
 
+MOST_SHARED = 64
+
+
+def open_service(connection: DISConnection) -> StreamService:
+    """Open a service for a resolved connection; the caller closes it."""
+    return DISService(connection)
+
 
 class Services:
     """Shared services, one per connection; thread-safe."""
 
-    def __init__(self) -> None:
-        self._services: dict[DISConnection, StreamService] = {}
+    def __init__(self, open_: Callable[[DISConnection], StreamService] = open_service) -> None:
+        self._open = open_
+        self._services: OrderedDict[DISConnection, StreamService] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, connection: DISConnection) -> StreamService:
@@ -28,13 +39,17 @@ class Services:
         with self._lock:
             service = self._services.get(connection)
             if service is None:
-                service = self._services[connection] = open_service(connection)
-            return service
+                service = self._services[connection] = self._open(connection)
+            self._services.move_to_end(connection)
+            surplus = [self._services.popitem(last=False)[1] for _ in range(len(self._services) - MOST_SHARED)]
+        for least_recent in surplus:
+            least_recent.close()
+        return service
 
     def close(self) -> None:
         """Close all services. A later call of ``of`` opens a new one."""
         with self._lock:
-            services, self._services = self._services, {}
+            services, self._services = self._services, OrderedDict()
         for service in services.values():
             service.close()
 
@@ -43,11 +58,6 @@ SERVICES = Services()
 """The shared services of this process, closed when it ends."""
 
 atexit.register(SERVICES.close)
-
-
-def open_service(connection: DISConnection) -> StreamService:
-    """Open a service for a resolved connection; the caller closes it."""
-    return DISService(connection)
 
 
 def shared_service(connection: DISConnection) -> StreamService:

@@ -176,5 +176,5 @@ class StreamService(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the connections. The service can't be used afterwards."""
+        """Close the connections; a later call opens new ones."""
         ...

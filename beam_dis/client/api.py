@@ -138,7 +138,7 @@ class API:
             raise
 
     def close(self) -> None:
-        """Close the connections. No operation can be called afterwards."""
+        """Close the connections; a later operation opens new ones."""
         self._transport.close()
 
     def _attempt(

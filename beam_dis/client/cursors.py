@@ -53,23 +53,21 @@ class Cursors:
         possible record is requested.
         """
         max_bytes = max(max_bytes, MAX_RECORD_BYTES)
-        reopened = 0
-        cursor = self._take(position)
         try:
-            cursor = cursor or self._open(position)
-            page, answer = self._request(position, cursor, max_bytes)
+            return self._page(position, self._take(position), max_bytes, reopened=0)
         except CursorRefusedError:
-            reopened = 1
             self._checked_streams.discard(position.stream_id)
-            page, answer = self._request(position, self._open(position), max_bytes)
-        except ThrottledError:
-            if cursor is not None:
-                self._keep(position, cursor)
-            raise
+            return self._page(position, None, max_bytes, reopened=1)
         except StreamNotFoundError:
-            self._checked_streams.discard(
-                position.stream_id
-            )  # so that the next read reports it, if nobody sees this error
+            self._checked_streams.discard(position.stream_id)  # the next read reports it, if nobody sees this error
+            raise
+
+    def _page(self, position: ReadPosition, cursor: str | None, max_bytes: int, *, reopened: int) -> Page:
+        cursor = cursor or self._open(position)
+        try:
+            page, answer = self._request(position, cursor, max_bytes)
+        except ThrottledError:
+            self._keep(position, cursor)
             raise
         self._keep(position.after(page.records), page.next_partition_cursor)
         return Page(page.records, as_of(answer, self._api.clock()), reopened)

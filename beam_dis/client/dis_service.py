@@ -158,7 +158,7 @@ class DISService:
         )
 
     def close(self) -> None:
-        """Close the connections. The service can't be used afterwards."""
+        """Close the connections; a later call opens new ones."""
         self._client.close()
 
     def _with_names(self, error: StreamNotFoundError) -> DISError:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -104,11 +105,13 @@ class HTTPTransport:
     ) -> None:
         self._endpoint = endpoint
         self._end = RequestEnd()
+        proxy = proxy or proxy_of(endpoint)
         self._connections = Connections(
             ssl_context=_ssl_context(ca_bundle, trust_environment=not _is_near(endpoint)),
-            proxy=proxy or proxy_of(endpoint),
+            proxy=proxy,
             network=BoundedNetwork(self._end),
         )
+        self._proxy = None if proxy is None else _without_user(proxy)
 
     def send(self, request: Request) -> Response:
         """Return the answer, whatever its status. Raises TransportError if there is none within the timeout."""
@@ -122,12 +125,23 @@ class HTTPTransport:
             finally:
                 answer.close()
         except _FAILURES as error:
-            reason = str(error) or type(error).__name__
-            if isinstance(error, _NEVER_CONNECTED):
-                message = f"can't connect to {self._endpoint}: {reason}; is it running?"
-                raise TransportError(message, maybe_done=False) from error
-            raise TransportError(f"no answer from {self._endpoint}: {reason}; is it a DIS?") from error
+            never_connected = isinstance(error, _NEVER_CONNECTED)
+            raise TransportError(self._explain(error, never_connected), maybe_done=not never_connected) from error
         return Response(answer.status_code, dict(answer.headers.items()), body, time.monotonic() - started)
+
+    def _explain(self, error: Exception, never_connected: bool) -> str:
+        """Which side failed, why, and what to do."""
+        reason = str(error) or type(error).__name__
+        if not never_connected:
+            return f"no answer from {self._endpoint}: {reason}; is it a DIS?"
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            remedy = "name the file of the certificates to trust with ca_bundle= or SSL_CERT_FILE"
+            return f"can't connect to {self._endpoint}: its certificate isn't trusted ({reason}); {remedy}"
+        if isinstance(error, httpcore.ProxyError):
+            return f"the proxy {self._proxy} refuses to connect to {self._endpoint}: {reason}"
+        if self._proxy is not None:
+            return f"can't connect to {self._endpoint} through the proxy {self._proxy}: {reason}; is the proxy running?"
+        return f"can't connect to {self._endpoint}: {reason}; is it running?"
 
     def close(self) -> None:
         """Close all connections."""
@@ -241,9 +255,16 @@ def _pool(ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.Netw
         )
     except (ValueError, RuntimeError, httpx.InvalidURL) as error:
         # the URL may contain a password, and so may the cause
+        reason = "install httpcore[socks] for it" if isinstance(error, RuntimeError) else "give http:// and a host"
         raise ConfigurationError(
-            f"the proxy can't be used ({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or proxy="
+            f"the proxy {_without_user(proxy)} can't be used: {reason}; it comes from proxy=, HTTPS_PROXY, HTTP_PROXY or"
+            " ALL_PROXY"
         ) from None
+
+
+def _without_user(url: str) -> str:
+    """A proxy's URL without user name and password."""
+    return re.sub(r"//[^/]*@", "//", url) if "//" in url else url.rpartition("@")[2]
 
 
 def _core_url(url: httpx.URL) -> httpcore.URL:

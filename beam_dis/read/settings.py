@@ -81,13 +81,14 @@ class ReadSettings:
     @classmethod
     def of(cls, transform: str, stream: str | None, dead_letters: Any, options: ReadOptions) -> ReadSettings:
         """The settings of a transform; a TypeError names an argument that it doesn't have."""
-        known = [field.name for field in fields(cls)]
+        known = [field.name for field in fields(cls) if field.name != "stream"]
         for name in options:
             if name not in known:
-                raise TypeError(f"{transform} has no argument {name!r}; it has {', '.join(known)}")
+                has = known if stream is None else ["stream", *known]
+                raise TypeError(f"{transform} has no argument {name!r}; it has {', '.join(has)}")
         given: dict[str, Any] = dict(options)
         partitions = given.get("partitions")
-        if isinstance(partitions, Iterable) and not isinstance(partitions, str):
+        if isinstance(partitions, Iterable) and not isinstance(partitions, str | bytes):
             given["partitions"] = tuple(partitions)  # any iterable, once
         return cls(stream=stream, dead_letters=dead_letters, **given)
 
@@ -126,12 +127,14 @@ class ReadSettings:
     def _check_positions(self) -> None:
         if self.start is not None and not isinstance(self.start, StartingPosition):
             raise ConfigurationError(
-                f"start={self.start!r} is not a position: use StartingPosition.earliest() or its like"
+                f"start={self.start!r} is not a position: use StartingPosition.earliest() or another one"
             )
         if self.stop is None:
             return
         if not isinstance(self.stop, StoppingPosition):
-            raise ConfigurationError(f"stop={self.stop!r} is not a position: use StoppingPosition.latest() or its like")
+            raise ConfigurationError(
+                f"stop={self.stop!r} is not a position: use StoppingPosition.latest() or another one"
+            )
         self._check_order(self.starting_at, self.stop)
 
     @staticmethod
@@ -164,7 +167,7 @@ class ReadSettings:
         if not isinstance(self.dead_letters, bool):
             raise ConfigurationError(f"dead_letters={self.dead_letters!r}: give True or False")
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):
-            raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of what decode yields")
+            raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of the decoded value")
         if self.connection is not None and not isinstance(self.connection, DISConnection):
             raise ConfigurationError(f"connection={self.connection!r} is not a DISConnection")
 

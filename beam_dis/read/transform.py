@@ -11,11 +11,12 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam import coders, pvalue
+from typing_extensions import Unpack
 
 from beam_dis.coders.resolve import decoder_for
 from beam_dis.connection import DISConnection, connection_of_pipeline
@@ -36,10 +37,8 @@ from beam_dis.read.settings import ReadOptions, ReadSettings, documented
 from beam_dis.read.values import StreamPartition, StreamStart, stream_start
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
 from beam_dis.read.watermark.policy import WatermarkPolicy
-from beam_dis.services import shared_service
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from beam_dis.services import open_service
+from beam_dis.stream_service import StreamListing
 
 RECORDS = "records"
 
@@ -64,6 +63,12 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
 
     _settings: ReadSettings
     _registry: Callable[[], Registry] = staticmethod(this_process)
+
+    def _set_options(self, settings: ReadSettings) -> None:
+        self._settings = settings
+        self._dead_letters = settings.dead_letters
+        if not (isinstance(settings.decode, str) and settings.decode == "rows"):
+            decoder_for(settings.decode, _nothing_to_describe)  # raises ConfigurationError now, not when it is used
 
     def display_data(self) -> dict[str, Any]:
         """The options; nothing secret."""
@@ -90,9 +95,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         settings, pipeline = self._settings, streams.pipeline
         connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
-        decode, element_type = decoder_for(
-            settings.decode, lambda: shared_service(connection).describe(settings.stream or "")
-        )
+        decode, element_type = decoder_for(settings.decode, lambda: _describe(connection, settings.stream or ""))
         decoder = PageDecoder(decode, self._wants_dead_letters())
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
         if settings.stop is not None:
@@ -202,8 +205,7 @@ class ReadFromDIS(_Read[OutputT]):
         super().__init__()
         if stream is None:
             raise ConfigurationError("stream=None is not the name or the id of a stream")
-        self._settings = ReadSettings.of("ReadFromDIS", stream, dead_letters, options)
-        self._dead_letters = self._settings.dead_letters
+        self._set_options(ReadSettings.of("ReadFromDIS", stream, dead_letters, options))
 
     def expand(self, pbegin: pvalue.PBegin) -> OutputT:
         """The one stream, then the steps of a read."""
@@ -238,15 +240,26 @@ class ReadAllFromDIS(_Read[OutputT]):
 
     def __init__(self, *, dead_letters: bool = False, **options: Unpack[ReadOptions]) -> None:
         super().__init__()
-        decode = options.get("decode")
-        if isinstance(decode, str) and decode == "rows":
+        if isinstance(options.get("decode"), str) and options["decode"] == "rows":
             raise ConfigurationError(
                 "ReadAllFromDIS(decode=\"rows\"): the streams' schemas aren't known when the pipeline is built: give a coder,"
                 " such as AvroCoder(schema)"
             )
-        self._settings = ReadSettings.of("ReadAllFromDIS", None, dead_letters, options)
-        self._dead_letters = self._settings.dead_letters
+        self._set_options(ReadSettings.of("ReadAllFromDIS", None, dead_letters, options))
 
     def expand(self, streams: PCollection) -> OutputT:
         """The streams of the input, then the steps of a read."""
         return self._elements(streams | "Stream" >> beam.Map(stream_start).with_output_types(StreamStart))
+
+
+def _describe(connection: DISConnection, stream: str) -> StreamListing:
+    """Describe a stream while the pipeline is built, through a service that is closed at once."""
+    service = open_service(connection)
+    try:
+        return service.describe(stream)
+    finally:
+        service.close()
+
+
+def _nothing_to_describe() -> StreamListing:
+    raise AssertionError("only decode='rows' describes the stream")

@@ -42,7 +42,7 @@ LIBRARIES = {
     "client": {"httpcore", "httpx", "msgspec"},
     "local": {"httptools", "msgspec", "starlette", "uvicorn"},
     "coders": {"apache_beam", "fastavro"},
-    "read": {"apache_beam", "msgspec"},
+    "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
     "cli": set(),
     "options": {"apache_beam"},

@@ -159,8 +159,21 @@ def test_the_proxy_of_the_environment_is_used_with_its_password(served, transpor
 @pytest.mark.parametrize("proxy", ["proxy.example:3128", "ftp://user:hunter2@proxy.example"])
 def test_a_proxy_that_cannot_be_used_is_a_configuration_error(proxy, transport_to, monkeypatch):
     monkeypatch.setenv("http_proxy", proxy)
-    with pytest.raises(ConfigurationError, match=r"the proxy can't be used .*check HTTPS_PROXY") as error:
+    with pytest.raises(ConfigurationError, match=r"the proxy \S+ can't be used: .*HTTPS_PROXY") as error:
         transport_to("http://dis.example")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "remedy"),
+    [
+        ("proxy.example:3128", "give http:// and a host"),
+        ("socks5://u:hunter2@proxy.example:1080", r"httpcore\[socks\]"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named_with_the_remedy(proxy, remedy, transport_to):
+    with pytest.raises(ConfigurationError, match=f"the proxy .*proxy.example.* can't be used: .*{remedy}") as error:
+        transport_to("http://dis.example", proxy=proxy)
     assert "hunter2" not in str(error.value)
 
 
@@ -169,6 +182,7 @@ def test_https_is_tunnelled_through_the_proxy(served, transport_to):
     with pytest.raises(TransportError) as error:
         transport_to("https://dis.example", proxy=proxy).send(GET)
     assert error.value.maybe_done is False
+    assert str(error.value).startswith(f"the proxy {proxy} refuses to connect to https://dis.example: 502")
     assert heard[0].startswith(b"CONNECT dis.example:443 HTTP/1.1\r\n")
 
 

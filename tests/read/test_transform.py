@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable
 from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.metrics.metric import Lineage, MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.display import DisplayData
 
 from beam_dis import (
@@ -21,6 +23,7 @@ from beam_dis import (
     StartingPosition,
     StoppingPosition,
 )
+from beam_dis.errors import ConfigurationError
 from beam_dis.read.process.registry import MOST_KEPT, this_process
 
 STOP = StoppingPosition.latest()
@@ -49,10 +52,28 @@ def test_help_explains_every_option_and_has_its_default(transform: Any, first: l
         assert f"        {name}: " in transform.__doc__
 
 
-@pytest.mark.parametrize("make", [lambda **o: ReadFromDIS("flights", **o), ReadAllFromDIS])
-def test_a_misspelt_argument_is_a_type_error_that_lists_the_arguments(make: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="has no argument 'strat'; it has stream, start, stop"):
-        make(strat=StartingPosition.latest())
+def test_an_argument_that_is_misspelt_is_a_type_error_that_names_the_others() -> None:
+    with pytest.raises(TypeError, match="ReadFromDIS has no argument 'strat'; it has stream, start, stop"):
+        ReadFromDIS("flights", strat=StartingPosition.latest())
+    with pytest.raises(TypeError, match="ReadAllFromDIS has no argument 'stream'; it has start, stop"):
+        ReadAllFromDIS(stream="flights")
+
+
+@pytest.mark.parametrize("decode", [42, None, "stream", beam.coders.BytesCoder])
+def test_a_wrong_decode_is_refused_when_the_transform_is_made(decode: Any) -> None:
+    with pytest.raises(ConfigurationError, match="decode="):
+        ReadFromDIS("flights", decode=decode)
+
+
+def test_types_of_the_options_can_be_read_at_run_time() -> None:
+    assert typing.get_type_hints(ReadFromDIS.__init__)
+
+
+def test_the_steps_show_the_completed_connection() -> None:
+    """The endpoint may come from the pipeline's options."""
+    pipeline = beam.Pipeline(options=PipelineOptions(["--dis_endpoint=http://127.0.0.1:7700", "--dis_project_id=p1"]))
+    _ = pipeline | ReadFromDIS("flights", stop=STOP)
+    assert "http://127.0.0.1:7700" in str(pipeline.to_runner_api())
 
 
 def test_with_error_handler_returns_the_transform_itself() -> None:

@@ -125,3 +125,18 @@ def test_a_wrong_value_is_also_a_value_error():
 
 def test_an_answer_without_a_code_has_a_remedy_by_its_status():
     assert ServiceError("busy", status=503).remedy is Remedy.RETRY
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("DIS.4200", 400, errors.InvalidRequestError),
+        ("DIS.4200", 503, errors.ServerError),
+        ("DIS.4200", 401, errors.AuthenticationError),
+        ("DIS.4200", 429, errors.ThrottledError),
+        ("DIS.4301", 500, errors.StreamNotFoundError),
+    ],
+)
+def test_a_code_without_a_class_of_its_own_is_known_by_its_status(code, status, kind):
+    """A gateway or a failing service may send a general code with another status: it is not the request's fault then."""
+    assert errors.class_of(code, status) is kind

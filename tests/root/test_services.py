@@ -1,39 +1,50 @@
-"""Services are shared per connection, and closed together."""
+"""Services are shared per connection, and a process that uses many connections keeps few of them open."""
 
 import pickle
 
-from beam_dis.client.dis_service import DISService
 from beam_dis.connection import DISConnection
-from beam_dis.services import Services, open_service
+from beam_dis.services import MOST_SHARED, Services, open_service
 
-ONE = DISConnection(endpoint="http://127.0.0.1:1", project_id="one")
-TWO = DISConnection(endpoint="http://127.0.0.1:1", project_id="two")
+
+class Opened:
+    """A service that records whether it was closed."""
+
+    def __init__(self, connection):
+        self.connection, self.closed = connection, False
+
+    def close(self):
+        self.closed = True
+
+
+def connection(number):
+    return DISConnection(endpoint=f"http://127.0.0.1:{number + 1}", project_id="p")
 
 
 def test_equal_connections_share_a_service():
-    services = Services()
-    assert services.of(ONE) is services.of(pickle.loads(pickle.dumps(ONE)))
-    assert services.of(ONE) is not services.of(TWO)
+    services = Services(Opened)
+    assert services.of(connection(1)) is services.of(pickle.loads(pickle.dumps(connection(1))))
+    assert services.of(connection(1)) is not services.of(connection(2))
+
+
+def test_the_service_that_was_asked_for_least_recently_is_closed_first():
+    services = Services(Opened)
+    opened = [services.of(connection(n)) for n in range(MOST_SHARED)]
+    services.of(connection(0))
+    services.of(connection(MOST_SHARED))
+    assert [n for n, service in enumerate(opened) if service.closed] == [1]
+
+
+def test_closing_closes_every_service_and_a_later_one_is_new():
+    services = Services(Opened)
+    opened = [services.of(connection(n)) for n in range(2)]
     services.close()
-
-
-def test_closing_closes_every_service_and_a_later_one_is_new(monkeypatch):
-    closed = []
-
-    def close(service):
-        closed.append(service)
-
-    monkeypatch.setattr(DISService, "close", close)
-    services = Services()
-    opened = [services.of(ONE), services.of(TWO)]
-    services.close()
-    assert closed == opened
-    assert services.of(ONE) is not opened[0]
+    assert [service.closed for service in opened] == [True, True]
+    assert services.of(connection(0)) is not opened[0]
 
 
 def test_an_opened_service_is_not_shared():
     services = Services()
-    one, other = open_service(ONE), open_service(ONE)
-    assert len({id(one), id(other), id(services.of(ONE))}) == 3
+    one, other = open_service(connection(1)), open_service(connection(1))
+    assert len({id(one), id(other), id(services.of(connection(1)))}) == 3
     for service in (one, other, services):
         service.close()

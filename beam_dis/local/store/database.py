@@ -71,6 +71,13 @@ def prepare(path: Path) -> None:
     Raises:
         StoreError: The file is damaged, has another version, belongs to another program, or can't be written.
     """
+    if path.exists() and path.stat().st_size:
+        # a connection that can only read changes nothing of a file that is refused, its log included
+        with (
+            _store_errors(path),
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection,
+        ):
+            _check_version(path, connection)
     with _store_errors(path), closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         if _value(connection, "schema_version") == 0 and _value(connection, "user_version") == 0:
             connection.execute("PRAGMA page_size=32768")
@@ -78,14 +85,21 @@ def prepare(path: Path) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} {_MARKS} COMMIT;")
-        if _value(connection, "application_id") != APPLICATION_ID:
-            raise StoreError(f"{path} belongs to another program: give the local DIS a folder of its own")
-        version = _value(connection, "user_version")
-        if version != VERSION:
-            raise StoreError(
-                f"{path} has version {version}, and this release of beam-dis reads version {VERSION} only:"
-                " open it with the release that wrote it, or start with an empty folder"
-            )
+        _check_version(path, connection)
+
+
+def _check_version(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a file of another program or version; a file that was being created counts as empty."""
+    version = _value(connection, "user_version")
+    if version == 0 and _value(connection, "schema_version") == 0:
+        return
+    if _value(connection, "application_id") != APPLICATION_ID:
+        raise StoreError(f"{path} belongs to another program: give the local DIS a folder of its own")
+    if version != VERSION:
+        raise StoreError(
+            f"{path} has version {version}, and this release of beam-dis reads version {VERSION} only:"
+            " open it with the release that wrote it, or start with an empty folder"
+        )
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

@@ -34,6 +34,7 @@ from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery.list_once import Discovery
 from beam_dis.read.partition.tracker import OwnProgress
 from beam_dis.read.process.board import WatermarkBoard
+from beam_dis.read.process.pace import LONGEST_DELAY
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.process.unread_alarm import PATIENCE_SECONDS
 from beam_dis.read.state import KnownPartitionsCoder
@@ -156,7 +157,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 board.leave(key)
             pause = self._interval
             self._own.pace.pause(key, pause)
-        tracker.defer_remainder(Duration(seconds=pause))
+        tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
 
     def _new_partitions(
         self, element: StreamStart, tracker: Any, estimator: Any, board: WatermarkBoard

@@ -104,6 +104,13 @@ class Prefetch:
                 _, idle = self._ahead.popitem(last=False)
                 idle.fetched.cancel()
 
+    def clear(self) -> None:
+        """Drop all pages."""
+        with self._lock:
+            ahead, self._ahead = self._ahead, OrderedDict()
+        for dropped in ahead.values():
+            dropped.fetched.cancel()
+
     @contextlib.contextmanager
     def reading(self, position: ReadPosition) -> Iterator[None]:
         """Meanwhile somebody takes the pages of this partition, so nobody else needs to switch to it.

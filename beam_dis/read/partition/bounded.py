@@ -26,6 +26,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.connection import DISConnection
+from beam_dis.display import display_items
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.fetch.counts import estimated_bytes
 from beam_dis.read.partition.loop import RangeReader
@@ -87,6 +88,9 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
 
     def teardown(self) -> None:
         self._registry().leave(self)
+
+    def display_data(self) -> dict[str, Any]:
+        return display_items(self._connection)
 
     def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any]]:
         """The rest of the range, in runs of equal time."""

@@ -30,11 +30,13 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_dis.connection import DISConnection
+from beam_dis.display import display_items
 from beam_dis.errors import ThrottledError
 from beam_dis.read.fetch.counts import estimated_bytes
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.tracker import SequenceRangeTracker
+from beam_dis.read.process.pace import LONGEST_DELAY
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import SequenceRangeCoder
 from beam_dis.read.values import RecordRun, SequenceRange, StreamPartition
@@ -108,6 +110,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def teardown(self) -> None:
         self._registry().leave(self)
+
+    def display_data(self) -> dict[str, Any]:
+        return display_items(self._connection)
 
     def start_bundle(self) -> None:
         self._bundle_ends = self._clock() + BUNDLE_SECONDS
@@ -206,7 +211,7 @@ class PollPartitionFn(_PartitionPolling):
     ) -> Iterator[TimestampedValue[Any]]:
         """Poll the partition once."""
         _, pause = yield from self._poll(element, tracker, estimator)
-        tracker.defer_remainder(Duration(seconds=pause))
+        tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
 
 
 class PollPartitionForAppFn(_PartitionPolling):
@@ -236,4 +241,4 @@ class PollPartitionForAppFn(_PartitionPolling):
         next_number = (position.stream, position.partition_id, position.sequence_number)
         if self._committer.due(*next_number):
             finalizer.register(self._committer.register(*next_number))
-        tracker.defer_remainder(Duration(seconds=pause))
+        tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))

@@ -17,6 +17,8 @@ from collections.abc import Callable, Hashable, Iterator
 from beam_dis.backoff import full_jitter
 
 LONGEST_NAP = 0.02
+LONGEST_DELAY = 45.0
+"""The longest delay (s) to ask a runner for. Beam's workers tear down steps that are idle for a minute."""
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_AFTER_THROTTLING = 1.0, 30.0, 4.0
 
 

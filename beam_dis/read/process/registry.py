@@ -4,9 +4,11 @@ Rules:
 
 1. There are three lifetimes. The background threads live as long as the process. The state of a connection lives while a step
    uses the connection, and the state of a read while a step of the read runs in this process.
-2. The state stays for ten minutes after its last step was torn down, because runners tear idle steps down and set them up
-   again. At most eight such states are kept, so that a process that runs many pipelines holds no more at its end.
-3. Nothing of it is pickled: steps find the registry on the worker, through the function ``this_process``.
+2. A state stays for an hour after its last step was torn down, because runners tear down steps that are idle for a minute and
+   set them up again. Endless steps ask to be called more often than that, so this is rare.
+3. At most 64 states without a step are kept, so that a process that runs many pipelines holds no more at its end. Their pages
+   fetched ahead are dropped at once.
+4. Nothing of it is pickled: steps find the registry on the worker, through the function ``this_process``.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from beam_dis.read.process.per_read import PerRead
 from beam_dis.services import shared_service
 from beam_dis.stream_service import StreamService
 
-KEPT_SECONDS = 600.0
-MOST_KEPT = 8
+KEPT_SECONDS = 3600.0
+MOST_KEPT = 64
 
 T = TypeVar("T")
 
@@ -62,10 +64,13 @@ class _States(Generic[T]):
         self._drop_unused()
         return use.state
 
-    def leave(self, user: object) -> None:
-        for use in self._uses.values():
+    def leave(self, user: object) -> list[T]:
+        """Remove a user everywhere, and return the states that nobody uses any more."""
+        left = [use for use in self._uses.values() if user in use.users]
+        for use in left:
             use.users.discard(user)
         self._drop_unused()
+        return [use.state for use in left if not use.users]
 
     def _drop_unused(self) -> None:
         now = self._clock()
@@ -123,8 +128,10 @@ class Registry:
     def leave(self, user: object) -> None:
         """A step is torn down: it uses nothing any more."""
         with self._lock:
-            self._connections.leave(user)
+            unused = self._connections.leave(user)
             self._reads.leave(user)
+        for shared in unused:
+            shared.prefetch.clear()
 
     def connection(self, connection: DISConnection) -> PerConnection | None:
         """The state of a connection if any step in this process uses it; for estimates, which may be asked anywhere."""

@@ -52,6 +52,21 @@ def test_a_file_of_another_version_is_refused_and_left_alone(closed, version):
     assert file.read_bytes() == before
 
 
+def test_the_log_of_a_refused_file_is_left_alone_too(closed):
+    """Another release may have committed to its write-ahead log what isn't in the file yet."""
+    file = closed / "log.db"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute(f"PRAGMA user_version={VERSION + 1}")
+    other.execute("CREATE TABLE later (x)")
+    copy = closed.parent / "copied while it was open"
+    shutil.copytree(closed, copy)
+    other.close()
+    log = copy / "log.db-wal"
+    before = (copy / "log.db").read_bytes(), log.read_bytes()
+    assert "reads version" in refusal_to_open(copy)
+    assert ((copy / "log.db").read_bytes(), log.read_bytes()) == before
+
+
 def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path):
     execute(tmp_path / "log.db", "CREATE TABLE theirs (x)")
     before = (tmp_path / "log.db").read_bytes()

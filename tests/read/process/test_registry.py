@@ -29,7 +29,9 @@ def registry(fake_service: Any, registry_on: Any) -> Registry:
     return registry_on(fake_service())
 
 
-def step_of(read_id: str, registry: Registry, connection: DISConnection = CONNECTION) -> PollPartitionForAppFn:
+def step_of(
+    read_id: str, registry: Registry, connection: DISConnection = CONNECTION, *, poll_interval: float = 1.0
+) -> PollPartitionForAppFn:
     times = RunTimes(
         policy=WatermarkPolicy(), decoder=PageDecoder(lambda record: record, dead_letters=False), event_micros=None
     )
@@ -39,7 +41,7 @@ def step_of(read_id: str, registry: Registry, connection: DISConnection = CONNEC
         read_id=read_id,
         times=times,
         on_expired="fail",
-        poll_interval=1.0,
+        poll_interval=poll_interval,
         expired_poll_interval=10.0,
         registry=lambda: registry,
     )
@@ -66,8 +68,8 @@ def test_a_thousand_pipelines_keep_no_more_states_than_a_few(registry: Registry,
     assert registry.size <= 2 * MOST_KEPT
 
 
-def test_a_step_that_is_set_up_again_within_ten_minutes_finds_its_state(registry: Registry, now: Any) -> None:
-    """Runners tear down steps that are idle for a minute. On Prism the read's watermarks must be kept meanwhile."""
+def test_a_step_that_is_set_up_again_within_an_hour_finds_its_read(registry: Registry, now: Any) -> None:
+    """Runners tear down steps that are idle for a minute; on Prism the watermarks must not be forgotten."""
     first, second = step_of("read", registry), step_of("read", registry)
     first.setup()
     state = registry.enter_read("read", first)
@@ -77,7 +79,7 @@ def test_a_step_that_is_set_up_again_within_ten_minutes_finds_its_state(registry
     assert registry.enter_read("read", second) is state
 
 
-def test_a_state_is_dropped_ten_minutes_after_its_last_step(registry: Registry, now: Any) -> None:
+def test_a_state_ends_an_hour_after_its_last_step(registry: Registry, now: Any) -> None:
     step = step_of("read", registry)
     step.setup()
     step.teardown()
@@ -116,3 +118,30 @@ def test_a_warning_about_a_runner_is_claimed_once(registry: Registry) -> None:
 def test_steps_find_the_registry_of_their_process() -> None:
     assert pickle.loads(pickle.dumps(this_process)) is this_process
     assert this_process() is this_process()
+
+
+def test_several_idle_reads_of_one_process_keep_their_states(registry: Registry, now: Any) -> None:
+    """As eleven reads whose partitions are all idle, and whose steps a worker tears down after a minute."""
+    states = []
+    for n in range(11):
+        step = step_of(f"read {n}", registry)
+        step.setup()
+        states.append(registry.enter_read(f"read {n}", step))
+        step.teardown()
+    now.seconds += 140
+    again = [step_of(f"read {n}", registry) for n in range(11)]
+    assert [registry.enter_read(f"read {n}", step) for n, step in enumerate(again)] == states
+
+
+def test_pages_fetched_ahead_are_dropped_when_no_step_uses_the_connection(registry: Registry) -> None:
+    user = Step()
+    shared = registry.enter_connection(CONNECTION, user)
+    shared.prefetch.expect(PARTITION.at(50))
+    registry.leave(user)
+    shared.prefetch.page(PARTITION.at(50), 51)
+    assert shared.service.reads == [50, 50]
+
+
+def test_no_step_asks_to_be_called_later_than_a_worker_keeps_it(registry: Registry, calls: Any) -> None:
+    """Workers tear down steps that are idle for a minute; a partition that isn't due costs no request."""
+    assert calls(step_of("read", registry, poll_interval=140.0), PARTITION).call().delay <= 45
