@@ -37,7 +37,7 @@ class SequenceRange:
 
     def __post_init__(self) -> None:
         if self.start < 0 or (self.stop is not None and self.stop < self.start):
-            raise ValueError(f"{self} is no range: 0 <= start <= stop must hold")
+            raise ValueError(f"{self} is not a range: it needs 0 <= start <= stop")
 
     def __bool__(self) -> bool:
         return True

@@ -13,6 +13,7 @@ import io
 import re
 import subprocess
 import sys
+from codeop import CommandCompiler
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -83,6 +84,18 @@ def test_the_first_block_of_a_page_runs_alone(page, monkeypatch):
     blocks = blocks_of(page.read_text("utf-8"))
     if len(blocks) > 1:  # else the test above has run it alone
         run_blocks(page, blocks[:1], monkeypatch)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "testing.md"], ids=name)
+def test_code_on_a_page_can_be_pasted_into_a_python_prompt(page):
+    """A prompt ends a block at an empty line, and needs one after a block. The code of testing.md is for a file of tests."""
+    for block in blocks_of(page.read_text("utf-8")):
+        compile_command, statement = CommandCompiler(), []
+        for line in [*block.code.split("\n"), "", ""]:
+            statement.append(line)
+            if compile_command("\n".join(statement), f"{page} line {block.line}", "single") is not None:
+                statement = []
+        assert "".join(statement).strip() == ""
 
 
 def run_the_tests_on_the_page(folder: Path, *arguments: object) -> None:

@@ -16,7 +16,7 @@ def test_the_stop_is_exclusive_and_may_be_missing() -> None:
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (4, 3)])
 def test_a_range_that_runs_backwards_is_refused(start: int, stop: int) -> None:
-    with pytest.raises(ValueError, match="is no range"):
+    with pytest.raises(ValueError, match="is not a range"):
         SequenceRange(start, stop)
 
 

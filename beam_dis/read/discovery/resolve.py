@@ -72,8 +72,8 @@ class Resolver:
                 return self._checked(partition, committed, "the app's checkpoint")
             case AtTimestamp(milliseconds) if milliseconds > self.listing.as_of + SKEW_MS:
                 raise ConfigurationError(
-                    f"start=at_timestamp({milliseconds} ms) lies {(milliseconds - self.listing.as_of) / 1000:.1f} s in the "
-                    "future of the service's clock: start at a time that has passed, or at latest()"
+                    f"start=at_timestamp({milliseconds} ms) is {(milliseconds - self.listing.as_of) / 1000:.1f} s ahead of "
+                    "the service's clock: start at a time that has passed, or at latest()"
                 )
             case _:
                 return self._number_at(partition, at, "start")
@@ -81,8 +81,8 @@ class Resolver:
     def _stop(self, partition: PartitionDescription, at: Latest | AtTimestamp | AtSequenceNumber) -> int:
         if isinstance(at, AtTimestamp) and at.milliseconds > self.listing.as_of:
             raise ConfigurationError(
-                f"stop=at_timestamp({at.milliseconds} ms) lies {(at.milliseconds - self.listing.as_of) / 1000:.1f} s in the "
-                "future of the service's clock: a bounded read must know its end, so stop at a time that has passed"
+                f"stop=at_timestamp({at.milliseconds} ms) is {(at.milliseconds - self.listing.as_of) / 1000:.1f} s ahead of "
+                "the service's clock: a bounded read must know its end, so stop at a time that has passed"
             )
         return self._number_at(partition, at, "stop")
 

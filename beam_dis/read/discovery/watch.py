@@ -130,9 +130,9 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
     def setup(self) -> None:
         registry = self._registry()
         self._shared = registry.enter_connection(self._connection, self)
-        self._own = registry.enter_read(self._read_id, self)
+        self._read_state = registry.enter_read(self._read_id, self)
         if self._resumes_at_once:
-            self._own.board.remember_for(math.inf)
+            self._read_state.board.remember_for(math.inf)
 
     def teardown(self) -> None:
         self._registry().leave(self)
@@ -146,9 +146,9 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
     ) -> Iterator[StreamPartition]:
         """Output the partitions of a listing that weren't output before."""
         key = ("listing", element.stream)
-        pause = self._own.pace.wait_briefly(key, self._sleep)
+        pause = self._read_state.pace.wait_briefly(key, self._sleep)
         if not pause:
-            board = self._own.board if self._resumes_at_once else WatermarkBoard()
+            board = self._read_state.board if self._resumes_at_once else WatermarkBoard()
             board.enter(key, estimator.own())
             try:
                 yield from self._new_partitions(element, tracker, estimator, board)
@@ -156,7 +156,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             finally:
                 board.leave(key)
             pause = self._interval
-            self._own.pace.pause(key, pause)
+            self._read_state.pace.pause(key, pause)
         tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
 
     def _new_partitions(
@@ -170,8 +170,8 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             return
         if tracker.try_claim(known):
             if found:
-                self._own.alarm.partitions_found()
-            if self._own.alarm.take_warning():
+                self._read_state.alarm.partitions_found()
+            if self._read_state.alarm.take_warning():
                 _log.error(
                     "stream %s: partitions were found %.0f s ago, and this process has read none of them. If no other worker"
                     " reads them either, the runner doesn't run the steps after the discovery: look at its log, and make sure"

@@ -4,7 +4,7 @@ Rules:
 
 1. There is no I/O. Answers come from the last listing, or from the last empty page.
 2. An unknown end counts as reached, so that no backlog is invented.
-3. A listing counts for nothing if a later request was already answered.
+3. A listing is ignored if a later request was already answered.
 4. A partition that has expired keeps the last end that was seen, because the service no longer names one.
 Races between threads only blur the estimates.
 """
@@ -62,7 +62,7 @@ class Ends:
         return (position.stream_id, position.partition_id) in self._closed
 
     def claim_refresh(self, stream_id: str, seconds: float) -> bool:
-        """Whether the caller is to list a stream, because nobody did for so long; the next claim succeeds after as long."""
+        """Whether the caller is to list a stream, because nobody did for so long; the next claim succeeds after the same time."""
         now = self._clock()
         if stream_id in self._refreshed_at and now - self._refreshed_at[stream_id] < seconds:
             return False

@@ -102,11 +102,11 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
     def setup(self) -> None:
         registry = self._registry()
         self._shared = registry.enter_connection(self._connection, self)
-        self._own = registry.enter_read(self._read_id, self)
+        self._read_state = registry.enter_read(self._read_id, self)
         self._metrics.setup(self._shared.record_size)
         pause = max(self._poll_interval, self._expired_poll_interval)
         # Prism, which needs the board, has no other process that a partition could move to.
-        self._own.board.remember_for(2 * (math.inf if self._resumes_at_once else pause))
+        self._read_state.board.remember_for(2 * (math.inf if self._resumes_at_once else pause))
 
     def teardown(self) -> None:
         self._registry().leave(self)
@@ -121,9 +121,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self, element: StreamPartition, tracker: Any, estimator: Any
     ) -> Generator[TimestampedValue[Any], None, tuple[ReadPosition, float]]:
         """Poll once; return where the next poll begins, and in how many seconds."""
-        self._own.alarm.partition_read()
+        self._read_state.alarm.partition_read()
         position = element.at(tracker.current_restriction().start)
-        if pause := self._own.pace.wait_briefly((position.stream_id, position.partition_id), self._sleep):
+        if pause := self._read_state.pace.wait_briefly((position.stream_id, position.partition_id), self._sleep):
             return position, pause
         poll = PartitionPoll(
             self._shared,
@@ -150,7 +150,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def _output(self, poll: PartitionPoll, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The poll's records, and the watermark after each page."""
-        board, start = self._own.board, poll.position
+        board, start = self._read_state.board, poll.position
         partition = (start.stream_id, start.partition_id)
         watermark = estimator.own()
         board.enter(partition, watermark)
@@ -165,20 +165,20 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
                 if times:
                     watermark = self._times.policy.after_records(watermark, max(times), as_of)
                 estimator.advance(watermark, board.lowest(partition, watermark))
-                self._metrics.behind(max(0, as_of - records[-1].timestamp))
+                self._metrics.update_millis_behind(max(0, as_of - records[-1].timestamp))
             if poll.caught_up_at_ms is not None:
                 watermark = self._times.policy.after_nothing(watermark, poll.caught_up_at_ms)
                 if poll.position == start:
                     board.enter(partition, watermark)
                 estimator.advance(watermark, board.lowest(partition, watermark))
                 self._shared.ends.note_end(poll.position)
-                self._metrics.behind(0)
+                self._metrics.update_millis_behind(0)
         finally:
             board.leave(partition)
 
     def _pause_after(self, poll: PartitionPoll) -> float:
         """Seconds to defer; the pace keeps them even if the runner doesn't."""
-        pace, key = self._own.pace, (poll.position.stream_id, poll.position.partition_id)
+        pace, key = self._read_state.pace, (poll.position.stream_id, poll.position.partition_id)
         if poll.failure:
             throttled = isinstance(poll.failure, ThrottledError)
             pause = pace.next_pause_after_failure(key, throttled=throttled)
@@ -226,7 +226,7 @@ class PollPartitionForAppFn(_PartitionPolling):
 
     def setup(self) -> None:
         super().setup()
-        self._committer = self._own.committer(self._shared.service, self._app)
+        self._committer = self._read_state.committer(self._shared.service, self._app)
 
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(

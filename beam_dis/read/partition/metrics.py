@@ -48,6 +48,6 @@ class ReadMetrics:
         for name, n in pending.take().items():
             self._counters[name].inc(n)
 
-    def behind(self, milliseconds: int) -> None:
-        """How far the last record of a page was behind the service's clock."""
+    def update_millis_behind(self, milliseconds: int) -> None:
+        """Report how far the last record of a page was behind the service's clock."""
         self._behind.update(milliseconds)

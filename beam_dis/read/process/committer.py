@@ -61,12 +61,12 @@ class Committer:
         self._clock = clock
         self._partitions: dict[Partition, _Progress] = {}
         self._queue: dict[Partition, None] = {}  # partitions with a noted number, the longest waiting first
-        self._running = False
+        self._task_running = False
         self._lock = threading.Lock()
         self._committing = threading.Lock()  # never taken by register(), which must not wait for the service
 
     def due(self, stream: str, partition_id: str, next_number: int) -> bool:
-        """Whether to register a position: it isn't committed yet, and the runner isn't being asked in vain."""
+        """Whether to register a position: it isn't committed yet, and the runner runs finalizers, or wasn't asked lately."""
         with self._lock:
             progress, now = self._of((stream, partition_id)), self._clock()
             if next_number <= progress.committed:
@@ -103,9 +103,9 @@ class Committer:
             progress.noted = max(next_number, progress.noted)
             self._queue.setdefault(partition)
             if self._executor is not None:
-                if self._running:
+                if self._task_running:
                     return  # the task will find the note
-                self._running = True
+                self._task_running = True
         if self._executor is None:
             self._commit_noted()
             return
@@ -113,7 +113,7 @@ class Committer:
             self._executor.submit(self._commit_noted)
         except RuntimeError:  # no thread can be started, or the process is ending: the next finalizer tries again
             with self._lock:
-                self._running = False
+                self._task_running = False
 
     def _commit_noted(self) -> None:
         with self._committing:
@@ -130,7 +130,7 @@ class Committer:
                 number, progress.noted = progress.noted, -1
                 if number > progress.committed:
                     return partition, number
-            self._running = False  # under the lock: a later note starts a new task
+            self._task_running = False  # under the lock: a later note starts a new task
             return None
 
     def _commit(self, partition: Partition, number: int) -> None:

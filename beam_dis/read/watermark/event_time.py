@@ -52,7 +52,7 @@ class EventMicros:
         time = self.timestamp_fn(value)
         micros = _micros(time)
         if not _FIRST <= micros <= _LAST:
-            raise ValueError(f"{time!r} lies outside of {MIN_TIMESTAMP!r} to {MAX_TIMESTAMP!r}{_remedy(micros)}")
+            raise ValueError(f"{time!r} is outside of {MIN_TIMESTAMP!r} to {MAX_TIMESTAMP!r}{_remedy(micros)}")
         return micros
 
 
@@ -102,7 +102,7 @@ def _micros(time: Any) -> int:
     if isinstance(time, Real) and not isinstance(time, bool):
         micros = float(time) * _SECOND  # as Beam computes it, so that the last digit is the same
         if not math.isfinite(micros):
-            raise ValueError(f"{time!r} is no time: give seconds since 1970")
+            raise ValueError(f"{time!r} is not a time: give seconds since 1970")
         return int(micros)
     raise TypeError(f"{time!r} is none of these: a Beam Timestamp, an aware datetime, seconds since 1970")
 

@@ -41,7 +41,7 @@ def test_a_stop_in_the_current_second_is_waited_for(fake_service: Any) -> None:
 
 
 def test_a_stop_further_ahead_is_refused_at_once(fake_service: Any) -> None:
-    with pytest.raises(ConfigurationError, match="in the future of the service's clock"):
+    with pytest.raises(ConfigurationError, match="ahead of the service's clock"):
         discovery(at(6001)).partitions(fake_service(), "flights", sleep=pytest.fail)
 
 

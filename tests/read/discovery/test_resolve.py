@@ -104,12 +104,12 @@ def test_a_map_that_leaves_a_partition_out_is_an_error() -> None:
 
 def test_a_start_more_than_a_minute_in_the_future_is_an_error() -> None:
     assert ends(StartingPosition.at_timestamp(at(70_000)), None)[0] == (ZERO, 700, None)
-    with pytest.raises(ConfigurationError, match=r"start=at_timestamp\(70001 ms\) lies 60\.0 s in the future"):
+    with pytest.raises(ConfigurationError, match=r"start=at_timestamp\(70001 ms\) is 60\.0 s ahead of the service"):
         ends(StartingPosition.at_timestamp(at(70_001)), None)
 
 
 def test_a_stop_in_the_future_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match=r"lies 2\.5 s in the future of the service's clock"):
+    with pytest.raises(ConfigurationError, match=r"is 2\.5 s ahead of the service's clock"):
         ends(EARLIEST, StoppingPosition.at_timestamp(at(12_500)))
 
 
