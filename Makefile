@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test unit test-all lint types package check check-long bench demo runners clean
+.PHONY: help setup test unit test-all lint types package check check-long soak bench demo runners clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -46,6 +46,9 @@ check: lint types test package  ## lint, types, make test, the docs' code blocks
 
 check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes
 	$(PY) -m pytest -m long
+
+soak: $(READY)  ## the soaks for ten minutes on each runner
+	BEAM_DIS_SOAK_SECONDS=600 $(PY) -m pytest -m long tests/read/test_soak.py
 
 bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
