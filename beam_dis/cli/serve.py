@@ -141,7 +141,7 @@ def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
         KeysError: there is no token, or it can't be sent in a header.
     """
     try:
-        token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8").strip()
+        token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise KeysError(f"{file} can't be read ({type(error).__name__}): it should contain the admin token") from None
     if not token or not token.isascii() or not token.isprintable() or " " in token:
@@ -153,7 +153,7 @@ def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
 def _keys_in(file: Path) -> tuple[str, str, str]:
     parser = ConfigParser(interpolation=None)
     try:
-        parser.read_string(file.read_text(encoding="utf-8"))
+        parser.read_string(file.read_text(encoding="utf-8-sig"))
         basic = parser["basic"]
         if "auth_token" in basic:
             return basic.get("access_key", ""), basic.get("secret_key", ""), basic["auth_token"]

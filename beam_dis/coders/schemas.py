@@ -25,7 +25,6 @@ null and one       Optional                                   nullable
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -36,7 +35,6 @@ from apache_beam import coders
 from apache_beam.typehints import schemas
 from apache_beam.utils.timestamp import Timestamp
 
-from beam_dis.errors import ConfigurationError
 from beam_dis.formats.schema import ArrayOf, Enumeration, MapOf, Nullable, RecordType, Scalar, Type
 
 _NAMESPACE = UUID("1d2cb8a4-0cf1-4c5e-9a55-7f8f6a0b1d10")
@@ -62,11 +60,8 @@ _SCALARS: dict[str, Any] = {
 
 @cache
 def row_type(record: RecordType) -> Any:
-    """The NamedTuple of a record, registered with its RowCoder and its schema.
-
-    Raises ConfigurationError if the name of a field can't be an attribute of a row.
-    """
-    fields = [(_checked_name(field.name, record), _type(field.type)) for field in record.fields]
+    """The NamedTuple of a record, registered with its RowCoder and its schema."""
+    fields = [(field.name, _type(field.type)) for field in record.fields]
     named_tuple: Any = NamedTuple
     made = named_tuple(record.name.rpartition(".")[2], fields)
     made.__module__ = __name__
@@ -76,15 +71,6 @@ def row_type(record: RecordType) -> Any:
     coders.registry.register_coder(made, coders.RowCoder)
     schemas.named_tuple_to_schema(made)  # registers it with Beam, under the id
     return made
-
-
-def _checked_name(name: str, record: RecordType) -> str:
-    if name.startswith("_") or keyword.iskeyword(name):
-        raise ConfigurationError(
-            f"field {name!r} of {record.name!r} can't be an attribute of a row: rename it in the schema,"
-            " or decode with a function of the record"
-        )
-    return name
 
 
 def _reduced_to(record: RecordType) -> Callable[[Any], Any]:

@@ -5,6 +5,7 @@ Rules:
 2. ``null`` is the text of a null in nullable columns. In a nullable column that isn't text, an empty column is null too.
 3. A value whose text would be read back as another value (text that looks like null) raises EncodeError.
 4. A row may end with one line break. It is written without.
+5. A byte order mark in front of a row is dropped. Text that begins with one is written in quotes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding, without_mark
 from beam_dis.formats.encoding import encoded
 from beam_dis.formats.mismatch import ValueMismatch, shown
 from beam_dis.formats.scalars import SCALARS, ScalarCodec
@@ -35,7 +37,7 @@ from beam_dis.formats.structs import checked, value_struct
 
 _NESTED_TYPES: dict[type, str] = {ArrayOf: "an array", MapOf: "a map", RecordType: "a record"}
 _UNREADABLE = (ValueError, OverflowError, msgspec.ValidationError)
-_SPECIAL = re.compile('["\\r\\n\\0]').search
+_SPECIAL = re.compile(f'["\\r\\n\\0]|^{TEXT_MARK}').search
 
 
 class _Column(NamedTuple):
@@ -85,8 +87,9 @@ class CSVFormat:
 
     def _cells(self, data: bytes) -> list[str]:
         try:
-            text = data.decode()
+            text = without_mark(data).decode()
         except UnicodeDecodeError as error:
+            refuse_other_encoding(data)
             raise DecodeError(f"not UTF-8: {error}") from error
         text = text.removesuffix("\n").removesuffix("\r")
         if '"' in text:
@@ -143,7 +146,7 @@ class CSVFormat:
 
 
 def _checked_delimiter(delimiter: str) -> str:
-    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in f'"\r\n\0{TEXT_MARK}':
         raise ConfigurationError(f"delimiter {delimiter!r} must be one character, and not a quote or a line break")
     return delimiter
 

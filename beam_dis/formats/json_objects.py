@@ -4,6 +4,7 @@ Rules:
 1. Unknown fields are ignored. A missing field has its default; without one it is null if it is nullable.
 2. Anything else that doesn't fit the schema is refused, NaN and infinities too.
 3. Timestamps and dates are written as the schema's numbers. ISO 8601 text is read too.
+4. A byte order mark in front of the object is dropped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from beam_dis.errors import DecodeError
+from beam_dis.formats.byte_order_mark import refuse_other_encoding, without_mark
 from beam_dis.formats.conversions import conversion_of
 from beam_dis.formats.encoding import encoded
 from beam_dis.formats.mismatch import ValueMismatch, mismatch_of, shown
@@ -37,10 +39,12 @@ class JSONFormat:
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """The value of a record's bytes. Raises DecodeError."""
+        data = without_mark(data)
         try:
             value = plain(self._decode(data))
             return value if self._from_json is None else self._from_json(value)
         except msgspec.MsgspecError as error:
+            refuse_other_encoding(data)
             raise _mismatch(error, data).decode_error() from error
         except (UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"not a JSON object, {error}: {shown(data)}") from error

@@ -48,7 +48,10 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
 
 def shown(value: Any) -> str:
     """A value as messages show it: its repr, cut at 80 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested too deeply to be shown"
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
 
 

@@ -112,7 +112,7 @@ def test_one_of_two_keys_in_the_environment_is_an_error(tmp_path):
 
 def test_a_key_file_is_read(tmp_path):
     keys = tmp_path / "keys"
-    keys.write_text("[basic]\naccess_key = A\nsecret_key = S\n")
+    keys.write_text("\ufeff[basic]\naccess_key = A\nsecret_key = S\n", encoding="utf-8")  # an editor's byte order mark
     with serving(tmp_path / "data", "--access-key-file", keys) as (_, line), pytest.raises(OSError, match="441"):
         _open(f"{line.split()[2]}/v2/p/streams")
 

@@ -51,6 +51,15 @@ def test_rows_are_read_and_written_by_the_streams_description(data_type, coder):
     assert encode(row) == coder.encode(row)
 
 
+@pytest.mark.parametrize("data_type", ["BLOB", "JSON", "CSV"])
+@pytest.mark.parametrize("name", ["from", "user-agent", "_id", "", "a\x00"])
+def test_a_name_that_rows_cannot_have_is_refused_with_the_streams_name(data_type, name):
+    schema = json.dumps({"type": "record", "name": "R", "fields": [{"name": name, "type": "int"}]})
+    for resolve in (decoder_for, encoder_for):
+        with pytest.raises(ConfigurationError, match="'rows' of stream 'flights': field"):
+            resolve("rows", lambda: stream(data_type, schema))
+
+
 def test_rows_describes_the_stream_once_when_the_pipeline_is_built():
     calls = []
     function, _ = decoder_for("rows", lambda: calls.append(1) or stream("CSV"))

@@ -164,6 +164,20 @@ def test_a_field_that_cannot_be_an_attribute_is_refused_at_construction(name):
         AvroCoder(schema)
 
 
+def test_schemas_as_deep_as_the_limit_have_row_types():
+    """Beam keeps them in a protobuf message of at most 100 levels."""
+    records = arrays = "int"
+    for number in range(24):
+        records = {"type": "record", "name": f"R{number}", "fields": [{"name": "a", "type": records}]}
+    for _ in range(48):
+        arrays = {"type": "array", "items": arrays}
+    for type_ in (records, arrays):
+        JSONCoder({"type": "record", "name": "R", "fields": [{"name": "a", "type": type_}]})
+        deeper = {"type": "record", "name": "S", "fields": [{"name": "a", "type": {"type": "array", "items": type_}}]}
+        with pytest.raises(ConfigurationError, match="nested too deeply"):
+            JSONCoder({"type": "record", "name": "R", "fields": [{"name": "a", "type": deeper}]})
+
+
 def test_coders_are_equal_by_their_settings():
     equal = [CSVCoder(STOP, null="NA"), CSVCoder(STOP, null="NA")]
     assert len({*equal, CSVCoder(STOP), CSVCoder(STOP, delimiter=";"), AvroCoder(STOP), JSONCoder(STOP)}) == 5

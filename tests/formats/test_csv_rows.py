@@ -32,6 +32,29 @@ def test_rows_are_read_as_in_rfc_4180_with_a_few_extensions(row, value):
     assert CSVFormat(columns(a="int", b="string")).decode(row) == value
 
 
+@pytest.mark.parametrize("row", [b"1,x", b'1,"x,y"', b"1,x\r\n", b'"1",x'])
+def test_a_byte_order_mark_in_front_of_a_row_is_dropped_once(row):
+    format_ = CSVFormat(columns(a="int", b="string"))
+    assert format_.decode(b"\xef\xbb\xbf" + row) == format_.decode(row)
+    with pytest.raises(DecodeError):
+        format_.decode(b"\xef\xbb\xbf" * 2 + row)
+
+
+@pytest.mark.parametrize("text", ["\ufeff", "\ufeffx", "\ufeff\ufeff", "\ufeff,"])
+def test_text_that_begins_with_a_byte_order_mark_is_read_back(text):
+    for types in ({"a": "string"}, {"a": "string", "b": "string"}, {"b": "int", "a": "string"}):
+        format_ = CSVFormat(columns(**types))
+        value = {"a": text, "b": 1 if types.get("b") == "int" else text}
+        value = {name: value[name] for name in types}
+        assert format_.decode(format_.encode(value)) == value
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_row_in_another_encoding_is_refused_by_its_name(encoding):
+    with pytest.raises(DecodeError, match=f"the text is {encoding.upper()}"):
+        CSVFormat(columns(a="int")).decode("1".encode(encoding))
+
+
 @pytest.mark.parametrize(
     ("text", "row"),
     [
@@ -160,7 +183,7 @@ def test_a_missing_field_and_an_unknown_field_are_named():
         format_.encode({"a": 1, "b": 2, "c": 3})
 
 
-@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", None])
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\ufeff", None])
 def test_a_delimiter_is_one_character_without_another_meaning(delimiter):
     with pytest.raises(ConfigurationError, match="delimiter"):
         CSVFormat(columns(a="int"), delimiter=delimiter)

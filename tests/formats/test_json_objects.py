@@ -35,6 +35,20 @@ def one(type_, **more):
     return JSONFormat({"type": "record", "name": "R", "fields": [{"name": "a", "type": type_, **more}]})
 
 
+def test_a_byte_order_mark_in_front_of_an_object_is_dropped_once():
+    assert one("string").decode(b'\xef\xbb\xbf{"a": "\xef\xbb\xbfx"}') == {"a": "\ufeffx"}
+    with pytest.raises(DecodeError):
+        one("string").decode(b'\xef\xbb\xbf\xef\xbb\xbf{"a": "x"}')
+    with pytest.raises(DecodeError, match="got `int`: 5"):
+        one("string").decode(b'\xef\xbb\xbf{"a": 5}')
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_object_in_another_encoding_is_refused_by_its_name(encoding):
+    with pytest.raises(DecodeError, match=f"the text is {encoding.upper()}"):
+        one("string").decode('{"a": "x"}'.encode(encoding))
+
+
 def test_the_vendors_example_with_a_field_named_as_its_record_is_read():
     value = {"id": "2017/10/11 11:11:11", "info": [{"date": "2018/10/11 11:11:11"}]}
     assert JSONFormat(VENDOR_EXAMPLE).decode(json.dumps(value).encode()) == value

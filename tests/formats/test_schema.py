@@ -55,6 +55,78 @@ def test_an_unsupported_type_is_refused_with_the_name_of_the_field(type_, messag
         read_schema(record(("a", type_)))
 
 
+NO_IDENTIFIERS = ["", "user-agent", "1a", "a b", "a.b.", "a\0", "\ud800", "ﬁ"]
+
+
+@pytest.mark.parametrize("kind", [AvroFormat, CSVFormat, JSONFormat])
+@pytest.mark.parametrize("name", [*NO_IDENTIFIERS, "from", "None", "_id", "__class__", 5, None, ["a"]])
+def test_a_field_whose_name_is_no_attribute_of_a_row_is_refused(kind, name):
+    with pytest.raises(ConfigurationError, match=r"field .* of 'R' can't be an attribute|is not an Avro schema"):
+        kind(record((name, "int")))
+
+
+@pytest.mark.parametrize("kind", [AvroFormat, JSONFormat])
+@pytest.mark.parametrize("name", [*NO_IDENTIFIERS, "class", 5, None])
+def test_a_record_whose_name_is_no_type_of_rows_is_refused(kind, name):
+    inner = {"type": "record", "name": name, "fields": [{"name": "x", "type": "int"}]}
+    for schema in (inner, record(("a", inner)), record(("a", {"type": "array", "items": ["null", inner]}))):
+        with pytest.raises(ConfigurationError, match=r"record .* can't be a type of rows|is not an Avro schema"):
+            kind(schema)
+
+
+def test_the_error_about_a_nested_name_says_where_it_is():
+    inner = {"type": "record", "name": "I", "fields": [{"name": "class", "type": "int"}]}
+    with pytest.raises(ConfigurationError, match="field 'class' of 'I'"):
+        read_schema(record(("a", inner)))
+    with pytest.raises(ConfigurationError, match="record 'my-record' at 'a' "):
+        read_schema(record(("a", inner | {"name": "my-record"})))
+
+
+@pytest.mark.parametrize("kind", [AvroFormat, CSVFormat, JSONFormat])
+@pytest.mark.parametrize(
+    "type_",
+    [
+        {"type": "enum", "name": "E", "symbols": []},
+        {"type": "enum", "name": "E", "symbols": "AB"},
+        {"type": "enum", "name": "E", "symbols": ["A", "A"]},
+        {"type": "enum", "name": "E", "symbols": ["not a symbol"]},
+        {"type": "enum", "name": "my-enum", "symbols": ["A"]},
+        ["null", ["null", "int"]],
+    ],
+)
+def test_what_avro_does_not_allow_is_refused_by_every_format(kind, type_):
+    with pytest.raises(ConfigurationError, match=r"field 'a'|is not an Avro schema"):
+        kind(record(("a", type_)))
+
+
+@pytest.mark.parametrize("logical_type", [["date"], {}, 5, None])
+def test_a_logical_type_that_is_no_name_is_unknown(logical_type):
+    type_ = {"type": "string", "logicalType": logical_type}
+    assert read_schema(record(("a", type_))).record.fields == (RecordField("a", Scalar("string")),)
+
+
+@pytest.mark.parametrize("levels", [51, 400, 5000])
+def test_a_schema_that_is_nested_too_deeply_is_refused(levels):
+    type_ = "int"
+    for _ in range(levels):
+        type_ = {"type": "array", "items": type_}
+    with pytest.raises(ConfigurationError, match=r"nested too deeply|is not an Avro schema"):
+        read_schema(record(("a", type_)))
+
+
+@pytest.mark.parametrize("schema", [b"{}", None, 5, {1: object}, {"type": int}])
+def test_a_schema_that_is_neither_text_nor_json_is_refused(schema):
+    with pytest.raises(ConfigurationError, match=r"data_schema .* is not an Avro schema"):
+        read_schema(schema)
+
+
+def test_a_byte_order_mark_in_front_of_a_schema_is_dropped():
+    text = json.dumps(record(("a", "int")))
+    assert read_schema("\ufeff" + text).text == text
+    assert is_avro("\ufeff" + text)
+    assert not is_avro("\ufeff\ufeff" + text)
+
+
 def test_an_unknown_logical_type_is_its_plain_type_as_avro_says():
     type_ = {"type": "string", "logicalType": "varchar", "maxLength": 5}
     assert read_schema(record(("a", type_))).record.fields == (RecordField("a", Scalar("string")),)
