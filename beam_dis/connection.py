@@ -14,22 +14,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
-from beam_dis.credentials import CredentialsSource, check_source, check_travels, is_loopback, profile
+from beam_dis.credentials import CredentialsSource, check_source, check_travels, profile, profile_path
+from beam_dis.endpoints import LOCAL_PROJECT_ID, checked_url, endpoint_of, endpoint_variable, is_local_dis, is_loopback
 from beam_dis.errors import ConfigurationError
-
-_DOMAINS = {
-    "eu-de": "otc.t-systems.com",
-    "eu-nl": "otc.t-systems.com",
-    "eu-west-101": "myhuaweicloud.eu",
-}
-"""Regions outside myhuaweicloud.com [OTC endpoints; dis.{region}.{domain}]."""
-
-_EXAMPLES = {
-    "endpoint": "'https://dis.eu-de.otc.t-systems.com' or 'http://127.0.0.1:7700'",
-    "proxy": "'http://proxy.example:3128' (put a proxy with a password into HTTPS_PROXY on the workers)",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,38 +52,46 @@ class DISConnection:
 
     def __post_init__(self) -> None:
         if self.endpoint is not None:
-            object.__setattr__(self, "endpoint", _checked_url("endpoint", self.endpoint))
+            object.__setattr__(self, "endpoint", checked_url("endpoint", self.endpoint))
         for name in ("region", "project_id"):
-            _check_word(name, getattr(self, name))
+            value = getattr(self, name)
+            if value is not None:
+                _check_word(f"DISConnection({name}={value!r})", value)
         for name in ("timeout", "deadline"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 < value < float("inf"):
                 raise ConfigurationError(f"DISConnection({name}={value!r}): give seconds, more than 0")
         check_source(self.credentials)
         if self.proxy is not None:
-            object.__setattr__(self, "proxy", _checked_url("proxy", self.proxy))
+            object.__setattr__(self, "proxy", checked_url("proxy", self.proxy))
             _check_not_loopback(self.endpoint)
         if self.ca_bundle is not None:
             object.__setattr__(self, "ca_bundle", _checked_path(self.ca_bundle))
 
-    def resolved(self, options: Any = None, environ: Mapping[str, str] = os.environ) -> DISConnection:
+    def resolved(self, options: Any = None, environ: Mapping[str, str] | None = None) -> DISConnection:
         """The same connection with endpoint, region and project id filled in.
+
+        The project of a local DIS, one that is named with plain http, is ``local`` by default.
 
         Args:
             options: anything with ``dis_endpoint``, ``dis_region`` and ``dis_project_id``, such as DISOptions.
-            environ: the environment.
+            environ: the environment; by default this process's.
 
         Raises:
-            ConfigurationError: the endpoint or the project id is unknown.
+            ConfigurationError: the endpoint or the project id is unknown, or an option, a variable or the profile file has a
+                wrong value.
         """
-        region = self.region or _option(options, "dis_region") or environ.get("HUAWEICLOUD_SDK_REGION") or None
-        endpoint = self.endpoint or _option(options, "dis_endpoint") or _endpoint_of(region, environ)
-        project_id = self.project_id or _option(options, "dis_project_id") or _project_id(environ)
+        environ = os.environ if environ is None else environ
+        region = self.region or _region(options, environ)
+        endpoint = self.endpoint or _endpoint(options, region, environ)
         if endpoint is None:
             raise ConfigurationError(
                 "no DIS to connect to: set a region (DISConnection(region=…), --dis_region or HUAWEICLOUD_SDK_REGION) "
                 "or an endpoint (DISConnection(endpoint=…) or --dis_endpoint)"
             )
+        project_id = self.project_id or _project_id(options, environ)
+        if project_id is None and is_local_dis(endpoint):
+            project_id = LOCAL_PROJECT_ID
         if project_id is None:
             raise ConfigurationError(
                 f"no project id for {endpoint}: set DISConnection(project_id=…), --dis_project_id or "
@@ -111,41 +107,39 @@ def connection_of_pipeline(connection: DISConnection | None, options: Any) -> DI
     return connection.resolved(options)
 
 
-def _option(options: Any, name: str) -> str | None:
-    return getattr(options, name, None) or None
+def _region(options: Any, environ: Mapping[str, str]) -> str | None:
+    option, variable = getattr(options, "dis_region", None), environ.get("HUAWEICLOUD_SDK_REGION")
+    if option:
+        _check_word(f"--dis_region={option!r}", option)
+    elif variable:
+        _check_word(f"HUAWEICLOUD_SDK_REGION={variable!r}", variable)
+    return option or variable or None
 
 
-def _project_id(environ: Mapping[str, str]) -> str | None:
-    return environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or profile(environ).get("project_id") or None
-
-
-def _endpoint_of(region: str | None, environ: Mapping[str, str]) -> str | None:
-    """The endpoint of a region; an environment variable can override it [SDK CORE]."""
+def _endpoint(options: Any, region: str | None, environ: Mapping[str, str]) -> str | None:
+    """The endpoint of the options, or else that of the region, which a variable can override [SDK CORE]."""
+    option = getattr(options, "dis_endpoint", None)
+    if option:
+        return checked_url("endpoint", option, source="--dis_endpoint")
     if region is None:
         return None
-    variable = f"HUAWEICLOUD_SDK_REGION_DIS_{region.upper().replace('-', '_')}"
-    return environ.get(variable) or endpoint_of("dis", region)
+    variable = endpoint_variable(region)
+    given = environ.get(variable)
+    return checked_url("endpoint", given, source=variable) if given else endpoint_of("dis", region)
 
 
-def endpoint_of(service: str, region: str) -> str:
-    """The URL of a cloud service in a region, such as ``https://iam.eu-de.otc.t-systems.com``."""
-    return f"https://{service}.{region}.{_DOMAINS.get(region, 'myhuaweicloud.com')}"
-
-
-def _checked_url(name: str, value: str) -> str:
-    """Return the URL of an endpoint or a proxy, without a slash at its end."""
-    try:
-        url = urlsplit(value)
-        wrong = not _is_plain(url) or url.port == 0
-    except (ValueError, AttributeError, TypeError):
-        wrong = True
-    if wrong:
-        # a wrong URL may contain a password, and the repr of another object may contain anything
-        shown = repr(value) if isinstance(value, str) and "@" not in value else "…"
-        raise ConfigurationError(
-            f"{name} {shown} is not a URL of http or https that ends after host and port, such as {_EXAMPLES[name]}"
-        )
-    return value.removesuffix("/")
+def _project_id(options: Any, environ: Mapping[str, str]) -> str | None:
+    option, variable = getattr(options, "dis_project_id", None), environ.get("HUAWEICLOUD_SDK_PROJECT_ID")
+    if option:
+        _check_word(f"--dis_project_id={option!r}", option)
+        return str(option)
+    if variable:
+        _check_word(f"HUAWEICLOUD_SDK_PROJECT_ID={variable!r}", variable)
+        return variable
+    in_file = profile(environ).get("project_id")
+    if in_file:
+        _check_word(f"project_id = {in_file!r} of {profile_path(environ)}", in_file)
+    return in_file or None
 
 
 def _check_not_loopback(endpoint: str | None) -> None:
@@ -159,21 +153,7 @@ def _checked_path(value: Any) -> str:
     return os.fsdecode(value)
 
 
-def _is_plain(url: SplitResult) -> bool:
-    printable = url.netloc.isascii() and url.netloc.isprintable() and " " not in url.netloc
-    return (
-        url.scheme in ("http", "https")
-        and bool(url.hostname)
-        and printable
-        and "@" not in url.netloc
-        and url.path in ("", "/")
-        and not url.query
-        and not url.fragment
-    )
-
-
-def _check_word(name: str, value: Any) -> None:
-    if value is None:
-        return
+def _check_word(shown: str, value: Any) -> None:
+    """Raise ConfigurationError, which names the value as ``shown``, unless it can be part of a path."""
     if not isinstance(value, str) or not value or not all(c.isascii() and (c.isalnum() or c in "-_") for c in value):
-        raise ConfigurationError(f"DISConnection({name}={value!r}): give letters, digits, - and _, as str")
+        raise ConfigurationError(f"{shown}: give letters, digits, - and _, as str")

@@ -8,14 +8,13 @@ Rules:
    _SECURITY_TOKEN); the section [basic] of the profile file (~/.huaweicloud/credentials, or
    HUAWEICLOUD_SDK_CREDENTIALS_FILE) [SDK CORE].
 3. One that has only half of them is an error, and the next isn't tried.
-4. If none has any, requests to http on the loopback interface are sent unsigned. For any other endpoint the client asks this
-   machine's metadata service (``beam_dis.client.metadata``); if that has none either, nothing is sent.
+4. If none has any, requests to a local DIS (``beam_dis.endpoints``) are sent unsigned. For any other endpoint the client asks
+   this machine's metadata service (``beam_dis.client.metadata``); if that has none either, nothing is sent.
 """
 
 from __future__ import annotations
 
 import inspect
-import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -25,7 +24,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from beam_dis.errors import ConfigurationError, CredentialsError, DISError
 
@@ -127,62 +125,57 @@ def check_travels(source: CredentialsSource) -> None:
         )
 
 
-def found_credentials(source: CredentialsSource, environ: Mapping[str, str] = os.environ) -> Credentials | Token | None:
+def found_credentials(
+    source: CredentialsSource, environ: Mapping[str, str] | None = None
+) -> Credentials | Token | None:
     """The credentials by rule 2; None if there are none.
 
     Raises:
         CredentialsError: the first place that has any has only half of them, or its function fails.
     """
+    environ = os.environ if environ is None else environ
     return _given(source) or _from_environment(environ) or _from_profile(environ)
 
 
-def no_credentials(endpoint: str, metadata: str, environ: Mapping[str, str] = os.environ) -> CredentialsError:
+def no_credentials(endpoint: str, metadata: str, environ: Mapping[str, str] | None = None) -> CredentialsError:
     """Make the error for an endpoint without credentials; ``metadata`` says what the metadata service answered."""
     return CredentialsError(
         f"no credentials for {endpoint}: looked at credentials=, the environment (HUAWEICLOUD_SDK_AK, "
         f"HUAWEICLOUD_SDK_SK), {profile_path(environ)} ([basic] ak, sk) and this machine's metadata service ({metadata}); "
-        "only requests to http on this machine are sent unsigned"
+        "only requests to a local DIS, whose endpoint begins with http://, are sent unsigned"
     )
 
 
-def may_go_unsigned(endpoint: str) -> bool:
-    """Whether requests may be sent without a signature: only http to the loopback interface, which is a local DIS."""
-    return urlsplit(endpoint).scheme == "http" and is_loopback(endpoint)
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether a URL leads to this machine: ``localhost``, 127.0.0.0/8 or ::1."""
-    host = urlsplit(endpoint).hostname or ""
+def profile_path(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the profile file is. A process without a home directory has none: the path keeps its ``~``."""
+    environ = os.environ if environ is None else environ
+    path = Path(environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or "~/.huaweicloud/credentials")
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
-def profile_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the profile file is."""
-    return Path(environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or Path.home() / ".huaweicloud" / "credentials")
-
-
-def profile(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+def profile(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """The section [basic] of the profile file; empty if there is no file or no section.
 
     It is read as by the vendor's tools [SDK CORE]: UTF-8, names in any case, ``%%`` for a percent sign, [DEFAULT] for all
     sections. Ours: a single percent sign, which those tools refuse, is taken as it is.
 
     Raises:
-        CredentialsError: the file can't be read.
+        ConfigurationError: the file can't be read.
     """
     path = profile_path(environ)
     parser = ConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, IniError) as error:
+    except (OSError, ValueError, IniError) as error:
         # the error's own text quotes lines of the file, which contain secrets
-        raise CredentialsError(
-            f"{path} can't be read as a profile file ({type(error).__name__}): correct it, or remove it"
+        raise ConfigurationError(
+            f"{path} can't be read as a profile file ({type(error).__name__}): correct it, remove it, or name another with"
+            " HUAWEICLOUD_SDK_CREDENTIALS_FILE"
         ) from None
     return {name: _value(parser["basic"], name) for name in parser["basic"]} if parser.has_section("basic") else {}
 
@@ -221,7 +214,10 @@ def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
 
 
 def _from_profile(environ: Mapping[str, str]) -> Credentials | None:
-    section = profile(environ)
+    try:
+        section = profile(environ)
+    except ConfigurationError as error:
+        raise CredentialsError(str(error)) from None
     source = str(profile_path(environ))
     _check_no_federation(section.get("idp_id"), section.get("id_token_file"), section.get("ak"), source)
     return _both_keys(section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {source}")
@@ -232,7 +228,10 @@ def _both_keys(access_key: str | None, secret_key: str | None, token: str | None
         return None
     if not access_key or not secret_key:
         raise CredentialsError(f"only one of {source} is set: set both, or neither")
-    return Credentials(access_key=access_key, secret_key=secret_key, security_token=token or None)
+    try:
+        return Credentials(access_key=access_key, secret_key=secret_key, security_token=token or None)
+    except CredentialsError as error:
+        raise CredentialsError(f"{source} can't be used: {error}") from None
 
 
 def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_key: str | None, source: str) -> None:

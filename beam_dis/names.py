@@ -8,6 +8,8 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from beam_dis.errors import ConfigurationError
@@ -61,3 +63,10 @@ def checked_sequence_number(argument: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_SEQUENCE_NUMBER:
         raise ConfigurationError(f"{argument}={value!r} is not an int of 0 to {MAX_SEQUENCE_NUMBER}")
     return value
+
+
+def did_you_mean(value: Any, words: Iterable[str]) -> str:
+    """``" (did you mean 'LATEST'?)"`` for a value that is close to one of the words, else ``""``; to complete a message."""
+    folded = {word.casefold(): word for word in words}
+    close = get_close_matches(value.casefold(), folded, n=1) if isinstance(value, str) else []
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""

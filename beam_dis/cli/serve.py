@@ -8,13 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from beam_dis.cli.failure import fail
+from beam_dis.endpoints import LOCAL_PROJECT_ID
 
 if TYPE_CHECKING:
     import uvicorn
@@ -79,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     from beam_dis.local.store import StoreError
 
     def ready(endpoint: str) -> None:
-        print(f"beam-dis: serving {endpoint} (data in {options.data})", flush=True)
+        print("\n".join(announcement(endpoint, options.data, options.project)), flush=True)
 
     parent_ended = threading.Event()
 
@@ -107,6 +110,45 @@ def run(options: argparse.Namespace) -> int:
     if options.remove_with_parent and parent_ended.is_set():
         shutil.rmtree(options.data, ignore_errors=True)
     return 0
+
+
+def announcement(endpoint: str, data: Path, project: str | None = None) -> list[str]:
+    """The lines that ``serve`` prints when it is ready.
+
+    They name addresses that a client can connect to, not the unspecified address (0.0.0.0 or ::), and the options of a pipeline.
+
+    Args:
+        endpoint: the URL of the address that the server listens on.
+        data: the folder with the data.
+        project: the only project that is served, if there is one.
+    """
+    url = urlsplit(endpoint)
+    project_id = project or LOCAL_PROJECT_ID
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname or "")  # noqa: S104 - a comparison
+    here = endpoint if own is None else _url(own, url.port)
+    lines = [f"beam-dis: serving {here} (data in {data})", f"  --dis_endpoint={here} --dis_project_id={project_id}"]
+    address = None if own is None else _address_of_this_machine(own)
+    if address is not None:
+        lines.append(
+            f"  --dis_endpoint={_url(address, url.port)} --dis_project_id={project_id}  (from other machines, or by a name of"
+            " this one)"
+        )
+    return lines
+
+
+def _url(host: str, port: int | None) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _address_of_this_machine(loopback: str) -> str | None:
+    """The address of the interface that leads to other machines; None if there is none. Nothing is sent."""
+    family, remote = (socket.AF_INET6, "2001:db8::1") if ":" in loopback else (socket.AF_INET, "192.0.2.1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((remote, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
 
 
 def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | None:

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from beam_dis.client.transport import Response
-from beam_dis.errors import ServiceError, TransportError, service_error
+from beam_dis.errors import AuthenticationError, ServiceError, TransportError, class_of, service_error
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.messages import without_nulls
 
@@ -31,6 +31,11 @@ _TEXTS = ("message", "error_msg", "errorMsg")
 _MAX_SHOWN = 500
 _OUT_OF_RANGE = re.compile(r"\[(-?\d+)\]\s*\[\s*should be within\s*\]\[(\d+)\]\[\s*\]\[(\d+)\]")
 _EXPIRED_TIMESTAMP = re.compile(r"timestamp should be larger than (\d+)")
+
+_UNSIGNED = (
+    "the request was sent without a signature, because no keys were found: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or"
+    " give DISConnection(credentials=…)"
+)
 
 _AMBIGUOUS = {"status"}
 """Fields that don't show that a DIS answered, because health checks and the like have them too."""
@@ -54,13 +59,15 @@ class GoodAnswer(NamedTuple):
     response: Response
 
 
-def error_of(request: RequestInfo, response: Response) -> ServiceError:
-    """Make the exception for an answer with another status."""
+def error_of(request: RequestInfo, response: Response, *, unsigned: bool = False) -> ServiceError:
+    """Make the exception for an answer with another status; ``unsigned`` says that the request had no signature or token."""
     code, text = error_body(response.body)
     row = ERROR_CODES.get(code)
     advice = row.advice if row else ""
     if not code:
         advice = f"check that {request.endpoint} is a DIS, and that nothing answers in its place"
+    if unsigned and class_of(code, response.status) is AuthenticationError:
+        advice = _UNSIGNED
     message = f"{request}: {code or 'HTTP ' + str(response.status)} {text}".rstrip()
     found = _OUT_OF_RANGE.search(text) if code == "DIS.4224" else None
     return service_error(

@@ -147,7 +147,7 @@ class API:
         signed = self._signer.signed(draft)
         response = self._send(draft, signed.headers, seconds)
         if not _is_good(response):
-            error = error_of(request, response)
+            error = error_of(request, response, unsigned=signed.credentials is None)
             if isinstance(error, AuthenticationError) and self._signer.correct(signed, response):
                 response = self._send(draft, self._signer.signed(draft).headers, seconds - response.seconds)
                 error = error if _is_good(response) else error_of(request, response)

@@ -17,7 +17,8 @@ from beam_dis.client.metadata import ENDPOINT, metadata_credentials
 from beam_dis.client.retry import Retry
 from beam_dis.client.transport import HTTPTransport, Transport
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials, Token, found_credentials, may_go_unsigned
+from beam_dis.credentials import Credentials, Token, found_credentials
+from beam_dis.endpoints import is_local_dis
 from beam_dis.errors import DISError
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class CachedCredentials:
     def _look_up(self) -> Credentials | Token | None:
         endpoint = self._connection.endpoint or ""
         found = found_credentials(self._connection.credentials)
-        if found is not None or may_go_unsigned(endpoint):
+        if found is not None or is_local_dis(endpoint):
             return found
         retry = Retry(
             deadline=METADATA_SECONDS,

@@ -19,8 +19,8 @@ from beam_dis.backoff import own_random
 from beam_dis.client.metadata import parse_expiry
 from beam_dis.client.retry import Retry
 from beam_dis.client.transport import HTTPTransport, Request, Response, Transport
-from beam_dis.connection import endpoint_of
-from beam_dis.credentials import Token, is_loopback, profile
+from beam_dis.credentials import Token, profile
+from beam_dis.endpoints import endpoint_of, is_loopback
 from beam_dis.errors import ConfigurationError, CredentialsError, ServiceError, TransportError, service_error
 
 DEADLINE_SECONDS = 20.0
@@ -65,8 +65,9 @@ def iam_token(
         return request_token(transport, url, user=user, password=password, domain=domain, project_id=project_id)
 
 
-def iam_endpoint(given: str | None, region: str | None, environ: Mapping[str, str] = os.environ) -> str:
+def iam_endpoint(given: str | None, region: str | None, environ: Mapping[str, str] | None = None) -> str:
     """Return the URL of the identity service. Raises ConfigurationError if a password can't be sent there."""
+    environ = os.environ if environ is None else environ
     found = given or environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or profile(environ).get("iam_endpoint")
     url = (found or (endpoint_of("iam", region) if region else _DEFAULT_ENDPOINT)).removesuffix("/").removesuffix("/v3")
     if not url.startswith("https://") and not is_loopback(url):

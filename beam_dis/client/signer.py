@@ -16,7 +16,8 @@ from beam_dis.client.answers import date_of
 from beam_dis.client.cached_credentials import CachedCredentials
 from beam_dis.client.transport import Response, host_of
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials, Token, is_loopback
+from beam_dis.credentials import Credentials, Token
+from beam_dis.endpoints import is_loopback
 from beam_dis.errors import CredentialsError
 from beam_dis.version import __version__
 from beam_dis.wire.signing import SigningRequest, sign

@@ -27,7 +27,7 @@ import httpcore
 import httpx
 
 from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
-from beam_dis.credentials import is_loopback
+from beam_dis.endpoints import is_loopback
 from beam_dis.errors import ConfigurationError, TransportError
 
 KEEPALIVE_SECONDS = 50.0

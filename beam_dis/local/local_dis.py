@@ -21,12 +21,10 @@ from urllib.parse import urlsplit
 
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token
+from beam_dis.endpoints import LOCAL_PROJECT_ID
 from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
-
-PROJECT_ID = "local"
-"""The project of ``LocalDIS.connection``; a local DIS accepts any."""
 
 _READY = "beam-dis: serving "
 _STOP_SECONDS = 20
@@ -94,7 +92,7 @@ class LocalDIS:
     @property
     def connection(self) -> DISConnection:
         """A connection to it, with its keys, or with its token if it has no keys."""
-        return DISConnection(endpoint=self.endpoint, project_id=PROJECT_ID, credentials=self._keys or self._token)
+        return DISConnection(endpoint=self.endpoint, project_id=LOCAL_PROJECT_ID, credentials=self._keys or self._token)
 
     @property
     def pid(self) -> int:

@@ -10,6 +10,7 @@ ROOT_FILES = {
     "credentials",
     "dead_letter",
     "display",
+    "endpoints",
     "errors",
     "names",
     "positions",

@@ -1,4 +1,4 @@
-"""``beam-dis serve``: it prints one line when it is ready or can't start, and ends on a signal."""
+"""``beam-dis serve``: it prints how to connect when it is ready, one line if it can't start, and ends on a signal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_dis.cli.serve import announcement
+from beam_dis.client import DISClient
+from beam_dis.connection import DISConnection
 from beam_dis.local import LocalDIS
+from beam_dis.options import DISOptions
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +51,45 @@ def test_it_prints_its_endpoint_and_data_folder(tmp_path):
         endpoint = line.split()[2]
         assert line == f"beam-dis: serving {endpoint} (data in {tmp_path})\n"
         assert endpoint.startswith("http://127.0.0.1:")
+
+
+def test_it_prints_the_options_of_a_pipeline_that_uses_it(tmp_path, no_keys):
+    """With them pasted, a client without keys and without a project of its own reaches it."""
+    with serving(tmp_path) as (process, _):
+        arguments = process.stdout.readline().split()
+        options = PipelineOptions(arguments).view_as(DISOptions)
+        assert options.dis_project_id == "local"
+        with DISClient(DISConnection().resolved(options)) as client:
+            assert client.list_streams().stream_names == []
+        with DISClient(DISConnection(endpoint=options.dis_endpoint)) as client:
+            assert client.connection.project_id == "local"
+            assert client.list_streams().stream_names == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "here"),
+    [
+        ("http://0.0.0.0:7700", "http://127.0.0.1:7700"),
+        ("http://[::]:7700", "http://[::1]:7700"),
+        ("http://127.0.0.1:7700", "http://127.0.0.1:7700"),
+        ("http://localhost:7700", "http://localhost:7700"),
+        ("http://192.168.7.7:1", "http://192.168.7.7:1"),
+    ],
+)
+def test_the_addresses_that_it_prints_can_be_connected_to(endpoint, here):
+    lines = announcement(endpoint, Path("data"))
+    assert lines[:2] == [
+        f"beam-dis: serving {here} (data in data)",
+        f"  --dis_endpoint={here} --dis_project_id=local",
+    ]
+    assert not any("0.0.0.0" in line or "[::]" in line for line in lines)
+    assert len(lines) <= (2 if endpoint == here else 3)
+
+
+def test_the_options_name_the_only_project_that_is_served():
+    assert announcement("http://127.0.0.1:1", Path("d"), "mine")[1] == (
+        "  --dis_endpoint=http://127.0.0.1:1 --dis_project_id=mine"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

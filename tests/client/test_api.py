@@ -140,22 +140,30 @@ def test_the_project_and_the_token_are_signed(connect, ok):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://127.0.0.1:7700", "http://localhost:7700", "http://[::1]:1", "http://127.9.9.9"]
-)
-def test_without_credentials_requests_to_this_machine_are_unsigned(endpoint, connect, ok, no_keys):
+    "endpoint",
+    ["http://127.0.0.1:7700", "http://localhost:7700", "http://[::1]:1", "http://0.0.0.0:7700", "http://dis:7700", "http://10.0.0.1"],
+)  # fmt: skip
+def test_without_credentials_requests_to_a_local_dis_are_unsigned(endpoint, connect, ok, no_keys):
     rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=None)
     rig.client.delete_stream("s")
     assert "authorization" not in rig.transport.sent[0].headers
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["https://127.0.0.1", "http://10.0.0.1", "https://dis.example", "http://localhost.example"]
-)
-def test_without_credentials_nothing_leaves_this_machine(endpoint, connect, ok, no_keys):
+@pytest.mark.parametrize("endpoint", ["https://127.0.0.1", "https://dis.example", "https://localhost.example"])
+def test_without_credentials_nothing_is_sent_over_https(endpoint, connect, ok, no_keys):
     rig = connect(lambda _: ok(status=204), endpoint=endpoint, credentials=None)
-    with pytest.raises(CredentialsError, match=r"HUAWEICLOUD_SDK_AK.*\.huaweicloud.*this machine are sent unsigned"):
+    with pytest.raises(
+        CredentialsError, match=r"HUAWEICLOUD_SDK_AK.*\.huaweicloud.* a local DIS, .* are sent unsigned"
+    ):
         rig.client.delete_stream("s")
     assert rig.transport.sent == []
+
+
+@pytest.mark.parametrize(("code", "status"), [("4101", 441), ("4100", 401)])
+def test_a_local_dis_that_refuses_an_unsigned_request_needs_keys(code, status, connect, refused, no_keys):
+    rig = connect(lambda _: refused(code, status=status), endpoint="http://dis:7700", credentials=None)
+    with pytest.raises(AuthenticationError, match=rf"DIS\.{code}.*without a signature.*set HUAWEICLOUD_SDK_AK and"):
+        rig.client.delete_stream("s")
 
 
 def counted():

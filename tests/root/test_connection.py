@@ -45,9 +45,15 @@ def test_the_project_comes_from_connection_options_environment_or_profile(connec
     [
         ({"endpoint": "http://c"}, {"dis_endpoint": "http://o"}, {"REGION": "r"}, "http://c"),
         ({"region": "cr"}, {"dis_endpoint": "http://o"}, {}, "http://o"),
-        ({"region": "cr"}, {"dis_region": "or"}, {"REGION": "er"}, "https://dis.cr.myhuaweicloud.com"),
-        ({}, {"dis_region": "or"}, {"REGION": "er"}, "https://dis.or.myhuaweicloud.com"),
-        ({}, {}, {"REGION": "er"}, "https://dis.er.myhuaweicloud.com"),
+        (
+            {"region": "cn-east-2"},
+            {"dis_region": "eu-de"},
+            {"REGION": "eu-nl"},
+            "https://dis.cn-east-2.myhuaweicloud.com",
+        ),
+        ({}, {"dis_region": "cn-east-2"}, {"REGION": "eu-nl"}, "https://dis.cn-east-2.myhuaweicloud.com"),
+        ({}, {}, {"REGION": "cn-east-2"}, "https://dis.cn-east-2.myhuaweicloud.com"),
+        ({"region": "mars-1"}, {}, {"REGION_DIS_MARS_1": "https://own.example"}, "https://own.example"),
         ({"region": "cn-north-4"}, {}, {"REGION_DIS_CN_NORTH_4": "https://own.example"}, "https://own.example"),
         (
             {"region": "eu-de"},
@@ -62,6 +68,39 @@ def test_the_project_comes_from_connection_options_environment_or_profile(connec
 def test_the_endpoint_is_given_or_follows_from_the_region(connection, opts, env, expected, tmp_path):
     resolved = DISConnection(project_id="p", **connection).resolved(options(**opts), environ(tmp_path, **env))
     assert resolved.endpoint == expected
+
+
+def test_an_unknown_region_without_an_endpoint_is_refused_with_near_ones(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"region 'eu-dee' is not known \(did you mean 'eu-de'\?\)"):
+        DISConnection(region="eu-dee", project_id="p").resolved(None, environ(tmp_path))
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:7700", "http://dis:7700"])
+def test_a_local_dis_needs_no_project_id(endpoint, tmp_path):
+    assert DISConnection(endpoint=endpoint).resolved(None, environ(tmp_path)).project_id == "local"
+    assert DISConnection(endpoint=endpoint).resolved(None, environ(tmp_path, PROJECT_ID="p")).project_id == "p"
+
+
+@pytest.mark.parametrize(
+    ("opts", "env", "named"),
+    [
+        ({"dis_endpoint": "eu-de"}, {}, "--dis_endpoint 'eu-de'"),
+        ({"dis_region": "eu de"}, {}, "--dis_region='eu de'"),
+        ({"dis_endpoint": "http://h", "dis_project_id": "a/b"}, {}, "--dis_project_id='a/b'"),
+        ({}, {"REGION": "eu-de\n"}, r"HUAWEICLOUD_SDK_REGION='eu-de\\n'"),
+        ({}, {"REGION": "eu-de", "REGION_DIS_EU_DE": "dis"}, "HUAWEICLOUD_SDK_REGION_DIS_EU_DE 'dis'"),
+        ({"dis_endpoint": "http://h"}, {"PROJECT_ID": "a b"}, "HUAWEICLOUD_SDK_PROJECT_ID='a b'"),
+    ],
+)
+def test_a_wrong_option_or_variable_is_named(opts, env, named, tmp_path):
+    with pytest.raises(ConfigurationError, match=f"^{named}"):
+        DISConnection().resolved(options(**opts), environ(tmp_path, **env))
+
+
+def test_a_wrong_project_id_in_the_profile_file_is_named_with_the_file(tmp_path):
+    (tmp_path / "profile").write_text("[basic]\nproject_id = a b\n")
+    with pytest.raises(ConfigurationError, match=f"project_id = 'a b' of {tmp_path}/profile"):
+        DISConnection(region="eu-de").resolved(None, environ(tmp_path))
 
 
 def test_resolving_twice_changes_nothing(tmp_path):
@@ -79,9 +118,9 @@ def test_without_endpoint_and_region_the_error_says_what_to_set(tmp_path):
 def test_without_a_project_the_error_says_what_to_set(tmp_path):
     with pytest.raises(
         ConfigurationError,
-        match=r"no project id for http://127.0.0.1:7700: .*--dis_project_id or HUAWEICLOUD_SDK_PROJECT_ID",
+        match=r"no project id for https://dis.example: .*--dis_project_id or HUAWEICLOUD_SDK_PROJECT_ID",
     ):
-        DISConnection(endpoint="http://127.0.0.1:7700").resolved(None, environ(tmp_path))
+        DISConnection(endpoint="https://dis.example").resolved(None, environ(tmp_path))
 
 
 def test_a_client_resolves_its_connection(no_keys, monkeypatch):

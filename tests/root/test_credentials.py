@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials, Token, found_credentials, is_loopback, may_go_unsigned
+from beam_dis.credentials import Credentials, Token, found_credentials, profile, profile_path
 from beam_dis.errors import ConfigurationError, CredentialsError
 
 KEYS = Credentials(access_key="given", secret_key="SK")
@@ -124,22 +124,49 @@ def test_a_login_by_an_identity_provider_is_refused_and_not_ignored(keys, enviro
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "here", "unsigned"),
+    "content", [None, b"\xff\xfe[basic]", b"no section\nak=hunter2\n"], ids=["folder", "not UTF-8", "not ini"]
+)
+def test_a_profile_file_that_cannot_be_read_is_a_configuration_error_with_its_path(content, tmp_path):
+    path = tmp_path / "profile"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"{path} can't be read as a profile file") as error:
+        profile({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(path)})
+    assert "hunter2" not in repr(error.value)
+    assert error.value.__suppress_context__
+
+
+def test_a_home_that_is_no_folder_has_no_profile_file(monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert profile({}) == {}
+
+
+def test_a_process_without_a_home_has_no_profile_file(monkeypatch):
+    """As in a container whose user has neither HOME nor an entry in /etc/passwd."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 987_654)
+    assert profile({}) == {}
+
+
+def test_a_tilde_in_the_path_of_the_profile_file_is_the_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert profile_path({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "~/keys"}) == tmp_path / "keys"
+
+
+@pytest.mark.parametrize(
+    ("profile", "variables", "named"),
     [
-        ("http://127.0.0.1:7700", True, True),
-        ("http://127.1.2.3", True, True),
-        ("http://localhost:7700", True, True),
-        ("http://[::1]:7700", True, True),
-        ("https://127.0.0.1", True, False),
-        ("http://127.0.0.1.example", False, False),
-        ("http://localhost.example", False, False),
-        ("http://0.0.0.0:7700", False, False),
-        ("http://192.168.0.1", False, False),
-        ("https://dis.example", False, False),
+        (
+            None,
+            {"AK": "a", "SK": "hunter2\n"},
+            "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment can't be used",
+        ),
+        ("[basic]\nak = a\nsk = hunter 2\n", {}, "ak and sk in .*profile can't be used"),
     ],
 )
-def test_only_plain_http_to_this_machine_may_be_unsigned(endpoint, here, unsigned):
-    assert (is_loopback(endpoint), may_go_unsigned(endpoint)) == (here, unsigned)
+def test_the_error_for_keys_that_cannot_be_sent_names_their_source(profile, variables, named, environ):
+    with pytest.raises(CredentialsError, match=named + r": Credentials\(secret_key=…\)") as error:
+        found_credentials(None, environ(profile, **variables))
+    assert "hunter" not in str(error.value)
 
 
 @pytest.mark.parametrize("source", [from_function, Vault.static_keys, KEYS, TOKEN, None])

@@ -3,9 +3,11 @@
 import base64
 import bz2
 import logging
+import os
 import pickle
 import re
 import subprocess
+import sys
 import traceback
 import zlib
 from contextlib import suppress
@@ -166,6 +168,48 @@ def test_the_search_finds_secrets_in_every_encoding():
     """Plain, as base64, and in a pickle of Beam's."""
     packed = pickler.dumps({"secret": "hunter2", "padding": list(range(99))})
     assert [bool(shown(data)) for data in (b"..hunter2", base64.b64encode(b"hunter2-data"), packed)] == [True] * 3
+
+
+SHOW_EVERYTHING = """
+import importlib, inspect, pkgutil, pydoc
+import beam_dis
+
+modules = [beam_dis] + [
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(beam_dis.__path__, "beam_dis.")
+    if not found.name.endswith("__main__")
+]
+values = {id(value): value for module in modules for value in vars(module).values()}
+values |= {id(getattr(beam_dis, name)): getattr(beam_dis, name) for name in beam_dis.__all__}
+for value in (*modules, *values.values()):
+    print(repr(value))
+    home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+    if isinstance(home, str) and home.startswith("beam_dis"):
+        print(pydoc.render_doc(value))
+        print(getattr(value, "__annotations__", ""))
+        if callable(value):
+            try:
+                print(inspect.signature(value))
+            except ValueError:
+                pass
+connection = beam_dis.DISConnection(region="eu-de")
+print(connection, connection.resolved(), beam_dis.DISClient(connection), beam_dis.DISClient(connection).connection)
+"""
+"""A program that prints help, signature, annotations and repr of everything in the package, and of some values in use."""
+
+
+def test_help_and_signatures_show_nothing_of_the_environment():
+    """Documentation is generated and published; a default such as ``os.environ`` would be a part of it."""
+    names = ["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN", "BEAM_DIS_SECRET_KEY",
+             "BEAM_DIS_ADMIN_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD"]  # fmt: skip
+    secrets = dict.fromkeys(names, "hunter2")
+    secrets |= {"HTTPS_PROXY": "http://me:hunter2@127.0.0.1:1", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
+    shown_by = subprocess.run(
+        [sys.executable, "-c", SHOW_EVERYTHING], check=True, capture_output=True, env={**os.environ, **secrets}
+    )
+    assert b"class ReadFromDIS" in shown_by.stdout
+    assert b"HUAWEICLOUD_SDK_AK" in shown_by.stdout  # named, as the place where keys are looked for
+    assert shown(shown_by.stdout) == shown(shown_by.stderr) == []
 
 
 def test_the_servers_command_line_contains_no_secret(dis):
