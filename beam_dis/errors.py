@@ -11,6 +11,7 @@
     │   ├── AccessDeniedError         DIS.4116, 4117, HTTP 403
     │   ├── InvalidRequestError       DIS.4200 and all other codes
     │   ├── StreamNotFoundError       DIS.4301
+    │   │   └── StreamRecreatedError          the stream's id is another one than before
     │   ├── PartitionNotFoundError    DIS.4302
     │   ├── AppNotFoundError          DIS.4332
     │   ├── CheckpointNotFoundError   DIS.4375
@@ -53,12 +54,14 @@ class CredentialsError(DISError):
 class TransportError(DISError):
     """The service gave no readable answer.
 
-    ``maybe_done`` is False only if the request can't have been carried out, because no connection was made.
+    ``maybe_done`` is False only if the request can't have been carried out, because no connection was made. ``not_a_dis`` is
+    True if something answered that isn't the service: another web server, or one whose certificate isn't trusted.
     """
 
-    def __init__(self, message: str, *, maybe_done: bool = True) -> None:
+    def __init__(self, message: str, *, maybe_done: bool = True, not_a_dis: bool = False) -> None:
         super().__init__(message)
         self.maybe_done = maybe_done
+        self.not_a_dis = not_a_dis
 
 
 class ServiceError(DISError):
@@ -94,6 +97,10 @@ class InvalidRequestError(ServiceError):
 
 class StreamNotFoundError(ServiceError):
     """No stream of that name or id in this project."""
+
+
+class StreamRecreatedError(StreamNotFoundError):
+    """The stream was deleted and recreated under its name while it was read: its sequence numbers start over."""
 
 
 class PartitionNotFoundError(ServiceError):

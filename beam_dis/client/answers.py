@@ -132,7 +132,8 @@ def unreadable(answer: GoodAnswer) -> TransportError:
     kind = response.headers.get("content-type") or "no content type"
     return TransportError(
         f"{request}: {request.endpoint} answered {response.status} with {len(response.body)} bytes ({kind}), which is not"
-        " an answer of DIS: check the endpoint"
+        " an answer of DIS: check the endpoint",
+        not_a_dis=True,
     )
 
 

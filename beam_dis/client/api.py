@@ -5,6 +5,7 @@ Rules:
 1. Each attempt is signed afresh, and the path and query are sent as they were signed.
 2. A request whose signature or token was refused is sent once more if it would be signed differently; nothing was done yet.
 3. Until the service has answered for the first time, the deadline is 8 s, so that a wrong endpoint shows early.
+4. An outage is logged while requests are still repeated, see ``beam_dis.outages``.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from beam_dis.errors import (
     CheckpointNotFoundError,
     ConfigurationError,
     EncodeError,
+    ServiceError,
     StreamNotFoundError,
+    TransportError,
 )
+from beam_dis.outages import OutageLog, is_outage
 from beam_dis.wire.messages import Query, encode, query_fields
 from beam_dis.wire.routes import ROUTES, path_of
 from beam_dis.wire.signing import SigningRequest
@@ -79,6 +83,7 @@ class API:
         self._sleep = sleep
         self._random = random
         self._known_dis = False
+        self._outages = OutageLog(connection.endpoint, clock=monotonic)
         credentials = CachedCredentials(connection, metadata=metadata, monotonic=monotonic, sleep=sleep, random=random)
         self._signer = Signer(connection, credentials, clock=clock)
 
@@ -131,7 +136,8 @@ class API:
             random=self._random,
         )
         try:
-            return retry.run(lambda seconds: self._attempt(request, draft, read, seconds))
+            with self._outages.watched():
+                return retry.run(lambda seconds: self._logged_attempt(request, draft, read, seconds))
         except _NOT_FOUND:
             if route.method == "DELETE" and retry.maybe_done:
                 return read(GoodAnswer(request, Response(204)))  # the attempt whose answer was lost has deleted it
@@ -140,6 +146,20 @@ class API:
     def close(self) -> None:
         """Close the connections; a later operation opens new ones."""
         self._transport.close()
+
+    def _logged_attempt(
+        self, request: RequestInfo, draft: SigningRequest, read: Callable[[GoodAnswer], T], seconds: float
+    ) -> T:
+        try:
+            value = self._attempt(request, draft, read, seconds)
+        except (TransportError, ServiceError) as error:
+            if is_outage(error):
+                self._outages.note_failure(error)
+            else:
+                self._outages.note_success()
+            raise
+        self._outages.note_success()
+        return value
 
     def _attempt(
         self, request: RequestInfo, draft: SigningRequest, read: Callable[[GoodAnswer], T], seconds: float

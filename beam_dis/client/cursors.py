@@ -21,7 +21,7 @@ from beam_dis.client.dis_client import DISClient
 from beam_dis.client.pages import ReadPage
 from beam_dis.client.records import read_page
 from beam_dis.client.targets import Targets
-from beam_dis.errors import CursorRefusedError, StreamNotFoundError, ThrottledError
+from beam_dis.errors import CursorRefusedError, StreamNotFoundError, StreamRecreatedError, ThrottledError
 from beam_dis.stream_service import Page, ReadPosition
 from beam_dis.wire.limits import MAX_RECORD_BYTES
 
@@ -81,7 +81,7 @@ class Cursors:
         if position.stream_id not in self._checked_streams:
             found = self._client.describe_stream(target.name, stream_id=target.stream_id, limit_partitions=1).stream_id
             if found != position.stream_id:
-                raise StreamNotFoundError(
+                raise StreamRecreatedError(
                     f"stream {position.stream!r} was deleted and recreated while it was read: its id was "
                     f"{position.stream_id!r} and is now {found!r}. Start again, from a position of the new stream"
                 )

@@ -83,7 +83,7 @@ class Retry:
         if isinstance(error, ServiceError):
             return error
         attempts = f" ({self._attempts} attempts in {passed:.1f} s)" if self._attempts > 1 else ""
-        return TransportError(f"{error}{attempts}", maybe_done=self.maybe_done)
+        return TransportError(f"{error}{attempts}", maybe_done=self.maybe_done, not_a_dis=error.not_a_dis)
 
 
 def lost_answer(error: TransportError | ServiceError) -> bool:

@@ -126,7 +126,11 @@ class HTTPTransport:
                 answer.close()
         except _FAILURES as error:
             never_connected = isinstance(error, _NEVER_CONNECTED)
-            raise TransportError(self._explain(error, never_connected), maybe_done=not never_connected) from error
+            raise TransportError(
+                self._explain(error, never_connected),
+                maybe_done=not never_connected,
+                not_a_dis="CERTIFICATE_VERIFY_FAILED" in str(error),
+            ) from error
         return Response(answer.status_code, dict(answer.headers.items()), body, time.monotonic() - started)
 
     def _explain(self, error: Exception, never_connected: bool) -> str:

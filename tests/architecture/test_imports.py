@@ -13,6 +13,7 @@ ROOT_FILES = {
     "endpoints",
     "errors",
     "names",
+    "outages",
     "positions",
     "record",
     "stream_service",

@@ -59,7 +59,7 @@ def test_no_error_shows_a_secret(status, connect, refused):
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
 
 
-def test_no_log_shows_a_secret_and_ours_have_the_level_debug(caplog, connect):
+def test_no_log_shows_a_secret_and_attempts_have_the_level_debug(caplog, connect):
     caplog.set_level(logging.DEBUG)
     transport = HTTPTransport("http://127.0.0.1:1")
     rig = connect(None, transport=transport, endpoint="http://127.0.0.1:1", credentials=KEYS)
@@ -67,7 +67,8 @@ def test_no_log_shows_a_secret_and_ours_have_the_level_debug(caplog, connect):
         rig.client.put_records("s", [PutRecord(DATA)])
     transport.close()
     ours = [record for record in caplog.records if record.name.startswith("beam_dis")]
-    assert {(record.name, record.levelno) for record in ours} == {("beam_dis.client.retry", logging.DEBUG)}
+    levels = {(record.name, record.levelno) for record in ours}
+    assert levels == {("beam_dis.client.retry", logging.DEBUG), ("beam_dis.outages", logging.WARNING)}
     assert shows(caplog.text) == []
 
 

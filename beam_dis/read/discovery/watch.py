@@ -29,7 +29,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import TRANSIENT, StreamNotFoundError
+from beam_dis.errors import TRANSIENT, StreamRecreatedError
 from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery.list_once import Discovery
 from beam_dis.read.partition.tracker import OwnProgress
@@ -192,7 +192,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         stream, service = element.stream, self._shared.service
         listing = self._shared.describe(stream)
         if known.stream_id not in ("", listing.stream_id):
-            raise StreamNotFoundError(
+            raise StreamRecreatedError(
                 f"stream {stream!r} was deleted and recreated while it was read: its sequence numbers start over. "
                 "Start a new pipeline to read the new stream"
             )
