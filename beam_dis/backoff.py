@@ -5,14 +5,19 @@ Rules:
 1. The n-th delay is uniform in [0, min(ceiling, first * 2**n)].
 2. The caller keeps the deadline.
 3. The generator of random numbers is our own, so that a program that seeds Python's still gets the numbers it expects.
+   A forked child seeds it again: otherwise parent and children would pause for the same times and call together.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from random import Random
 
-own_random = Random().random
+_GENERATOR = Random()
+os.register_at_fork(after_in_child=_GENERATOR.seed)
+
+own_random = _GENERATOR.random
 """Returns random numbers, uniform in [0, 1), from a generator that nothing else uses."""
 
 

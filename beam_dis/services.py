@@ -3,19 +3,20 @@
 Rules:
 
 1. A service is opened for a resolved connection, in the process that uses it.
-2. Shared services stay open, so that the next DoFn reuses their connections. At most 64 do: then the one that was asked for
-   least recently is closed. A service that is closed while a step still uses it opens connections again.
+2. Shared services stay open, so that the next DoFn reuses their connections. At most 64 are kept: then the one that was asked
+   for least recently is dropped. It works as long as a step uses it, and its connections are closed after that.
+3. A forked child may use the services of its parent: they have no connections there.
 """
 
 from __future__ import annotations
 
 import atexit
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
 from beam_dis.client.dis_service import DISService
 from beam_dis.connection import DISConnection
+from beam_dis.forks import ForkSafeLock
 from beam_dis.stream_service import StreamService
 
 MOST_SHARED = 64
@@ -32,7 +33,7 @@ class Services:
     def __init__(self, open_: Callable[[DISConnection], StreamService] = open_service) -> None:
         self._open = open_
         self._services: OrderedDict[DISConnection, StreamService] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def of(self, connection: DISConnection) -> StreamService:
         """Return the service of a connection. The first call opens it."""
@@ -41,9 +42,8 @@ class Services:
             if service is None:
                 service = self._services[connection] = self._open(connection)
             self._services.move_to_end(connection)
-            surplus = [self._services.popitem(last=False)[1] for _ in range(len(self._services) - MOST_SHARED)]
-        for least_recent in surplus:
-            least_recent.close()
+            dropped = [self._services.popitem(last=False)[1] for _ in range(len(self._services) - MOST_SHARED)]
+        dropped.clear()  # outside the lock, because that may close connections
         return service
 
     def close(self) -> None:

@@ -84,6 +84,7 @@ class API:
         self._random = random
         self._known_dis = False
         self._outages = OutageLog(connection.endpoint, clock=monotonic)
+        self._closed = False
         credentials = CachedCredentials(connection, metadata=metadata, monotonic=monotonic, sleep=sleep, random=random)
         self._signer = Signer(connection, credentials, clock=clock)
 
@@ -144,7 +145,8 @@ class API:
             raise
 
     def close(self) -> None:
-        """Close the connections; a later operation opens new ones."""
+        """Close the connections. A later operation raises ConfigurationError, and asks nobody for credentials."""
+        self._closed = True
         self._transport.close()
 
     def _logged_attempt(
@@ -164,6 +166,8 @@ class API:
     def _attempt(
         self, request: RequestInfo, draft: SigningRequest, read: Callable[[GoodAnswer], T], seconds: float
     ) -> T:
+        if self._closed:
+            raise ConfigurationError(f"{request}: the client is closed: make another one")
         signed = self._signer.signed(draft)
         response = self._send(draft, signed.headers, seconds)
         if not _is_good(response):

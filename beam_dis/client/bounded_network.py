@@ -1,18 +1,31 @@
-"""A network on which a request ends on time, however slowly the other side sends.
+"""A network on which a request ends on time, whatever the other side does.
 
-httpcore's timeouts limit each silence, and a server that sends its headers byte by byte is never silent for long. So each
-read and write waits no longer than until the end of its request, which the thread sets before it sends.
+httpcore's timeouts limit each silence, and some steps have no timeout at all. Here the thread sets the end of its request
+before it sends, and each step waits until that end at most.
+
+Rules:
+
+1. Names are looked up in a background thread, because nothing can interrupt the system's resolver.
+2. The addresses of a name are tried one after the other, the one that answered last first. Each gets an equal share of the
+   time that is left, so that a silent one leaves time for the others.
+3. Reads, writes and the TLS handshake end with the request, also if the server sends byte by byte.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
 import httpcore
+
+from beam_dis.forks import FORKS
 
 
 class RequestEnd(threading.local):
@@ -26,12 +39,68 @@ class RequestEnd(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
+class Resolver:
+    """Looks up the addresses of names; thread-safe. Requests for one name at the same time share one look-up."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Forget the look-ups: their threads don't exist in the child."""
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[list[str]]] = {}
+
+    def addresses(self, host: str, seconds: float) -> list[str]:
+        """Return the addresses of a name, without duplicates.
+
+        Raises:
+            httpcore.ConnectTimeout: that took longer than ``seconds``.
+            httpcore.ConnectError: the name is unknown, or the resolver failed.
+        """
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            pass
+        try:
+            return self._look_up(host).result(seconds)
+        except FutureTimeoutError as error:
+            raise httpcore.ConnectTimeout(f"the name {host} was not resolved in {seconds:.1f} s") from error
+        except (OSError, UnicodeError, RuntimeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+
+    def _look_up(self, host: str) -> Future[list[str]]:
+        with self._lock:
+            found = self._under_way.get(host)
+            if found is None:
+                found = Future()
+                threading.Thread(target=self._run, args=(host, found), name="resolve", daemon=True).start()
+                self._under_way[host] = found
+            return found
+
+    def _run(self, host: str, found: Future[list[str]]) -> None:
+        try:
+            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except Exception as error:  # noqa: BLE001 - carried to the threads that wait
+            result: list[str] | Exception = error
+        else:
+            result = list(dict.fromkeys(str(info[4][0]) for info in infos))
+        with self._lock:
+            self._under_way.pop(host, None)
+        if isinstance(result, Exception):
+            found.set_exception(result)
+        else:
+            found.set_result(result)
+
+
 class BoundedNetwork(httpcore.NetworkBackend):
-    """Connects as httpcore does; ``end`` bounds what the connections read and write."""
+    """Connects as httpcore does; ``end`` bounds each step."""
 
     def __init__(self, end: RequestEnd) -> None:
         self._end = end
         self._network = httpcore.SyncBackend()
+        self._resolver = Resolver()
+        self._answered = ""
 
     def connect_tcp(
         self,
@@ -41,9 +110,21 @@ class BoundedNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect, with the timeout for connecting."""
-        stream = self._network.connect_tcp(host, port, timeout, local_address, socket_options)
-        return BoundedStream(stream, self._end)
+        """Connect to one of the addresses of a host; ``timeout`` bounds all of them together."""
+        end = time.monotonic() + self._end.limit(timeout)
+        addresses = self._resolver.addresses(host, end - time.monotonic())
+        addresses.sort(key=lambda address: address != self._answered)
+        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for index, address in enumerate(addresses):
+            share = (end - time.monotonic()) / (len(addresses) - index)
+            try:
+                stream = self._network.connect_tcp(address, port, max(share, 0.001), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = failure or error
+            else:
+                self._answered = address
+                return BoundedStream(stream, self._end)
+        raise failure or httpcore.ConnectError(f"the name {host} has no address")
 
 
 class BoundedStream(httpcore.NetworkStream):
@@ -69,7 +150,7 @@ class BoundedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Encrypt the connection."""
-        return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._end)
+        return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, self._end.limit(timeout)), self._end)
 
     def get_extra_info(self, info: str) -> Any:
         """Return what httpcore knows of the connection, such as its socket."""

@@ -9,7 +9,6 @@ Rule 3: credentials that the service refused are looked up again immediately.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import closing
 
@@ -20,6 +19,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token, found_credentials
 from beam_dis.endpoints import is_local_dis
 from beam_dis.errors import DISError
+from beam_dis.forks import ForkSafeLock
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class CachedCredentials:
         self._monotonic = monotonic
         self._sleep = sleep
         self._random = random
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._found: Credentials | Token | None = None
         self._until = float("-inf")
 

@@ -9,7 +9,6 @@ too old. The stream may have been deleted and recreated under its name, and then
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from beam_dis.client.pages import ReadPage
 from beam_dis.client.records import read_page
 from beam_dis.client.targets import Targets
 from beam_dis.errors import CursorRefusedError, StreamNotFoundError, StreamRecreatedError, ThrottledError
+from beam_dis.forks import ForkSafeLock
 from beam_dis.stream_service import Page, ReadPosition
 from beam_dis.wire.limits import MAX_RECORD_BYTES
 
@@ -44,7 +44,7 @@ class Cursors:
         self._clock = clock
         self._kept: OrderedDict[ReadPosition, _Cursor] = OrderedDict()
         self._checked_streams: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def read(self, position: ReadPosition, max_bytes: int) -> Page:
         """Return the page at a position, as ``StreamService.read`` specifies.

@@ -46,7 +46,7 @@ class DISClient(StreamOperations, AppOperations, CheckpointOperations, RecordOpe
         return self._api.connection
 
     def close(self) -> None:
-        """Close the connections; a later operation opens new ones."""
+        """Close the connections. A later operation raises ConfigurationError."""
         self._api.close()
 
     def __enter__(self) -> DISClient:

@@ -158,7 +158,7 @@ class DISService:
         )
 
     def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
+        """Close the connections. A later call raises ConfigurationError."""
         self._client.close()
 
     def _with_names(self, error: StreamNotFoundError) -> DISError:

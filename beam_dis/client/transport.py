@@ -1,12 +1,15 @@
-"""Sends requests over HTTP: the one file that knows httpx, and with ``bounded_network`` the one that knows httpcore.
+"""Sends requests over HTTP: the one file that knows httpx.
 
 Rules:
 
 1. ``send`` is the whole interface, so a fake transport is a small class.
-2. The target is sent as it was signed: one that httpx would rewrite is refused and not sent.
+2. The target is sent as it was signed: one that contains anything that servers or proxies rewrite is refused.
 3. Certificates are always verified, and redirects are not followed.
 4. This machine and link-local addresses, such as the metadata service's, are never reached through a proxy.
-5. Failures are TransportError; ``maybe_done`` is False only if no connection was made.
+5. The timeout of a request bounds all of it: waiting for a connection, looking up the name, connecting, sending, and the
+   whole answer.
+6. Failures are TransportError; ``maybe_done`` is False only if no connection was made.
+7. A closed transport sends nothing, and a forked child uses none of its parent's connections (``connection_pool``).
 """
 
 from __future__ import annotations
@@ -16,17 +19,20 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import finalize
 
 import httpcore
 import httpx
 
 from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
+from beam_dis.client.connection_pool import ConnectionPool
 from beam_dis.endpoints import is_loopback
 from beam_dis.errors import ConfigurationError, TransportError
 
@@ -34,7 +40,8 @@ KEEPALIVE_SECONDS = 50.0
 """Less than the local DIS's 75 s, so that this end closes an idle connection first; the real service's time is unknown."""
 
 CONNECT_SECONDS = 5.0
-_MAX_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
+_PLAIN_TARGET = re.compile(r"/[!-~]*")
 _NEVER_CONNECTED = (
     httpcore.ConnectError,
     httpcore.ConnectTimeout,
@@ -48,7 +55,6 @@ _FAILURES = (
     httpcore.ProxyError,
     httpcore.TimeoutException,
     httpcore.UnsupportedProtocol,
-    httpx.DecodingError,
 )
 
 
@@ -80,7 +86,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing is sent any more."""
         ...
 
 
@@ -88,42 +94,59 @@ class HTTPTransport:
     """Sends requests over pooled connections, from any number of threads at once.
 
     It doesn't use httpx's client, which follows redirects, keeps cookies, and logs a line at INFO per request, which would
-    end up in the log of each worker.
+    end up in the log of each worker. A transport that nobody refers to any more closes its connections.
 
     Args:
         endpoint: the URL of the service, without a path.
         proxy: the URL of a proxy; by default the environment's (HTTPS_PROXY, NO_PROXY …).
         ca_bundle: a file of certificates to trust; by default the environment's (SSL_CERT_FILE, SSL_CERT_DIR), or those that
-            come with httpx.
+            come with httpx. They are read only for https.
+        max_connections: how many requests are sent at a time. Others wait, for their timeout at most.
 
     Raises:
         ConfigurationError: ``ca_bundle`` or SSL_CERT_FILE is not a file of certificates, or the proxy can't be used.
     """
 
     def __init__(
-        self, endpoint: str, *, proxy: str | None = None, ca_bundle: str | os.PathLike[str] | None = None
+        self,
+        endpoint: str,
+        *,
+        proxy: str | None = None,
+        ca_bundle: str | os.PathLike[str] | None = None,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self._endpoint = endpoint
         self._end = RequestEnd()
         proxy = proxy or proxy_of(endpoint)
-        self._connections = Connections(
-            ssl_context=_ssl_context(ca_bundle, trust_environment=not _is_near(endpoint)),
-            proxy=proxy,
-            network=BoundedNetwork(self._end),
+        url = urlsplit(endpoint)
+        secure = url.scheme == "https"
+        connector = _connector(
+            _ssl_context(ca_bundle, trust_environment=not _is_near(endpoint)) if secure else None,
+            proxy,
+            BoundedNetwork(self._end),
         )
+        origin = httpcore.URL(scheme=url.scheme, host=url.hostname or "", port=url.port, target="/").origin
+        self._pool = ConnectionPool(lambda: connector.create_connection(origin), limit=max_connections)
         self._proxy = None if proxy is None else _without_user(proxy)
+        finalize(self, self._pool.close).atexit = False
 
     def send(self, request: Request) -> Response:
-        """Return the answer, whatever its status. Raises TransportError if there is none within the timeout."""
+        """Return the answer, whatever its status.
+
+        Raises:
+            TransportError: there was none within the timeout.
+            ConfigurationError: the transport is closed, or the target can't be sent as it is.
+        """
         outgoing = outgoing_request(self._endpoint, request)
         started = time.monotonic()
         self._end.at = started + request.timeout
         try:
-            answer = self._connections.handle_request(outgoing)
-            try:
-                body = _body(answer, started + request.timeout)
-            finally:
-                answer.close()
+            with self._pool.connection(request.timeout) as connection:
+                answer = connection.handle_request(outgoing)
+                try:
+                    body = _body(answer, self._end.at)
+                finally:
+                    answer.close()
         except _FAILURES as error:
             never_connected = isinstance(error, _NEVER_CONNECTED)
             raise TransportError(
@@ -131,7 +154,7 @@ class HTTPTransport:
                 maybe_done=not never_connected,
                 not_a_dis="CERTIFICATE_VERIFY_FAILED" in str(error),
             ) from error
-        return Response(answer.status_code, dict(answer.headers.items()), body, time.monotonic() - started)
+        return Response(answer.status, _headers(answer), body, time.monotonic() - started)
 
     def _explain(self, error: Exception, never_connected: bool) -> str:
         """Which side failed, why, and what to do."""
@@ -148,58 +171,35 @@ class HTTPTransport:
         return f"can't connect to {self._endpoint}: {reason}; is it running?"
 
     def close(self) -> None:
-        """Close all connections."""
-        self._connections.close()
-
-
-class Connections(httpx.BaseTransport):
-    """An httpx transport over a pool of httpcore's, because httpx's own takes no network. Raises httpcore's errors."""
-
-    def __init__(self, *, ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.NetworkBackend) -> None:
-        self._pool = _pool(ssl_context, proxy, network)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the body of the answer is read as the caller iterates."""
-        answer = self._pool.handle_request(
-            httpcore.Request(
-                method=request.method,
-                url=_core_url(request.url),
-                headers=request.headers.raw,
-                content=cast("httpx.SyncByteStream", request.stream),
-                extensions=request.extensions,
-            )
-        )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_AnswerStream(answer))
-
-    def close(self) -> None:
-        """Close all connections."""
+        """Close the connections. Requests that are under way end first; later ones are refused."""
         self._pool.close()
 
 
-class _AnswerStream(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+def outgoing_request(endpoint: str, request: Request) -> httpcore.Request:
+    """Make httpcore's request.
 
-    def __iter__(self) -> Iterator[bytes]:
-        yield from cast("Iterable[bytes]", self._answer.stream)
-
-    def close(self) -> None:
-        self._answer.close()
-
-
-def outgoing_request(endpoint: str, request: Request) -> httpx.Request:
-    """Make httpx's request. Raises ConfigurationError for a target that httpx would rewrite."""
-    seconds = max(request.timeout, 0.001)
-    outgoing = httpx.Request(
-        request.method,
-        endpoint + request.target,
-        headers=dict(request.headers),
-        content=request.body or None,
-        extensions={"timeout": httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)).as_dict()},
-    )
-    if outgoing.url.raw_path != request.target.encode("ascii"):
+    Raises:
+        ConfigurationError: the target could be rewritten on its way, or a header can't be sent. The value isn't shown.
+    """
+    path = request.target.partition("?")[0]
+    if not _PLAIN_TARGET.fullmatch(request.target) or any(part in (".", "..") for part in path.split("/")):
         raise ConfigurationError(f"{request.target!r} can't be sent as it is: use names without path characters")
-    return outgoing
+    headers = {"host": host_of(endpoint), **request.headers}
+    if request.body or request.method in ("POST", "PUT"):
+        headers["content-length"] = str(len(request.body))
+    for name, value in headers.items():
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise ConfigurationError(f"the header {name} can't be sent: its value is not printable ASCII")
+    url = urlsplit(endpoint)
+    seconds = max(request.timeout, 0.001)
+    timeouts = {"read": seconds, "write": seconds, "connect": min(seconds, CONNECT_SECONDS)}
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=url.scheme, host=url.hostname or "", port=url.port, target=request.target),
+        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
+        content=request.body or None,
+        extensions={"timeout": timeouts},
+    )
 
 
 def host_of(endpoint: str) -> str:
@@ -218,21 +218,32 @@ def proxy_of(endpoint: str) -> str | None:
     return proxies.get(url.scheme) or proxies.get("all")
 
 
-def _body(answer: httpx.Response, end: float) -> bytes:
+def _body(answer: httpcore.Response, end: float) -> bytes:
     """Read the whole body, until ``end`` at most: the server may send it slowly."""
-    chunks = []
-    for chunk in answer.iter_bytes():
-        chunks.append(chunk)
+    body = BytesIO()
+    for chunk in cast("Iterable[bytes]", answer.stream):
+        body.write(chunk)
         if time.monotonic() > end:
             raise httpcore.ReadTimeout("the answer didn't end in time")
-    return b"".join(chunks)
+    return body.getvalue()
 
 
-def _pool(ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.NetworkBackend) -> httpcore.ConnectionPool:
+def _headers(answer: httpcore.Response) -> dict[str, str]:
+    """The headers of an answer, with names in lower case; the values of a repeated header are joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in answer.headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _connector(
+    ssl_context: ssl.SSLContext | None, proxy: str | None, network: httpcore.NetworkBackend
+) -> httpcore.ConnectionPool:
+    """Something that makes connections, through the proxy if there is one. It is not used as a pool."""
     if proxy is None:
         return httpcore.ConnectionPool(
             ssl_context=ssl_context,
-            max_connections=_MAX_CONNECTIONS,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=network,
         )
@@ -243,7 +254,6 @@ def _pool(ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.Netw
                 proxy_url=_core_url(given.url),
                 proxy_auth=given.raw_auth,
                 ssl_context=ssl_context,
-                max_connections=_MAX_CONNECTIONS,
                 keepalive_expiry=KEEPALIVE_SECONDS,
                 network_backend=network,
             )
@@ -253,7 +263,6 @@ def _pool(ssl_context: ssl.SSLContext, proxy: str | None, network: httpcore.Netw
             proxy_headers=given.headers.raw,
             ssl_context=ssl_context,
             proxy_ssl_context=given.ssl_context,
-            max_connections=_MAX_CONNECTIONS,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=network,
         )

@@ -5,12 +5,15 @@ Rules:
 1. The process is ``python -m beam_dis serve``, the same server that the command line starts.
 2. It ends when its parent ends, even if the parent is killed.
 3. A temporary folder is removed with its data, even if the parent is killed. A folder that was given stays.
+4. It belongs to the process that started it. A forked child can use it; when the child leaves the ``with`` block or ends, the
+   server runs on, and the folder stays.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,10 +81,11 @@ class LocalDIS:
         )
         self._token = None if auth_token is None else Token(value=auth_token)
         self._admin_token = secrets.token_urlsafe(24)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
         self._stderr: IO[str] | None = None
         self._endpoint = ""
+        self._owner = os.getpid()
 
     @property
     def endpoint(self) -> str:
@@ -103,7 +107,7 @@ class LocalDIS:
         if self._process is not None:
             raise DISError("this LocalDIS is running already: make another one")
         if self._data_dir is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="beam-dis-")
+            self._folder = Path(tempfile.mkdtemp(prefix="beam-dis-"))
         try:
             self._start(self._port)
         except BaseException:
@@ -119,7 +123,14 @@ class LocalDIS:
         self._clean_up()
 
     def restart(self, kill: bool = False) -> None:
-        """Stop it and start it again, on the same port and data. With ``kill`` it is killed and can't finish anything."""
+        """Stop it and start it again, on the same port and data. With ``kill`` it is killed and can't finish anything.
+
+        Raises:
+            DISError: If it isn't running, or if another process started it.
+        """
+        self._running()
+        if not self._is_ours():
+            raise DISError(f"process {self._owner} started this LocalDIS: restart it there")
         self._stop(kill=kill)
         self._start(urlsplit(self._endpoint).port or 0)
 
@@ -168,7 +179,8 @@ class LocalDIS:
         return self._process
 
     def _start(self, port: int) -> None:
-        folder = self._data_dir if self._folder is None else Path(self._folder.name)
+        self._owner = os.getpid()
+        folder = self._folder or self._data_dir
         command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
         if self._folder is not None:
             command.append("--remove-with-parent")
@@ -199,7 +211,9 @@ class LocalDIS:
             print(errors, file=sys.stderr)  # noqa: T201 - it is the server's standard error
 
     def _end(self, *, kill: bool) -> str:
-        """Stop it; returns its standard error."""
+        """Stop it, unless another process started it; returns its standard error."""
+        if not self._is_ours():
+            return ""
         process, self._process = self._process, None
         stderr, self._stderr = self._stderr, None
         if process is None or stderr is None:
@@ -216,8 +230,12 @@ class LocalDIS:
 
     def _clean_up(self) -> None:
         folder, self._folder = self._folder, None
-        if folder is not None:
-            folder.cleanup()
+        if folder is not None and self._is_ours():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_ours(self) -> bool:
+        """Whether this process started it, and not one that this process was forked from."""
+        return self._owner == os.getpid()
 
 
 def _key_variables(keys: Credentials | None, token: Token | None) -> dict[str, str]:

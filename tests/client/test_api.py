@@ -20,6 +20,7 @@ from beam_dis.errors import (
     StreamNotFoundError,
     TransportError,
 )
+from beam_dis.record import PutRecord
 from beam_dis.wire.checkpoints import DeleteCheckpointQuery
 from beam_dis.wire.signing import SigningRequest, verify
 from beam_dis.wire.timestamps import parse_sdk_date
@@ -330,3 +331,25 @@ def test_closing_the_client_closes_the_transport(connect, ok):
     with rig.client:
         assert rig.transport.closed is False
     assert rig.transport.closed is True
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_a_closed_client_sends_nothing_and_asks_for_no_credentials(connect, ok):
+    class Metadata:
+        asked = 0
+
+        def send(self, _request):
+            self.asked += 1
+            raise TransportError("no route", maybe_done=False)
+
+    metadata = Metadata()
+    rig = connect(lambda _: ok({"stream_names": []}), credentials=None, metadata=metadata)
+    client, service = rig.client, rig.service
+    with pytest.raises(CredentialsError):
+        client.list_streams()
+    asked = metadata.asked
+    client.close()
+    for call in (client.list_streams, lambda: service.describe("s"), lambda: service.write("s", [PutRecord(b"x")])):
+        with pytest.raises(ConfigurationError, match="the client is closed: make another one"):
+            call()
+    assert (rig.transport.sent, metadata.asked) == ([], asked)

@@ -73,6 +73,20 @@ GET = Request(
 )
 
 
+@pytest.mark.parametrize("value", ["hunter2\0", "hunter2\n", "hunter2\u00e4", " hunter2", "hunter2\ud800"], ids=ascii)
+def test_a_header_that_http_forbids_is_named_without_its_value(value, transport_to):
+    with pytest.raises(ConfigurationError, match=r"^the header x-auth-token can't be sent") as error:
+        transport_to("http://127.0.0.1:1").send(replace(GET, headers={"x-auth-token": value}))
+    assert "hunter2" not in repr(error.value)
+    assert error.value.__context__ is None
+
+
+def test_the_host_and_the_length_are_added_if_they_are_missing(served, transport_to):
+    url, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    transport_to(url).send(Request(method="PUT", target="/x", headers={}))
+    assert heard == [f"PUT /x HTTP/1.1\r\nhost: {url.removeprefix('http://')}\r\ncontent-length: 0\r\n\r\n".encode()]
+
+
 def test_the_request_is_sent_unchanged_and_without_additions(served, transport_to):
     url, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: today\r\n\r\n{}")
     response = transport_to(url).send(GET)
@@ -338,5 +352,5 @@ def test_headers_that_arrive_slowly_do_not_extend_the_timeout(dripping, transpor
 
 def test_a_timeout_bounds_each_phase_and_connecting_is_the_shortest():
     timeouts = outgoing_request("http://127.0.0.1:1", GET).extensions["timeout"]
-    assert timeouts == {"connect": 2.0, "read": 2.0, "write": 2.0, "pool": 2.0}
+    assert timeouts == {"connect": 2.0, "read": 2.0, "write": 2.0}
     assert CONNECT_SECONDS < 8

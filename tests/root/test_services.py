@@ -1,6 +1,8 @@
 """Services are shared per connection, and a process that uses many connections keeps few of them open."""
 
+import gc
 import pickle
+import weakref
 
 from beam_dis.connection import DISConnection
 from beam_dis.services import MOST_SHARED, Services, open_service
@@ -26,12 +28,22 @@ def test_equal_connections_share_a_service():
     assert services.of(connection(1)) is not services.of(connection(2))
 
 
-def test_the_service_that_was_asked_for_least_recently_is_closed_first():
+def test_the_service_that_was_asked_for_least_recently_is_dropped_first():
     services = Services(Opened)
-    opened = [services.of(connection(n)) for n in range(MOST_SHARED)]
+    opened = [weakref.ref(services.of(connection(n))) for n in range(MOST_SHARED)]
     services.of(connection(0))
     services.of(connection(MOST_SHARED))
-    assert [n for n, service in enumerate(opened) if service.closed] == [1]
+    gc.collect()
+    assert [n for n, service in enumerate(opened) if service() is None] == [1]
+
+
+def test_a_dropped_service_stays_open_for_the_step_that_uses_it():
+    services = Services(Opened)
+    used = services.of(connection(0))
+    for n in range(MOST_SHARED):
+        services.of(connection(n + 1))
+    assert services.of(connection(0)) is not used
+    assert not used.closed
 
 
 def test_closing_closes_every_service_and_a_later_one_is_new():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
+
+from beam_dis.forks import ForkSafeLock
 
 _ASSUMED_BYTES = 256
 
@@ -15,7 +16,7 @@ class PendingCounts:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._amounts: defaultdict[str, float] = defaultdict(float)
 
     def add(self, name: str, amount: float = 1) -> None:

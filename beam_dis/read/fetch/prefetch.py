@@ -21,6 +21,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from beam_dis.errors import ThrottledError
+from beam_dis.forks import FORKS
 from beam_dis.stream_service import Page, ReadPosition
 
 BUDGET_BYTES = 64 * 1024 * 1024
@@ -82,6 +83,13 @@ class Prefetch:
         self._ahead: OrderedDict[ReadPosition, _Ahead] = OrderedDict()
         self._being_read: dict[object, tuple[str, str]] = {}
         self._lock = threading.RLock()  # an executor may run a task at once
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Forget the pages: the threads that fetch those under way don't exist in the child."""
+        self._lock = threading.RLock()
+        self._ahead = OrderedDict()
+        self._being_read = {}
 
     def page(self, position: ReadPosition, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
         """The page at a position; the pages after it are fetched unless they start at or after ``stop``.
@@ -122,7 +130,7 @@ class Prefetch:
         try:
             yield
         finally:
-            del self._being_read[reader]
+            self._being_read.pop(reader, None)  # a forked child has forgotten it
 
     def other_partition_ready(self, position: ReadPosition) -> bool:
         """Whether the page at a position is still under way, but one of a partition that nobody reads is there."""

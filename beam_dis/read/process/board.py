@@ -13,10 +13,10 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable
 
+from beam_dis.forks import ForkSafeLock
 from beam_dis.read.values import START_OF_TIME_MS
 
 FORGET_SECONDS = 60.0
@@ -28,7 +28,7 @@ class WatermarkBoard:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._forget_after = FORGET_SECONDS
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._watermarks: dict[Hashable, int] = {}
         self._left_at: dict[Hashable, float] = {}
 

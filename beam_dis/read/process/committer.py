@@ -13,12 +13,12 @@ finalises nothing is asked once a minute, because it keeps every bundle that has
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from beam_dis.forks import FORKS, ForkSafeLock
 from beam_dis.stream_service import StreamService
 
 PATIENCE_SECONDS = 60.0
@@ -62,8 +62,13 @@ class Committer:
         self._partitions: dict[Partition, _Progress] = {}
         self._queue: dict[Partition, None] = {}  # partitions with a noted number, the longest waiting first
         self._task_running = False
-        self._lock = threading.Lock()
-        self._committing = threading.Lock()  # never taken by register(), which must not wait for the service
+        self._lock = ForkSafeLock()
+        self._committing = ForkSafeLock()  # never taken by register(), which must not wait for the service
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Forget the background task, which doesn't run in the child; the next finalizer starts one."""
+        self._task_running = False
 
     def due(self, stream: str, partition_id: str, next_number: int) -> bool:
         """Whether to register a position: it isn't committed yet, and the runner runs finalizers, or wasn't asked lately."""

@@ -10,11 +10,11 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 
 from beam_dis.backoff import full_jitter
+from beam_dis.forks import ForkSafeLock
 
 LONGEST_NAP = 0.02
 LONGEST_DELAY = 45.0
@@ -27,7 +27,7 @@ class Pace:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._due_at: dict[Hashable, float] = {}
         self._pauses: dict[tuple[Hashable, bool], Iterator[float]] = {}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+from beam_dis.forks import ForkSafeLock
 from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.committer import Committer
 from beam_dis.read.process.pace import Pace
@@ -21,7 +21,7 @@ class PerRead:
         self._executor = executor
         self._clock = clock
         self._committer: Committer | None = None
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self.board = WatermarkBoard(clock=clock)
         self.pace = Pace(clock=clock)
         self.alarm = UnreadAlarm(clock=clock)

@@ -9,18 +9,19 @@ Rules:
 3. At most 64 states without a step are kept, so that a process that runs many pipelines holds no more at its end. Their pages
    fetched ahead are dropped at once.
 4. Nothing of it is pickled: steps find the registry on the worker, through the function ``this_process``.
+5. A forked child starts with an empty registry and without threads. A step that was set up in the parent starts its own.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from concurrent.futures import Executor, Future
+from typing import Generic, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from beam_dis.connection import DISConnection
+from beam_dis.forks import FORKS, ForkSafeLock
 from beam_dis.read.fetch.prefetch import BUDGET_BYTES
 from beam_dis.read.process.per_connection import PerConnection
 from beam_dis.read.process.per_read import PerRead
@@ -30,6 +31,7 @@ from beam_dis.stream_service import StreamService
 KEPT_SECONDS = 3600.0
 MOST_KEPT = 64
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -88,12 +90,32 @@ class _States(Generic[T]):
                 del self._uses[key]
 
 
+class BackgroundThreads(Executor):
+    """Beam's own pool of threads, which end with the process. A forked child gets a pool of its own."""
+
+    def __init__(self) -> None:
+        self._pool: Executor | None = None
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Forget the parent's threads."""
+        self._pool = None
+
+    def submit(self, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a task in the background."""
+        if self._pool is None:
+            from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
+
+            self._pool = UnboundedThreadPoolExecutor()
+        return self._pool.submit(task, *args, **kwargs)
+
+
 class Registry:
     """The shared state of one process; thread-safe.
 
     Args:
         service_of: the service of a connection.
-        executor: runs background work; None is Beam's own pool, whose threads end with the process.
+        executor: runs background work; by default ``BackgroundThreads``.
         prefetch_budget: the most bytes of pages that each connection fetches ahead.
         clock: seconds, monotonic.
     """
@@ -107,13 +129,18 @@ class Registry:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service_of = service_of
-        self._executor = executor
+        self._executor = executor or BackgroundThreads()
         self._prefetch_budget = prefetch_budget
         self._clock = clock
-        self._connections: _States[PerConnection] = _States(clock)
-        self._reads: _States[PerRead] = _States(clock)
+        self._lock = ForkSafeLock()
+        self.after_fork()
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Start empty."""
+        self._connections: _States[PerConnection] = _States(self._clock)
+        self._reads: _States[PerRead] = _States(self._clock)
         self._warned: WeakSet[object] = WeakSet()
-        self._lock = threading.Lock()
 
     def enter_connection(self, connection: DISConnection, user: object) -> PerConnection:
         """The state of a connection, for a step that leaves it when it is torn down."""
@@ -123,7 +150,7 @@ class Registry:
     def enter_read(self, read_id: str, user: object) -> PerRead:
         """The state of a read, for a step that leaves it when it is torn down."""
         with self._lock:
-            return self._reads.enter(read_id, user, lambda: PerRead(self._threads(), clock=self._clock))
+            return self._reads.enter(read_id, user, lambda: PerRead(self._executor, clock=self._clock))
 
     def leave(self, user: object) -> None:
         """A step is torn down: it uses nothing any more."""
@@ -153,14 +180,7 @@ class Registry:
 
     def _connect(self, connection: DISConnection) -> PerConnection:
         service = self._service_of(connection)
-        return PerConnection(service, self._threads(), budget=self._prefetch_budget, clock=self._clock)
-
-    def _threads(self) -> Executor:
-        if self._executor is None:
-            from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
-
-            self._executor = UnboundedThreadPoolExecutor()
-        return self._executor
+        return PerConnection(service, self._executor, budget=self._prefetch_budget, clock=self._clock)
 
 
 _REGISTRY = Registry()
