@@ -36,6 +36,7 @@ from beam_dis.errors import (
     ThrottledError,
     TransportError,
 )
+from beam_dis.forks import FORKS, ForkSafeLock
 from beam_dis.wire.error_codes import Remedy
 
 FOREVER = float("inf")
@@ -205,13 +206,18 @@ class OutageLog:
         self._subject = subject
         self._clock = clock
         self._watcher = watcher or _WATCHER
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._under_way: dict[object, float] = {}
         self._worked_at = -FOREVER
         self._failing_since: float | None = None
         self._error: Exception | None = None
         self._next_line = FIRST_LINE_SECONDS
         self._logged = False
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Forget the requests under way: they are the parent's."""
+        self._under_way = {}
 
     @property
     def busy(self) -> bool:
@@ -227,7 +233,7 @@ class OutageLog:
         try:
             yield
         finally:
-            del self._under_way[request]
+            self._under_way.pop(request, None)
 
     def note_failure(self, error: Exception) -> None:
         """An attempt has failed, because of an outage or because of a refusal that may pass."""
@@ -276,7 +282,12 @@ class Watcher:
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
+        self.after_fork()
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Start without a thread: the parent's doesn't run in the child."""
         self._logs: set[OutageLog] = set()
         self._thread: threading.Thread | None = None
 
@@ -284,7 +295,7 @@ class Watcher:
         """Watch the requests of a log, until it has none."""
         with self._lock:
             self._logs.add(log)
-            if self.running:  # in a forked child it isn't
+            if self.running:
                 return
             self._thread = threading.Thread(target=self._run, name="beam_dis outages", daemon=True)
             try:

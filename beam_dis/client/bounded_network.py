@@ -39,7 +39,7 @@ class RequestEnd(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
-class Resolver:
+class NameResolver:
     """Looks up the addresses of names; thread-safe. Requests for one name at the same time share one look-up."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class BoundedNetwork(httpcore.NetworkBackend):
     def __init__(self, end: RequestEnd) -> None:
         self._end = end
         self._network = httpcore.SyncBackend()
-        self._resolver = Resolver()
+        self._resolver = NameResolver()
         self._answered = ""
 
     def connect_tcp(

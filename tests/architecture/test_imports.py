@@ -12,6 +12,7 @@ ROOT_FILES = {
     "display",
     "endpoints",
     "errors",
+    "forks",
     "names",
     "outages",
     "positions",

@@ -77,8 +77,8 @@ def test_path_and_query_are_sent_as_they_were_signed(captured, name, app):
     api.call("delete_stream", nothing, stream_name=name)
     api.call("delete_checkpoint", nothing, message=DeleteCheckpointQuery(name, app, "LAST_READ", "abc=="))
     for request, http in transport.requests[-2:]:
-        assert http.url.raw_path.decode() == request.target
-        assert http.headers["host"] == request.headers["host"]
+        assert http.url.target.decode() == request.target
+        assert dict(http.headers)[b"host"].decode() == request.headers["host"]
         assert accepted(request)
 
 
@@ -119,7 +119,8 @@ def test_the_signed_host_has_the_port_unless_it_is_the_default(endpoint, host, c
     rig = connect(lambda _: ok(status=204), endpoint=endpoint)
     rig.client.delete_stream("s")
     assert rig.transport.sent[0].headers["host"] == host
-    assert str(outgoing_request(endpoint, rig.transport.sent[0]).url.netloc, "ascii") == host
+    unsigned = outgoing_request(endpoint, Request(method="GET", target="/", headers={}))
+    assert dict(unsigned.headers)[b"host"].decode() == host
 
 
 def test_each_attempt_is_signed_afresh(connect, ok, refused):

@@ -9,7 +9,7 @@ import httpcore
 import pytest
 
 from beam_dis.client.api import API
-from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd, Resolver
+from beam_dis.client.bounded_network import BoundedNetwork, NameResolver, RequestEnd
 from beam_dis.client.dis_client import DISClient
 from beam_dis.client.transport import HTTPTransport, Request
 from beam_dis.connection import DISConnection
@@ -93,7 +93,7 @@ def test_a_name_without_addresses_is_an_error_of_connecting(addresses, network):
 def test_requests_for_one_name_share_a_look_up(addresses):
     """So a resolver that never answers costs one thread for each name, not one for each request."""
     addresses(0.5)
-    resolver = Resolver()
+    resolver = NameResolver()
     before = threading.active_count()
     for _ in range(5):
         with pytest.raises(httpcore.ConnectTimeout, match=r"dis\.example was not resolved"):
