@@ -35,8 +35,13 @@ class PageDecoder:
     dead_letters: bool
 
     def values(self, records: Iterable[DISRecord]) -> Iterator[Any]:
-        """The values of records, dead letters among them."""
-        return map(self._value if self.dead_letters else self.decode, records)
+        """The values of records, dead letters among them.
+
+        It is a generator, because with ``--runtime_type_check`` Beam uses up any other iterator before the step returns it.
+        """
+        decode = self._value if self.dead_letters else self.decode
+        for record in records:
+            yield decode(record)
 
     def runs_of_event_time(
         self, records: Iterable[DISRecord], event_micros: Callable[[Any], int]

@@ -25,6 +25,7 @@ from beam_dis.display import display_items
 from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
+from beam_dis.outputs import outputs_of, typed_output
 from beam_dis.read import state
 from beam_dis.read.decode import DEAD_LETTERS, DecodePageFn, PageDecoder, PassDecodedFn
 from beam_dis.read.discovery.list_once import DiscoverPartitionsFn, Discovery
@@ -46,6 +47,7 @@ PCollection: TypeAlias = pvalue.PCollection[Any]
 OutputT = TypeVar("OutputT")
 
 
+@outputs_of("ReadFromDIS(dead_letters=True)")
 class ReadFromDISResult(NamedTuple):
     """The outputs of a read with ``dead_letters=True``.
 
@@ -108,11 +110,10 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             | "DiscoverPartitions" >> beam.ParDo(discover).with_output_types(StreamPartition)
             | "Reshuffle" >> beam.Reshuffle()
             | "ReadPartition" >> beam.ParDo(read)
-            | "DecodePage" >> decoding.with_output_types(element_type).with_outputs(DEAD_LETTERS, main=RECORDS)
+            | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
         )
-        outputs[DEAD_LETTERS].element_type = DeadLetter
-        dead_letters = self._pass_on_dead_letters(outputs[DEAD_LETTERS])
-        records = outputs[RECORDS]
+        records = typed_output(outputs, RECORDS, element_type)
+        dead_letters = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter))
         return cast("OutputT", records if dead_letters is None else ReadFromDISResult(records, dead_letters))
 
     def _bounded(

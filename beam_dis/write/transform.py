@@ -25,6 +25,7 @@ from beam_dis.display import display_items
 from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
+from beam_dis.outputs import outputs_of, typed_output
 from beam_dis.services import shared_service
 from beam_dis.stream_service import StreamListing
 from beam_dis.write.bundle import WritePlan
@@ -50,6 +51,7 @@ WrittenRecords = pvalue.PCollection[WrittenRecord]
 DeadLetters = pvalue.PCollection[DeadLetter]
 
 
+@outputs_of("WriteToDIS", written="results=True", dead_letters="dead_letters=True")
 class WriteToDISResult(NamedTuple, Generic[WrittenT, DeadLettersT]):
     """The outputs of WriteToDIS.
 
@@ -211,13 +213,12 @@ class WriteToDIS(
             results=self._results,
             dead_letters=self._wants_dead_letters(),
         )
-        put_records = beam.ParDo(PutRecordsFn(plan, connection, self._service_of)).with_output_types(
-            WrittenRecord, dead_letters=DeadLetter, done=bytes
-        )
+        put_records = beam.ParDo(PutRecordsFn(plan, connection, self._service_of))
         outputs = elements | "PutRecords" >> put_records.with_outputs(DEAD_LETTERS, DONE, main=WRITTEN)
-        written: Any = outputs[WRITTEN] if self._results else None
-        dead_letters: Any = self._pass_on_dead_letters(outputs[DEAD_LETTERS])
-        return WriteToDISResult(outputs[DONE], written, dead_letters)
+        records = typed_output(outputs, WRITTEN, WrittenRecord)
+        written: Any = records if self._results else None
+        dead_letters: Any = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter))
+        return WriteToDISResult(typed_output(outputs, DONE, bytes), written, dead_letters)
 
     def _describe(self, connection: DISConnection) -> StreamListing:
         if isinstance(self._stream, StreamFunction):
@@ -225,7 +226,8 @@ class WriteToDIS(
         return self._service_of(connection).describe(self._stream)
 
     def _check_elements(self, element_type: Any, encodes: Any) -> None:
-        known = element_type is not TimestampedValue  # Beam's guess for Create with timestamped elements
+        # Beam knows no types with --no_pipeline_type_check, and a wrong one of Create with timestamped elements
+        known = element_type is not None and element_type is not TimestampedValue
         if known and not typehints.is_consistent_with(element_type, encodes):
             raise ConfigurationError(
                 f"encode={self._encode!r} takes {encodes.__name__}, and the elements are {element_type}:"

@@ -29,8 +29,8 @@ ROOMS = {
     "local": {"wire", "formats", *ROOT_FILES},
     "coders": {"formats", *ROOT_FILES},
     "services": {"client", *ROOT_FILES},
-    "read": {"wire", "coders", "options", "error_handling", "services", *ROOT_FILES},
-    "write": {"wire", "coders", "options", "error_handling", "services", *ROOT_FILES},
+    "read": {"wire", "coders", "options", "error_handling", "outputs", "services", *ROOT_FILES},
+    "write": {"wire", "coders", "options", "error_handling", "outputs", "services", *ROOT_FILES},
     "cli": {"wire", "client", "local", *ROOT_FILES},
     "testing": {"local", "errors"},
     "pytest_plugin": {"local", "client"},
@@ -50,6 +50,7 @@ LIBRARIES = {
     "cli": set(),
     "options": {"apache_beam"},
     "error_handling": {"apache_beam"},
+    "outputs": {"apache_beam"},
     "record": {"msgspec"},
     "stream_service": {"msgspec"},
     "testing": {"apache_beam"},
@@ -78,7 +79,7 @@ BEAM_SHELLS = {
 }
 """The files of read/, write/ and testing/ that may import Beam; the others are plain Python."""
 
-BEAM_ROOMS = {"coders", "options", "error_handling", *BEAM_SHELLS}
+BEAM_ROOMS = {"coders", "options", "error_handling", "outputs", *BEAM_SHELLS}
 """The only rooms that may import Beam."""
 
 WIRE_VALUES = {"limits", "ranges", "error_codes"}
