@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 
-from beam_dis.client.metadata import ENDPOINT, metadata_credentials
+from beam_dis.client.metadata import DEADLINE_SECONDS, ENDPOINT, metadata_credentials
 from beam_dis.client.retry import Retry
 from beam_dis.client.transport import HTTPTransport, Transport
 from beam_dis.connection import DISConnection
@@ -25,7 +25,6 @@ _LOG = logging.getLogger(__name__)
 
 KEEP_SECONDS = 60.0
 RENEW_BEFORE_SECONDS = 2400.0
-METADATA_SECONDS = 5.0
 
 
 class CachedCredentials:
@@ -86,7 +85,7 @@ class CachedCredentials:
         if found is not None or is_local_dis(endpoint):
             return found
         retry = Retry(
-            deadline=METADATA_SECONDS,
+            deadline=DEADLINE_SECONDS,
             retry_lost=True,
             retry_throttling=True,
             clock=self._monotonic,

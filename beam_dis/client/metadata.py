@@ -3,8 +3,9 @@
 Rules:
 
 1. There are two requests to a link-local address, never through a proxy: PUT returns a session token, GET the keys.
-2. Older servers have no session tokens; then the keys are requested without one.
-3. On any other machine nothing answers, and that is known within a second.
+2. Without a session token the keys are requested without one: older servers have no tokens, and in a container the answer to
+   PUT may be lost, because it may pass fewer routers than the others (its hop limit).
+3. On any other machine nothing answers, and that is known within a second. It takes 3 s at most in all cases.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ from beam_dis.errors import CredentialsError, ServiceError, TransportError, serv
 
 ENDPOINT = "http://169.254.169.254"
 TIMEOUT_SECONDS = 1.0
+DEADLINE_SECONDS = 3.0
 
 _TOKEN_PATH = "/meta-data/latest/api/token"  # noqa: S105 - a path
 _KEY_PATH = "/openstack/latest/securitykey"
 _TTL_SECONDS = "21600"
-_NO_SESSION_TOKENS = (404, 405, 503)
 _WITH_FRACTION, _WITHOUT = "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ"
 
 
 def metadata_credentials(transport: Transport, retry: Retry, endpoint: str) -> Credentials:
     """Return the server's credentials, for requests to ``endpoint``. Raises CredentialsError, which says what is missing."""
+    requests = _Requests(transport, endpoint)
     try:
-        answer = retry.run(lambda seconds: _requested(transport, min(seconds, TIMEOUT_SECONDS), endpoint))
+        answer = retry.run(requests.keys)
     except (TransportError, ServiceError) as error:
-        raise no_credentials(endpoint, str(error)) from error
+        raise no_credentials(endpoint, f"{requests.without_token}{error}") from error
     try:
         fields = msgspec.json.decode(answer.body)["credential"]
         return Credentials(
@@ -57,26 +59,52 @@ def parse_expiry(text: Any) -> datetime | None:
         return None
 
 
-def _requested(transport: Transport, seconds: float, endpoint: str) -> Response:
-    token = _sent(transport, "PUT", _TOKEN_PATH, {"x-metadata-token-ttl-seconds": _TTL_SECONDS}, seconds, endpoint)
-    if token.status not in (200, *_NO_SESSION_TOKENS):
-        raise _failure(token)
-    session = {"x-metadata-token": token.body.decode("latin-1").strip()} if token.status == 200 else {}
-    answer = _sent(transport, "GET", _KEY_PATH, session, seconds, endpoint)
-    if answer.status != 200:
-        raise _failure(answer)
-    return answer
+class _Requests:
+    """The requests for one set of keys, which may be repeated.
 
+    ``without_token`` says, for the error, why they have no session token; "" if they have one.
+    """
 
-def _sent(
-    transport: Transport, method: str, path: str, headers: dict[str, str], seconds: float, endpoint: str
-) -> Response:
-    try:
-        return transport.send(Request(method=method, target=path, headers=headers, timeout=seconds))
-    except TransportError as error:
-        if error.maybe_done:
-            raise
-        raise no_credentials(endpoint, "there is none here") from error  # not a cloud server: repeating doesn't help
+    def __init__(self, transport: Transport, endpoint: str) -> None:
+        self._transport = transport
+        self._endpoint = endpoint
+        self._session: dict[str, str] | None = None
+        self.without_token = ""
+
+    def keys(self, seconds: float) -> Response:
+        """Return the answer with the keys, within ``seconds``."""
+        if self._session is None:
+            seconds /= 2
+            self._session = self._opened(seconds)
+        answer = self._sent("GET", _KEY_PATH, self._session, seconds)
+        if answer.status != 200:
+            raise _failure(answer)
+        return answer
+
+    def _opened(self, seconds: float) -> dict[str, str]:
+        """The header with a session token; empty if there are no tokens here."""
+        try:
+            answer = self._sent("PUT", _TOKEN_PATH, {"x-metadata-token-ttl-seconds": _TTL_SECONDS}, seconds)
+        except TransportError as error:
+            self.without_token = f"PUT {_TOKEN_PATH}: {error}; without a session token: "
+            return {}
+        if answer.status == 200:
+            return {"x-metadata-token": answer.body.decode("latin-1").strip()}
+        if answer.status == 429 or (answer.status >= 500 and answer.status != 503):
+            raise _failure(answer)
+        self.without_token = f"PUT {_TOKEN_PATH}: HTTP {answer.status}; without a session token: "
+        return {}
+
+    def _sent(self, method: str, path: str, headers: dict[str, str], seconds: float) -> Response:
+        try:
+            return self._transport.send(
+                Request(method=method, target=path, headers=headers, timeout=min(seconds, TIMEOUT_SECONDS))
+            )
+        except TransportError as error:
+            if error.maybe_done:
+                raise
+            # not a cloud server: repeating doesn't help
+            raise no_credentials(self._endpoint, f"{self.without_token}there is none here") from error
 
 
 def _failure(answer: Response) -> ServiceError:

@@ -8,10 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from beam_dis.client.cached_credentials import CachedCredentials
-from beam_dis.client.metadata import parse_expiry
-from beam_dis.client.transport import HTTPTransport
+from beam_dis.client.metadata import DEADLINE_SECONDS, metadata_credentials, parse_expiry
+from beam_dis.client.retry import Retry
+from beam_dis.client.transport import HTTPTransport, Response
 from beam_dis.connection import DISConnection
-from beam_dis.errors import CredentialsError
+from beam_dis.errors import CredentialsError, TransportError
 
 NOW = 1_767_225_600.0
 WHOLE = {"credential": {"access": "AK", "secret": "hunter2", "securitytoken": "T", "expires_at": "2026-01-02T00:00:00.000000Z"}}  # fmt: skip
@@ -23,6 +24,8 @@ class Instance(BaseHTTPRequestHandler):
 
     def answer(self):
         self.server.heard.append((self.command, self.path, dict(self.headers.items())))
+        if self.command == "PUT" and self.server.silent is not None:
+            self.server.silent.wait(30)
         answers = self.server.answers[self.command]
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response(status)
@@ -40,6 +43,7 @@ class Instance(BaseHTTPRequestHandler):
 def instance():
     with ThreadingHTTPServer(("127.0.0.1", 0), Instance) as server:
         server.heard = []
+        server.silent = None
         server.answers = {"PUT": [(200, b"session")], "GET": [(200, json.dumps(WHOLE).encode())]}
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -78,7 +82,7 @@ def test_keys_are_kept_until_forty_minutes_before_they_expire(keys, instance):
     assert len(instance.heard) == 2
 
 
-@pytest.mark.parametrize("status", [404, 405, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 503])
 def test_an_instance_without_session_tokens_is_asked_without_one(status, keys, instance):
     instance.answers["PUT"] = [(status, b"")]
     assert keys.current(NOW).access_key == "AK"
@@ -94,7 +98,7 @@ def test_a_request_to_the_metadata_service_is_retried(method, keys, instance):
 FAULTS = {
     "no agency": ("GET", 401, b"Please configure Cloud Service Agency first", "HTTP 401 - assign an agency"),
     "nothing there": ("GET", 404, b"", "HTTP 404 - assign an agency"),
-    "forbidden": ("PUT", 403, b"", "HTTP 403"),
+    "failing": ("PUT", 500, b"", "HTTP 500"),
     "down": ("GET", 500, b"", "HTTP 500"),
     "no JSON": ("GET", 200, b"<html>hunter2", "13 bytes contain no credentials"),
     "not UTF-8": ("GET", 200, b"\xffhunter2", "contain no credentials"),
@@ -116,6 +120,78 @@ def test_an_instance_without_credentials_is_an_error_without_secrets(fault, keys
     with pytest.raises(CredentialsError, match=rf"looked at credentials=.* metadata service \(.*{said}") as error:
         keys.current(NOW)
     assert "hunter2" not in repr(error.value) + repr(error.value.__cause__)
+
+
+class Silent:
+    """A metadata service that doesn't answer some methods; it advances a clock by the time that this takes."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.sent = []
+        self.now = 0.0
+
+    def send(self, request):
+        self.sent.append(request)
+        answer = self.answers[request.method]
+        if answer is None:
+            self.now += request.timeout
+            raise TransportError(f"no answer in {request.timeout:g} s")
+        return answer
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def keys(self):
+        """The credentials that it gives."""
+        retry = Retry(
+            deadline=DEADLINE_SECONDS,
+            retry_lost=True,
+            retry_throttling=True,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            random=lambda: 0.5,
+        )
+        return metadata_credentials(self, retry, "https://dis.example")
+
+
+def test_if_the_request_for_a_session_token_is_lost_the_keys_are_requested_without_one():
+    """As in a container, where the hop limit of the answer is too low."""
+    service = Silent({"PUT": None, "GET": Response(200, {}, json.dumps(WHOLE).encode())})
+    assert service.keys().access_key == "AK"
+    assert [request.method for request in service.sent] == ["PUT", "GET"]
+    assert "x-metadata-token" not in service.sent[1].headers
+    assert service.now <= 1
+
+
+def test_a_metadata_service_that_never_answers_takes_three_seconds_at_most():
+    """It is asked for a session token only once."""
+    service = Silent({"PUT": None, "GET": None})
+    with pytest.raises(CredentialsError, match=rf"PUT {TOKEN}: no answer in 1 s; without a session token: no answer"):
+        service.keys()
+    assert [request.method for request in service.sent][:3] == ["PUT", "GET", "GET"]
+    assert [request.method for request in service.sent].count("PUT") == 1
+    assert service.now <= 3
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"), [(None, "no answer in 1 s"), (Response(403), "HTTP 403"), (Response(400), "HTTP 400")]
+)
+def test_the_error_says_what_both_requests_to_the_metadata_service_got(put, reason):
+    service = Silent({"PUT": put, "GET": Response(401)})
+    with pytest.raises(
+        CredentialsError,
+        match=rf"metadata service \(PUT {TOKEN}: {reason}; without a session token: it answered HTTP 401 - assign an agency",
+    ):
+        service.keys()
+
+
+def test_a_server_that_accepts_the_request_for_a_session_token_and_is_silent(instance, keys):
+    """With a real connection, that is kept open."""
+    instance.silent = threading.Event()
+    try:
+        assert keys.current(NOW).access_key == "AK"
+    finally:
+        instance.silent.set()
 
 
 def test_if_renewal_fails_the_old_keys_are_used_until_they_expire(keys, instance):
