@@ -20,7 +20,7 @@ from apache_beam.typehints import decorators, trivial_inference
 from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
-from beam_dis.formats.mismatch import shown
+from beam_dis.plain_values import shown
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import StreamListing
 

@@ -17,7 +17,7 @@ import fastavro
 
 from beam_dis.errors import DecodeError
 from beam_dis.formats.conversions import Conversion, conversion_of
-from beam_dis.formats.encoding import encoded
+from beam_dis.formats.encoding import RecordWriter
 from beam_dis.formats.schema import Schema, read_schema
 from beam_dis.formats.structs import checked, plain, value_struct
 
@@ -35,6 +35,7 @@ class AvroFormat:
         self._avro = self.schema.avro
         self._struct = value_struct(self.schema.record)
         self._in_single = conversion_of(self.schema.record, _check_single)
+        self._writer = RecordWriter(self.schema.record, self._write)
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """The value of a record's bytes. Raises DecodeError."""
@@ -51,7 +52,7 @@ class AvroFormat:
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The bytes of a value. Raises EncodeError."""
-        return encoded(self._write, value)
+        return self._writer.encode(value)
 
     def _write(self, value: Mapping[str, Any]) -> bytes:
         whole = plain(checked(value, self._struct))

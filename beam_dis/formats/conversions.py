@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from beam_dis.formats.mismatch import ValueMismatch, shown
+from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.schema import ArrayOf, Enumeration, MapOf, Nullable, RecordType, Type
+from beam_dis.plain_values import shown
 
 Conversion = Callable[[Any], Any]
 

@@ -19,8 +19,8 @@ import msgspec
 
 from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding, without_mark
-from beam_dis.formats.encoding import encoded
-from beam_dis.formats.mismatch import ValueMismatch, shown
+from beam_dis.formats.encoding import RecordWriter
+from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.scalars import SCALARS, ScalarCodec
 from beam_dis.formats.schema import (
     ArrayOf,
@@ -34,6 +34,7 @@ from beam_dis.formats.schema import (
     read_schema,
 )
 from beam_dis.formats.structs import checked, value_struct
+from beam_dis.plain_values import shown
 
 _NESTED_TYPES: dict[type, str] = {ArrayOf: "an array", MapOf: "a map", RecordType: "a record"}
 _UNREADABLE = (ValueError, OverflowError, msgspec.ValidationError)
@@ -64,6 +65,7 @@ class CSVFormat:
         self._readers = [column.read for column in self._columns]
         self._writers = [column.write for column in self._columns]
         self._struct = value_struct(self.schema.record)
+        self._writer = RecordWriter(self.schema.record, self._write)
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """The value of a row. Raises DecodeError."""
@@ -79,7 +81,7 @@ class CSVFormat:
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The row of a value. Raises EncodeError."""
-        return encoded(self._write, value)
+        return self._writer.encode(value)
 
     def _write(self, value: Mapping[str, Any]) -> bytes:
         values = msgspec.structs.astuple(checked(value, self._struct))
@@ -193,4 +195,4 @@ def _symbols(enumeration: Enumeration) -> ScalarCodec:
             raise ValueError(f"it is not one of {', '.join(enumeration.symbols)}")
         return text
 
-    return ScalarCodec(value=str, json=str, from_text=read, to_text=str)
+    return ScalarCodec(value=str, json=str, from_text=read, to_text=str.__str__)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.formats.mismatch import ValueMismatch, mismatch_of, shown
+from beam_dis.formats.mismatch import ValueMismatch, mismatch_of
 from beam_dis.formats.scalars import SCALARS
 from beam_dis.formats.schema import (
     NO_DEFAULT,
@@ -26,6 +26,7 @@ from beam_dis.formats.schema import (
     Scalar,
     Type,
 )
+from beam_dis.plain_values import shown
 
 
 def default_of(field: RecordField) -> Any:

@@ -1,44 +1,52 @@
 """Turns the failures of a format's writer into EncodeError, after a second attempt with plain values.
 
 Rules:
-1. A value that can't be written as it is may hold numpy's scalars or enum members: it is written again with Python's own
-   numbers and text in their place.
-2. Values of Python's own types pay nothing for this: only a failure causes the second attempt.
+1. A value that can't be written as it is may contain subclasses of the types that are written, or numpy's values: it is
+   written again with plain values (``beam_dis.plain_values``) in their place.
+2. Then a float is taken for an int if it is integral, as pandas makes floats of a column of ints with a gap.
+3. Values of Python's own types pay nothing for this: only a failure causes the second attempt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Any
 
 from beam_dis.errors import EncodeError
-from beam_dis.formats.mismatch import ValueMismatch, shown
+from beam_dis.formats.conversions import conversion_of
+from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.scalars import INTEGERS, whole
+from beam_dis.formats.schema import RecordType
+from beam_dis.plain_values import plain_value, shown
 
 
-def encoded(write: Callable[[Any], bytes], value: Any) -> bytes:
-    """The bytes of ``value``. Raises EncodeError."""
-    try:
-        return _written(write, value)
-    except ValueMismatch as mismatch:
-        raise mismatch.encode_error() from mismatch
-    except (TypeError, UnicodeEncodeError, RecursionError) as error:
-        raise EncodeError(f"{shown(value)} can't be written: {error}") from error
+class RecordWriter:
+    """Writes the values of a record type with the function of a format."""
+
+    def __init__(self, record: RecordType, write: Callable[[Any], bytes]) -> None:
+        self._write = write
+        self._with_whole_numbers = conversion_of(record, lambda name: whole if name in INTEGERS else None)
+
+    def encode(self, value: Any) -> bytes:
+        """The bytes of ``value``. Raises EncodeError."""
+        try:
+            return self._written(value)
+        except ValueMismatch as mismatch:
+            raise mismatch.encode_error() from mismatch
+        except Exception as error:
+            raise EncodeError(f"{shown(value)} can't be written: {error}") from error
+
+    def _written(self, value: Any) -> bytes:
+        try:
+            return self._write(value)
+        except (ValueMismatch, TypeError):
+            again = _plain_tree(value)
+            return self._write(again if self._with_whole_numbers is None else self._with_whole_numbers(again))
 
 
-def _written(write: Callable[[Any], bytes], value: Any) -> bytes:
-    try:
-        return write(value)
-    except (ValueMismatch, TypeError):
-        return write(_plain_python(value))
-
-
-def _plain_python(value: Any) -> Any:
-    """``value`` with Python's numbers and text in place of numpy's scalars (which have ``item``) and of enum members."""
+def _plain_tree(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {_plain_python(key): _plain_python(item) for key, item in value.items()}
+        return {plain_value(key): _plain_tree(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain_python(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+        return [_plain_tree(item) for item in value]
+    return plain_value(value)

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from beam_dis.errors import DecodeError, EncodeError
+from beam_dis.plain_values import shown
 
-_SHOWN_CHARS = 80
 _LOCATED = re.compile(r"^(?P<reason>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]")
 _NOT_FOUND = object()
@@ -44,15 +44,6 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
     def encode_error(self) -> EncodeError:
         """The error for the writer of the element."""
         return EncodeError(f"field {self.field!r}: {self.reason}" if self.field else self.reason)
-
-
-def shown(value: Any) -> str:
-    """A value as messages show it: its repr, cut at 80 characters."""
-    try:
-        text = repr(value)
-    except RecursionError:
-        text = f"a {type(value).__name__} that is nested too deeply to be shown"
-    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
 
 
 def mismatch_of(error: msgspec.MsgspecError, value: Any = _NOT_FOUND) -> ValueMismatch:

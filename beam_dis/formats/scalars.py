@@ -6,6 +6,7 @@ Rules:
    read too.
 3. CSV is text, so timestamps and dates are written as ISO 8601. Digits are read too.
 4. Bytes are base64 in both.
+5. An int may be written as an integral decimal number, ``5.0``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _MAX_DOUBLE = 1.7976931348623157e308
 Int = Annotated[int, msgspec.Meta(ge=-(2**_INT_BITS), le=2**_INT_BITS - 1)]
 Long = Annotated[int, msgspec.Meta(ge=-(2**_LONG_BITS), le=2**_LONG_BITS - 1)]
 Finite = Annotated[float, msgspec.Meta(ge=-_MAX_DOUBLE, le=_MAX_DOUBLE)]
+
+INTEGERS = frozenset({"int", "long"})
 
 VALUE_TYPES = (bytes, datetime, date)
 """The types that msgspec must leave as they are when it checks or unpacks values."""
@@ -52,12 +55,18 @@ class ScalarCodec:
     to_json: Callable[[Any], Any] | None = None
 
 
+def whole(value: Any) -> Any:
+    """An integral float as an int; any other value as it is."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
 def _integer(bits: int) -> Callable[[str], int]:
     low, high = -(2**bits), 2**bits - 1
 
     def read(text: str) -> int:
-        number = int(text)
-        if not low <= number <= high or "_" in text:
+        whole, point, decimals = text.partition(".")
+        number = int(whole)
+        if not low <= number <= high or "_" in text or (point and (not decimals or decimals.strip("0"))):
             raise ValueError(text)
         return number
 
@@ -88,11 +97,11 @@ SCALARS: dict[str, ScalarCodec] = {
     "boolean": ScalarCodec(
         value=bool, json=bool, from_text=_boolean, to_text=lambda value: "true" if value else "false"
     ),
-    "int": ScalarCodec(value=Int, json=Int, from_text=_integer(_INT_BITS), to_text=str),
-    "long": ScalarCodec(value=Long, json=Long, from_text=_integer(_LONG_BITS), to_text=str),
-    "float": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=repr),
-    "double": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=repr),
-    "string": ScalarCodec(value=str, json=str, from_text=str, to_text=str),
+    "int": ScalarCodec(value=Int, json=Int, from_text=_integer(_INT_BITS), to_text=int.__repr__),
+    "long": ScalarCodec(value=Long, json=Long, from_text=_integer(_LONG_BITS), to_text=int.__repr__),
+    "float": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=float.__repr__),
+    "double": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=float.__repr__),
+    "string": ScalarCodec(value=str, json=str, from_text=str, to_text=str.__str__),
     "bytes": ScalarCodec(
         value=bytes,
         json=bytes,

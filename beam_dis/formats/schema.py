@@ -24,8 +24,8 @@ from fastavro.schema import SchemaParseException, UnknownType
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats.byte_order_mark import TEXT_MARK
-from beam_dis.formats.mismatch import shown
 from beam_dis.formats.scalars import SCALARS
+from beam_dis.plain_values import shown
 
 
 class _Default(Enum):

@@ -15,6 +15,7 @@ ROOT_FILES = {
     "forks",
     "names",
     "outages",
+    "plain_values",
     "positions",
     "record",
     "stream_service",
@@ -24,7 +25,7 @@ ROOT_FILES = {
 
 ROOMS = {
     "wire": set(),
-    "formats": {"errors"},
+    "formats": {"errors", "plain_values"},
     "client": {"wire", *ROOT_FILES},
     "local": {"wire", "formats", *ROOT_FILES},
     "coders": {"formats", *ROOT_FILES},

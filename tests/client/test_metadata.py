@@ -154,7 +154,7 @@ class Silent:
         return metadata_credentials(self, retry, "https://dis.example")
 
 
-def test_if_the_request_for_a_session_token_is_lost_the_keys_are_requested_without_one():
+def test_if_the_session_token_is_lost_the_keys_are_requested_without_one():
     """As in a container, where the hop limit of the answer is too low."""
     service = Silent({"PUT": None, "GET": Response(200, {}, json.dumps(WHOLE).encode())})
     assert service.keys().access_key == "AK"

@@ -1,0 +1,102 @@
+"""Values that users give, as Python's plain types, and as messages show them.
+
+Rules:
+
+1. A subclass of a type that we write is that type: an enum with text or numbers, pandas' timestamps, a time of a test that
+   freezes the clock. It is written as the plain value, whatever its own ``str`` or ``repr`` gives.
+2. numpy's scalars and arrays are the numbers, text and lists that they contain.
+3. A bool is never a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+_PLAIN = frozenset({str, int, float, bool, bytes, datetime, date, type(None)})
+
+# Instances, because libraries that freeze the clock replace the classes in this module.
+_SOME_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - the time zone is replaced
+_SOME_DAY = date(1970, 1, 1)
+
+_SHOWN_CHARS = 80
+
+
+def plain_value(value: Any) -> Any:
+    """A scalar as Python's plain type. Any other value is returned as it is."""
+    if type(value) in _PLAIN:
+        return value
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    for kind, convert in _CONVERSIONS:
+        if isinstance(value, kind):
+            try:
+                return convert(value)
+            except (TypeError, ValueError, OverflowError):
+                return value  # such as pandas' NaT, which is a datetime without a year
+    return value.value if isinstance(value, Enum) else value
+
+
+def plain_int(value: Any) -> int:
+    """An int that isn't a bool. Raises TypeError for anything else."""
+    number = plain_value(value)
+    if type(number) is not int:
+        raise TypeError(f"{type(value).__name__} is not int")
+    return number
+
+
+def plain_text(value: Any) -> str:
+    """Text. Raises TypeError for anything else."""
+    text = plain_value(value)
+    if type(text) is not str:
+        raise TypeError(f"{type(value).__name__} is not str")
+    return text
+
+
+def plain_bytes(value: Any) -> bytes:
+    """The bytes of a value that has a buffer of bytes. Raises TypeError for anything else."""
+    if type(value) is bytes:
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(memoryview(value))
+    raise TypeError(f"{type(value).__name__} is not bytes")
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: its repr, cut at 80 characters."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a message has to be made, and an int of 5000 digits has no repr
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+
+
+def _plain_time(value: datetime) -> datetime:
+    return _SOME_TIME.replace(
+        year=value.year,
+        month=value.month,
+        day=value.day,
+        hour=value.hour,
+        minute=value.minute,
+        second=value.second,
+        microsecond=value.microsecond,
+        tzinfo=value.tzinfo,
+        fold=value.fold,
+    )
+
+
+def _plain_day(value: date) -> date:
+    return _SOME_DAY.replace(year=value.year, month=value.month, day=value.day)
+
+
+_CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, lambda value: bytes(memoryview(value))),
+    (datetime, _plain_time),
+    (date, _plain_day),
+)
+"""A type that has subclasses → makes the plain value of one of them. A datetime is a date too, so it comes first."""
