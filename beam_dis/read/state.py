@@ -71,9 +71,13 @@ class SequenceRangeCoder(_StateCoder):
 
 
 class StreamPartitionCoder(_StateCoder):
-    """Stream, stream id, partition, start, stop (nil without an end)."""
+    """Stream, stream id, partition, start, stop (nil without an end), and the input id unless it is empty."""
 
     kind, name = StreamPartition, "stream partition"
+
+    def fields(self, value: StreamPartition) -> tuple[Any, ...]:
+        """The fields; those of ReadFromDIS have no input id."""
+        return tuple(value) if value.input_id else tuple(value)[:-1]
 
 
 class WatermarkStateCoder(_StateCoder):
@@ -98,18 +102,18 @@ class KnownPartitionsCoder(_StateCoder):
 
 
 class StreamStartCoder(_StateCoder):
-    """Stream, then the start as its kind and contents."""
+    """Stream, then the start as its kind and contents, and the input id unless it is empty."""
 
     kind, name = StreamStart, "stream to read"
 
     def fields(self, value: StreamStart) -> tuple[Any, ...]:
-        """Stream and start."""
-        return value.stream, position_fields(value.start)
+        """Stream and start, and the input id of an element of ReadAllFromDIS."""
+        return value.stream, position_fields(value.start), *([value.input_id] if value.input_id else [])
 
     def value(self, *fields: Any) -> StreamStart:
         """The stream with its start."""
-        stream, start = fields
-        return StreamStart(stream, position_of(start))
+        stream, start, *input_id = fields
+        return StreamStart(stream, position_of(start), *input_id)
 
 
 def register() -> None:

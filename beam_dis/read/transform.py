@@ -29,13 +29,14 @@ from beam_dis.outputs import outputs_of, typed_output
 from beam_dis.read import state
 from beam_dis.read.decode import DEAD_LETTERS, DecodePageFn, PageDecoder, PassDecodedFn
 from beam_dis.read.discovery.list_once import DiscoverPartitionsFn, Discovery
+from beam_dis.read.discovery.name_streams import NameStreamsFn
 from beam_dis.read.discovery.watch import WatchPartitionsFn
 from beam_dis.read.partition.bounded import ReadPartitionFn, ReadPartitionForAppFn
 from beam_dis.read.partition.endless import PollPartitionFn, PollPartitionForAppFn
 from beam_dis.read.process.registry import Registry, this_process
-from beam_dis.read.runners import check_runner
+from beam_dis.read.runners import RunnerTraits, check_runner
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
-from beam_dis.read.values import StreamPartition, StreamStart, stream_start
+from beam_dis.read.values import StreamPartition, StreamStart
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
 from beam_dis.read.watermark.policy import WatermarkPolicy
 from beam_dis.services import open_service
@@ -91,22 +92,29 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             discovery_interval=settings.discovery_interval,
         )
 
-    def _elements(self, streams: PCollection) -> OutputT:
-        """DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
+    def _streams(self, read_id: str, runner: RunnerTraits) -> Any:
+        """The step whose output is the streams to read; ``read_id`` is how steps find the state that they share."""
+        raise NotImplementedError
+
+    def _elements(self, source: pvalue.PValue) -> OutputT:
+        """Stream | DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
         state.register()
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
-        settings, pipeline = self._settings, streams.pipeline
+        settings, pipeline, read_id = self._settings, source.pipeline, uuid4().hex
         connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
         decode, element_type = decoder_for(settings.decode, lambda: _describe(connection, settings.stream or ""))
         decoder = PageDecoder(decode, self._wants_dead_letters())
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
         if settings.stop is not None:
+            runner = RunnerTraits()
             discover, read = self._bounded(connection, decoder, event_micros)
         else:
-            discover, read = self._endless(connection, decoder, event_micros, pipeline)
+            runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=settings.app)
+            discover, read = self._endless(connection, decoder, event_micros, runner, read_id)
         decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
         outputs = (
-            streams
+            source
+            | "Stream" >> self._streams(read_id, runner)
             | "DiscoverPartitions" >> beam.ParDo(discover).with_output_types(StreamPartition)
             | "Reshuffle" >> beam.Reshuffle()
             | "ReadPartition" >> beam.ParDo(read)
@@ -139,11 +147,11 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         connection: DISConnection,
         decoder: PageDecoder,
         event_micros: EventMicros | None,
-        pipeline: beam.Pipeline,
+        runner: RunnerTraits,
+        read_id: str,
     ) -> tuple[beam.DoFn, beam.DoFn]:
-        """The steps that discover and poll partitions without an end; ``read_id`` is how they find their shared state."""
-        settings, read_id = self._settings, uuid4().hex
-        runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=settings.app)
+        """The steps that discover and poll partitions without an end."""
+        settings = self._settings
         discover: beam.DoFn = DiscoverPartitionsFn(connection, self._discovery(), registry=self._registry)
         if settings.discovery_interval is not None and runner.streams:
             discover = WatchPartitionsFn(
@@ -215,7 +223,10 @@ class ReadFromDIS(_Read[OutputT]):
                 f"{self.label} starts a pipeline and takes no input: write pipeline | ReadFromDIS(…), not after {pbegin};"
                 " ReadAllFromDIS takes the names of streams"
             )
-        return self._elements(pbegin | "Stream" >> beam.Create([StreamStart(self._settings.stream or "")]))
+        return self._elements(pbegin)
+
+    def _streams(self, read_id: str, runner: RunnerTraits) -> Any:
+        return beam.Create([StreamStart(self._settings.stream or "")])
 
 
 @documented(stream="")
@@ -250,7 +261,13 @@ class ReadAllFromDIS(_Read[OutputT]):
 
     def expand(self, streams: PCollection) -> OutputT:
         """The streams of the input, then the steps of a read."""
-        return self._elements(streams | "Stream" >> beam.Map(stream_start).with_output_types(StreamStart))
+        return self._elements(streams)
+
+    def _streams(self, read_id: str, runner: RunnerTraits) -> Any:
+        name_streams: Any = NameStreamsFn(
+            read_id=read_id, resumes_at_once=runner.resumes_at_once, registry=self._registry
+        )
+        return beam.ParDo(name_streams).with_output_types(StreamStart)
 
 
 def _describe(connection: DISConnection, stream: str) -> StreamListing:

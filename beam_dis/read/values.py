@@ -71,6 +71,7 @@ class StreamPartition(NamedTuple):
     """The element of the source: one partition, with sequence numbers ``start`` to ``stop`` (exclusive; None without an end).
 
     ``stream`` is the name or id that the user gave; ``stream_id`` tells the stream from one that is recreated under its name.
+    ``input_id`` is the StreamStart's.
     """
 
     stream: str
@@ -78,6 +79,12 @@ class StreamPartition(NamedTuple):
     partition_id: str
     start: int
     stop: int | None
+    input_id: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Tells apart the partitions of a read: a stream that is in its input twice is read twice."""
+        return self.stream_id, self.partition_id, self.input_id
 
     @property
     def range(self) -> SequenceRange:
@@ -142,10 +149,19 @@ class RecordRun(msgspec.Struct, frozen=True):
 
 
 class StreamStart(NamedTuple):
-    """A stream to read, by name or id, and where to start; ``start`` None means the start of the whole read."""
+    """A stream to read, by name or id, and where to start; ``start`` None means the start of the whole read.
+
+    ``input_id`` tells apart the elements of ReadAllFromDIS's input, which may name one stream twice; "" for ReadFromDIS.
+    """
 
     stream: str
     start: StartingPosition | None = None
+    input_id: str = ""
+
+    @property
+    def listing_key(self) -> tuple[str, str, str]:
+        """Tells the listings for this element from those for others, and from partitions."""
+        return "listing", self.stream, self.input_id
 
 
 def stream_start(element: Any) -> StreamStart:

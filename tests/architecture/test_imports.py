@@ -63,6 +63,7 @@ BEAM_SHELLS = {
     "read": {
         "decode.py",
         "discovery/list_once.py",
+        "discovery/name_streams.py",
         "discovery/watch.py",
         "partition/bounded.py",
         "partition/endless.py",

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.window import FixedWindows
+from running_pipelines import eventually, put, running, values_in
 
 from beam_dis import DISClient, DISRecord, ReadFromDIS, WriteToDIS
 from beam_dis.errors import ConfigurationError
@@ -31,45 +31,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 def client(local_dis: Any) -> Iterator[DISClient]:
     with DISClient(local_dis.connection) as client:
         yield client
-
-
-def put(client: DISClient, stream: str, numbers: range, **target: str) -> None:
-    """Put each number as a record, 500 in a request; ``partition_id`` chooses their partition."""
-    for start in range(numbers.start, numbers.stop, 500):
-        part = range(start, min(start + 500, numbers.stop))
-        entries = [PutRecord(data=b"%d" % n, partition_key=str(n), **target) for n in part]
-        result = client.put_records(stream, entries)
-        assert result.failed_record_count == 0
-
-
-def values_in(client: DISClient, stream: str) -> list[Any]:
-    """All records of a stream, decoded as JSON."""
-    values: list[Any] = []
-    for partition in client.describe_stream(stream).partitions:
-        cursor = client.get_cursor(stream, partition_id=partition.partition_id, cursor_type="TRIM_HORIZON")
-        while (page := client.get_records(cursor)).records:
-            values += [json.loads(record.data) for record in page.records]
-            cursor = page.next_partition_cursor
-    return values
-
-
-def eventually(look: Callable[[], Any], expected: Any, seconds: float = 45.0) -> None:
-    """Call ``look`` until it returns ``expected``; fail after ``seconds``."""
-    until = time.monotonic() + seconds
-    while (seen := look()) != expected and time.monotonic() < until:
-        time.sleep(0.2)
-    assert seen == expected
-
-
-@contextmanager
-def running(pipeline: beam.Pipeline) -> Iterator[Any]:
-    """Run a pipeline, and cancel it at the end of the block."""
-    result = pipeline.run()
-    try:
-        yield result
-    finally:
-        if not PipelineState.is_terminal(result.state):
-            result.cancel()
 
 
 def copy(options: PipelineOptions, connection: Any, source: str, target: str, **reading: Any) -> beam.Pipeline:

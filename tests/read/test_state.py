@@ -30,6 +30,11 @@ CASES = {
         state.StreamStartCoder(),
         StreamStart("flights", StartingPosition.checkpoint(StartingPosition.at_sequence_number({0: 7, 1: 9}))),
     ),
+    "stream_start-v1-input": (state.StreamStartCoder(), StreamStart("flights", None, "3f2a")),
+    "stream_partition-v1-input": (
+        state.StreamPartitionCoder(),
+        StreamPartition("flights", "8QM3Nt9YTLowtUVYJhO0", "shardId-0000000003", 5, None, "3f2a"),
+    ),
     "stream_partition-v1-endless": (
         state.StreamPartitionCoder(),
         StreamPartition("航班", "", "shardId-0000000000", 0, None),

@@ -22,6 +22,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
 from beam_dis.read.discovery.resolve import Resolver
 from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.process.stream_claims import StreamClaims
 from beam_dis.read.values import StreamPartition, StreamStart
 from beam_dis.stream_service import StreamListing, StreamService
 
@@ -97,10 +98,16 @@ class DiscoverPartitionsFn(beam.DoFn):
     def teardown(self) -> None:
         self._registry().leave(self)
 
+    def start_bundle(self) -> None:
+        """Forget who claimed streams, because a bundle that failed comes again."""
+        self._claims = StreamClaims()
+
     def process(self, element: StreamStart) -> Iterable[StreamPartition]:
         """List one stream."""
         discovery = self._discovery.starting_at(element.start)
         found = discovery.partitions(self._shared.service, element.stream)
+        if self._discovery.app is not None and found:
+            self._claims.claim(element, found[0].stream_id, self._discovery.app)
         self._partitions.inc(len(found))
         Lineage.sources().add("dis", self._connection.project_id or "", element.stream)
-        return found
+        return [partition._replace(input_id=element.input_id) for partition in found]

@@ -145,7 +145,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
     ) -> Iterator[StreamPartition]:
         """Output the partitions of a listing that weren't output before."""
-        key = ("listing", element.stream)
+        key = element.listing_key
         pause = self._read_state.pace.wait_briefly(key, self._sleep)
         if not pause:
             board = self._read_state.board if self._resumes_at_once else WatermarkBoard()
@@ -182,7 +182,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 )
             self._shared.prefetch.forget_idle()
             for partition in found:
-                board.expect((partition.stream_id, partition.partition_id))
+                board.expect(partition.key)
                 self._shared.prefetch.expect(partition.at(partition.start))
             yield from found
             estimator.advance(as_of, as_of)
@@ -196,6 +196,8 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 f"stream {stream!r} was deleted and recreated while it was read: its sequence numbers start over. "
                 "Start a new pipeline to read the new stream"
             )
+        if self._discovery.app is not None:
+            self._read_state.claims.claim(element, listing.stream_id, self._discovery.app)
         new = known.new(listing.partitions)
         if known.stream_id == "":
             found = self._discovery.starting_at(element.start).resolve(service, stream, listing)
@@ -204,4 +206,5 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             later = self._discovery.starting_at(StartingPosition.earliest())
             found = later.resolve(service, stream, listing, among=new)
         self._partitions.inc(len(found))
+        found = [partition._replace(input_id=element.input_id) for partition in found]
         return found, known.after(listing.stream_id, new), listing.as_of

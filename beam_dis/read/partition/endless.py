@@ -21,7 +21,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -123,7 +123,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         """Poll once; return where the next poll begins, and in how many seconds."""
         self._read_state.alarm.partition_read()
         position = element.at(tracker.current_restriction().start)
-        if pause := self._read_state.pace.wait_briefly((position.stream_id, position.partition_id), self._sleep):
+        if pause := self._read_state.pace.wait_briefly(element.key, self._sleep):
             return position, pause
         poll = PartitionPoll(
             self._shared,
@@ -136,9 +136,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             is_over=self._is_over,
         )
         with self._shared.prefetch.reading(position):
-            yield from self._output(poll, estimator)
+            yield from self._output(element.key, poll, estimator)
         self._shared.keep_ends(position, max(REFRESH_ENDS_SECONDS, 2 * self._expired_poll_interval))
-        pause = self._pause_after(poll)
+        pause = self._pause_after(element.key, poll)
         self._metrics.add_pending(self._shared.pending)
         return poll.position, pause
 
@@ -148,10 +148,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             self._resumes_at_once and self._shared.prefetch.other_partition_ready(position)
         )
 
-    def _output(self, poll: PartitionPoll, estimator: Any) -> Iterator[TimestampedValue[Any]]:
+    def _output(self, partition: Hashable, poll: PartitionPoll, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The poll's records, and the watermark after each page."""
         board, start = self._read_state.board, poll.position
-        partition = (start.stream_id, start.partition_id)
         watermark = estimator.own()
         board.enter(partition, watermark)
         try:
@@ -176,12 +175,12 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         finally:
             board.leave(partition)
 
-    def _pause_after(self, poll: PartitionPoll) -> float:
+    def _pause_after(self, partition: Hashable, poll: PartitionPoll) -> float:
         """Seconds to defer; the pace keeps them even if the runner doesn't."""
-        pace, key = self._read_state.pace, (poll.position.stream_id, poll.position.partition_id)
+        pace = self._read_state.pace
         if poll.failure:
             throttled = isinstance(poll.failure, ThrottledError)
-            pause = pace.next_pause_after_failure(key, throttled=throttled)
+            pause = pace.next_pause_after_failure(partition, throttled=throttled)
             if throttled:
                 self._shared.pending.add("cumulativeThrottlingSeconds", pause)
             _log.warning(
@@ -193,9 +192,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             )
         else:
             pause = poll.pause
-            pace.note_answer(key)
+            pace.note_answer(partition)
         if pause:
-            pace.pause(key, pause)
+            pace.pause(partition, pause)
         return pause
 
 

@@ -145,7 +145,7 @@ def _board_after_a_call(watch: Any) -> Any:
     """The read's board after a call of the watch and one of the partition that it found."""
     watch.call()
     board = watch.own.board
-    board.enter(("id", ZERO), 1000)
+    board.enter(("id", ZERO, ""), 1000)
     return board
 
 
@@ -153,10 +153,10 @@ def test_on_prism_the_last_listing_limits_the_watermarks_of_the_read(fake_servic
     service = fake_service()
     watch = watching(service, on_prism=True)
     board = _board_after_a_call(watch)
-    assert board.lowest(("id", ZERO), 9000) == 5000
+    assert board.lowest(("id", ZERO, ""), 9000) == 5000
     service.now_ms = 7000
     watch.call()
-    assert board.lowest(("id", ZERO), 9000) == 7000
+    assert board.lowest(("id", ZERO, ""), 9000) == 7000
 
 
 def test_on_prism_watermarks_wait_for_the_first_call_of_a_new_partition(fake_service: Any, watching: Any) -> None:
@@ -165,16 +165,16 @@ def test_on_prism_watermarks_wait_for_the_first_call_of_a_new_partition(fake_ser
     board = _board_after_a_call(watch)
     grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9))
     watch.call()
-    assert board.lowest(("id", ZERO), 5000) == START_OF_TIME_MS
-    board.enter(("id", ONE), 3000)
-    assert board.lowest(("id", ZERO), 5000) == 3000
+    assert board.lowest(("id", ZERO, ""), 5000) == START_OF_TIME_MS
+    board.enter(("id", ONE, ""), 3000)
+    assert board.lowest(("id", ZERO, ""), 5000) == 3000
 
 
 def test_on_other_runners_listings_do_not_limit_watermarks(fake_service: Any, watching: Any) -> None:
     watch = watching(fake_service())
     watch.call()
     board = watch.own.board
-    assert board.lowest(("id", ONE), 9000) == 9000
+    assert board.lowest(("id", ONE, ""), 9000) == 9000
 
 
 def test_a_stream_that_is_not_running_is_listed_again_later(fake_service: Any, watching: Any) -> None:

@@ -38,6 +38,7 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
         start: int = 0,
         name: str = "shardId-0000000000",
         stream_id: str = "id",
+        input_id: str = "",
         registry: Any = None,
         lag_ms: int = 0,
         decode: Callable[[Any], Any] = lambda record: record,
@@ -58,7 +59,7 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
         }
         step = PollPartitionForAppFn if "app" in options else PollPartitionFn
         fn = step(CONNECTION, times=times, registry=lambda: registry, clock=now, sleep=now.sleep, **settings)
-        driver = calls(fn, StreamPartition("flights", stream_id, name, start, None))
+        driver = calls(fn, StreamPartition("flights", stream_id, name, start, None, input_id))
         driver.shared = registry.enter_connection(CONNECTION, driver)
         return driver
 

@@ -170,3 +170,13 @@ def test_after_a_wrong_clock_later_listings_still_update_the_ends(two_partitions
 def test_a_drain_truncates_the_range_to_nothing(two_partitions: Any, polling: Any) -> None:
     polls = polling(two_partitions())
     assert polls.fn.truncate(*polls.residual[:2]) is None
+
+
+def test_a_stream_that_is_in_the_input_twice_is_polled_twice(
+    two_partitions: Any, polling: Any, registry_on: Any
+) -> None:
+    """The partition's polls for one element of the input don't delay those for the other."""
+    service = two_partitions(next_number=20)
+    registry = registry_on(service)
+    polls = [polling(service, registry=registry, input_id=input_id) for input_id in ("1", "2")]
+    assert [len(poll.call().elements) for poll in polls] == [20, 20]
