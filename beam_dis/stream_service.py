@@ -30,11 +30,18 @@ class PartitionDescription(NamedTuple):
 
 
 class WriteLimits(NamedTuple):
-    """The most that one request may hold; bytes count record data alone."""
+    """What a stream takes; bytes count record data alone.
+
+    ``request_`` is for one request, ``record_`` for one record, ``partition_`` for one partition in a second. ``partitions`` can be
+    written to.
+    """
 
     request_records: int
     request_bytes: int
     record_bytes: int
+    partition_records: int = 1000
+    partition_bytes: int = 1024 * 1024
+    partitions: int = 1
 
 
 class StreamListing(NamedTuple):

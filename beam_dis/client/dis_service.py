@@ -43,7 +43,7 @@ from beam_dis.stream_service import (
 from beam_dis.wire import streams as wire
 from beam_dis.wire.cursors import decode_cursor
 from beam_dis.wire.error_codes import ERROR_CODES, Refusal, Remedy, record_remedy
-from beam_dis.wire.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS
+from beam_dis.wire.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, THROUGHPUT
 from beam_dis.wire.ranges import partition_id as id_of
 from beam_dis.wire.ranges import partition_number
 from beam_dis.wire.records import PutRecordsRequestEntry
@@ -196,7 +196,8 @@ _EMPTY = NotWritten("DIS.4200", "the record is empty: DIS accepts no record with
 def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing:
     partitions = sorted(answer.partitions, key=lambda partition: partition_number(partition.partition_id))
     delimiter = answer.csv_properties.delimiter if answer.csv_properties else None
-    request_bytes = MAX_REQUEST_BYTES.get(answer.stream_type, MAX_REQUEST_BYTES["COMMON"])
+    stream_type = answer.stream_type if answer.stream_type in THROUGHPUT else "COMMON"
+    throughput = THROUGHPUT[stream_type]
     return StreamListing(
         name=answer.stream_name,
         stream_id=answer.stream_id,
@@ -204,7 +205,14 @@ def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing
         data_schema=answer.data_schema or None,
         delimiter=delimiter or ",",
         partitions=tuple(_partition(partition) for partition in partitions),
-        limits=WriteLimits(MAX_REQUEST_RECORDS, request_bytes, MAX_RECORD_BYTES),
+        limits=WriteLimits(
+            MAX_REQUEST_RECORDS,
+            MAX_REQUEST_BYTES[stream_type],
+            MAX_RECORD_BYTES,
+            throughput.write_records,
+            throughput.write_bytes,
+            partitions=max(1, sum(partition.status == wire.ACTIVE for partition in partitions)),
+        ),
         as_of=asked_at,
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
@@ -19,6 +20,7 @@ from beam_dis.stream_service import StreamService
 from beam_dis.write.batching import Batch, Batcher, StreamLimits
 from beam_dis.write.delivery import Delivery, WriteResult, dead_letter_unsent
 from beam_dis.write.ordering import queue_of
+from beam_dis.write.pace import PACES
 from beam_dis.write.routing import ElementEncoder, StreamFunction
 from beam_dis.write.sender import Sender
 
@@ -62,7 +64,7 @@ class BundleWriter:
 
     def __init__(self, plan: WritePlan, service: StreamService, sender: Sender | None = None) -> None:
         self._plan = plan
-        self._sender = Sender(service.write, ordered=plan.ordered) if sender is None else sender
+        self._sender = sender or Sender(service.write, pace_of=partial(PACES.of, service), ordered=plan.ordered)
         self._limits = StreamLimits(service.describe)
         self._counts = BundleCounts()
         self._streams: set[str] = set()
@@ -109,7 +111,7 @@ class BundleWriter:
 
     def take_counts(self) -> BundleCounts:
         """The counts since the last call."""
-        counts = self._counts._replace(throttled_seconds=self._sender.throttle.take_throttled_seconds())
+        counts = self._counts._replace(throttled_seconds=self._sender.throttled_seconds.take())
         self._counts = BundleCounts()
         return counts
 

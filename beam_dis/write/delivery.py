@@ -46,35 +46,37 @@ class Delivery:
     """The requests for one batch and their answers.
 
     Attributes:
-        answers: the last answer to each record of the batch; empty before the first request.
+        answers: the last answer to each record of the batch.
         to_send: the indexes, in order, of the records that must still be sent.
         requests: how many requests were sent.
         resent: how many records were sent again.
-        throttled: whether the service throttled the last request.
+        request_throttled: whether the service throttled the last request as a whole.
+        failed: whether a record of the last request failed for another reason than throttling, and is to be sent again.
     """
 
-    __slots__ = ("answers", "batch", "requests", "resent", "throttled", "to_send")
+    __slots__ = ("answers", "batch", "failed", "request_throttled", "requests", "resent", "to_send")
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.to_send: Sequence[int] = range(len(batch.records))
-        self.answers: list[Written | NotWritten] = []
+        self.answers: list[Written | NotWritten] = [_NOT_SENT] * len(batch.records)
         self.requests = 0
         self.resent = 0
-        self.throttled = False
+        self.request_throttled = False
+        self.failed = False
 
-    def add_answers(self, answers: list[Written | NotWritten], *, ordered: bool) -> None:
-        """Note the answers to the records that were to be sent, one for each, and what must be sent again."""
-        sent = self.to_send
-        if self.answers:
-            for index, answer in zip(sent, answers, strict=True):
-                self.answers[index] = answer
-        else:
-            self.answers = answers
+    def add_answers(self, sent: Sequence[int], answers: Sequence[Written | NotWritten], *, ordered: bool) -> None:
+        """Note the answers to the records that were sent, one for each, and what must still be sent."""
+        for index, answer in zip(sent, answers, strict=True):
+            self.answers[index] = answer
         records = [self.batch.records[index] for index in sent]
-        self.to_send = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
-        self.resent += len(self.to_send)
-        self.throttled = any(isinstance(answer, NotWritten) and answer.throttled for answer in answers)
+        again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
+        self.resent += len(again)
+        self.failed = any(
+            isinstance(answer, NotWritten) and answer.retriable and not answer.throttled for answer in answers
+        )
+        unsent = set(self.to_send).difference(sent) if len(sent) < len(self.to_send) else ()
+        self.to_send = sorted([*again, *unsent])
 
     def written(self) -> Iterator[WriteResult]:
         """The results of the elements that were written."""
@@ -116,6 +118,9 @@ class Delivery:
         key = f" with partition key {record.partition_key!r}" if record.partition_key is not None else ""
         code = "" if not answer.code or answer.code in answer.message else f"{answer.code} "
         return f"stream {self.batch.stream!r}: a record of {len(record.data):,} bytes{key}: {code}{answer.message}"
+
+
+_NOT_SENT = NotWritten("", "none: records for its partition were throttled all the time", retriable=True)
 
 
 def dead_letter_unsent(error: DISError, origin: Any, stream: str | None, record: PutRecord | None) -> WriteResult:

@@ -1,31 +1,36 @@
 """Sends batches, several requests at a time, each until every record has a final answer.
 
 Rules:
-1. Only the records that failed are sent again (with ordering, see ``ordering``), after full-jitter pauses.
-2. A batch has ``deadline`` seconds from its first attempt. What is still unwritten then raises WriteError, and the
-   runner repeats the bundle.
+1. Only the records that failed are sent again (with ordering, see ``ordering``), after full-jitter pauses. Records that were
+   throttled wait for the pace of their partition, see ``pace``.
+2. A batch that makes progress is never given up. It fails ``deadline`` seconds after the last progress: a record of its own
+   that was written or, while it waits for its pace, a record of any sender that its partitions accepted. What is still
+   unwritten then raises WriteError, and the runner repeats the bundle.
 3. No request is in flight when ``finish`` or ``abandon`` return, or when an error is raised: otherwise a late request
    could overtake its own repetition.
-4. The first failure stops everything that waits.
-5. Time, sleep and randomness are parameters.
+4. The first failure stops everything that waits, at once.
+5. The threads never keep a process from ending.
+6. Time, sleep and randomness are parameters.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import cache
 from time import monotonic
-from time import sleep as _sleep
 
 from beam_dis.backoff import full_jitter, own_random
+from beam_dis.daemon_threads import DaemonThreads
 from beam_dis.errors import DISError, WriteError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
 from beam_dis.write.delivery import Delivery
 from beam_dis.write.failures import FailureAction, action_on, answer_for_each
-from beam_dis.write.throttle import Throttle
+from beam_dis.write.pace import StreamPace
+from beam_dis.write.throttled_seconds import ThrottledSeconds
 
 Write = Callable[[str, Sequence[PutRecord]], "list[Written | NotWritten]"]
 
@@ -38,11 +43,12 @@ class Sender:
 
     Args:
         write: sends one request to a stream, and returns one answer per record.
+        pace_of: the pace of a stream, shared by all senders; by default the sender has its own.
         in_flight: how many requests are sent at a time. As many batches wait.
-        deadline: seconds for a batch, from its first attempt.
+        deadline: seconds for a batch, from its last progress.
         ordered: send the batches of one queue one after the other, and keep the order of each key.
         clock: seconds, monotonic.
-        sleep: waits for so many seconds.
+        sleep: waits for so many seconds; by default until the sender stops, at most.
         random: a number between 0 and 1, for the pauses.
     """
 
@@ -50,26 +56,28 @@ class Sender:
         self,
         write: Write,
         *,
+        pace_of: Callable[[str], StreamPace] | None = None,
         in_flight: int = IN_FLIGHT,
         deadline: float = DEADLINE,
         ordered: bool = False,
         clock: Callable[[], float] = monotonic,
-        sleep: Callable[[float], None] = _sleep,
+        sleep: Callable[[float], object] | None = None,
         random: Callable[[], float] = own_random,
     ) -> None:
         self._write = write
+        self._pace_of = pace_of or cache(lambda _stream: StreamPace(clock=clock))
         self._deadline = deadline
         self._ordered = ordered
         self._clock = clock
-        self._sleep = sleep
+        self._stop = threading.Event()
+        self._sleep = sleep or self._stop.wait
         self._random = random
         self._max_unfinished = 2 * in_flight
         queues, threads = (in_flight, 1) if ordered else (1, in_flight)
-        self._queues = [ThreadPoolExecutor(threads, "PutRecords") for _ in range(queues)]
+        self._queues = [DaemonThreads(threads, "PutRecords") for _ in range(queues)]
         self._unfinished: list[Future[Delivery | None]] = []
-        self._stop = threading.Event()
         self._failure: Exception | None = None
-        self.throttle = Throttle(clock=clock, sleep=sleep)
+        self.throttled_seconds = ThrottledSeconds(clock=clock)
 
     @property
     def queues(self) -> int:
@@ -142,25 +150,36 @@ class Sender:
             WriteError: the deadline has passed.
             DISError: a request failed for no fault of its records.
         """
-        delivery = Delivery(batch)
+        delivery, pace = Delivery(batch), self._pace_of(batch.stream)
         delays = full_jitter(random=self._random)
-        until = self._clock() + self._deadline
-        while delivery.to_send:
-            self.throttle.wait()
-            if self._stop.is_set():
-                return None
+        progress = self._clock()
+        while delivery.to_send and not self._stop.is_set():
+            indexes, delay = pace.admit(batch.records, delivery.to_send, batch.limits)
+            if not indexes:
+                accepted = pace.progress(batch.records, delivery.to_send, batch.limits)
+                self._pause(delivery, delay, max(progress, accepted), throttled=True)
+                continue
             before = len(delivery.to_send)
-            records = [batch.records[index] for index in delivery.to_send]
-            delivery.add_answers(self._answers(delivery, records), ordered=self._ordered)
+            records = [batch.records[index] for index in indexes]
+            answers: list[Written | NotWritten] = []
+            try:
+                answers = self._answers(delivery, records)
+            finally:
+                pace.learn(records, () if delivery.request_throttled else answers, batch.limits)
+            delivery.add_answers(indexes, answers, ordered=self._ordered)
             if len(delivery.to_send) < before:  # progress, so the pauses start short again
                 delays = full_jitter(random=self._random)
-            if delivery.to_send:
-                self._back_off(delivery, next(delays), until)
-        return delivery
+                progress = self._clock()
+            if delivery.request_throttled:
+                pace.pause(next(delays))
+            elif delivery.failed:
+                self._pause(delivery, next(delays), progress)
+        return None if delivery.to_send else delivery
 
     def _answers(self, delivery: Delivery, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         """Send records once; one answer for each, also if the request failed as a whole."""
         delivery.requests += 1
+        delivery.request_throttled = False
         try:
             return self._write(delivery.batch.stream, records)
         except DISError as error:
@@ -170,12 +189,13 @@ class Sender:
             if action is FailureAction.DIVIDE and len(records) > 1:
                 half = len(records) // 2
                 return self._answers(delivery, records[:half]) + self._answers(delivery, records[half:])
+            delivery.request_throttled = action is FailureAction.SLOW_DOWN
             return [answer_for_each(error, action)] * len(records)
 
-    def _back_off(self, delivery: Delivery, delay: float, until: float) -> None:
-        if self._clock() + delay > until:
+    def _pause(self, delivery: Delivery, delay: float, progress: float, *, throttled: bool = False) -> None:
+        """Wait, unless the deadline is over before. Raises WriteError."""
+        if self._clock() + delay > progress + self._deadline:
             raise WriteError(delivery.timeout_message(self._deadline))
-        if delivery.throttled:
-            self.throttle.pause(delay)
-        else:
-            self._sleep(delay)
+        if throttled:
+            self.throttled_seconds.add(delay)
+        self._sleep(delay)

@@ -46,10 +46,18 @@ def test_an_expired_partition_is_empty_and_unreadable(printed, connect, ok):
     assert description.partitions == (PartitionDescription(P0, 0, 0, writable=False, readable=False),)
 
 
-@pytest.mark.parametrize(("kind", "mib"), [("COMMON", 1), ("ADVANCED", 5), ("", 1)])
-def test_the_limits_are_those_of_the_streams_type(kind, mib, connect, ok):
+@pytest.mark.parametrize(("kind", "mib", "records"), [("COMMON", 1, 1000), ("ADVANCED", 5, 2000), ("", 1, 1000)])
+def test_the_limits_are_those_of_the_streams_type(kind, mib, records, connect, ok):
     description = connect(lambda _: ok(stream(stream_type=kind))).service.describe("s")
-    assert description.limits == WriteLimits(1000, mib * 1024 * 1024, 1024 * 1024)
+    assert description.limits == WriteLimits(1000, mib * 1024 * 1024, 1024 * 1024, records, mib * 1024 * 1024)
+
+
+def test_the_limits_count_the_partitions_that_can_be_written_to(connect, ok):
+    partitions = [
+        {"partition_id": f"shardId-000000000{number}", "status": status}
+        for number, status in enumerate(["ACTIVE", "ACTIVE", "DELETED", "EXPIRED"])
+    ]
+    assert connect(lambda _: ok(stream(partitions=partitions))).service.describe("s").limits.partitions == 2
 
 
 def test_the_error_for_an_unknown_stream_lists_the_existing_ones(connect, ok, refused):

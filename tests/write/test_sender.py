@@ -21,6 +21,7 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, WriteLimits, Written
 from beam_dis.write.batching import Batcher
 from beam_dis.write.ordering import queue_of
+from beam_dis.write.pace import StreamPace
 
 LIMITS = WriteLimits(request_records=5, request_bytes=100, record_bytes=100)
 REFUSED_CONNECTION = TransportError("connection refused", maybe_done=False)
@@ -143,6 +144,55 @@ def test_retries_end_at_the_deadline_with_the_last_answer():
     assert 100 < time.now <= 120
 
 
+def taking_one_record_a_second(time):
+    """A write that takes one record a second, and throttles the others."""
+    taken = iter(range(10_000))
+    free_at = [0.0]
+
+    def write(stream, records):
+        answers = [THROTTLED] * len(records)
+        if time.now >= free_at[0]:
+            free_at[0] = time.now + 1
+            answers[0] = Written("shardId-0000000000", next(taken))
+        return answers
+
+    return type("Service", (), {"write": staticmethod(write)})
+
+
+def test_a_batch_that_makes_progress_is_not_given_up():
+    """It takes more than three times the deadline."""
+    time, batcher = FakeTime(), Batcher(lambda _: LIMITS._replace(request_records=400))
+    sender = in_memory_sender(taking_one_record_a_second(time), time=time, deadline=30)
+    for number in range(99):
+        batcher.add("s", 0, PutRecord(b"x"), number)
+    sender.send(*batcher.close_all())
+    (delivery,) = sender.finish()
+    assert {answer.sequence_number for answer in delivery.answers} == set(range(99))
+
+
+def test_a_batch_waits_as_long_as_others_make_progress():
+    """The pace of a stream is shared by all senders of a process, and so is the progress."""
+    time, batcher = FakeTime(), Batcher(lambda _: LIMITS)
+    pace = StreamPace(clock=time.clock)
+    for _ in range(4):
+        pace.admit([PutRecord(b"x")], [0], LIMITS)
+    pace.learn([PutRecord(b"x")], [THROTTLED], LIMITS)
+
+    def others_write(seconds):
+        FakeTime.sleep(time, seconds)
+        if time.now < 500:
+            pace.admit([PutRecord(b"y")], [0], LIMITS)
+            pace.learn([PutRecord(b"y")], [Written("shardId-0000000000", 0)], LIMITS)
+
+    time.sleep = others_write
+    sender = in_memory_sender(FakeService.empty([Partly(1)] * 10_000), time=time, pace_of=lambda _: pace)
+    batcher.add("s", 0, PutRecord(b"x"), 0)
+    sender.send(*batcher.close_all())
+    with pytest.raises(WriteError, match="within 120 s"):
+        sender.finish()
+    assert time.now > 600
+
+
 def test_pauses_grow_until_there_is_progress():
     time = FakeTime()
     sender = in_memory_sender(FakeService.empty([REFUSED_CONNECTION] * 12), time=time)
@@ -156,8 +206,8 @@ def test_throttling_is_counted_and_other_failures_are_not():
     failing = in_memory_sender(FakeService.empty([FAILED] * 12))
     for sender in (throttled, failing):
         write_all(sender, "a")
-    assert throttled.throttle.take_throttled_seconds() > 0
-    assert failing.throttle.take_throttled_seconds() == 0
+    assert throttled.throttled_seconds.take() > 0
+    assert failing.throttled_seconds.take() == 0
 
 
 def test_several_requests_are_in_flight_at_once():
@@ -212,6 +262,7 @@ def test_no_request_is_in_flight_once_a_bundle_has_ended(end):
     started, ending, returned, ended = (threading.Event() for _ in range(4))
     sender = in_memory_sender(one_fails_while_one_is_slow(started, ending, returned, ended), in_flight=2)
     write_some(sender, 10)
+    assert started.wait(10)
     ending.set()
     with pytest.raises(AuthenticationError) if end == "finish" else nullcontext():
         getattr(sender, end)()
