@@ -10,12 +10,13 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
+
+from beam_dis.forks import FORKS
 
 IDLE_SECONDS = 60.0
 
@@ -36,12 +37,11 @@ class DaemonThreads(Executor):
     def __init__(self, most: int, name: str) -> None:
         self._most = most
         self._name = name
-        self._start_afresh()
+        self.after_fork()
+        FORKS.register(self)
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a function in the background. Raises RuntimeError after ``shutdown``, or if no thread can be started."""
-        if self._process != os.getpid():
-            self._start_afresh()
         future: Future[T] = Future()
         work = (future, lambda: function(*args, **kwargs))
         with self._changed:
@@ -57,8 +57,6 @@ class DaemonThreads(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the threads once the queue is empty; ``wait`` for them, and ``cancel_futures`` that haven't begun."""
-        if self._process != os.getpid():
-            self._start_afresh()
         with self._changed:
             self._ended = True
             while cancel_futures and self._queue:
@@ -67,8 +65,8 @@ class DaemonThreads(Executor):
             while wait and self._threads:
                 self._changed.wait()
 
-    def _start_afresh(self) -> None:
-        self._process = os.getpid()
+    def after_fork(self) -> None:
+        """Begin without threads and without work."""
         self._changed = threading.Condition()
         self._queue: deque[_Work] = deque()
         self._threads = 0

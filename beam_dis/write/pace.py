@@ -20,7 +20,6 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -28,6 +27,7 @@ from functools import lru_cache
 from time import monotonic
 from weakref import WeakKeyDictionary
 
+from beam_dis.forks import FORKS
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, StreamService, WriteLimits, Written
 from beam_dis.wire.ranges import hash_of, hash_ranges, partition_number
@@ -211,7 +211,8 @@ class Paces:
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self.forget()
+        self.after_fork()
+        FORKS.register(self)
 
     def of(self, service: StreamService, stream: str) -> StreamPace:
         """The pace of a stream, by the name or id that it is written by."""
@@ -222,16 +223,14 @@ class Paces:
                 pace = streams[stream] = StreamPace(clock=self._clock)
             return pace
 
-    def forget(self) -> None:
-        """Forget all paces, as a forked child does: its parent's threads may have held their locks."""
+    def after_fork(self) -> None:
+        """Begin without paces: the parent's threads may have held their locks."""
         self._lock = threading.Lock()
         self._by_service: WeakKeyDictionary[StreamService, dict[str, StreamPace]] = WeakKeyDictionary()
 
 
 PACES = Paces()
 """The paces of this process."""
-
-os.register_at_fork(after_in_child=PACES.forget)
 
 
 def _cost(record: PutRecord, limits: WriteLimits) -> float:

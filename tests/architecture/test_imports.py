@@ -8,6 +8,7 @@ ROOT_FILES = {
     "backoff",
     "connection",
     "credentials",
+    "daemon_threads",
     "dead_letter",
     "display",
     "endpoints",
