@@ -52,6 +52,11 @@ def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
     return name not in _IN_PROCESS and (name != _SWITCHING or _given_to_prism(options))
 
 
+def finalizes_every_bundle(runner: object) -> bool:
+    """Whether a runner finalises every bundle of a stage that has a step with finalizers, also bundles without any."""
+    return type(runner).__name__ in _RESUMING
+
+
 def check_runner(
     runner: object, options: PipelineOptions, *, registry: Registry, app: str | None = None
 ) -> RunnerTraits:

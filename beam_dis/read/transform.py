@@ -33,8 +33,9 @@ from beam_dis.read.discovery.name_streams import NameStreamsFn
 from beam_dis.read.discovery.watch import WatchPartitionsFn
 from beam_dis.read.partition.bounded import ReadPartitionFn, ReadPartitionForAppFn
 from beam_dis.read.partition.endless import PollPartitionFn, PollPartitionForAppFn
+from beam_dis.read.partition.finalizers import with_finalizer
 from beam_dis.read.process.registry import Registry, this_process
-from beam_dis.read.runners import RunnerTraits, check_runner
+from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
 from beam_dis.read.values import StreamPartition, StreamStart
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
@@ -112,11 +113,16 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=settings.app)
             discover, read = self._endless(connection, decoder, event_micros, runner, read_id)
         decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
-        outputs = (
+        partitions = (
             source
             | "Stream" >> self._streams(read_id, runner)
             | "DiscoverPartitions" >> beam.ParDo(discover).with_output_types(StreamPartition)
             | "Reshuffle" >> beam.Reshuffle()
+        )
+        if settings.app is not None and finalizes_every_bundle(pipeline.runner):
+            partitions |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamPartition)
+        outputs = (
+            partitions
             | "ReadPartition" >> beam.ParDo(read)
             | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
         )

@@ -68,6 +68,7 @@ BEAM_SHELLS = {
         "discovery/watch.py",
         "partition/bounded.py",
         "partition/endless.py",
+        "partition/finalizers.py",
         "partition/metrics.py",
         "partition/tracker.py",
         "process/registry.py",

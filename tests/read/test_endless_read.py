@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.window import FixedWindows
 from running_pipelines import eventually, put, running, values_in
 
-from beam_dis import DISClient, DISRecord, ReadFromDIS, WriteToDIS
-from beam_dis.errors import ConfigurationError
+from beam_dis import DISClient, DISRecord, ReadFromDIS, StoppingPosition, WriteToDIS
+from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.local import LocalDIS
 from beam_dis.record import PutRecord
 from beam_dis.testing import Latency
@@ -375,6 +376,41 @@ def test_nothing_is_lost_when_the_server_is_killed(
             dis.restart(kill=True)
             put(client, "source", range(5000, 6000))
             eventually(lambda: set(values_in(client, "target")), set(range(6000)))
+
+
+@pytest.mark.prism
+@pytest.mark.parametrize("stop", [None, StoppingPosition.latest()], ids=["endless", "bounded"])
+def test_a_read_with_an_app_logs_no_errors_on_prism(
+    stop: StoppingPosition | None,
+    local_dis: Any,
+    client: DISClient,
+    make_stream: Callable[..., str],
+    prism_location: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Beam logs an error for each bundle that Prism finalises although it has no finalizer, also if it is idle."""
+    source = make_stream(partitions=2)
+    put(client, source, range(100))
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=PrismRunner", f"--prism_location={prism_location}"]))
+    _ = pipeline | ReadFromDIS(
+        source, connection=local_dis.connection, app="a", stop=stop, poll_interval=0.1, discovery_interval=0.5
+    )
+
+    def committed() -> int:
+        with suppress(DISError):
+            parts = [client.get_checkpoint("a", stream_name=source, partition_id=n).sequence_number for n in (0, 1)]
+            return sum(part or 0 for part in parts)
+        return 0
+
+    with running(pipeline) as result:
+        eventually(committed, 100)
+        if stop is None:
+            client.update_partition_count(source, target_partition_count=3)
+            time.sleep(2)  # the polls of this time are idle and have nothing to commit
+        else:
+            result.wait_until_finish()
+        errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert errors == []
 
 
 def test_a_runner_that_cannot_stream_is_warned_about(local_dis: Any, caplog: pytest.LogCaptureFixture) -> None:

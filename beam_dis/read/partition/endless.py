@@ -33,6 +33,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.display import display_items
 from beam_dis.errors import ThrottledError
 from beam_dis.read.fetch.counts import estimated_bytes
+from beam_dis.read.partition.finalizers import finalize_nothing
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.tracker import SequenceRangeTracker
@@ -216,7 +217,7 @@ class PollPartitionFn(_PartitionPolling):
 class PollPartitionForAppFn(_PartitionPolling):
     """The same, and the app's checkpoint is committed once the runner has finalised the bundle.
 
-    It is a step of its own, because Prism logs an error for each bundle that it should finalise and can't.
+    It is a step of its own, because Prism finalises each bundle of such a step.
     """
 
     def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
@@ -240,4 +241,6 @@ class PollPartitionForAppFn(_PartitionPolling):
         next_number = (position.stream, position.partition_id, position.sequence_number)
         if self._committer.due(*next_number):
             finalizer.register(self._committer.register(*next_number))
+        elif self._resumes_at_once:
+            finalizer.register(finalize_nothing)
         tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))

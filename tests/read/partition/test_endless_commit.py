@@ -33,6 +33,19 @@ def test_a_committed_position_is_not_registered_again(two_partitions: Any, polli
     assert not polls.has_finalizers
 
 
+def test_on_prism_an_idle_poll_has_a_finalizer_that_commits_nothing(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    """Prism finalises every bundle of the step, and Beam logs an error for a bundle without a finalizer."""
+    service = two_partitions(next_number=7)
+    polls = polling(service, app="delays", resumes_at_once=True)
+    for _ in range(3):
+        polls.call()
+        assert polls.has_finalizers
+        polls.finalize()
+    assert service.commits == [("delays", "flights", ZERO, 7)]
+
+
 def test_commits_never_go_back_if_instances_finalise_out_of_order(
     two_partitions: Any, polling: Any, registry_on: Any, now: Any
 ) -> None:
