@@ -5,22 +5,25 @@ Rules:
 1. Positions are values: they are pickled with the pipeline, and can be compared.
 2. The read turns them into sequence numbers, from one listing of the stream.
 3. A stop is exclusive.
-4. Times are kept in milliseconds since 1970.
+4. Times are kept in milliseconds since 1970. They are given as ``beam_dis.instants`` says.
+5. A position may also be given as text, which is all that YAML and a command line have, or as a datetime, into which YAML turns
+   times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from beam_dis.errors import ConfigurationError
+from beam_dis.instants import iso_time, micros_of
 from beam_dis.names import canonical_partition_id
 from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MILLISECOND = timedelta(milliseconds=1)
+_PLAUSIBLE_MICROS = 2**33 * 1_000_000
+"""The year 2242: a number that is a later time was meant in another unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,25 @@ class StartingPosition:
     at: Earliest | Latest | AtTimestamp | AtSequenceNumber | AtCheckpoint
 
     @classmethod
+    def of(cls, given: Any) -> StartingPosition:
+        """A position that may be given as text: ``"earliest"``, ``"latest"``, ``"checkpoint"``, or an ISO time.
+
+        Raises:
+            ConfigurationError: it is neither a position nor such text nor a datetime.
+        """
+        if isinstance(given, datetime):
+            return cls.at_timestamp(given)
+        if not isinstance(given, str):
+            if not isinstance(given, cls):
+                raise ConfigurationError(f"{given!r} is not a position: use StartingPosition.earliest() or another one")
+            return given
+        named = {"earliest": cls.earliest, "latest": cls.latest, "checkpoint": cls.checkpoint}
+        text = given.strip()
+        if text.lower() in named:
+            return named[text.lower()]()
+        return cls(_at_time(text, "'earliest', 'latest', 'checkpoint'"))
+
+    @classmethod
     def earliest(cls) -> StartingPosition:
         """The oldest record that each partition still has."""
         return cls(Earliest())
@@ -72,7 +94,11 @@ class StartingPosition:
 
     @classmethod
     def at_timestamp(cls, time: Any) -> StartingPosition:
-        """The first record that arrived at or after an aware datetime or a Beam Timestamp."""
+        """The first record that arrived at or after a time.
+
+        Args:
+            time: an aware datetime, a Beam Timestamp, seconds since 1970, or ISO text such as ``"2026-01-01T00:00Z"``.
+        """
         return cls(AtTimestamp(_milliseconds(time)))
 
     @classmethod
@@ -81,9 +107,11 @@ class StartingPosition:
         return cls(AtSequenceNumber(_numbers(numbers)))
 
     @classmethod
-    def checkpoint(cls, or_else: StartingPosition | None = None) -> StartingPosition:
+    def checkpoint(cls, or_else: StartingPosition | str | None = None) -> StartingPosition:
         """The position that the read's app last committed; in a partition without one ``or_else``, by default earliest."""
         fallback = cls.earliest() if or_else is None else or_else
+        if isinstance(fallback, str) and fallback != "checkpoint":
+            fallback = cls.of(fallback)
         if not isinstance(fallback, StartingPosition) or isinstance(fallback.at, AtCheckpoint):
             raise ConfigurationError(
                 f"checkpoint(or_else={or_else!r}): give another kind of StartingPosition, such as StartingPosition.latest()"
@@ -96,6 +124,22 @@ class StoppingPosition:
     """Where a bounded read stops, exclusive: make one with the class methods."""
 
     at: Latest | AtTimestamp | AtSequenceNumber
+
+    @classmethod
+    def of(cls, given: Any) -> StoppingPosition:
+        """A position that may be given as text: ``"latest"`` or an ISO time.
+
+        Raises:
+            ConfigurationError: it is neither a position nor such text nor a datetime.
+        """
+        if isinstance(given, datetime):
+            return cls.at_timestamp(given)
+        if not isinstance(given, str):
+            if not isinstance(given, cls):
+                raise ConfigurationError(f"{given!r} is not a position: use StoppingPosition.latest() or another one")
+            return given
+        text = given.strip()
+        return cls.latest() if text.lower() == "latest" else cls(_at_time(text, "'latest'"))
 
     @classmethod
     def latest(cls) -> StoppingPosition:
@@ -114,17 +158,23 @@ class StoppingPosition:
 
 
 def _milliseconds(time: Any) -> int:
-    """Milliseconds since 1970 of an aware datetime, or of anything with ``micros``, such as Beam's Timestamp."""
-    if isinstance(time, datetime):
-        if time.tzinfo is None:
-            raise ConfigurationError(
-                f"{time!r} has no time zone: give an aware datetime, such as datetime(2026, 1, 1, tzinfo=timezone.utc)"
-            )
-        return (time - _EPOCH) // _MILLISECOND
-    micros = getattr(time, "micros", None)
-    if isinstance(micros, int):
-        return micros // 1000
-    raise ConfigurationError(f"{time!r} is neither a datetime nor a Beam Timestamp: give an aware datetime")
+    """Milliseconds since 1970 of a time."""
+    try:
+        micros = micros_of(time)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(str(error)) from error
+    if abs(micros) >= _PLAUSIBLE_MICROS:
+        raise ConfigurationError(
+            f"{time!r} is not a time of a record: give seconds since 1970; if these are milliseconds, divide by 1000"
+        )
+    return micros // 1000
+
+
+def _at_time(text: str, example: str) -> AtTimestamp:
+    """The position at ISO text; ``example`` says what else the text may be."""
+    if iso_time(text) is None:
+        raise ConfigurationError(f"{text!r} is neither {example} nor a time such as '2026-01-01T00:00Z'")
+    return AtTimestamp(_milliseconds(text))
 
 
 def _numbers(numbers: Mapping[int | str, int]) -> tuple[tuple[str, int], ...]:

@@ -18,15 +18,17 @@ from beam_dis.read.partition.expiry import POLICIES
 
 OPTIONS_HELP = """
     Args:
-{first}        start: a :class:`StartingPosition`; None is the app's checkpoint with ``app``, else the earliest record.
-        stop: a :class:`StoppingPosition`, exclusive, which makes the read bounded; None reads without an end.
+{first}        start: a :class:`StartingPosition`, or text: "earliest", "latest", "checkpoint" or an ISO time with a time zone.
+            None is the app's checkpoint with ``app``, else the earliest record.
+        stop: a :class:`StoppingPosition`, exclusive, or text: "latest" or an ISO time. It makes the read bounded; None
+            reads without an end.
         app: the app that owns the checkpoints, created unless it exists. The next number to read is committed to it
             once the runner has finalised the bundle that read up to it. Partitions are then read in one piece each.
         decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and data_schema,
             which are looked up when the pipeline is built (not with ReadAllFromDIS, whose streams aren't known then); a
             Beam coder, for the bytes; or a function of the DISRecord.
-        timestamp_fn: the event time of a decoded value, as a Beam Timestamp, an aware datetime or seconds since 1970;
-            None for the arrival time.
+        timestamp_fn: the event time of a decoded value, as a Beam Timestamp, an aware datetime, seconds since 1970
+            or ISO text with a time zone; None for the arrival time.
         watermark_lag: by how many seconds events may be late; for endless reads.
         dead_letters: return a :class:`ReadFromDISResult`, whose ``dead_letters`` has a :class:`DeadLetter` for each
             record that doesn't decode, instead of failing the pipeline.
@@ -47,8 +49,8 @@ T = TypeVar("T")
 class ReadOptions(TypedDict, total=False):
     """The options of a read, except ``dead_letters``, on which the type of the result depends."""
 
-    start: StartingPosition | None
-    stop: StoppingPosition | None
+    start: StartingPosition | str | None
+    stop: StoppingPosition | str | None
     app: str | None
     decode: Any
     timestamp_fn: Callable[[Any], Any] | None
@@ -90,6 +92,9 @@ class ReadSettings:
         partitions = given.get("partitions")
         if isinstance(partitions, Iterable) and not isinstance(partitions, str | bytes):
             given["partitions"] = tuple(partitions)  # any iterable, once
+        for name, position in (("start", StartingPosition), ("stop", StoppingPosition)):
+            if given.get(name) is not None:
+                given[name] = _position(name, position, given[name])
         return cls(stream=stream, dead_letters=dead_letters, **given)
 
     def __post_init__(self) -> None:
@@ -121,21 +126,12 @@ class ReadSettings:
             raise ConfigurationError("partitions=[] reads nothing: name some, or leave it out to read all")
         if self.app is not None:
             checked_app("app", self.app)
-        elif self.start is not None and isinstance(getattr(self.start, "at", None), AtCheckpoint):
+        elif self.start is not None and isinstance(self.start.at, AtCheckpoint):
             raise ConfigurationError("start=checkpoint() needs app=…, the app whose checkpoint it is")
 
     def _check_positions(self) -> None:
-        if self.start is not None and not isinstance(self.start, StartingPosition):
-            raise ConfigurationError(
-                f"start={self.start!r} is not a position: use StartingPosition.earliest() or another one"
-            )
-        if self.stop is None:
-            return
-        if not isinstance(self.stop, StoppingPosition):
-            raise ConfigurationError(
-                f"stop={self.stop!r} is not a position: use StoppingPosition.latest() or another one"
-            )
-        self._check_order(self.starting_at, self.stop)
+        if self.stop is not None:
+            self._check_order(self.starting_at, self.stop)
 
     @staticmethod
     def _check_order(start: StartingPosition, stop: StoppingPosition) -> None:
@@ -170,6 +166,13 @@ class ReadSettings:
             raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of the decoded value")
         if self.connection is not None and not isinstance(self.connection, DISConnection):
             raise ConfigurationError(f"connection={self.connection!r} is not a DISConnection")
+
+
+def _position(argument: str, position: Any, given: Any) -> Any:
+    try:
+        return position.of(given)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{argument}={error}") from error
 
 
 def _is_seconds(value: Any) -> bool:

@@ -169,9 +169,10 @@ def stream_start(element: Any) -> StreamStart:
     stream, start = element if isinstance(element, tuple) and len(element) == 2 else (element, None)
     if not isinstance(stream, str) or not STREAM_NAME.fullmatch(stream):
         raise ConfigurationError(f"{element!r} is neither the name or the id of a stream nor (name, StartingPosition)")
-    if start is not None and not isinstance(start, StartingPosition):
-        raise ConfigurationError(f"{start!r} of stream {stream!r} is not a StartingPosition")
-    return StreamStart(stream, start)
+    try:
+        return StreamStart(stream, None if start is None else StartingPosition.of(start))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the start of stream {stream!r}: {error}") from error
 
 
 def position_fields(start: StartingPosition | None) -> list[Any]:

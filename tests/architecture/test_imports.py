@@ -14,6 +14,7 @@ ROOT_FILES = {
     "endpoints",
     "errors",
     "forks",
+    "instants",
     "names",
     "outages",
     "plain_values",

@@ -10,7 +10,7 @@ import pytest
 
 from beam_dis import ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.errors import ConfigurationError
-from beam_dis.read.values import stream_start
+from beam_dis.read.values import StreamStart, stream_start
 
 STOP = StoppingPosition.latest()
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -19,8 +19,12 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"stop": "latest"}, "stop='latest' is not a position"),
-        ({"start": "earliest"}, "start='earliest' is not a position"),
+        ({"stop": "earliest"}, "stop='earliest' is neither 'latest' nor a time"),
+        ({"stop": StartingPosition.latest()}, "stop=StartingPosition.* is not a position"),
+        ({"start": "first"}, "start='first' is neither 'earliest', 'latest', 'checkpoint' nor a time"),
+        ({"start": "2026-01-01"}, "start='2026-01-01' has no time zone"),
+        ({"start": "checkpoint"}, "needs app="),
+        ({"start": 7}, "start=7 is not a position"),
         ({"app": "no spaces"}, "app='no spaces' is not the name of an app"),
         ({"start": StartingPosition.checkpoint()}, "needs app="),
         ({"on_expired": "ignore"}, "on_expired='ignore' is none of 'fail', 'earliest', 'latest'"),
@@ -70,10 +74,21 @@ def test_rows_of_many_streams_need_a_coder() -> None:
         ReadAllFromDIS(stop=STOP, decode="rows")
 
 
-@pytest.mark.parametrize("element", [7, "no such name!", ("flights", "earliest"), ("flights",)])
+@pytest.mark.parametrize("element", [7, "no such name!", ("flights", 7), ("flights",)])
 def test_an_element_that_is_no_stream_is_refused(element: Any) -> None:
     with pytest.raises(ConfigurationError, match="StartingPosition"):
         stream_start(element)
+
+
+def test_an_element_may_name_its_start_as_text() -> None:
+    assert stream_start(("flights", "latest")) == StreamStart("flights", StartingPosition.latest())
+
+
+@pytest.mark.parametrize("transform", [ReadAllFromDIS, lambda **options: ReadFromDIS("flights", **options)])
+def test_positions_may_be_text(transform: Any) -> None:
+    display = transform(start="2026-01-01T12:00Z", stop=" Latest").display_data()
+    assert display["start"] == repr(StartingPosition.at_timestamp(NOON).at)
+    assert display["stop"] == repr(STOP.at)
 
 
 def test_all_arguments_after_the_stream_are_keywords() -> None:

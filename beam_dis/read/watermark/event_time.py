@@ -6,23 +6,20 @@ Rules:
    raised to it, and a time far ahead of the service's clock is lowered to the clock. Both are counted.
 2. Event times are the user's and stay as they are, late ones included. They come from the decoded value, so with them the
    records are decoded here, and the watermark sees event time.
-3. An event time is a Beam Timestamp, an aware datetime, or seconds since 1970 as any real number. Anything else, and a time
-   that Beam can't hold, fails with the value and what to do.
+3. An event time is what ``beam_dis.instants`` takes as a time. Anything else, and a time that Beam can't hold, fails with the
+   value and what to do.
 """
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from numbers import Real
 from typing import Any
 
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
 from beam_dis.dead_letter import DeadLetter
+from beam_dis.instants import micros_of
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.values import MICROS_PER_MILLI, START_OF_TIME_MS, RecordRun
 from beam_dis.read.watermark.policy import WatermarkPolicy
@@ -30,8 +27,6 @@ from beam_dis.read.watermark.policy import WatermarkPolicy
 AHEAD_MS = 60_000
 """A timestamp so far ahead of the service's clock, which has whole seconds, was made up by a client."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
 _FIRST, _LAST = MIN_TIMESTAMP.micros, MAX_TIMESTAMP.micros
 _PLAUSIBLE_SECONDS = 2**33  # the year 2242
@@ -50,7 +45,7 @@ class EventMicros:
     def __call__(self, value: Any) -> int:
         """The event time of a value; Beam would fail on a wrong one later, when the record isn't known any more."""
         time = self.timestamp_fn(value)
-        micros = _micros(time)
+        micros = micros_of(time)
         if not _FIRST <= micros <= _LAST:
             raise ValueError(f"{time!r} is outside of {MIN_TIMESTAMP!r} to {MAX_TIMESTAMP!r}{_remedy(micros)}")
         return micros
@@ -86,25 +81,6 @@ def has_event_time(values: Iterable[Any]) -> bool:
 def timestamp_of(milliseconds: int) -> Timestamp:
     """A watermark as Beam wants it."""
     return MIN_TIMESTAMP if milliseconds <= START_OF_TIME_MS else Timestamp(micros=milliseconds * MICROS_PER_MILLI)
-
-
-def _micros(time: Any) -> int:
-    if isinstance(time, Timestamp):
-        return int(time.micros)
-    if isinstance(time, datetime):
-        if time.utcoffset() is None:
-            raise ValueError(
-                f"{time!r} has no time zone: give an aware datetime, such as time.replace(tzinfo=timezone.utc) if it is UTC"
-            )
-        return (time - _EPOCH) // _MICROSECOND
-    if hasattr(time, "__index__") and not isinstance(time, bool):
-        return operator.index(time) * _SECOND
-    if isinstance(time, Real) and not isinstance(time, bool):
-        micros = float(time) * _SECOND  # as Beam computes it, so that the last digit is the same
-        if not math.isfinite(micros):
-            raise ValueError(f"{time!r} is not a time: give seconds since 1970")
-        return int(micros)
-    raise TypeError(f"{time!r} is none of these: a Beam Timestamp, an aware datetime, seconds since 1970")
 
 
 def _remedy(micros: int) -> str:

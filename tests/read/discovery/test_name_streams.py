@@ -45,5 +45,5 @@ def test_on_prism_a_stream_holds_back_the_watermark_at_once(name_streams: Any, o
 
 @pytest.mark.parametrize("element", [7, "", ("a", "b", "c"), ("a", 7), "no name!"])
 def test_an_element_that_is_no_stream_is_refused_and_named(name_streams: Any, element: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"neither the name or the id of a stream|is not a StartingPosition"):
+    with pytest.raises(ConfigurationError, match=r"neither the name or the id of a stream|is not a position"):
         list(name_streams(on_prism=False).process(element))

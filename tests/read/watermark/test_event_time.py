@@ -49,6 +49,8 @@ def micros(time: Any) -> int:
         np.uint32(NOON),
         np.float64(NOON),
         Fraction(NOON),
+        "2026-01-01T12:00Z",
+        "2026-01-01T13:00:00.000000+01:00",
     ],
 )
 def test_one_instant_is_the_same_in_each_type(time: Any) -> None:
@@ -74,6 +76,12 @@ def test_fractions_of_a_second_are_rounded_as_beam_rounds_them(seconds: Any) -> 
 @pytest.mark.parametrize("time", [NAIVE, NAIVE.replace(tzinfo=Nowhere())])
 def test_a_naive_datetime_is_refused_with_the_remedy(time: datetime) -> None:
     with pytest.raises(ValueError, match=r"no time zone: give an aware datetime, such as .*tzinfo=timezone\.utc"):
+        micros(time)
+
+
+@pytest.mark.parametrize("time", ["2026-01-01", "2026-01-01T12:00"])
+def test_text_without_a_time_zone_is_refused_with_the_remedy(time: str) -> None:
+    with pytest.raises(ValueError, match="has no time zone: end the text in Z if it is UTC"):
         micros(time)
 
 

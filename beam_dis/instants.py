@@ -1,0 +1,60 @@
+"""Times as users give them, in microseconds since 1970.
+
+Rules:
+
+1. A time is a Beam Timestamp, an aware datetime, seconds since 1970 as any real number, or ISO 8601 text with a time zone.
+   Positions and ``timestamp_fn`` take the same.
+2. A time without a zone is refused, because the zone of the machine that runs the code would decide.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from datetime import datetime, timedelta, timezone
+from numbers import Real
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+
+
+def micros_of(time: Any) -> int:
+    """Microseconds since 1970 of a time.
+
+    Raises:
+        ValueError: the time has no time zone, or the number is not finite.
+        TypeError: it is not a time.
+    """
+    micros = getattr(time, "micros", None)
+    if isinstance(micros, int) and hasattr(time, "to_utc_datetime"):  # a Beam Timestamp; plain files import no Beam
+        return micros
+    instant = iso_time(time) if isinstance(time, str) else time
+    if isinstance(instant, datetime):
+        if instant.utcoffset() is None:
+            advice = (
+                "end the text in Z if it is UTC, such as '2026-01-01T00:00Z'"
+                if isinstance(time, str)
+                else "give an aware datetime, such as time.replace(tzinfo=timezone.utc) if it is UTC"
+            )
+            raise ValueError(f"{time!r} has no time zone: {advice}")
+        return (instant - _EPOCH) // _MICROSECOND
+    if hasattr(time, "__index__") and not isinstance(time, bool):
+        return operator.index(time) * _SECOND
+    if isinstance(time, Real) and not isinstance(time, bool):
+        seconds = float(time) * _SECOND  # as Beam computes it, so that the last digit is the same
+        if not math.isfinite(seconds):
+            raise ValueError(f"{time!r} is not a time: give seconds since 1970")
+        return int(seconds)
+    kinds = "a Beam Timestamp, an aware datetime, seconds since 1970, or ISO text such as '2026-01-01T00:00Z'"
+    raise TypeError(f"{time!r} is none of these: {kinds}")
+
+
+def iso_time(text: str) -> datetime | None:
+    """The time of ISO 8601 text; None if it is something else. Python 3.10 doesn't know the Z for UTC."""
+    text = text.strip()
+    try:
+        return datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+    except ValueError:
+        return None
