@@ -73,6 +73,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
 
 
+def described(value: Any) -> str:
+    """A wrong value for a message: as it is shown, with its type unless it is text or None."""
+    return shown(value) if value is None or type(value) is str else f"{shown(value)} ({type(value).__name__})"
+
+
 def _plain_time(value: datetime) -> datetime:
     return _SOME_TIME.replace(
         year=value.year,

@@ -11,12 +11,13 @@ import msgspec
 
 from beam_dis.client.answers import nothing, reading
 from beam_dis.client.api import API
-from beam_dis.client.arguments import Arguments
+from beam_dis.client.arguments import checks_arguments
 from beam_dis.client.checkpoints import number_of
 from beam_dis.wire import apps as wire
 from beam_dis.wire.checkpoints import LAST_READ
 
 _LISTED = 100
+_STATES = 1000
 
 
 class PartitionProgress(msgspec.Struct):
@@ -49,6 +50,7 @@ class AppOperations:
 
     _api: API
 
+    @checks_arguments
     def create_app(self, app_name: str, *, retry_lost: bool = False) -> None:
         """Create an app [§5.2.1].
 
@@ -61,12 +63,9 @@ class AppOperations:
             AlreadyExistsError: the name is taken.
             QuotaExceededError: the project's apps are used up.
         """
-        check = Arguments("create_app")
-        check.required(app_name=app_name)
-        check.apps(app_name=app_name)
-        check.flags(retry_lost=retry_lost)
         self._api.call("create_app", nothing, message=wire.CreateAppRequest(app_name), retry_lost=retry_lost)
 
+    @checks_arguments
     def list_apps(
         self, *, limit: int | None = None, start_app_name: str | None = None, stream_name: str | None = None
     ) -> wire.ListAppsResult:
@@ -77,14 +76,11 @@ class AppOperations:
             start_app_name: the page begins after this name.
             stream_name: only the apps with a checkpoint in this stream.
         """
-        check = Arguments("list_apps")
-        check.numbers(limit=limit)
-        check.apps(start_app_name=start_app_name)
-        check.streams(stream_name=stream_name)
         return self._api.call(
             "list_apps", reading(wire.ListAppsResult), message=wire.ListAppsQuery(limit, start_app_name, stream_name)
         )
 
+    @checks_arguments
     def iter_apps(self, *, stream_name: str | None = None) -> Iterator[wire.AppInfo]:
         """Yield all apps of the project, by name; with ``stream_name``, those with a checkpoint in that stream."""
         start = None
@@ -95,6 +91,7 @@ class AppOperations:
                 return
             start = page.apps[-1].app_name
 
+    @checks_arguments
     def delete_app(self, app_name: str) -> None:
         """Delete an app and its checkpoints [§5.2.3].
 
@@ -102,18 +99,14 @@ class AppOperations:
             AppNotFoundError: there is no such app.
             InvalidRequestError: it is in use (DIS.4331).
         """
-        check = Arguments("delete_app")
-        check.required(app_name=app_name)
-        check.apps(app_name=app_name)
         self._api.call("delete_app", nothing, app_name=app_name)
 
+    @checks_arguments
     def describe_app(self, app_name: str) -> wire.AppInfo:
         """Return an app, and the streams in which it has committed checkpoints [§5.2.4]. Raises AppNotFoundError."""
-        check = Arguments("describe_app")
-        check.required(app_name=app_name)
-        check.apps(app_name=app_name)
         return self._api.call("describe_app", reading(wire.AppInfo), app_name=app_name)
 
+    @checks_arguments
     def consumer_state(
         self,
         app_name: str,
@@ -137,22 +130,8 @@ class AppOperations:
             StreamNotFoundError: there is no such stream.
             CheckpointNotFoundError: the app hasn't committed anything in the stream.
         """
-        check = Arguments("consumer_state")
-        check.required(app_name=app_name, stream_name=stream_name)
-        check.apps(app_name=app_name)
-        check.streams(stream_name=stream_name)
-        check.numbers(limit=limit)
-        start = None
-        if start_partition_id is not None:
-            partition = check.partition("start_partition_id", start_partition_id)
-            start = start_partition_id if isinstance(start_partition_id, str) else partition
-        page = self._api.call(
-            "consumer_state",
-            reading(wire.ConsumerStateResult),
-            message=wire.ConsumerStateQuery(LAST_READ, limit, start),
-            app_name=app_name,
-            stream_name=stream_name,
-        )
+        start = None if start_partition_id is None else str(start_partition_id)
+        page = _state_page(self._api, app_name, stream_name, limit, start)
         return AppProgress(
             stream_name=page.stream_name,
             app_name=page.app_name,
@@ -160,15 +139,29 @@ class AppOperations:
             has_more=page.has_more,
         )
 
+    @checks_arguments
     def iter_consumer_states(self, app_name: str, *, stream_name: str) -> Iterator[PartitionProgress]:
         """Yield how far an app has read each partition of a stream. Raises as ``consumer_state`` does."""
         start = None
         while True:
-            page = self.consumer_state(app_name, stream_name=stream_name, limit=1000, start_partition_id=start)
-            yield from page.partition_consuming_states
+            page = _state_page(self._api, app_name, stream_name, _STATES, start)
+            yield from map(_progress, page.partition_consuming_states)
             if not page.has_more or not page.partition_consuming_states:
                 return
             start = page.partition_consuming_states[-1].partition_id
+
+
+def _state_page(
+    api: API, app_name: str, stream_name: str, limit: int | None, start: str | None
+) -> wire.ConsumerStateResult:
+    """Return a page; ``start`` is a partition as the service named it, or its id."""
+    return api.call(
+        "consumer_state",
+        reading(wire.ConsumerStateResult),
+        message=wire.ConsumerStateQuery(LAST_READ, limit, start),
+        app_name=app_name,
+        stream_name=stream_name,
+    )
 
 
 def _progress(state: wire.PartitionConsumingState) -> PartitionProgress:

@@ -1,95 +1,164 @@
 """Checks the arguments of the client's operations before anything is sent.
 
-A wrong type or form raises ConfigurationError, which names operation, argument and value. Whether a stream exists, or how many
-partitions it may have, is left to the service.
+Rules:
+
+1. Each argument has a check, which is found by its name: a name means the same in every operation. An operation with an argument
+   that has no check can't be defined.
+2. A wrong type or form raises ConfigurationError, which names operation, argument, value and type.
+3. None is accepted if the argument's annotation has it.
+4. Whether a stream exists, or how many partitions it may have, is left to the service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.names import canonical_partition_id, checked_app, checked_sequence_number, checked_stream
+from beam_dis.names import (
+    canonical_partition_id,
+    checked_app,
+    checked_int,
+    checked_sequence_number,
+    checked_stream,
+    checked_text,
+    checked_word,
+)
+from beam_dis.plain_values import described, shown
+from beam_dis.wire.records import CURSOR_TYPES
+from beam_dis.wire.streams import COMPRESSION_FORMATS, DATA_TYPES, POLICY_ACTIONS, POLICY_EFFECTS, STREAM_TYPES
+
+MAX_COUNT = 2**31 - 1
+"""The wire's counts are 32-bit integers."""
+
+MAX_MILLISECONDS = 2**63 - 1
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class Arguments:
-    """The checks for one operation. Values are given by name; None is accepted, except by ``required``."""
+def checks_arguments(operation: Callable[P, R]) -> Callable[P, R]:
+    """Make a method check its arguments by the table, and convert them to plain values, before it runs."""
+    name = operation.__name__
+    signature = inspect.signature(operation)
+    _, *parameters = signature.parameters.values()
+    checks = {parameter.name: CHECKS[parameter.name] for parameter in parameters}
+    optional = {parameter.name for parameter in parameters if "None" in str(parameter.annotation)}
 
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
+    @wraps(operation)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs)
+        for argument, check in checks.items():
+            value = given.arguments.get(argument)
+            if argument in given.arguments and not (value is None and argument in optional):
+                given.arguments[argument] = check(f"{name}: {argument}", value)
+        return operation(*given.args, **given.kwargs)
 
-    def required(self, **values: Any) -> None:
-        """Refuse None."""
-        for name, value in values.items():
-            if value is None:
-                self._refuse(name, value, "is missing")
-
-    def streams(self, **values: Any) -> None:
-        """Check names or ids of streams."""
-        for name, value in values.items():
-            if value is not None:
-                checked_stream(f"{self._operation}: {name}", value)
-
-    def apps(self, **values: Any) -> None:
-        """Check names of apps."""
-        for name, value in values.items():
-            if value is not None:
-                checked_app(f"{self._operation}: {name}", value)
-
-    def partition(self, name: str, value: Any) -> str:
-        """Return the id of a partition, for its number or its id."""
-        try:
-            return canonical_partition_id(value)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{self._operation}: {name}: {error}") from error
-
-    def sequence_number(self, name: str, value: Any) -> str:
-        """Return a sequence number as text."""
-        return str(checked_sequence_number(f"{self._operation}: {name}", value))
-
-    def numbers(self, **values: Any) -> None:
-        """Check ints of 1 or more."""
-        for name, value in values.items():
-            if value is not None and (not _is_int(value) or value < 1):
-                self._refuse(name, value, "is not an int of 1 or more")
-
-    def milliseconds(self, **values: Any) -> None:
-        """Check times in milliseconds since 1970."""
-        for name, value in values.items():
-            if value is not None and (not _is_int(value) or value < 0):
-                self._refuse(name, value, "is not an int of milliseconds since 1970: give int(time.timestamp() * 1000)")
-
-    def texts(self, **values: Any) -> None:
-        """Check texts, which may be empty."""
-        for name, value in values.items():
-            if value is not None and not isinstance(value, str):
-                self._refuse(name, value, "is not text")
-
-    def lists(self, **values: Any) -> None:
-        """Check lists of texts."""
-        for name, value in values.items():
-            texts = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-            if not texts or not all(isinstance(part, str) for part in value):
-                self._refuse(name, value, "is not a list of texts")
-
-    def maps(self, **values: Any) -> None:
-        """Check maps of text to text."""
-        for name, value in values.items():
-            if value is not None and not (
-                isinstance(value, Mapping) and all(isinstance(part, str) for pair in value.items() for part in pair)
-            ):
-                self._refuse(name, value, "is not a map of text to text")
-
-    def flags(self, **values: Any) -> None:
-        """Check booleans."""
-        for name, value in values.items():
-            if value is not None and not isinstance(value, bool):
-                self._refuse(name, value, "is neither True nor False")
-
-    def _refuse(self, name: str, value: Any, reason: str) -> None:
-        raise ConfigurationError(f"{self._operation}: {name}={value!r} {reason}")
+    return run
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def required(operation: str, **values: Any) -> None:
+    """Refuse None for arguments that only some calls need."""
+    for name, value in values.items():
+        if value is None:
+            raise ConfigurationError(f"{operation}: {name}=None is missing")
+
+
+def _partition(argument: str, value: Any) -> str:
+    try:
+        return canonical_partition_id(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{argument}: {error}") from error
+
+
+def _milliseconds(argument: str, value: Any) -> int:
+    advice = " milliseconds since 1970: give int(time.timestamp() * 1000)"
+    return checked_int(argument, value, 0, MAX_MILLISECONDS, advice=advice)
+
+
+def _cursor(argument: str, value: Any) -> str:
+    cursor = checked_text(argument, value)
+    if not cursor:
+        raise ConfigurationError(f"{argument}='' is empty: get one with get_cursor")
+    return cursor
+
+
+def _schema(argument: str, value: Any) -> str:
+    advice = ": give the JSON text of the schema, such as json.dumps(schema) or Path('schema.avsc').read_text()"
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{argument}={described(value)} is not text{advice}")
+    schema = checked_text(argument, value)
+    if schema and not schema.lstrip().startswith(("{", "[", '"')):
+        raise ConfigurationError(f"{argument}={described(value)} is not JSON{advice}")
+    return schema
+
+
+def _texts(argument: str, value: Any) -> list[str]:
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray | memoryview) or not value:
+        raise ConfigurationError(f"{argument}={described(value)} is not a list of texts, at least one")
+    return [checked_text(f"{argument}[{index}]", text) for index, text in enumerate(value)]
+
+
+def _text_map(argument: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{argument}={described(value)} is not a map of text to text")
+    return {
+        checked_text(f"{argument}: key", key): checked_text(f"{argument}[{shown(key)}]", text)
+        for key, text in value.items()
+    }
+
+
+def _flag(argument: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{argument}={described(value)} is neither True nor False")
+    return value
+
+
+def _records(_argument: str, value: Any) -> Any:
+    return value  # put_records checks them, because its errors name the stream
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str, Any], str]:
+    return partial(checked_word, words=words)
+
+
+_count = partial(checked_int, lowest=1, highest=MAX_COUNT)
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "action_type": _one_of(POLICY_ACTIONS),
+    "app_name": checked_app,
+    "auto_scale_enabled": _flag,
+    "auto_scale_max_partition_count": _count,
+    "auto_scale_min_partition_count": _count,
+    "compression_format": _one_of(COMPRESSION_FORMATS),
+    "csv_delimiter": checked_text,
+    "cursor_type": _one_of(CURSOR_TYPES),
+    "data_duration": _count,
+    "data_schema": _schema,
+    "data_type": _one_of(DATA_TYPES),
+    "effect": _one_of(POLICY_EFFECTS),
+    "limit": _count,
+    "limit_partitions": _count,
+    "max_fetch_bytes": _count,
+    "metadata": checked_text,
+    "partition_count": _count,
+    "partition_cursor": _cursor,
+    "partition_id": _partition,
+    "principal_names": _texts,
+    "records": _records,
+    "retry_lost": _flag,
+    "sequence_number": checked_sequence_number,
+    "start_app_name": checked_app,
+    "start_partition_id": _partition,
+    "start_stream_name": checked_stream,
+    "starting_sequence_number": checked_sequence_number,
+    "stream_id": checked_stream,
+    "stream_name": checked_stream,
+    "stream_type": _one_of(STREAM_TYPES),
+    "tags": _text_map,
+    "target_partition_count": _count,
+    "timestamp": _milliseconds,
+}
+"""Argument → its check, which takes the argument's name for messages and the value, and returns the plain value."""

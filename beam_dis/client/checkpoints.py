@@ -5,13 +5,11 @@ A checkpoint is the *next* sequence number that an app will read. The only type 
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from beam_dis.client.answers import nothing, reading
 from beam_dis.client.api import API
-from beam_dis.client.arguments import Arguments
+from beam_dis.client.arguments import checks_arguments
 from beam_dis.errors import TransportError
 from beam_dis.wire import checkpoints as wire
 
@@ -28,6 +26,7 @@ class CheckpointOperations:
 
     _api: API
 
+    @checks_arguments
     def commit_checkpoint(
         self,
         app_name: str,
@@ -56,19 +55,18 @@ class CheckpointOperations:
             PartitionNotFoundError: there is no such partition.
             InvalidRequestError: a value is out of range.
         """
-        check, partition = _checked("commit_checkpoint", app_name, stream_name, partition_id, stream_id)
-        check.texts(metadata=metadata)
         request = wire.CommitCheckpointRequest(
             app_name=app_name,
             checkpoint_type=wire.LAST_READ,
             stream_name=stream_name,
-            partition_id=partition,
-            sequence_number=check.sequence_number("sequence_number", sequence_number),
+            partition_id=str(partition_id),
+            sequence_number=str(sequence_number),
             metadata=metadata,
             stream_id=stream_id,
         )
         self._api.call("commit_checkpoint", nothing, message=request)
 
+    @checks_arguments
     def get_checkpoint(
         self, app_name: str, *, stream_name: str, partition_id: int | str, stream_id: str | None = None
     ) -> CommittedCheckpoint:
@@ -85,11 +83,11 @@ class CheckpointOperations:
             StreamNotFoundError: there is no such stream.
             PartitionNotFoundError: there is no such partition.
         """
-        _, partition = _checked("get_checkpoint", app_name, stream_name, partition_id, stream_id)
-        query = wire.GetCheckpointQuery(stream_name, partition, app_name, wire.LAST_READ, stream_id)
+        query = wire.GetCheckpointQuery(stream_name, str(partition_id), app_name, wire.LAST_READ, stream_id)
         found = self._api.call("get_checkpoint", reading(wire.Checkpoint, may_be_empty=True), message=query)
         return CommittedCheckpoint(number_of(found.sequence_number), found.metadata)
 
+    @checks_arguments
     def delete_checkpoint(self, app_name: str, *, stream_name: str, partition_id: int | str | None = None) -> None:
         """Delete an app's checkpoints in a stream, or in one partition of it, a number or an id [§5.3.3].
 
@@ -98,10 +96,8 @@ class CheckpointOperations:
             StreamNotFoundError: there is no such stream.
             CheckpointNotFoundError: the app has none in the stream.
         """
-        _, partition = _checked("delete_checkpoint", app_name, stream_name, 0 if partition_id is None else partition_id)
-        query = wire.DeleteCheckpointQuery(
-            stream_name, app_name, wire.LAST_READ, None if partition_id is None else partition
-        )
+        partition = None if partition_id is None else str(partition_id)
+        query = wire.DeleteCheckpointQuery(stream_name, app_name, wire.LAST_READ, partition)
         self._api.call("delete_checkpoint", nothing, message=query)
 
 
@@ -114,14 +110,3 @@ def number_of(text: str | None) -> int | None:
             f"the service's checkpoint {text!r} is not a sequence number: check the endpoint"
         ) from error
     return number if number >= 0 else None
-
-
-def _checked(
-    operation: str, app_name: Any, stream_name: Any, partition_id: Any, stream_id: Any = None
-) -> tuple[Arguments, str]:
-    """Check the arguments that the operations share; return the partition's id too."""
-    check = Arguments(operation)
-    check.required(app_name=app_name, stream_name=stream_name)
-    check.apps(app_name=app_name)
-    check.streams(stream_name=stream_name, stream_id=stream_id)
-    return check, check.partition("partition_id", partition_id)

@@ -12,14 +12,13 @@ from typing import Any
 
 from beam_dis.client.answers import GoodAnswer, reading, with_answer
 from beam_dis.client.api import API
-from beam_dis.client.arguments import Arguments
+from beam_dis.client.arguments import checks_arguments, required
 from beam_dis.client.pages import PutResult, ReadPage, page_of, put_of
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.names import canonical_partition_id
+from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key
+from beam_dis.plain_values import described, plain_bytes, shown
 from beam_dis.record import PutRecord
 from beam_dis.wire import records as wire
-from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.ranges import explicit_hash
 
 
 class RecordOperations:
@@ -27,6 +26,7 @@ class RecordOperations:
 
     _api: API
 
+    @checks_arguments
     def put_records(
         self,
         stream_name: str,
@@ -56,13 +56,10 @@ class RecordOperations:
             StreamNotRunningError: the stream is being created or deleted, or is frozen.
             InvalidRequestError: the request is too large, or breaks another rule of the service.
         """
-        check = Arguments("put_records")
-        check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name, stream_id=stream_id)
-        check.flags(retry_lost=retry_lost)
         if isinstance(records, str | bytes | Mapping | PutRecord) or not isinstance(records, Iterable):
-            kind = type(records).__name__
-            raise EncodeError(f"records for stream {stream_name!r} are a {kind}: give a list of PutRecord(data, …)")
+            raise EncodeError(
+                f"records for stream {stream_name!r} are {described(records)}: give a list of PutRecord(data, …)"
+            )
         listed = list(records)
         entries: list[wire.PutRecordsRequestEntry] = []
         try:
@@ -72,6 +69,7 @@ class RecordOperations:
             raise EncodeError(f"record {index} of {len(listed)} for stream {stream_name!r}: {error}") from error
         return put(self._api, stream_name, entries, stream_id=stream_id, retry_lost=retry_lost)
 
+    @checks_arguments
     def get_records(
         self, partition_cursor: str, *, max_fetch_bytes: int | None = None, app_name: str | None = None
     ) -> ReadPage:
@@ -91,14 +89,10 @@ class RecordOperations:
             PartitionExpiredError: the partition was scaled away and its retention has passed.
             ThrottledError: too much traffic until the deadline.
         """
-        check = Arguments("get_records")
-        check.required(partition_cursor=partition_cursor)
-        check.texts(partition_cursor=partition_cursor)
-        check.numbers(max_fetch_bytes=max_fetch_bytes)
-        check.apps(app_name=app_name)
         page, _ = read_page(self._api, partition_cursor, max_fetch_bytes=max_fetch_bytes, app_name=app_name)
         return page
 
+    @checks_arguments
     def get_cursor(
         self,
         stream_name: str | None,
@@ -127,27 +121,18 @@ class RecordOperations:
             OutOfRangeError: the partition doesn't have that number; ``earliest`` and ``next`` say which it has.
             InvalidRequestError: the timestamp is before the oldest record (DIS.4300).
         """
-        check = Arguments("get_cursor")
         if stream_id is None:
-            check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name, stream_id=stream_id)
-        check.milliseconds(timestamp=timestamp)
-        if cursor_type not in wire.CURSOR_TYPES:
-            raise ConfigurationError(f"get_cursor: cursor_type={cursor_type!r} is not {' or '.join(wire.CURSOR_TYPES)}")
+            required("get_cursor", stream_name=stream_name)
         if cursor_type.endswith("_SEQUENCE_NUMBER"):
-            check.required(starting_sequence_number=starting_sequence_number)
+            required("get_cursor", starting_sequence_number=starting_sequence_number)
         if cursor_type == "AT_TIMESTAMP":
-            check.required(timestamp=timestamp)
+            required("get_cursor", timestamp=timestamp)
         query = wire.GetCursorQuery(
             stream_name=stream_name,
             stream_id=stream_id,
-            partition_id=check.partition("partition_id", partition_id),
+            partition_id=str(partition_id),
             cursor_type=cursor_type,
-            starting_sequence_number=(
-                None
-                if starting_sequence_number is None
-                else check.sequence_number("starting_sequence_number", starting_sequence_number)
-            ),
+            starting_sequence_number=None if starting_sequence_number is None else str(starting_sequence_number),
             timestamp=timestamp,
         )
         return self._api.call("get_cursor", reading(wire.GetCursorResult), message=query).partition_cursor
@@ -193,40 +178,22 @@ def read_page(
 def _entry(record: Any) -> wire.PutRecordsRequestEntry:
     """Check a record, and convert it to what is sent. Raises EncodeError, which names the field."""
     if not isinstance(record, PutRecord):
-        raise EncodeError(f"it is a {type(record).__name__}: give PutRecord(data, partition_key=…)")
-    data: Any = record.data
-    key: Any = record.partition_key
-    if type(data) is not bytes:
-        if not isinstance(data, bytes | bytearray | memoryview):
-            advice = 'encode it, such as data="test".encode()' if isinstance(data, str) else "give bytes"
-            raise EncodeError(f"data is a {type(data).__name__}, not bytes: {advice}")
-        data = bytes(data)
+        raise EncodeError(f"it is {described(record)}: give PutRecord(data, partition_key=…)")
+    given: Any = record.data
+    key, hash_key, partition = record.partition_key, record.explicit_hash_key, record.partition_id
+    try:
+        data = plain_bytes(given)
+    except TypeError:
+        advice = 'encode it, such as data="test".encode()' if isinstance(given, str) else "give bytes"
+        raise EncodeError(f"data={shown(given)} is of type {type(given).__name__}, not bytes: {advice}") from None
     if not data:
         raise EncodeError("data is empty: give at least one byte")
-    if key is not None and not isinstance(key, str):
-        advice = "decode it, such as partition_key=key.decode()" if isinstance(key, bytes) else "give text"
-        raise EncodeError(f"partition_key is a {type(key).__name__}, not a str: {advice}")
-    return wire.PutRecordsRequestEntry(
-        data,
-        key,
-        None if record.explicit_hash_key is None else _hash_key(record.explicit_hash_key),
-        None if record.partition_id is None else _partition_id(record.partition_id),
-    )
-
-
-def _hash_key(value: Any) -> str:
     try:
-        if isinstance(value, bool):
-            raise TypeError("a bool")
-        return str(explicit_hash(value if isinstance(value, str) else f"{value:d}"))
-    except (Refusal, TypeError, ValueError) as error:
-        raise EncodeError(
-            f"explicit_hash_key={value!r} is not an int of 0 to 2**63 - 1, nor its decimal text"
-        ) from error
-
-
-def _partition_id(value: Any) -> str:
-    try:
-        return canonical_partition_id(value)
+        return wire.PutRecordsRequestEntry(
+            data,
+            None if key is None else checked_partition_key("partition_key", key),
+            None if hash_key is None else checked_hash_key("explicit_hash_key", hash_key),
+            None if partition is None else canonical_partition_id(partition),
+        )
     except ConfigurationError as error:
-        raise EncodeError(f"partition_id: {error}") from error
+        raise EncodeError(str(error)) from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from beam_dis.client.answers import GoodAnswer, nothing, reading, with_answer
 from beam_dis.client.api import API
-from beam_dis.client.arguments import Arguments
+from beam_dis.client.arguments import checks_arguments
 from beam_dis.wire import streams as wire
 
 _LISTED = 100
@@ -22,6 +22,7 @@ class StreamOperations:
 
     _api: API
 
+    @checks_arguments
     def create_stream(
         self,
         stream_name: str,
@@ -62,24 +63,6 @@ class StreamOperations:
             QuotaExceededError: the project's partitions are used up.
             InvalidRequestError: a value is out of range, or the schema isn't an Avro schema (DIS.4360).
         """
-        check = Arguments("create_stream")
-        check.required(stream_name=stream_name, partition_count=partition_count)
-        check.streams(stream_name=stream_name)
-        check.numbers(
-            partition_count=partition_count,
-            data_duration=data_duration,
-            auto_scale_min_partition_count=auto_scale_min_partition_count,
-            auto_scale_max_partition_count=auto_scale_max_partition_count,
-        )
-        check.texts(
-            stream_type=stream_type,
-            data_type=data_type,
-            data_schema=data_schema,
-            csv_delimiter=csv_delimiter,
-            compression_format=compression_format,
-        )
-        check.maps(tags=tags)
-        check.flags(auto_scale_enabled=auto_scale_enabled, retry_lost=retry_lost)
         request = wire.CreateStreamRequest(
             stream_name=stream_name,
             partition_count=partition_count,
@@ -96,6 +79,7 @@ class StreamOperations:
         )
         self._api.call("create_stream", nothing, message=request, retry_lost=retry_lost)
 
+    @checks_arguments
     def list_streams(self, *, limit: int | None = None, start_stream_name: str | None = None) -> wire.ListStreamsResult:
         """Return a page of streams by name [§5.1.2]; ``iter_streams`` goes through all pages.
 
@@ -106,13 +90,11 @@ class StreamOperations:
         Returns:
             The page; ``total_number`` counts all streams of the project.
         """
-        check = Arguments("list_streams")
-        check.numbers(limit=limit)
-        check.streams(start_stream_name=start_stream_name)
         return self._api.call(
             "list_streams", reading(wire.ListStreamsResult), message=wire.ListStreamsQuery(limit, start_stream_name)
         )
 
+    @checks_arguments
     def iter_streams(self) -> Iterator[str]:
         """Yield the names of all streams of the project, sorted."""
         start = None
@@ -123,13 +105,12 @@ class StreamOperations:
                 return
             start = page.stream_names[-1]
 
+    @checks_arguments
     def delete_stream(self, stream_name: str) -> None:
         """Delete a stream with its records, checkpoints and tags [§5.1.3]. Raises StreamNotFoundError."""
-        check = Arguments("delete_stream")
-        check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name)
         self._api.call("delete_stream", nothing, stream_name=stream_name)
 
+    @checks_arguments
     def describe_stream(
         self,
         stream_name: str,
@@ -153,22 +134,17 @@ class StreamOperations:
         Raises:
             StreamNotFoundError: there is no stream of that name or id.
         """
-        check = Arguments("describe_stream")
-        check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name, stream_id=stream_id)
-        check.numbers(limit_partitions=limit_partitions)
-        start = None if start_partition_id is None else check.partition("start_partition_id", start_partition_id)
+        start = None if start_partition_id is None else str(start_partition_id)
         description, _ = describe_page(self._api, stream_name, stream_id, start, limit_partitions)
         return description
 
+    @checks_arguments
     def describe_whole_stream(self, stream_name: str, *, stream_id: str | None = None) -> wire.StreamDescription:
         """Return a stream with every partition, by number, in as many requests as it takes. Raises StreamNotFoundError."""
-        check = Arguments("describe_whole_stream")
-        check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name, stream_id=stream_id)
         description, _ = describe_pages(self._api, stream_name, stream_id=stream_id)
         return description
 
+    @checks_arguments
     def update_partition_count(
         self, stream_name: str, *, target_partition_count: int
     ) -> wire.UpdatePartitionCountResult:
@@ -182,10 +158,6 @@ class StreamOperations:
             StreamNotRunningError: the stream is being created or deleted, or is frozen.
             ThrottledError: it can be scaled a few times per hour.
         """
-        check = Arguments("update_partition_count")
-        check.required(stream_name=stream_name, target_partition_count=target_partition_count)
-        check.streams(stream_name=stream_name)
-        check.numbers(target_partition_count=target_partition_count)
         return self._api.call(
             "update_partition_count",
             reading(wire.UpdatePartitionCountResult, may_be_empty=True),
@@ -195,6 +167,7 @@ class StreamOperations:
             stream_name=stream_name,
         )
 
+    @checks_arguments
     def update_stream(
         self,
         stream_name: str,
@@ -214,16 +187,6 @@ class StreamOperations:
             StreamNotFoundError: there is no such stream.
             InvalidRequestError: a value is out of range, or the schema isn't an Avro schema (DIS.4360).
         """
-        check = Arguments("update_stream")
-        check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name)
-        check.numbers(
-            data_duration=data_duration,
-            auto_scale_min_partition_count=auto_scale_min_partition_count,
-            auto_scale_max_partition_count=auto_scale_max_partition_count,
-        )
-        check.texts(data_type=data_type, data_schema=data_schema)
-        check.flags(auto_scale_enabled=auto_scale_enabled)
         request = wire.UpdateStreamRequest(
             stream_name=stream_name,
             data_duration=data_duration,
@@ -235,6 +198,7 @@ class StreamOperations:
         )
         self._api.call("update_stream", nothing, message=request, stream_name=stream_name)
 
+    @checks_arguments
     def add_policy(
         self,
         stream_name: str,
@@ -250,7 +214,7 @@ class StreamOperations:
         Args:
             stream_name: the stream.
             stream_id: its id.
-            principal_names: ``"domain.*"`` or ``"domain.user"`` for each.
+            principal_names: ``"domain.*"`` or ``"domain.user"`` for each; at least one.
             action_type: ``"putRecords"`` or ``"getRecords"``.
             effect: ``"accept"``.
             retry_lost: send the request again if its answer is lost.
@@ -258,20 +222,12 @@ class StreamOperations:
         Raises:
             StreamNotFoundError: there is no such stream, or ``stream_id`` is another stream's.
         """
-        check = Arguments("add_policy")
-        check.required(stream_name=stream_name, stream_id=stream_id, action_type=action_type, effect=effect)
-        check.streams(stream_name=stream_name)
-        check.texts(stream_id=stream_id, action_type=action_type, effect=effect)
-        check.lists(principal_names=principal_names)
-        check.flags(retry_lost=retry_lost)
         request = wire.AddPolicyRequest(stream_id, ",".join(principal_names), action_type, effect)
         self._api.call("add_policy", nothing, message=request, retry_lost=retry_lost, stream_name=stream_name)
 
+    @checks_arguments
     def list_policies(self, stream_name: str) -> wire.ListPoliciesResult:
         """Return which other accounts may use a stream [§5.1.8]. Raises StreamNotFoundError."""
-        check = Arguments("list_policies")
-        check.required(stream_name=stream_name)
-        check.streams(stream_name=stream_name)
         return self._api.call("list_policies", reading(wire.ListPoliciesResult), stream_name=stream_name)
 
 

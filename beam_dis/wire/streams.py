@@ -12,6 +12,8 @@ from beam_dis.wire.ranges import parse_range
 STREAM_TYPES = ("COMMON", "ADVANCED")
 DATA_TYPES = ("BLOB", "JSON", "CSV")
 COMPRESSION_FORMATS = ("snappy", "gzip", "zip")
+POLICY_ACTIONS = ("putRecords", "getRecords")
+POLICY_EFFECTS = ("accept",)
 
 CREATING, RUNNING, TERMINATING, FROZEN = "CREATING", "RUNNING", "TERMINATING", "FROZEN"
 """Statuses of a stream [T5-11; the text's TERMINATED is never sent]."""

@@ -17,15 +17,13 @@ from functools import lru_cache
 from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.names import canonical_partition_id, checked_stream, is_stream_name
+from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key, checked_stream
 from beam_dis.record import PutRecord
-from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.ranges import explicit_hash
 
 FieldOrFunction = str | Callable[[Any], Any] | None
 """The name of a field of the element, or a function of the element, or nothing."""
 
-_partition_id_of = lru_cache(maxsize=4096)(canonical_partition_id)
+_partition_id_of = lru_cache(maxsize=4096, typed=True)(canonical_partition_id)  # typed: True is not 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +55,10 @@ class PartitionKey:
             key = self.value_of(element)
         except Exception as error:
             raise _encode_error(error, "partition_key raised ") from error
-        if key is None or (isinstance(key, str) and (key.isascii() or _is_utf8(key))):
-            return key
-        wrong = "can't be written as UTF-8" if isinstance(key, str) else "is not a str"
-        raise EncodeError(f"partition_key returned {key!r}, which {wrong}: return a str, or None")
+        try:
+            return None if key is None else checked_partition_key("partition_key", key)
+        except ConfigurationError as error:
+            raise EncodeError(f"wrong result of partition_key: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +73,10 @@ class ExplicitHashKey:
             key = self.value_of(element)
         except Exception as error:
             raise _encode_error(error, "explicit_hash_key raised ") from error
-        if key is None:
-            return None
         try:
-            return str(explicit_hash(key if isinstance(key, str) else f"{key:d}"))
-        except (Refusal, TypeError, ValueError):
-            raise EncodeError(
-                f"explicit_hash_key returned {key!r}, which is not a number: return one from 0 to 2**63 - 1, or None"
-            ) from None
+            return None if key is None else checked_hash_key("explicit_hash_key", key)
+        except ConfigurationError as error:
+            raise EncodeError(f"wrong result of explicit_hash_key: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +91,10 @@ class PartitionId:
             partition = self.value_of(element)
         except Exception as error:
             raise _encode_error(error, "partition_id raised ") from error
-        if partition is None:
-            return None
         try:
-            return _partition_id_of(partition)
+            return None if partition is None else _partition_id_of(partition)
         except (ConfigurationError, TypeError) as error:
-            raise EncodeError(f"partition_id returned a wrong value: {error}") from error
+            raise EncodeError(f"wrong result of partition_id: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +109,10 @@ class StreamFunction:
             stream = self.function(element)
         except Exception as error:
             raise _encode_error(error, "stream raised ") from error
-        if is_stream_name(stream):
-            return stream  # type: ignore[no-any-return]
-        raise EncodeError(
-            f"stream returned {stream!r}: return the name or the id of a stream (1 to 64 of A-Z, a-z, 0-9, _ and -)"
-        )
+        try:
+            return checked_stream("stream", stream)
+        except ConfigurationError as error:
+            raise EncodeError(f"wrong result of stream: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +179,6 @@ def _function(argument: str, given: Any) -> Callable[[Any], Any]:
         f"{argument}={given!r} is neither the name of a field nor a function of the element;"
         f" for a constant give {argument}=lambda _: {given!r}"
     )
-
-
-def _is_utf8(text: str) -> bool:
-    """Half of a surrogate pair is a str, but can't be sent."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _encode_error(error: Exception, where: str = "") -> EncodeError:

@@ -92,7 +92,7 @@ def test_a_name_that_would_change_the_path_is_refused_before_sending(name, conne
 
 def test_text_that_utf8_cannot_encode_is_refused_before_sending(connect, ok):
     rig = connect(lambda _: ok(status=201))
-    with pytest.raises(EncodeError, match=r"^commit_checkpoint .*'x\\ud800' can't be encoded as UTF-8"):
+    with pytest.raises(EncodeError, match=r"^commit_checkpoint: metadata='x\\ud800' can't be encoded as UTF-8"):
         rig.client.commit_checkpoint("a", stream_name="s", partition_id=0, sequence_number=0, metadata="x\ud800")
     assert rig.transport.sent == []
 

@@ -2,12 +2,17 @@
 
 import inspect
 from contextlib import suppress
+from decimal import Decimal
+from enum import Enum, IntEnum
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from beam_dis.client import DISClient
-from beam_dis.client.arguments import Arguments
+from beam_dis.client.arguments import CHECKS, checks_arguments
 from beam_dis.errors import ConfigurationError, EncodeError, TransportError
+from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 
 VALID = {
@@ -25,20 +30,42 @@ VALID = {
 }
 """A valid value of every argument that a call needs."""
 
+HUGE = 10**5000
+"""An int that has no repr."""
+
 WRONG = {
-    "str": (5, b"s", ["s"], {"s": 1}, True),
-    "int": ("5", b"5", 1.5, [5], True, -1),
-    "int | str": ("x", b"0", 1.5, [0], True, -1),
-    "bool": (0, 1, "yes", []),
-    "Sequence[str]": (5, "d.*", b"d.*", [5], [None], {"d.*"}),
-    "Mapping[str, str]": (5, "k", [("k", "v")], {"k": 1}, {1: "v"}),
-    "Iterable[PutRecord]": (5, "x", b"x", {"data": b"x"}, PutRecord(b"x"), ["x"], [b"x"], [None]),
+    "str": (5, b"s", ["s"], {"s": 1}, True, 1.5, float("nan"), HUGE, object(), "\ud800"),
+    "int": ("5", b"5", 1.5, 5.0, float("nan"), float("inf"), [5], True, -1, 2**63, HUGE, Decimal(5)),
+    "int | str": ("x", "", b"0", 1.5, 0.0, float("nan"), [0], True, -1, HUGE, "\ud800", Decimal(0)),
+    "bool": (0, 1, "yes", [], b"", 1.0),
+    "Sequence[str]": (5, "d.*", b"d.*", [], [5], [None], [b"d.*"], ["\ud800"], {"d.*"}, (d for d in ["d.*"]), {"d": 1}),
+    "Mapping[str, str]": (
+        5,
+        "k",
+        [("k", "v")],
+        {"k": 1},
+        {1: "v"},
+        {"k": None},
+        {"k": b"v"},
+        {"\ud800": "v"},
+        {"k": "\ud800"},
+    ),
+    "Iterable[PutRecord]": (
+        5,
+        "x",
+        b"x",
+        {"data": b"x"},
+        PutRecord(b"x"),
+        ["x"],
+        [b"x"],
+        [None],
+        HUGE,
+        (r for r in ["x"]),
+    ),
 }
 """Wrong values by the annotation of an argument."""
 
 METHODS = sorted(name for name in dir(DISClient) if not name.startswith("_") and name not in ("close", "connection"))
-CALLED_BY = {"iter_apps": "list_apps", "iter_consumer_states": "consumer_state"}
-"""The iterators that leave the checks to the operation that they call, with its first page."""
 
 
 def parameters_of(method):
@@ -51,7 +78,7 @@ def wrong_arguments():
         for parameter in parameters_of(method):
             kind = parameter.annotation.removesuffix(" | None")
             yield from ((method, parameter.name, value) for value in WRONG[kind])
-            if kind == parameter.annotation and kind != "bool":
+            if kind == parameter.annotation:
                 yield method, parameter.name, None
 
 
@@ -63,11 +90,12 @@ def call(client, method, **arguments):
     return next(result) if inspect.isgenerator(result) else result
 
 
-@pytest.mark.parametrize(("method", "argument", "value"), [*wrong_arguments()])
+@pytest.mark.parametrize(("method", "argument", "value"), [*wrong_arguments()], ids=shown)
 def test_a_wrong_argument_is_refused_before_anything_is_sent(method, argument, value, connect, ok):
     rig = connect(lambda _: ok())
-    named = "records? .*'s'" if argument == "records" else f"^{CALLED_BY.get(method, method)}: {argument}"
-    with pytest.raises(EncodeError if argument == "records" else ConfigurationError, match=named):
+    named = "records? .*'s'" if argument == "records" else f"^{method}: {argument}"
+    kind = EncodeError if argument == "records" else (ConfigurationError, EncodeError)
+    with pytest.raises(kind, match=named):
         call(rig.client, method, **{argument: value})
     assert rig.transport.sent == []
 
@@ -81,46 +109,117 @@ def test_valid_arguments_reach_the_service(connect, ok):
         assert rig.transport.sent, method
 
 
+NAMES = {
+    "stream_name": ["", "a b", "s" * 65, "süd", "a/b"],
+    "app_name": ["", "a.b", "a" * 201],
+    "partition_id": ["", "shardId-", "partition 1", 10**10, "1" * 11],
+    "cursor_type": ["", "EARLIEST", "latest"],
+    "partition_cursor": [""],
+}
+
+
+@pytest.mark.parametrize(("argument", "value"), [(name, value) for name, values in NAMES.items() for value in values])
+def test_a_name_of_a_wrong_form_is_refused_in_every_operation(argument, value, connect, ok):
+    methods = [method for method in METHODS if argument in {p.name for p in parameters_of(method)}]
+    assert methods
+    for method in methods:
+        rig = connect(lambda _: ok())
+        with pytest.raises(ConfigurationError, match=f"^{method}: {argument}"):
+            call(rig.client, method, **{argument: value})
+        assert rig.transport.sent == []
+
+
 @pytest.mark.parametrize(
-    ("check", "arguments", "message"),
+    ("argument", "value", "message"),
     [
-        ("required", {"stream_name": None}, "op: stream_name=None is missing"),
+        ("stream_name", "a b", r"op: stream_name='a b' is not the name or the id of a stream \(1 to 64 of"),
+        ("app_name", "a.b", r"op: app_name='a.b' is not the name of an app \(1 to 200 of"),
+        ("limit", 0, r"op: limit=0 \(int\) is not an int of 1 to 2147483647"),
+        ("limit", True, r"op: limit=True \(bool\) is not an int of 1 to"),
+        ("limit", HUGE, r"op: limit=<int> \(int\) is not an int of 1 to"),
+        ("timestamp", 1.5, r"op: timestamp=1.5 \(float\) is not an int .*: give int\(time.timestamp\(\) \* 1000"),
+        ("metadata", b"x", r"op: metadata=b'x' \(bytes\) is not text: decode it"),
+        ("principal_names", "x", "op: principal_names='x' is not a list of texts"),
+        ("principal_names", ["a", 5], r"op: principal_names\[1\]=5 \(int\) is not text"),
+        ("tags", {"k": 1}, r"op: tags\['k'\]=1 \(int\) is not text"),
+        ("tags", {1: "v"}, r"op: tags: key=1 \(int\) is not text"),
+        ("retry_lost", "yes", "op: retry_lost='yes' is neither True nor False"),
+        ("partition_id", "x", r"op: partition_id: partition 'x' is neither a number nor a partition id"),
+        ("sequence_number", 2**63, rf"op: sequence_number={2**63} \(int\) is not an int of 0 to {2**63 - 1}"),
+        ("metadata", ["x" * 9999], r"op: metadata=\['x{78}… \(list\) is not text$"),
         (
-            "streams",
-            {"stream_name": "a b"},
-            r"op: stream_name='a b' is not the name or the id of a stream \(1 to 64 of",
+            "cursor_type",
+            "EARLIEST",
+            "is not 'AT_SEQUENCE_NUMBER' or 'AFTER_SEQUENCE_NUMBER' or 'TRIM_HORIZON' or 'LATEST' or 'AT_TIMESTAMP'",
         ),
-        ("apps", {"app_name": "a.b"}, r"op: app_name='a.b' is not the name of an app \(1 to 200 of"),
-        ("numbers", {"limit": 0}, "op: limit=0 is not an int of 1 or more"),
-        (
-            "milliseconds",
-            {"timestamp": 1.5},
-            r"op: timestamp=1.5 is not an int .*: give int\(time.timestamp\(\) \* 1000",
-        ),
-        ("texts", {"metadata": b"x"}, "op: metadata=b'x' is not text"),
-        ("lists", {"names": "x"}, "op: names='x' is not a list of texts"),
-        ("maps", {"tags": {"k": 1}}, "op: tags={'k': 1} is not a map of text to text"),
-        ("flags", {"retry_lost": "yes"}, "op: retry_lost='yes' is neither True nor False"),
+        ("cursor_type", "latest", r"\(did you mean 'LATEST'\?\)$"),
+        ("cursor_type", "AT_TIMESTAMPS", r"\(did you mean 'AT_TIMESTAMP'\?\)$"),
+        ("stream_type", "COMON", r"is not 'COMMON' or 'ADVANCED' \(did you mean 'COMMON'\?\)$"),
+        ("data_type", "json", r"is not 'BLOB' or 'JSON' or 'CSV' \(did you mean 'JSON'\?\)$"),
+        ("data_type", "XML", "is not 'BLOB' or 'JSON' or 'CSV'$"),
+        ("compression_format", "gz", "is not 'snappy' or 'gzip' or 'zip'"),
+        ("action_type", "PutRecords", r"\(did you mean 'putRecords'\?\)$"),
+        ("data_schema", "schemas/flight.avsc", r"is not JSON: give the JSON text .* Path\('schema.avsc'\).read_text\(\)"),
+        ("data_schema", Path("flight.avsc"), r"is not text: give the JSON text of the schema"),
+        ("data_schema", {"type": "record"}, r"\(dict\) is not text: .*json.dumps\(schema\)"),
     ],
+    ids=shown,
+)  # fmt: skip
+def test_a_message_names_operation_argument_value_and_type(argument, value, message):
+    with pytest.raises(ConfigurationError, match=message) as error:
+        CHECKS[argument](f"op: {argument}", value)
+    assert f"op: {argument}" in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("metadata", "\ud800"), ("principal_names", ["\ud800"]), ("tags", {"k": "\ud800"})]
 )
-def test_a_message_names_operation_argument_and_value(check, arguments, message):
-    with pytest.raises(ConfigurationError, match=f"^{message}"):
-        getattr(Arguments("op"), check)(**arguments)
+def test_half_a_surrogate_pair_cannot_be_encoded(argument, value):
+    with pytest.raises(EncodeError, match=rf"^op: {argument}.*'\\ud800' can't be encoded as UTF-8"):
+        CHECKS[argument](f"op: {argument}", value)
 
 
-@pytest.mark.parametrize("check", ["streams", "apps", "numbers", "milliseconds", "texts", "maps", "flags"])
-def test_none_is_accepted_if_it_is_not_required(check):
-    getattr(Arguments("op"), check)(value=None)
+def test_an_operation_cannot_have_an_argument_without_a_check():
+    def operation(_self, *, unheard_of):
+        return unheard_of
+
+    with pytest.raises(KeyError, match="unheard_of"):
+        checks_arguments(operation)
+
+
+class Name(str, Enum):
+    S = "s"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+def test_subclasses_of_str_and_int_are_sent_as_the_values_that_they_are(connect, ok):
+    rig = connect(lambda _: ok({"total_number": 0, "stream_names": []}))
+    rig.client.commit_checkpoint(Name.S, stream_name=Name.S, partition_id=Number.ONE, sequence_number=np.int64(7))
+    _, _, body = rig.sent
+    assert body["app_name"] == body["stream_name"] == "s"
+    assert (body["partition_id"], body["sequence_number"]) == ("shardId-0000000001", "7")
+    rig.client.delete_stream(Name.S)
+    assert rig.sent[1] == "/v2/p1/streams/s"
+    rig.client.list_streams(limit=Number.ONE)
+    assert rig.sent[1] == "/v2/p1/streams?limit=1"
+
+
+def test_none_is_accepted_if_the_annotation_has_it(connect, ok):
+    rig = connect(lambda _: ok({"total_number": 0, "stream_names": []}))
+    rig.client.list_streams(limit=None, start_stream_name=None)
+    rig.client.create_stream("s", stream_type=None, auto_scale_enabled=None, tags=None, data_schema=None)
+    assert rig.sent[2] == {"stream_name": "s", "partition_count": 1}
+
+
+def test_an_iterator_checks_its_arguments_when_it_is_made(connect, ok):
+    with pytest.raises(ConfigurationError, match=r"^iter_apps: stream_name"):
+        connect(lambda _: ok()).client.iter_apps(stream_name=5)
 
 
 def test_a_partition_is_a_number_or_an_id():
-    check = Arguments("op")
-    assert {check.partition("p", value) for value in (3, "3", "shardId-0000000003")} == {"shardId-0000000003"}
-    with pytest.raises(ConfigurationError, match=r"^op: p: partition 'x' is neither a number nor a partition id"):
-        check.partition("p", "x")
-
-
-def test_a_sequence_number_becomes_text():
-    assert Arguments("op").sequence_number("n", 2**63 - 1) == "9223372036854775807"
-    with pytest.raises(ConfigurationError, match=f"^op: n={2**63} is not an int of 0 to {2**63 - 1}"):
-        Arguments("op").sequence_number("n", 2**63)
+    check = CHECKS["partition_id"]
+    assert {check("p", value) for value in (3, "3", np.int8(3), "shardId-0000000003")} == {"shardId-0000000003"}

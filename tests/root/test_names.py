@@ -12,6 +12,7 @@ from beam_dis.names import (
     checked_stream,
     is_stream_name,
 )
+from beam_dis.plain_values import shown
 
 NOT_TEXT = [None, 5, True, b"s", ["s"], object]
 
@@ -29,11 +30,11 @@ def test_another_value_is_not_a_streams_name(name):
         ConfigurationError, match=r"^stream=.* is not the name or the id of a stream \(1 to 64 of"
     ) as error:
         checked_stream("stream", name)
-    assert repr(name) in str(error.value)
+    assert shown(name) in str(error.value)
 
 
 def test_the_message_says_what_else_the_argument_takes():
-    with pytest.raises(ConfigurationError, match=r"stream=5 is not .*, nor a function of the element$"):
+    with pytest.raises(ConfigurationError, match=r"stream=5 \(int\) is not .*, nor a function of the element$"):
         checked_stream("stream", 5, otherwise=", nor a function of the element")
 
 
@@ -46,7 +47,7 @@ def test_an_apps_name_has_up_to_200_characters(name):
 def test_another_value_is_not_an_apps_name(name):
     with pytest.raises(ConfigurationError, match=r"^app=.* is not the name of an app \(1 to 200 of") as error:
         checked_app("app", name)
-    assert repr(name) in str(error.value)
+    assert shown(name) in str(error.value)
 
 
 @given(st.integers(0, 10**10 - 1))

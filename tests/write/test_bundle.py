@@ -28,7 +28,7 @@ def encode(element):
 
 
 def first_letter(element):
-    return element[:1].decode()
+    return element[:1].decode() or None
 
 
 def plan_of(**asked):

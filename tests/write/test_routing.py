@@ -1,4 +1,5 @@
 import dataclasses
+import enum
 import pickle
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_dis.errors import ConfigurationError, EncodeError
+from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 from beam_dis.wire.limits import STREAM_NAME
 from beam_dis.write.routing import FieldValue, element_encoder, require_fields, stream_or_function
@@ -56,9 +58,11 @@ def test_an_explicit_hash_key_is_a_number_or_its_decimal_text(number):
     assert [routed(number).explicit_hash_key, routed(str(number)).explicit_hash_key] == [str(number)] * 2
 
 
-@pytest.mark.parametrize("key", [-1, 2**63, "0x1", "", " 1", 1.5, b"1", [1]])
+@pytest.mark.parametrize(
+    "key", [-1, 2**63, "0x1", "", " 1", 1.5, 1.0, b"1", [1], True, float("nan"), 10**5000], ids=shown
+)
 def test_a_wrong_explicit_hash_key_is_refused_before_it_is_sent(key):
-    with pytest.raises(EncodeError, match=r"explicit_hash_key returned .* which is not a number: return one from 0 to"):
+    with pytest.raises(EncodeError, match=r"wrong result of explicit_hash_key: .* is not an int of 0 to"):
         element_encoder(data, explicit_hash_key=lambda _: key)(None)
 
 
@@ -67,22 +71,40 @@ def test_a_partition_id_may_be_a_number_its_text_or_the_id(partition):
     assert element_encoder(data, partition_id=lambda _: partition)(None).partition_id == "shardId-0000000003"
 
 
-@pytest.mark.parametrize("partition", [-1, "p3", "", 1.5, [3], b"3"])
+@pytest.mark.parametrize("partition", [-1, "p3", "", 1.5, 1.0, [3], b"3", True])
 def test_a_wrong_partition_id_is_refused_before_it_is_sent(partition):
-    with pytest.raises(EncodeError, match="partition_id returned a wrong value"):
-        element_encoder(data, partition_id=lambda _: partition)(None)
+    encoder = element_encoder(data, partition_id=lambda element: element)
+    assert encoder(1).partition_id == "shardId-0000000001"
+    with pytest.raises(EncodeError, match="wrong result of partition_id"):
+        encoder(partition)
 
 
 @pytest.mark.parametrize("key", [7, b"AA", ["AA"]])
 def test_a_partition_key_is_a_str(key):
-    with pytest.raises(EncodeError, match=r"partition_key returned .*, which is not a str"):
+    with pytest.raises(EncodeError, match=r"wrong result of partition_key: .* is not text"):
         element_encoder(data, partition_key=lambda _: key)(None)
 
 
 def test_a_partition_key_that_is_not_utf_8_is_refused_before_it_is_sent():
     """Otherwise one element would make the whole request fail."""
-    with pytest.raises(EncodeError, match=r"partition_key returned '\\ud800', which can't be written as UTF-8"):
+    with pytest.raises(EncodeError, match=r"partition_key='\\ud800' can't be encoded as UTF-8"):
         element_encoder(data, partition_key=lambda _: "\ud800")(None)
+
+
+def test_an_empty_partition_key_is_refused_by_name():
+    """The service takes it for no key, and would spread the records over all partitions."""
+    with pytest.raises(
+        EncodeError, match="wrong result of partition_key: partition_key='' is empty: give text, or None"
+    ):
+        element_encoder(data, partition_key=lambda _: "")(None)
+
+
+def test_an_enum_member_with_text_is_a_key_of_that_text():
+    class Carrier(str, enum.Enum):
+        AA = "American"
+
+    record = element_encoder(data, partition_key=lambda _: Carrier.AA)(None)
+    assert (record.partition_key, type(record.partition_key)) == ("American", str)
 
 
 @pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id"])
@@ -116,7 +138,7 @@ def test_a_stream_with_a_wrong_name_is_refused(stream):
 
 @pytest.mark.parametrize("stream", ["", "a b", None, 3])
 def test_a_wrong_name_from_a_stream_function_is_refused_for_that_element(stream):
-    with pytest.raises(EncodeError, match="return the name or the id of a stream"):
+    with pytest.raises(EncodeError, match=r"wrong result of stream: .* is not the name or the id of a stream"):
         stream_or_function(lambda _: stream)("element")
 
 

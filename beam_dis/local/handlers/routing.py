@@ -5,6 +5,8 @@ Rules:
 1. A record goes to its partition id; without one, to the partition of its explicit hash key; without that, to the partition
    of the hash of its partition key; without any of them, to the partitions in turn.
 2. Each record is routed or refused independently of the others, in order.
+3. An empty key is refused with DIS.4200, by name: taken for none, it would spread over all partitions records whose order was
+   asked for. An empty partition id counts as none (ours).
 """
 
 from __future__ import annotations
@@ -45,12 +47,14 @@ class Routes:
         partitions, keys, datas, refusals = routed = Routed([], [], [], {})
         starts, numbers = self._starts, self._numbers
         for index, record in enumerate(records):
-            data, key = record.data or b"", record.partition_key or None
+            data, key = record.data or b"", record.partition_key
             try:
                 if (
                     key
                     and data
-                    and not (record.partition_id or record.explicit_hash_key or len(data) > MAX_RECORD_BYTES)
+                    and not (
+                        record.partition_id or record.explicit_hash_key is not None or len(data) > MAX_RECORD_BYTES
+                    )
                 ):
                     number = numbers[bisect_right(starts, hash_of(key)) - 1]
                 else:
@@ -66,14 +70,16 @@ class Routes:
     def _partition_of(self, record: PutRecordsRequestEntry, size: int) -> int:
         if not 0 < size <= MAX_RECORD_BYTES:
             raise Refusal(4200, f"data has {size} bytes, which is not within 1 to {MAX_RECORD_BYTES}")
+        if record.partition_key == "":
+            raise Refusal(4200, "partition_key is empty")
         if record.partition_id:
             number = partition_number(record.partition_id)
             if number not in self._numbers:
                 raise not_writable(self._stream, number)
             return number
-        if record.explicit_hash_key:
+        if record.explicit_hash_key is not None:
             return self._with_hash(explicit_hash(record.explicit_hash_key))
-        if record.partition_key:
+        if record.partition_key is not None:
             return self._with_hash(hash_of(record.partition_key))
         return self._numbers[self._round_robin() % len(self._numbers)]
 

@@ -11,8 +11,6 @@ from beam_dis.wire import streams as wire
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_number
 
-_ACTIONS = ("putRecords", "getRecords")
-
 
 async def create_stream(call: Call, request: wire.CreateStreamRequest) -> None:
     """Create a stream; refused with DIS.4307 if it exists, with DIS.4308 if the project would have too many partitions."""
@@ -70,8 +68,8 @@ async def update_stream(call: Call, request: wire.UpdateStreamRequest) -> None:
 
 async def add_policy(call: Call, request: wire.AddPolicyRequest) -> None:
     """Let another account put or get records; ``stream_id`` must be that of the stream."""
-    if request.action_type not in _ACTIONS:
-        raise Refusal(4200, f"action_type {request.action_type!r} is not one of {', '.join(_ACTIONS)}")
+    if request.action_type not in wire.POLICY_ACTIONS:
+        raise Refusal(4200, f"action_type {request.action_type!r} is not one of {', '.join(wire.POLICY_ACTIONS)}")
     if request.effect not in (None, "accept"):
         raise Refusal(4200, f"effect {request.effect!r} is not accept")
     stream = call.stream(call.names["stream_name"])
