@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from beam_dis.read.values import StreamPartition, StreamStart
 from beam_dis.stream_service import StreamListing, StreamService
 
 _CLOCK_MS = 1000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,18 @@ class Discovery:
         return list(resolver.partitions(self.start, self.stop, only))
 
 
+def log_start(stream: str, found: list[StreamPartition], connection: DISConnection, app: str | None) -> None:
+    """Log which partitions a read starts to read."""
+    _log.info(
+        "reading %d partition%s of %s from %s%s",
+        len(found),
+        "" if len(found) == 1 else "s",
+        stream,
+        connection.endpoint,
+        f", app {app}" if app else "",
+    )
+
+
 class DiscoverPartitionsFn(beam.DoFn):
     """Stream → its partitions, from one listing."""
 
@@ -109,5 +123,6 @@ class DiscoverPartitionsFn(beam.DoFn):
         if self._discovery.app is not None and found:
             self._claims.claim(element, found[0].stream_id, self._discovery.app)
         self._partitions.inc(len(found))
+        log_start(element.stream, found, self._connection, discovery.app)
         Lineage.sources().add("dis", self._connection.project_id or "", element.stream)
         return [partition._replace(input_id=element.input_id) for partition in found]

@@ -31,7 +31,7 @@ from apache_beam.utils.timestamp import Duration
 from beam_dis.connection import DISConnection
 from beam_dis.errors import TRANSIENT, StreamRecreatedError
 from beam_dis.positions import StartingPosition
-from beam_dis.read.discovery.list_once import Discovery
+from beam_dis.read.discovery.list_once import Discovery, log_start
 from beam_dis.read.partition.tracker import OwnProgress
 from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.pace import LONGEST_DELAY
@@ -206,5 +206,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             later = self._discovery.starting_at(StartingPosition.earliest())
             found = later.resolve(service, stream, listing, among=new)
         self._partitions.inc(len(found))
+        if found:
+            log_start(stream, found, self._connection, self._discovery.app)
         found = [partition._replace(input_id=element.input_id) for partition in found]
         return found, known.after(listing.stream_id, new), listing.as_of

@@ -151,7 +151,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def _output(self, partition: Hashable, poll: PartitionPoll, estimator: Any) -> Iterator[TimestampedValue[Any]]:
         """The poll's records, and the watermark after each page."""
-        board, start = self._read_state.board, poll.position
+        board, start, behind, count = self._read_state.board, poll.position, 0, 0
         watermark = estimator.own()
         board.enter(partition, watermark)
         try:
@@ -161,18 +161,25 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
                 for micros, values in self._times.runs(run, watermark, as_of, self._metrics.add):
                     if has_event_time(values):
                         times.append(micros // 1000)
+                        if times[-1] < estimator.reported():
+                            self._metrics.add("late_records", len(list(values)))
                     yield TimestampedValue(values, Timestamp(micros=micros))
                 if times:
                     watermark = self._times.policy.after_records(watermark, max(times), as_of)
                 estimator.advance(watermark, board.lowest(partition, watermark))
-                self._metrics.update_millis_behind(max(0, as_of - records[-1].timestamp))
+                behind, count = max(0, as_of - records[-1].timestamp), count + len(records)
+                self._metrics.update_millis_behind(behind)
             if poll.caught_up_at_ms is not None:
                 watermark = self._times.policy.after_nothing(watermark, poll.caught_up_at_ms)
                 if poll.position == start:
                     board.enter(partition, watermark)
                 estimator.advance(watermark, board.lowest(partition, watermark))
                 self._shared.ends.note_end(poll.position)
-                self._metrics.update_millis_behind(0)
+                behind = 0
+                self._metrics.update_millis_behind(behind)
+            self._read_state.progress.note(
+                start.stream, partition, records=count, millis_behind=behind, watermark=estimator.reported()
+            )
         finally:
             board.leave(partition)
 

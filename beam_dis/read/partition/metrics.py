@@ -15,6 +15,7 @@ COUNTERS = (
     "failed_polls",
     "expired_records",
     "clamped_records",
+    "late_records",
     "reopened_positions",
     "cumulativeThrottlingSeconds",
 )

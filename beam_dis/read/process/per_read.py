@@ -10,6 +10,7 @@ from beam_dis.forks import ForkSafeLock
 from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.committer import Committer
 from beam_dis.read.process.pace import Pace
+from beam_dis.read.process.progress import Progress
 from beam_dis.read.process.stream_claims import StreamClaims
 from beam_dis.read.process.unread_alarm import UnreadAlarm
 from beam_dis.stream_service import StreamService
@@ -26,6 +27,7 @@ class PerRead:
         self.board = WatermarkBoard(clock=clock)
         self.pace = Pace(clock=clock)
         self.alarm = UnreadAlarm(clock=clock)
+        self.progress = Progress(clock=clock)
         self.claims = StreamClaims(clock=clock)
 
     def committer(self, service: StreamService, app: str) -> Committer:

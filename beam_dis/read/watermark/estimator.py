@@ -31,6 +31,10 @@ class ForwardWatermark(WatermarkEstimator):
         """The partition's own watermark (ms)."""
         return self._state.own
 
+    def reported(self) -> int:
+        """The watermark (ms) that is reported to the runner."""
+        return self._state.reported
+
     def advance(self, own: int, reported: int) -> None:
         """Move both watermarks (ms) forward."""
         self._state = WatermarkState(max(self._state.own, own), max(self._state.reported, reported))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -188,3 +189,14 @@ def test_a_stream_that_is_not_running_is_listed_again_later(fake_service: Any, w
     assert found(watch.call()) == []
     service.describe = describe
     assert found(watch.call()) == [(ZERO, 7)]
+
+
+def test_what_is_read_is_logged_when_it_is_found(fake_service: Any, watching: Any, caplog: Any) -> None:
+    caplog.set_level(logging.INFO, logger="beam_dis")
+    service = fake_service(0, 50)
+    watch = watching(service, app="delays")
+    watch.call()
+    watch.call()
+    assert [record.getMessage() for record in caplog.records] == [
+        "reading 1 partition of flights from http://127.0.0.1:1, app delays"
+    ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from beam_dis.errors import DecodeError, TransportError
+from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.watermark.policy import MARGIN_MS
 from beam_dis.stream_service import PageRecord
 
@@ -163,3 +165,18 @@ def test_on_prism_a_partition_without_calls_for_an_hour_still_counts(
 
 def _raised(error: Exception) -> Any:
     raise error
+
+
+def test_records_older_than_the_reported_watermark_are_counted_as_late(
+    two_partitions: Any, polling: Any, now: Any, monkeypatch: Any
+) -> None:
+    """Event times are the user's and stay as they are; the first page has moved the watermark past the later ones."""
+    counts: Counter[str] = Counter()
+    monkeypatch.setattr(ReadMetrics, "add", lambda _, name, n: counts.update({name: n}))
+    service = two_partitions(next_number=3)
+    polls = polling(service, event_micros=lambda record: (4000 if record.sequence_number < 3 else 7) * 1000)
+    polls.call()
+    assert counts["late_records"] == 0
+    service.next, now.seconds = 8, now.seconds + 1
+    polls.call()
+    assert counts["late_records"] == 5
