@@ -15,9 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from beam_dis.credentials import CredentialsSource, check_source, check_travels, profile, profile_path
+from beam_dis.credentials import (
+    CredentialsSource,
+    check_source,
+    check_travels,
+    environment,
+    profile,
+    profile_path,
+)
 from beam_dis.endpoints import LOCAL_PROJECT_ID, checked_url, endpoint_of, endpoint_variable, is_local_dis, is_loopback
 from beam_dis.errors import ConfigurationError
+from beam_dis.texts import HiddenSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +89,15 @@ class DISConnection:
             ConfigurationError: the endpoint or the project id is unknown, or an option, a variable or the profile file has a
                 wrong value.
         """
-        environ = os.environ if environ is None else environ
-        region = self.region or _region(options, environ)
-        endpoint = self.endpoint or _endpoint(options, region, environ)
+        variables = environment(environ)
+        region = self.region or _region(options, variables)
+        endpoint = self.endpoint or _endpoint(options, region, variables)
         if endpoint is None:
             raise ConfigurationError(
                 "no DIS to connect to: set a region (DISConnection(region=…), --dis_region or HUAWEICLOUD_SDK_REGION) "
                 "or an endpoint (DISConnection(endpoint=…) or --dis_endpoint)"
             )
-        project_id = self.project_id or _project_id(options, environ)
+        project_id = self.project_id or _project_id(options, variables)
         if project_id is None and is_local_dis(endpoint):
             project_id = LOCAL_PROJECT_ID
         if project_id is None:
@@ -107,7 +115,7 @@ def connection_of_pipeline(connection: DISConnection | None, options: Any) -> DI
     return connection.resolved(options)
 
 
-def _region(options: Any, environ: Mapping[str, str]) -> str | None:
+def _region(options: Any, environ: HiddenSettings) -> str | None:
     option, variable = getattr(options, "dis_region", None), environ.get("HUAWEICLOUD_SDK_REGION")
     if option:
         _check_word(f"--dis_region={option!r}", option)
@@ -116,7 +124,7 @@ def _region(options: Any, environ: Mapping[str, str]) -> str | None:
     return option or variable or None
 
 
-def _endpoint(options: Any, region: str | None, environ: Mapping[str, str]) -> str | None:
+def _endpoint(options: Any, region: str | None, environ: HiddenSettings) -> str | None:
     """The endpoint of the options, or else that of the region, which a variable can override [SDK CORE]."""
     option = getattr(options, "dis_endpoint", None)
     if option:
@@ -128,7 +136,7 @@ def _endpoint(options: Any, region: str | None, environ: Mapping[str, str]) -> s
     return checked_url("endpoint", given, source=variable) if given else endpoint_of("dis", region)
 
 
-def _project_id(options: Any, environ: Mapping[str, str]) -> str | None:
+def _project_id(options: Any, environ: HiddenSettings) -> str | None:
     option, variable = getattr(options, "dis_project_id", None), environ.get("HUAWEICLOUD_SDK_PROJECT_ID")
     if option:
         _check_word(f"--dis_project_id={option!r}", option)

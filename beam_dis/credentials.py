@@ -2,8 +2,8 @@
 
 Rules:
 
-1. Secrets are looked up on the worker when they are used, never while a pipeline is built. They can't be pickled, and no repr
-   or error shows them.
+1. Secrets are looked up on the worker when they are used, never while a pipeline is built. They can't be pickled, and no repr,
+   error or local variable of an error's traceback shows them.
 2. The first of these that has any wins: ``credentials=`` of the connection; the environment (HUAWEICLOUD_SDK_AK, _SK,
    _SECURITY_TOKEN); the section [basic] of the profile file (~/.huaweicloud/credentials, or
    HUAWEICLOUD_SDK_CREDENTIALS_FILE) [SDK CORE].
@@ -26,15 +26,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from beam_dis.errors import ConfigurationError, CredentialsError, DISError
+from beam_dis.texts import HiddenSettings
 
 _REMEDY = (
     "give credentials= an importable function without arguments that returns Credentials, or set HUAWEICLOUD_SDK_AK and "
     "HUAWEICLOUD_SDK_SK in the environment of the workers"
 )
+_NOT_A_WORD = "is not a str of printable ASCII characters without spaces"
 _ENVIRONMENT = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
 
-class _Secret:
+class _Unpicklable:
     """A value that can't be pickled. A copy of it is the value itself."""
 
     __slots__ = ()
@@ -49,8 +51,8 @@ class _Secret:
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials(_Secret):
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class Credentials(_Unpicklable):
     """An access key and its secret key.
 
     They can't be pickled: a ``DISClient`` takes them as they are, a pipeline takes a function that returns them. The function is
@@ -68,19 +70,32 @@ class Credentials(_Secret):
     security_token: str | None = field(default=None, repr=False)
     expires: datetime | None = None
 
-    def __post_init__(self) -> None:
-        _check_text("Credentials(access_key=…)", self.access_key)
-        _check_text("Credentials(secret_key=…)", self.secret_key)
-        if self.security_token is not None:
-            _check_text("Credentials(security_token=…)", self.security_token)
-        _check_expires("Credentials", self.expires)
+    def __init__(
+        self,
+        *,
+        access_key: str,
+        secret_key: str,
+        security_token: str | None = None,
+        expires: datetime | None = None,
+    ) -> None:
+        wrong = [name for name, key in (("access_key", access_key), ("secret_key", secret_key)) if not _is_word(key)]
+        if security_token is not None and not _is_word(security_token):
+            wrong.append("security_token")
+        object.__setattr__(self, "access_key", access_key)
+        object.__setattr__(self, "secret_key", secret_key)
+        object.__setattr__(self, "security_token", security_token)
+        object.__setattr__(self, "expires", expires)
+        del access_key, secret_key, security_token  # printers of tracebacks show local variables
+        if wrong:
+            raise CredentialsError(f"Credentials({wrong[0]}=…) {_NOT_A_WORD}")
+        _check_expires("Credentials", expires)
 
     def __repr__(self) -> str:
-        return f"Credentials(access_key='{self.access_key[:4]}…')"
+        return f"Credentials(access_key='{str(self.access_key)[:4]}…')"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token(_Secret):
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class Token(_Unpicklable):
     """A token of the identity service (IAM), sent as X-Auth-Token instead of a signature [API 3.2].
 
     Like Credentials it can't be pickled: a pipeline takes a function that returns one, such as one that calls ``iam_token``.
@@ -94,9 +109,14 @@ class Token(_Secret):
     value: str = field(repr=False)
     expires: datetime | None = None
 
-    def __post_init__(self) -> None:
-        _check_text("Token(value=…)", self.value)
-        _check_expires("Token", self.expires)
+    def __init__(self, *, value: str, expires: datetime | None = None) -> None:
+        is_word = _is_word(value)
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "expires", expires)
+        del value  # as above
+        if not is_word:
+            raise CredentialsError(f"Token(value=…) {_NOT_A_WORD}")
+        _check_expires("Token", expires)
 
 
 CredentialsSource = Credentials | Token | Callable[[], Credentials | Token] | None
@@ -133,8 +153,14 @@ def found_credentials(
     Raises:
         CredentialsError: the first place that has any has only half of them, or its function fails.
     """
-    environ = os.environ if environ is None else environ
-    return _given(source) or _from_environment(environ) or _from_profile(environ)
+    return _given(source) or _from_environment(environment(environ)) or _from_profile(environment(environ))
+
+
+def environment(given: Mapping[str, str] | HiddenSettings | None = None) -> HiddenSettings:
+    """The environment that is given, by default this process's. It contains secrets, and its repr shows none."""
+    if isinstance(given, HiddenSettings):
+        return given
+    return HiddenSettings(os.environ if given is None else given)
 
 
 def no_credentials(endpoint: str, metadata: str, environ: Mapping[str, str] | None = None) -> CredentialsError:
@@ -146,17 +172,16 @@ def no_credentials(endpoint: str, metadata: str, environ: Mapping[str, str] | No
     )
 
 
-def profile_path(environ: Mapping[str, str] | None = None) -> Path:
+def profile_path(environ: Mapping[str, str] | HiddenSettings | None = None) -> Path:
     """Where the profile file is. A process without a home directory has none: the path keeps its ``~``."""
-    environ = os.environ if environ is None else environ
-    path = Path(environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or "~/.huaweicloud/credentials")
+    path = Path(environment(environ).get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or "~/.huaweicloud/credentials")
     try:
         return path.expanduser()
     except RuntimeError:
         return path
 
 
-def profile(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
+def profile(environ: Mapping[str, str] | HiddenSettings | None = None) -> HiddenSettings:
     """The section [basic] of the profile file; empty if there is no file or no section.
 
     It is read as by the vendor's tools [SDK CORE]: UTF-8, names in any case, ``%%`` for a percent sign, [DEFAULT] for all
@@ -167,17 +192,21 @@ def profile(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """
     path = profile_path(environ)
     parser = ConfigParser()
+    problem = ""
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return HiddenSettings({})
     except (OSError, ValueError, IniError) as error:
-        # the error's own text quotes lines of the file, which contain secrets
+        problem = type(error).__name__
+    if problem:  # outside of the except: the error's text and local variables quote the file, which contains secrets
         raise ConfigurationError(
-            f"{path} can't be read as a profile file ({type(error).__name__}): correct it, remove it, or name another with"
+            f"{path} can't be read as a profile file ({problem}): correct it, remove it, or name another with"
             " HUAWEICLOUD_SDK_CREDENTIALS_FILE"
-        ) from None
-    return {name: _value(parser["basic"], name) for name in parser["basic"]} if parser.has_section("basic") else {}
+        )
+    if not parser.has_section("basic"):
+        return HiddenSettings({})
+    return HiddenSettings({name: _value(parser["basic"], name) for name in parser["basic"]})
 
 
 def _value(section: SectionProxy, name: str) -> str:
@@ -202,50 +231,62 @@ def _given(source: CredentialsSource) -> Credentials | Token | None:
     return found
 
 
-def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
-    access_key, secret_key, token = (environ.get(name) for name in _ENVIRONMENT)
+def _from_environment(variables: HiddenSettings) -> Credentials | None:
     _check_no_federation(
-        environ.get("HUAWEICLOUD_SDK_IDP_ID"),
-        environ.get("HUAWEICLOUD_SDK_ID_TOKEN_FILE"),
-        access_key,
-        "the environment",
+        variables, "HUAWEICLOUD_SDK_IDP_ID", "HUAWEICLOUD_SDK_ID_TOKEN_FILE", _ENVIRONMENT[0], source="the environment"
     )
-    return _both_keys(access_key, secret_key, token, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment")
+    source = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment"
+    return _both_keys(variables, *_ENVIRONMENT, source=source)
 
 
-def _from_profile(environ: Mapping[str, str]) -> Credentials | None:
+def _from_profile(environ: HiddenSettings) -> Credentials | None:
+    problem = ""
     try:
         section = profile(environ)
     except ConfigurationError as error:
-        raise CredentialsError(str(error)) from None
-    source = str(profile_path(environ))
-    _check_no_federation(section.get("idp_id"), section.get("id_token_file"), section.get("ak"), source)
-    return _both_keys(section.get("ak"), section.get("sk"), section.get("security_token"), f"ak and sk in {source}")
+        problem = str(error)
+    if problem:
+        raise CredentialsError(problem)
+    path = str(profile_path(environ))
+    _check_no_federation(section, "idp_id", "id_token_file", "ak", source=path)
+    return _both_keys(section, "ak", "sk", "security_token", source=f"ak and sk in {path}")
 
 
-def _both_keys(access_key: str | None, secret_key: str | None, token: str | None, source: str) -> Credentials | None:
-    if not access_key and not secret_key:
+def _both_keys(
+    settings: HiddenSettings, access_key: str, secret_key: str, token: str, *, source: str
+) -> Credentials | None:
+    """The credentials in the settings of these names; None if there are none."""
+    given = [settings.get(name) is not None for name in (access_key, secret_key)]
+    if not any(given):
         return None
-    if not access_key or not secret_key:
+    if not all(given):
         raise CredentialsError(f"only one of {source} is set: set both, or neither")
+    problem = ""
     try:
-        return Credentials(access_key=access_key, secret_key=secret_key, security_token=token or None)
+        return Credentials(
+            access_key=settings.get(access_key) or "",
+            secret_key=settings.get(secret_key) or "",
+            security_token=settings.get(token),
+        )
     except CredentialsError as error:
-        raise CredentialsError(f"{source} can't be used: {error}") from None
+        problem = str(error)
+    raise CredentialsError(f"{source} can't be used: {problem}")
 
 
-def _check_no_federation(idp_id: str | None, id_token_file: str | None, access_key: str | None, source: str) -> None:
+def _check_no_federation(
+    settings: HiddenSettings, idp_id: str, id_token_file: str, access_key: str, *, source: str
+) -> None:
     """Raise CredentialsError if the vendor's tools would log in with an identity provider's token and not with the keys."""
-    if idp_id and id_token_file:
+    if settings.get(idp_id) and settings.get(id_token_file):
         raise CredentialsError(
             f"{source} names an identity provider (idp_id, id_token_file), which is not supported"
-            f"{', and takes precedence over the access key' if access_key else ''}: {_REMEDY}"
+            f"{', and takes precedence over the access key' if settings.get(access_key) else ''}: {_REMEDY}"
         )
 
 
-def _check_text(what: str, value: Any) -> None:
-    if not isinstance(value, str) or not value or not value.isascii() or any(c.isspace() for c in value):
-        raise CredentialsError(f"{what} is not a str of printable ASCII characters without spaces")
+def _is_word(value: Any) -> bool:
+    """Whether a value can be sent in a header, and signed."""
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 def _check_expires(what: str, value: Any) -> None:

@@ -21,6 +21,7 @@ import msgspec
 
 from beam_dis.client.transport import Response
 from beam_dis.errors import AuthenticationError, ServiceError, TransportError, class_of, service_error
+from beam_dis.texts import one_line
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.messages import without_nulls
 
@@ -28,7 +29,7 @@ M = TypeVar("M")
 
 _CODES = ("errorCode", "error_code", "code")
 _TEXTS = ("message", "error_msg", "errorMsg")
-_MAX_SHOWN = 500
+_MAX_CODE = 50
 _OUT_OF_RANGE = re.compile(r"\[(-?\d+)\]\s*\[\s*should be within\s*\]\[(\d+)\]\[\s*\]\[(\d+)\]")
 _EXPIRED_TIMESTAMP = re.compile(r"timestamp should be larger than (\d+)")
 
@@ -84,12 +85,12 @@ def error_body(body: bytes) -> tuple[str, str]:
     """Return code and text of an error body, "" for what is missing; HTML and the like count as no body."""
     try:
         fields = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "", ""
     if not isinstance(fields, dict):
         return "", ""
     code, text = (next((str(fields[n]) for n in names if fields.get(n)), "") for names in (_CODES, _TEXTS))
-    return code, text[:_MAX_SHOWN]
+    return one_line(code, _MAX_CODE), one_line(text)
 
 
 def expired_timestamp(error: ServiceError) -> bool:
@@ -122,14 +123,14 @@ def message_of(kind: type[M], answer: GoodAnswer, *, may_be_empty: bool = False)
         if not isinstance(fields, dict) or not (known & fields.keys() or may_be_empty):
             raise unreadable(answer)
         return msgspec.convert(fields, kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise unreadable(answer) from error
 
 
 def unreadable(answer: GoodAnswer) -> TransportError:
     """Make the error for an answer with a good status whose body isn't the operation's."""
     request, response = answer
-    kind = response.headers.get("content-type") or "no content type"
+    kind = one_line(response.headers.get("content-type") or "no content type", 100)
     return TransportError(
         f"{request}: {request.endpoint} answered {response.status} with {len(response.body)} bytes ({kind}), which is not"
         " an answer of DIS: check the endpoint",

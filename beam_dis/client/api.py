@@ -19,8 +19,8 @@ from beam_dis.backoff import own_random
 from beam_dis.client.answers import GoodAnswer, RequestInfo, error_of
 from beam_dis.client.cached_credentials import CachedCredentials
 from beam_dis.client.retry import Retry
-from beam_dis.client.signer import Signer
-from beam_dis.client.transport import HTTPTransport, Request, Response, Transport
+from beam_dis.client.signer import SignedHeaders, Signer
+from beam_dis.client.transport import MAX_ANSWER_BYTES, HTTPTransport, Request, Response, Transport
 from beam_dis.connection import DISConnection
 from beam_dis.errors import (
     AppNotFoundError,
@@ -97,6 +97,7 @@ class API:
         subject: str = "",
         retry_lost: bool = False,
         retry_throttling: bool = True,
+        max_answer: int = MAX_ANSWER_BYTES,
         **names: str,
     ) -> T:
         """Carry out an operation of the routes' table.
@@ -108,6 +109,7 @@ class API:
             subject: what errors say that the request is about; by default the names in path and message.
             retry_lost: repeat it after a lost answer, although it isn't idempotent.
             retry_throttling: repeat it when the service throttles.
+            max_answer: the most bytes of an answer; a larger one counts as lost.
             **names: the names in the path.
 
         Returns:
@@ -138,7 +140,7 @@ class API:
         )
         try:
             with self._outages.watched():
-                return retry.run(lambda seconds: self._logged_attempt(request, draft, read, seconds))
+                return retry.run(lambda seconds: self._logged_attempt(request, draft, read, seconds, max_answer))
         except _NOT_FOUND:
             if route.method == "DELETE" and retry.maybe_done:
                 return read(GoodAnswer(request, Response(204)))  # the attempt whose answer was lost has deleted it
@@ -150,10 +152,15 @@ class API:
         self._transport.close()
 
     def _logged_attempt(
-        self, request: RequestInfo, draft: SigningRequest, read: Callable[[GoodAnswer], T], seconds: float
+        self,
+        request: RequestInfo,
+        draft: SigningRequest,
+        read: Callable[[GoodAnswer], T],
+        seconds: float,
+        max_answer: int,
     ) -> T:
         try:
-            value = self._attempt(request, draft, read, seconds)
+            value = self._attempt(request, draft, read, seconds, max_answer)
         except (TransportError, ServiceError) as error:
             if is_outage(error):
                 self._outages.note_failure(error)
@@ -164,16 +171,25 @@ class API:
         return value
 
     def _attempt(
-        self, request: RequestInfo, draft: SigningRequest, read: Callable[[GoodAnswer], T], seconds: float
+        self,
+        request: RequestInfo,
+        draft: SigningRequest,
+        read: Callable[[GoodAnswer], T],
+        seconds: float,
+        max_answer: int,
     ) -> T:
+        end = self._monotonic() + seconds
         if self._closed:
             raise ConfigurationError(f"{request}: the client is closed: make another one")
-        signed = self._signer.signed(draft)
-        response = self._send(draft, signed.headers, seconds)
+        signed = self._signer.signed(draft, seconds)
+        response = self._send(draft, signed, end, max_answer)
         if not _is_good(response):
             error = error_of(request, response, unsigned=signed.credentials is None)
-            if isinstance(error, AuthenticationError) and self._signer.correct(signed, response):
-                response = self._send(draft, self._signer.signed(draft).headers, seconds - response.seconds)
+            if isinstance(error, AuthenticationError) and self._signer.correct(
+                signed, response, end - self._monotonic()
+            ):
+                signed = self._signer.signed(draft, end - self._monotonic())
+                response = self._send(draft, signed, end, max_answer)
                 error = error if _is_good(response) else error_of(request, response)
             if not _is_good(response):
                 self._known_dis = self._known_dis or bool(error.code)
@@ -182,14 +198,15 @@ class API:
         self._known_dis = True
         return value
 
-    def _send(self, draft: SigningRequest, headers: dict[str, str], seconds: float) -> Response:
+    def _send(self, draft: SigningRequest, signed: SignedHeaders, end: float, max_answer: int) -> Response:
         return self._transport.send(
             Request(
                 method=draft.method,
                 target=f"{draft.path}?{draft.query}" if draft.query else draft.path,
-                headers=headers,
+                headers=signed.headers,
                 body=bytes(draft.body),
-                timeout=min(self.connection.timeout, seconds),
+                timeout=min(self.connection.timeout, end - self._monotonic()),
+                max_answer=max_answer,
             )
         )
 

@@ -8,7 +8,7 @@ Rules:
 1. Names are looked up in a background thread, because nothing can interrupt the system's resolver.
 2. The addresses of a name are tried one after the other, the one that answered last first. Each gets an equal share of the
    time that is left, so that a silent one leaves time for the others.
-3. Reads, writes and the TLS handshake end with the request, also if the server sends byte by byte.
+3. Reads, writes and the TLS handshake end with the request, whether the server sends byte by byte or without a pause.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ class RequestEnd(threading.local):
 
     at: float = float("inf")
 
-    def limit(self, timeout: float | None) -> float:
-        """Shorten a timeout to the time that is left, to 1 ms at least."""
-        left = max(self.at - time.monotonic(), 0.001)
+    def limit(self, timeout: float | None, late: type[httpcore.TimeoutException]) -> float:
+        """Shorten a timeout to the time that is left. Raises ``late`` if there is none."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise late("timed out")
         return left if timeout is None else min(timeout, left)
 
 
@@ -111,7 +113,7 @@ class BoundedNetwork(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to one of the addresses of a host; ``timeout`` bounds all of them together."""
-        end = time.monotonic() + self._end.limit(timeout)
+        end = time.monotonic() + self._end.limit(timeout, httpcore.ConnectTimeout)
         addresses = self._resolver.addresses(host, end - time.monotonic())
         addresses.sort(key=lambda address: address != self._answered)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
@@ -136,11 +138,11 @@ class BoundedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has arrived, waiting for the first byte."""
-        return self._stream.read(max_bytes, self._end.limit(timeout))
+        return self._stream.read(max_bytes, self._end.limit(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write all bytes; the timeout applies to each part."""
-        self._stream.write(buffer, self._end.limit(timeout))
+        self._stream.write(buffer, self._end.limit(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         """Close the connection."""
@@ -150,7 +152,8 @@ class BoundedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Encrypt the connection."""
-        return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, self._end.limit(timeout)), self._end)
+        limit = self._end.limit(timeout, httpcore.ConnectTimeout)
+        return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, limit), self._end)
 
     def get_extra_info(self, info: str) -> Any:
         """Return what httpcore knows of the connection, such as its socket."""

@@ -18,12 +18,13 @@ from beam_dis.client.transport import HTTPTransport, Transport
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token, found_credentials
 from beam_dis.endpoints import is_local_dis
-from beam_dis.errors import DISError
+from beam_dis.errors import CredentialsError, DISError
 from beam_dis.forks import ForkSafeLock
 
 _LOG = logging.getLogger(__name__)
 
 KEEP_SECONDS = 60.0
+LONGEST_SECONDS = 3600.0
 RENEW_BEFORE_SECONDS = 2400.0
 
 
@@ -51,27 +52,40 @@ class CachedCredentials:
         self._found: Credentials | Token | None = None
         self._until = float("-inf")
 
-    def current(self, now: float) -> Credentials | Token | None:
-        """Return what to sign with at ``now`` (seconds since 1970), None for unsigned requests. Raises CredentialsError."""
-        with self._lock:
+    def current(self, now: float, seconds: float = LONGEST_SECONDS) -> Credentials | Token | None:
+        """Return what to sign with at ``now`` (seconds since 1970), None for unsigned requests.
+
+        ``seconds`` bounds the wait for the metadata service, and for another thread that looks them up.
+
+        Raises:
+            CredentialsError: there are none, or they weren't found in time.
+        """
+        end = self._monotonic() + seconds
+        if not self._lock.acquire(max(seconds, 0.0)):
+            raise CredentialsError(f"another thread has looked for the credentials for more than {seconds:.1f} s")
+        try:
             if self._monotonic() >= self._until:
-                self._found = self._renewed(now)
+                self._found = self._renewed(now, end)
                 self._until = self._monotonic() + keep_seconds(self._found, now)
             return self._found
+        finally:
+            self._lock.release()
 
-    def replace_refused(self, refused: Credentials | Token | None, now: float) -> bool:
+    def replace_refused(
+        self, refused: Credentials | Token | None, now: float, seconds: float = LONGEST_SECONDS
+    ) -> bool:
         """Look up credentials again after the service refused some; False if there are no others."""
         with self._lock:
             if self._found is refused:
                 self._until = float("-inf")
         try:
-            return self.current(now) != refused
+            return self.current(now, seconds) != refused
         except DISError:
             return False  # the refusal says more, and the next request raises this error
 
-    def _renewed(self, now: float) -> Credentials | Token | None:
+    def _renewed(self, now: float, end: float) -> Credentials | Token | None:
         try:
-            return self._look_up()
+            return self._look_up(end)
         except DISError as error:
             old = self._found
             if old is None or old.expires is None or old.expires.timestamp() <= now:
@@ -79,13 +93,13 @@ class CachedCredentials:
             _LOG.warning("the credentials can't be renewed, and expire at %s: %s", old.expires.isoformat(), error)
             return old
 
-    def _look_up(self) -> Credentials | Token | None:
+    def _look_up(self, end: float) -> Credentials | Token | None:
         endpoint = self._connection.endpoint or ""
         found = found_credentials(self._connection.credentials)
         if found is not None or is_local_dis(endpoint):
             return found
         retry = Retry(
-            deadline=DEADLINE_SECONDS,
+            deadline=min(DEADLINE_SECONDS, end - self._monotonic()),
             retry_lost=True,
             retry_throttling=True,
             clock=self._monotonic,

@@ -17,12 +17,13 @@ from typing import NamedTuple
 from beam_dis.client.answers import GoodAnswer, as_of
 from beam_dis.client.api import API
 from beam_dis.client.dis_client import DISClient
-from beam_dis.client.pages import ReadPage
+from beam_dis.client.pages import Place, ReadPage
 from beam_dis.client.records import read_page
 from beam_dis.client.targets import Targets
 from beam_dis.errors import CursorRefusedError, StreamNotFoundError, StreamRecreatedError, ThrottledError
 from beam_dis.forks import ForkSafeLock
 from beam_dis.stream_service import Page, ReadPosition
+from beam_dis.texts import one_line
 from beam_dis.wire.limits import MAX_RECORD_BYTES
 
 MAX_AGE_SECONDS = 270.0
@@ -73,8 +74,11 @@ class Cursors:
         return Page(page.records, as_of(answer, self._api.clock()), reopened)
 
     def _request(self, position: ReadPosition, cursor: str, max_bytes: int) -> tuple[ReadPage, GoodAnswer]:
+        place = Place(position.partition_id, position.sequence_number)
         subject = f"stream {position.stream!r}, partition {position.partition_id}"
-        return read_page(self._api, cursor, max_fetch_bytes=max_bytes, subject=subject, retry_throttling=False)
+        return read_page(
+            self._api, cursor, max_fetch_bytes=max_bytes, place=place, subject=subject, retry_throttling=False
+        )
 
     def _open(self, position: ReadPosition) -> str:
         target = self._targets.of(position.stream)
@@ -83,7 +87,7 @@ class Cursors:
             if found != position.stream_id:
                 raise StreamRecreatedError(
                     f"stream {position.stream!r} was deleted and recreated while it was read: its id was "
-                    f"{position.stream_id!r} and is now {found!r}. Start again, from a position of the new stream"
+                    f"{position.stream_id!r} and is now {one_line(found, 100)!r}. Start again, from a position of the new stream"
                 )
             self._checked_streams.add(position.stream_id)
         return self._client.get_cursor(

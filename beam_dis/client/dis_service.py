@@ -40,6 +40,7 @@ from beam_dis.stream_service import (
     WriteLimits,
     Written,
 )
+from beam_dis.texts import one_line
 from beam_dis.wire import streams as wire
 from beam_dis.wire.cursors import decode_cursor
 from beam_dis.wire.error_codes import ERROR_CODES, Refusal, Remedy, record_remedy
@@ -167,7 +168,7 @@ class DISService:
             page = self._client.list_streams(limit=_NAMES_SHOWN)
         except DISError:
             return error
-        names = ", ".join(page.stream_names) or "none"
+        names = ", ".join(one_line(name, 100) for name in page.stream_names[:_NAMES_SHOWN]) or "none"
         more = ", …" if page.has_more_streams else ""
         return service_error(
             f"{error}; streams in project {self._api.project_id}: {names}{more}",

@@ -10,13 +10,14 @@ Rules:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import msgspec
 
 from beam_dis.client.retry import Retry
-from beam_dis.client.transport import Request, Response, Transport
+from beam_dis.client.transport import Request, Response, Transport, is_sendable
 from beam_dis.credentials import Credentials, no_credentials
 from beam_dis.errors import CredentialsError, ServiceError, TransportError, service_error
 
@@ -26,7 +27,7 @@ DEADLINE_SECONDS = 3.0
 
 _TOKEN_PATH = "/meta-data/latest/api/token"  # noqa: S105 - a path
 _KEY_PATH = "/openstack/latest/securitykey"
-_TTL_SECONDS = "21600"
+_TTL = {"x-metadata-token-ttl-seconds": "21600"}
 _WITH_FRACTION, _WITHOUT = "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -37,6 +38,14 @@ def metadata_credentials(transport: Transport, retry: Retry, endpoint: str) -> C
         answer = retry.run(requests.keys)
     except (TransportError, ServiceError) as error:
         raise no_credentials(endpoint, f"{requests.without_token}{error}") from error
+    found = _credentials_in(answer)
+    if found is None:
+        raise no_credentials(endpoint, f"its {len(answer.body)} bytes contain no credentials")
+    return found
+
+
+def _credentials_in(answer: Response) -> Credentials | None:
+    """Read an answer. It raises nothing, because an error and its local variables would quote the secrets."""
     try:
         fields = msgspec.json.decode(answer.body)["credential"]
         return Credentials(
@@ -45,9 +54,8 @@ def metadata_credentials(transport: Transport, retry: Retry, endpoint: str) -> C
             security_token=fields["securitytoken"],
             expires=parse_expiry(fields["expires_at"]),
         )
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, CredentialsError):
-        # without the cause and its text, because they may quote the secrets
-        raise no_credentials(endpoint, f"its {len(answer.body)} bytes contain no credentials") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, CredentialsError):
+        return None
 
 
 def parse_expiry(text: Any) -> datetime | None:
@@ -76,7 +84,7 @@ class _Requests:
         if self._session is None:
             seconds /= 2
             self._session = self._opened(seconds)
-        answer = self._sent("GET", _KEY_PATH, self._session, seconds)
+        answer = self._sent(Request(method="GET", target=_KEY_PATH, headers=self._session), seconds)
         if answer.status != 200:
             raise _failure(answer)
         return answer
@@ -84,22 +92,20 @@ class _Requests:
     def _opened(self, seconds: float) -> dict[str, str]:
         """The header with a session token; empty if there are no tokens here."""
         try:
-            answer = self._sent("PUT", _TOKEN_PATH, {"x-metadata-token-ttl-seconds": _TTL_SECONDS}, seconds)
+            answer = self._sent(Request(method="PUT", target=_TOKEN_PATH, headers=_TTL), seconds)
         except TransportError as error:
             self.without_token = f"PUT {_TOKEN_PATH}: {error}; without a session token: "
             return {}
-        if answer.status == 200:
+        if answer.status == 200 and is_sendable(answer.body.decode("latin-1").strip()):
             return {"x-metadata-token": answer.body.decode("latin-1").strip()}
         if answer.status == 429 or (answer.status >= 500 and answer.status != 503):
             raise _failure(answer)
         self.without_token = f"PUT {_TOKEN_PATH}: HTTP {answer.status}; without a session token: "
         return {}
 
-    def _sent(self, method: str, path: str, headers: dict[str, str], seconds: float) -> Response:
+    def _sent(self, request: Request, seconds: float) -> Response:
         try:
-            return self._transport.send(
-                Request(method=method, target=path, headers=headers, timeout=min(seconds, TIMEOUT_SECONDS))
-            )
+            return self._transport.send(replace(request, timeout=min(seconds, TIMEOUT_SECONDS)))
         except TransportError as error:
             if error.maybe_done:
                 raise

@@ -10,15 +10,23 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from beam_dis.client.answers import GoodAnswer, reading, with_answer
+from beam_dis.client.answers import GoodAnswer, with_answer
 from beam_dis.client.api import API
 from beam_dis.client.arguments import checks_arguments, required
-from beam_dis.client.pages import PutResult, ReadPage, page_of, put_of
+from beam_dis.client.pages import Place, PutResult, ReadPage, cursor_of, page_of, place_in, put_of
+from beam_dis.client.transport import MAX_ANSWER_BYTES
 from beam_dis.errors import ConfigurationError, EncodeError
 from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key
 from beam_dis.plain_values import described, plain_bytes, shown
 from beam_dis.record import PutRecord
 from beam_dis.wire import records as wire
+from beam_dis.wire.limits import DEFAULT_FETCH_BYTES
+
+ANSWER_BYTES_PER_BYTE = 16
+"""How many bytes of an answer a byte of data may take: 4/3 in base64, and more if the records are small."""
+
+MOST_FETCHED = 10 * 1024 * 1024
+"""The most bytes of data that a page is expected to have, however many were asked for."""
 
 
 class RecordOperations:
@@ -135,7 +143,7 @@ class RecordOperations:
             starting_sequence_number=None if starting_sequence_number is None else str(starting_sequence_number),
             timestamp=timestamp,
         )
-        return self._api.call("get_cursor", reading(wire.GetCursorResult), message=query).partition_cursor
+        return self._api.call("get_cursor", partial(cursor_of, partition_id=query.partition_id), message=query)
 
 
 def put(
@@ -165,13 +173,22 @@ def read_page(
     *,
     max_fetch_bytes: int | None = None,
     app_name: str | None = None,
+    place: Place | None = None,
     subject: str = "",
     retry_throttling: bool = True,
 ) -> tuple[ReadPage, GoodAnswer]:
-    """Return a page of records and its answer; ``subject`` says in errors where the page is from."""
+    """Return a page of records and its answer.
+
+    ``place`` is where the page begins, by default what the cursor says; ``subject`` says in errors where the page is from.
+    """
     query = wire.GetRecordsQuery(partition_cursor, max_fetch_bytes, None, app_name)
     return api.call(
-        "get_records", with_answer(page_of), message=query, subject=subject, retry_throttling=retry_throttling
+        "get_records",
+        with_answer(partial(page_of, asked=place or place_in(partition_cursor))),
+        message=query,
+        subject=subject,
+        retry_throttling=retry_throttling,
+        max_answer=MAX_ANSWER_BYTES + ANSWER_BYTES_PER_BYTE * min(max_fetch_bytes or DEFAULT_FETCH_BYTES, MOST_FETCHED),
     )
 
 

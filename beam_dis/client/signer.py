@@ -9,8 +9,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from beam_dis.client.answers import date_of
 from beam_dis.client.cached_credentials import CachedCredentials
@@ -27,10 +27,11 @@ SKEW_SECONDS = 60.0
 """Smaller differences between clocks are ignored: the local DIS accepts 900 s, the real one's limit is unknown."""
 
 
-class SignedHeaders(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SignedHeaders:
     """The headers of one attempt, with the credentials and the clock correction (seconds) that they were made with."""
 
-    headers: dict[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     credentials: Credentials | Token | None
     skew: float
 
@@ -48,11 +49,11 @@ class Signer:
         self._clock = clock
         self._skew = 0.0
 
-    def signed(self, draft: SigningRequest) -> SignedHeaders:
-        """Make the headers of one attempt, without Authorization if the endpoint takes unsigned requests."""
+    def signed(self, draft: SigningRequest, seconds: float) -> SignedHeaders:
+        """Make the headers of one attempt within ``seconds``, without Authorization if the endpoint takes unsigned requests."""
         skew = self._skew
         now = self._clock() + skew
-        found = self._credentials.current(now)
+        found = self._credentials.current(now, seconds)
         headers = {
             "host": self._host,
             "content-type": "application/json",
@@ -75,10 +76,9 @@ class Signer:
                 signed_headers=tuple(headers),
             )
         headers["user-agent"] = f"beam-dis/{__version__}"
-        headers["accept-encoding"] = "identity"  # the service doesn't compress its answers
         return SignedHeaders(headers, found, skew)
 
-    def correct(self, refused: SignedHeaders, response: Response) -> bool:
+    def correct(self, refused: SignedHeaders, response: Response, seconds: float) -> bool:
         """Correct the clock or renew the credentials after a refusal; False if neither would change the headers."""
         answered, now = date_of(response), self._clock()
         if (
@@ -88,4 +88,4 @@ class Signer:
         ):
             self._skew = answered - now
             return True
-        return self._credentials.replace_refused(refused.credentials, now + self._skew)
+        return self._credentials.replace_refused(refused.credentials, now + self._skew, seconds)

@@ -8,22 +8,26 @@ Rules:
 4. This machine and link-local addresses, such as the metadata service's, are never reached through a proxy.
 5. The timeout of a request bounds all of it: waiting for a connection, looking up the name, connecting, sending, and the
    whole answer.
-6. Failures are TransportError; ``maybe_done`` is False only if no connection was made.
-7. A closed transport sends nothing, and a forked child uses none of its parent's connections (``connection_pool``).
+6. An answer that is compressed, or larger than the request allows, is refused before it is in memory.
+7. Failures are TransportError; ``maybe_done`` is False only if no connection was made.
+8. Headers are secret: no repr, log or traceback shows those of requests, and httpcore's log not even those of answers.
+9. A closed transport sends nothing, and a forked child uses none of its parent's connections (``connection_pool``).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
 import ssl
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
-from types import MappingProxyType
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import finalize
@@ -35,6 +39,7 @@ from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
 from beam_dis.client.connection_pool import ConnectionPool
 from beam_dis.endpoints import is_loopback
 from beam_dis.errors import ConfigurationError, TransportError
+from beam_dis.texts import Secret, one_line
 
 KEEPALIVE_SECONDS = 50.0
 """Less than the local DIS's 75 s, so that this end closes an idle connection first; the real service's time is unknown."""
@@ -58,24 +63,60 @@ _FAILURES = (
 )
 
 
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""The most bytes of an answer's body, unless a request allows more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One attempt: ``target`` is the raw path and query; ``timeout`` (seconds) bounds sending and the whole answer."""
+    """One attempt.
+
+    ``target`` is the raw path and query; ``timeout`` (seconds) bounds sending and the whole answer, ``max_answer`` the bytes of
+    its body.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False, default=b"")
     timeout: float = 30.0
+    max_answer: int = MAX_ANSWER_BYTES
 
 
-class Response(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Response:
     """An answer: header names are in lower case; ``seconds`` is the time until its end."""
 
     status: int
-    headers: Mapping[str, str] = MappingProxyType({})
-    body: bytes = b""
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    body: bytes = field(repr=False, default=b"")
     seconds: float = 0.0
+
+
+class _OwnRequests(logging.Filter):
+    """Drops what httpcore logs of our requests at DEBUG: it logs the headers of answers, which may contain tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log a record of the thread that calls."""
+        return not getattr(self.thread, "sending", False)
+
+    @contextmanager
+    def dropped(self) -> Iterator[None]:
+        """Drop the records of this thread during a ``with`` block."""
+        self.thread.sending = True
+        try:
+            yield
+        finally:
+            self.thread.sending = False
+
+
+_OWN_REQUESTS = _OwnRequests()
+for _name in ("httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks"):
+    logging.getLogger(_name).addFilter(_OWN_REQUESTS)
 
 
 class Transport(Protocol):
@@ -117,17 +158,18 @@ class HTTPTransport:
     ) -> None:
         self._endpoint = endpoint
         self._end = RequestEnd()
-        proxy = proxy or proxy_of(endpoint)
+        through = Secret(proxy or proxy_of(endpoint) or "")  # it may contain a password
+        del proxy
         url = urlsplit(endpoint)
         secure = url.scheme == "https"
         connector = _connector(
             _ssl_context(ca_bundle, trust_environment=not _is_near(endpoint)) if secure else None,
-            proxy,
+            through,
             BoundedNetwork(self._end),
         )
         origin = httpcore.URL(scheme=url.scheme, host=url.hostname or "", port=url.port, target="/").origin
         self._pool = ConnectionPool(lambda: connector.create_connection(origin), limit=max_connections)
-        self._proxy = None if proxy is None else _without_user(proxy)
+        self._proxy = _without_user(through.reveal())
         finalize(self, self._pool.close).atexit = False
 
     def send(self, request: Request) -> Response:
@@ -141,24 +183,27 @@ class HTTPTransport:
         started = time.monotonic()
         self._end.at = started + request.timeout
         try:
-            with self._pool.connection(request.timeout) as connection:
+            with _OWN_REQUESTS.dropped(), self._pool.connection(request.timeout) as connection:
                 answer = connection.handle_request(outgoing)
                 try:
-                    body = _body(answer, self._end.at)
+                    headers = _headers(answer)
+                    self._check_not_compressed(headers)
+                    body = self._body(answer, request.max_answer, self._end.at)
                 finally:
                     answer.close()
         except _FAILURES as error:
+            _forget_frames(error)
             never_connected = isinstance(error, _NEVER_CONNECTED)
             raise TransportError(
                 self._explain(error, never_connected),
                 maybe_done=not never_connected,
                 not_a_dis="CERTIFICATE_VERIFY_FAILED" in str(error),
             ) from error
-        return Response(answer.status, _headers(answer), body, time.monotonic() - started)
+        return Response(answer.status, headers, body, time.monotonic() - started)
 
     def _explain(self, error: Exception, never_connected: bool) -> str:
         """Which side failed, why, and what to do."""
-        reason = str(error) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         if not never_connected:
             return f"no answer from {self._endpoint}: {reason}; is it a DIS?"
         if "CERTIFICATE_VERIFY_FAILED" in reason:
@@ -166,9 +211,31 @@ class HTTPTransport:
             return f"can't connect to {self._endpoint}: its certificate isn't trusted ({reason}); {remedy}"
         if isinstance(error, httpcore.ProxyError):
             return f"the proxy {self._proxy} refuses to connect to {self._endpoint}: {reason}"
-        if self._proxy is not None:
+        if self._proxy:
             return f"can't connect to {self._endpoint} through the proxy {self._proxy}: {reason}; is the proxy running?"
         return f"can't connect to {self._endpoint}: {reason}; is it running?"
+
+    def _check_not_compressed(self, headers: Mapping[str, str]) -> None:
+        """A few bytes can become gigabytes if they are decompressed, so answers are requested without compression."""
+        encoding = headers.get("content-encoding", "identity")
+        if encoding.strip().lower() not in ("", "identity"):
+            raise TransportError(
+                f"{self._endpoint} answered with Content-Encoding {one_line(encoding, 50)!r}, although the request accepts"
+                " identity only: check what is between this machine and the service"
+            )
+
+    def _body(self, answer: httpcore.Response, most: int, end: float) -> bytes:
+        """Read the whole body, until ``end`` at most: the server may send it slowly, or without an end."""
+        body = BytesIO()
+        for chunk in cast("Iterable[bytes]", answer.stream):
+            body.write(chunk)
+            if body.tell() > most:
+                raise TransportError(
+                    f"{self._endpoint} answered with more than the {most} bytes that the request allows; is it a DIS?"
+                )
+            if time.monotonic() > end:
+                raise httpcore.ReadTimeout("the answer didn't end in time")
+        return body.getvalue()
 
     def close(self) -> None:
         """Close the connections. Requests that are under way end first; later ones are refused."""
@@ -184,12 +251,12 @@ def outgoing_request(endpoint: str, request: Request) -> httpcore.Request:
     path = request.target.partition("?")[0]
     if not _PLAIN_TARGET.fullmatch(request.target) or any(part in (".", "..") for part in path.split("/")):
         raise ConfigurationError(f"{request.target!r} can't be sent as it is: use names without path characters")
-    headers = {"host": host_of(endpoint), **request.headers}
+    unsendable = [name for name, value in request.headers.items() if not is_sendable(value)]
+    if unsendable:
+        raise ConfigurationError(f"the header {unsendable[0]} can't be sent: its value is not printable ASCII")
+    headers = {"host": host_of(endpoint), **request.headers, "accept-encoding": "identity"}
     if request.body or request.method in ("POST", "PUT"):
         headers["content-length"] = str(len(request.body))
-    for name, value in headers.items():
-        if not value.isascii() or not value.isprintable() or value != value.strip():
-            raise ConfigurationError(f"the header {name} can't be sent: its value is not printable ASCII")
     url = urlsplit(endpoint)
     seconds = max(request.timeout, 0.001)
     timeouts = {"read": seconds, "write": seconds, "connect": min(seconds, CONNECT_SECONDS)}
@@ -200,6 +267,11 @@ def outgoing_request(endpoint: str, request: Request) -> httpcore.Request:
         content=request.body or None,
         extensions={"timeout": timeouts},
     )
+
+
+def is_sendable(value: str) -> bool:
+    """Whether a text can be the value of a header."""
+    return value.isascii() and value.isprintable() and value == value.strip()
 
 
 def host_of(endpoint: str) -> str:
@@ -218,16 +290,6 @@ def proxy_of(endpoint: str) -> str | None:
     return proxies.get(url.scheme) or proxies.get("all")
 
 
-def _body(answer: httpcore.Response, end: float) -> bytes:
-    """Read the whole body, until ``end`` at most: the server may send it slowly."""
-    body = BytesIO()
-    for chunk in cast("Iterable[bytes]", answer.stream):
-        body.write(chunk)
-        if time.monotonic() > end:
-            raise httpcore.ReadTimeout("the answer didn't end in time")
-    return body.getvalue()
-
-
 def _headers(answer: httpcore.Response) -> dict[str, str]:
     """The headers of an answer, with names in lower case; the values of a repeated header are joined."""
     headers: dict[str, str] = {}
@@ -237,47 +299,61 @@ def _headers(answer: httpcore.Response) -> dict[str, str]:
     return headers
 
 
+def _forget_frames(error: BaseException | None) -> None:
+    """Take the tracebacks out of an error and its causes: their local variables contain the request with its headers."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 def _connector(
-    ssl_context: ssl.SSLContext | None, proxy: str | None, network: httpcore.NetworkBackend
+    ssl_context: ssl.SSLContext | None, proxy: Secret, network: httpcore.NetworkBackend
 ) -> httpcore.ConnectionPool:
-    """Something that makes connections, through the proxy if there is one. It is not used as a pool."""
-    if proxy is None:
+    """Something that makes connections, through the proxy if it isn't empty. It is not used as a pool."""
+    if not proxy.reveal():
         return httpcore.ConnectionPool(
-            ssl_context=ssl_context,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-            network_backend=network,
+            ssl_context=ssl_context, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=network
         )
     try:
-        given = httpx.Proxy(proxy)
-        if given.url.scheme in ("socks5", "socks5h"):
-            return httpcore.SOCKSProxy(
-                proxy_url=_core_url(given.url),
-                proxy_auth=given.raw_auth,
-                ssl_context=ssl_context,
-                keepalive_expiry=KEEPALIVE_SECONDS,
-                network_backend=network,
-            )
-        return httpcore.HTTPProxy(
-            proxy_url=_core_url(given.url),
-            proxy_auth=given.raw_auth,
-            proxy_headers=given.headers.raw,
+        return _proxied_connector(ssl_context, httpx.Proxy(proxy.reveal()), network)
+    except (ValueError, httpx.InvalidURL):
+        reason = "give http:// and a host"
+    except RuntimeError:
+        reason = "install httpcore[socks] for it"
+    # outside of the except, because the causes may contain the password
+    raise ConfigurationError(
+        f"the proxy {_without_user(proxy.reveal())} can't be used: {reason}; it comes from proxy=, HTTPS_PROXY, HTTP_PROXY"
+        " or ALL_PROXY"
+    )
+
+
+def _proxied_connector(
+    ssl_context: ssl.SSLContext | None, proxy: httpx.Proxy, network: httpcore.NetworkBackend
+) -> httpcore.ConnectionPool:
+    if proxy.url.scheme in ("socks5", "socks5h"):
+        return httpcore.SOCKSProxy(
+            proxy_url=_core_url(proxy.url),
+            proxy_auth=proxy.raw_auth,
             ssl_context=ssl_context,
-            proxy_ssl_context=given.ssl_context,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=network,
         )
-    except (ValueError, RuntimeError, httpx.InvalidURL) as error:
-        # the URL may contain a password, and so may the cause
-        reason = "install httpcore[socks] for it" if isinstance(error, RuntimeError) else "give http:// and a host"
-        raise ConfigurationError(
-            f"the proxy {_without_user(proxy)} can't be used: {reason}; it comes from proxy=, HTTPS_PROXY, HTTP_PROXY or"
-            " ALL_PROXY"
-        ) from None
+    return httpcore.HTTPProxy(
+        proxy_url=_core_url(proxy.url),
+        proxy_auth=proxy.raw_auth,
+        proxy_headers=proxy.headers.raw,
+        ssl_context=ssl_context,
+        proxy_ssl_context=proxy.ssl_context,
+        keepalive_expiry=KEEPALIVE_SECONDS,
+        network_backend=network,
+    )
 
 
 def _without_user(url: str) -> str:
-    """A proxy's URL without user name and password."""
-    return re.sub(r"//[^/]*@", "//", url) if "//" in url else url.rpartition("@")[2]
+    """A proxy's URL without user name and password, which may contain any character."""
+    user, at, host = url.rpartition("@")
+    scheme, slashes, _ = user.partition("//")
+    return one_line(f"{scheme}{slashes}{host}" if at and slashes else host, 200)
 
 
 def _core_url(url: httpx.URL) -> httpcore.URL:

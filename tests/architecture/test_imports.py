@@ -21,6 +21,7 @@ ROOT_FILES = {
     "positions",
     "record",
     "stream_service",
+    "texts",
     "version",
 }
 """The plain files at the root, which every room except ``wire`` may import."""

@@ -1,5 +1,6 @@
 """Requests are sent as they were signed, each attempt is signed again, and other machines get no unsigned request."""
 
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -138,7 +139,6 @@ def test_the_project_and_the_token_are_signed(connect, ok):
     headers = rig.transport.sent[0].headers
     assert "SignedHeaders=content-type;host;x-project-id;x-sdk-date;x-security-token," in headers["authorization"]
     assert (headers["x-project-id"], headers["x-security-token"]) == ("p1", "token")
-    assert headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_unchanged_credentials_are_not_tried_again(connect, refused):
 
 def dated(answer, seconds):
     """The answer, with a Date that differs by so many seconds from this machine's."""
-    return answer._replace(headers={"date": formatdate(NOW + seconds, usegmt=True)})
+    return replace(answer, headers={"date": formatdate(NOW + seconds, usegmt=True)})
 
 
 @pytest.mark.parametrize("skew", [-7200, 7200])
@@ -232,7 +232,7 @@ def test_a_corrected_clock_that_is_refused_again_is_an_error(connect, refused):
 
 @pytest.mark.parametrize("date", [None, "today", formatdate(NOW + 30, usegmt=True)])
 def test_a_refusal_without_another_date_does_not_correct_the_clock(date, connect, refused):
-    answer = refused(4105, status=441)._replace(headers={} if date is None else {"date": date})
+    answer = replace(refused(4105, status=441), headers={} if date is None else {"date": date})
     rig = connect(lambda _: answer, credentials=KEYS)
     with pytest.raises(AuthenticationError):
         rig.client.create_app("a")

@@ -1,5 +1,7 @@
 """Credentials over time: they are kept, and renewed before they expire; if that fails, the old ones are kept."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
@@ -27,6 +29,18 @@ def vault():
         raise OSError("the vault said hunter2")
     expires = Vault.lifetime and datetime.fromtimestamp(World.now + Vault.lifetime, timezone.utc)
     return Token(value=f"t{Vault.calls}", expires=expires)
+
+
+class SlowVault:
+    """The state of ``slow_vault``, which returns a token once it may."""
+
+    asked, may = threading.Event(), threading.Event()
+
+
+def slow_vault():
+    SlowVault.asked.set()
+    SlowVault.may.wait(20)
+    return Token(value="t")
 
 
 class World:
@@ -109,3 +123,16 @@ def test_refused_credentials_that_cannot_be_renewed_are_not_replaced(keys):
 def test_how_long_credentials_are_kept(left, kept):
     expires = datetime.fromtimestamp(NOW + left, timezone.utc)
     assert keep_seconds(Credentials(access_key="a", secret_key="s", expires=expires), NOW) == pytest.approx(kept)
+
+
+def test_a_request_does_not_wait_longer_than_it_may_for_another_threads_look_up():
+    connection = DISConnection(endpoint="https://dis.example", project_id="p", credentials=slow_vault)
+    keys = CachedCredentials(connection, metadata=None, monotonic=lambda: 0.0, sleep=lambda _: None, random=lambda: 0.5)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(keys.current, NOW)
+        SlowVault.asked.wait(20)
+        with pytest.raises(CredentialsError, match=r"another thread has looked .* for more than 0\.1 s"):
+            keys.current(NOW, 0.1)
+        SlowVault.may.set()
+        assert first.result().value == "t"
+    assert keys.current(NOW, 0.1).value == "t"

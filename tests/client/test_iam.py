@@ -1,12 +1,14 @@
 """Tokens for a name and a password: the request to the identity service, and its possible answers."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from beam_dis.client.iam import iam_endpoint, request_token
+from beam_dis.client.iam import Login, iam_endpoint, iam_token, request_token
 from beam_dis.client.transport import Response
 from beam_dis.errors import ConfigurationError, CredentialsError, TransportError
+from beam_dis.texts import Secret
 
 IAM = "https://iam.example"
 GIVEN = Response(201, {"x-subject-token": "MII"}, b'{"token":{"expires_at":"2026-01-01T00:00:00.000000Z"}}')
@@ -33,10 +35,7 @@ def login(*answers):
     token = request_token(
         identity,
         IAM,
-        user="u",
-        password="hunter2",
-        domain="d",
-        project_id="p",
+        Login(user="u", password=Secret("hunter2"), domain="d", project_id="p"),
         clock=lambda: time[0],
         sleep=lambda seconds: time.append(time.pop() + seconds),
         random=lambda: 0.5,
@@ -62,7 +61,7 @@ def test_a_request_for_a_token_is_retried_after_a_transient_failure(failure):
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"token":{}}'])
 def test_a_token_without_an_expiry_is_accepted(body):
-    assert login(GIVEN._replace(body=body))[0].expires is None
+    assert login(replace(GIVEN, body=body))[0].expires is None
 
 
 @pytest.mark.parametrize(
@@ -104,3 +103,19 @@ def test_which_identity_service_is_used(given, region, variable, profile, where,
 def test_a_password_is_never_sent_over_plain_http():
     with pytest.raises(ConfigurationError, match=r"a password can't be sent to 'http://iam\.example'"):
         iam_endpoint("http://iam.example", None, {})
+
+
+@pytest.mark.parametrize("url", ["https://me:hunter2@iam.example", "https://iam.example/?p=hunter2@", "hunter2@iam"])
+def test_an_identity_endpoint_with_a_password_is_refused_without_showing_it(url):
+    with pytest.raises(ConfigurationError, match="the identity service's endpoint … is not a URL") as error:
+        iam_endpoint(url, None, {})
+    assert "hunter2" not in repr(error.value)
+
+
+@pytest.mark.parametrize("name", ["user", "password", "domain", "project_id"])
+@pytest.mark.parametrize("value", ["", "hunter2\ud800", None, b"hunter2"], ids=repr)
+def test_a_login_with_a_wrong_argument_is_refused_by_its_name(name, value):
+    arguments = {"user": "u", "password": "p", "domain": "d", "project_id": "1", name: value}
+    with pytest.raises(ConfigurationError, match=rf"^iam_token\({name}=.*: give a str") as error:
+        iam_token(**arguments, endpoint="https://iam.example")
+    assert name != "password" or "hunter2" not in repr(error.value)

@@ -84,7 +84,10 @@ def test_a_header_that_http_forbids_is_named_without_its_value(value, transport_
 def test_the_host_and_the_length_are_added_if_they_are_missing(served, transport_to):
     url, heard = served(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     transport_to(url).send(Request(method="PUT", target="/x", headers={}))
-    assert heard == [f"PUT /x HTTP/1.1\r\nhost: {url.removeprefix('http://')}\r\ncontent-length: 0\r\n\r\n".encode()]
+    host = url.removeprefix("http://")
+    assert heard == [
+        f"PUT /x HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\ncontent-length: 0\r\n\r\n".encode()
+    ]
 
 
 def test_the_request_is_sent_unchanged_and_without_additions(served, transport_to):
