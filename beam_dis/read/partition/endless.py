@@ -245,6 +245,13 @@ class PollPartitionForAppFn(_PartitionPolling):
     ) -> Iterator[TimestampedValue[Any]]:
         """Poll the partition once, and register the position after it until it is committed."""
         position, pause = yield from self._poll(element, tracker, estimator)
+        if self._shared.app_readers.claim_warning(self._app, element.stream_id, self._read_id):
+            _log.warning(
+                "app %s: another running read commits to it in stream %s too. Each of them reads every record, and the app"
+                " continues where one of them committed last: give each read an app of its own",
+                self._app,
+                element.stream,
+            )
         next_number = (position.stream, position.partition_id, position.sequence_number)
         if self._committer.due(*next_number):
             finalizer.register(self._committer.register(*next_number))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from beam_dis.read.fetch.counts import PendingCounts, RecordSize
 from beam_dis.read.fetch.ends import Ends
 from beam_dis.read.fetch.prefetch import BUDGET_BYTES, Prefetch
+from beam_dis.read.process.app_readers import AppReaders
 
 if TYPE_CHECKING:
     from beam_dis.stream_service import PartitionDescription, ReadPosition, StreamListing, StreamService
@@ -47,6 +48,7 @@ class PerConnection:
             clock=clock,
         )
         self.ends = Ends(clock=clock)
+        self.app_readers = AppReaders(clock=clock)
 
     def describe(self, stream: str) -> StreamListing:
         """List a stream, and note the ends of its partitions."""

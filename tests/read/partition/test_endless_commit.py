@@ -59,3 +59,23 @@ def test_commits_never_go_back_if_instances_finalise_out_of_order(
     second.finalize()
     first.finalize()
     assert service.commits == [("delays", "flights", ZERO, 8)]
+
+
+def test_two_reads_with_the_same_app_are_warned_about(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any, caplog: Any
+) -> None:
+    service = two_partitions(next_number=5)
+    registry = registry_on(service)
+    reads = [polling(service, app="delays", registry=registry, read_id=read_id) for read_id in ("1", "2")]
+    for _ in range(3):
+        for read in reads:
+            now.seconds += 1
+            read.call()
+    warnings = [record.getMessage() for record in caplog.records]
+    assert [
+        warning.startswith("app delays: another running read commits to it in stream flights too")
+        for warning in warnings
+    ] == [
+        True,
+        True,
+    ]
