@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
@@ -22,6 +23,9 @@ _SOME_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - the time zone is replaced
 _SOME_DAY = date(1970, 1, 1)
 
 _SHOWN_CHARS = 80
+_REPR = reprlib.Repr()
+_REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = _REPR.maxset = _REPR.maxfrozenset = 20
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 2 * _SHOWN_CHARS
 
 
 def plain_value(value: Any) -> Any:
@@ -65,9 +69,9 @@ def plain_bytes(value: Any) -> bytes:
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: its repr, cut at 80 characters."""
+    """A value as messages show it: its repr, cut at 80 characters, without the cost of the rest."""
     try:
-        text = repr(value)
+        text = repr(value[: _SHOWN_CHARS + 1]) if isinstance(value, (str, bytes, bytearray)) else _REPR.repr(value)
     except Exception:  # noqa: BLE001 - a message has to be made, and an int of 5000 digits has no repr
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

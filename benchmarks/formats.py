@@ -1,89 +1,372 @@
-"""Formats: the flights of January, decoded and encoded in CSV, JSON and Avro, as plain values and as Beam rows.
+"""Formats: decoding and encoding of Beam rows, compared with loops written by hand on fastavro, csv and msgspec.
 
-Run: ``python benchmarks/formats.py``. Each format is compared with its library alone on the same
-bytes, without types (csv.reader, msgspec to plain dicts) or without checks (fastavro). They alternate; the best of five rounds counts.
+Run: ``python benchmarks/formats.py [turns]``. Each pair works on the same records and gives or takes the same rows, which is
+checked. The sides take turns in short slices; the ratio of a pair is the median of the ratios of its turns, so that a busy machine
+slows both sides alike. A ratio of 1 is as fast as by hand. By hand, values aren't checked.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
 import platform
+import statistics
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import fastavro
 import msgspec
+from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis import AvroCoder, CSVCoder, JSONCoder
-from beam_dis.formats import AvroFormat, CSVFormat, JSONFormat
+from beam_dis.errors import DecodeError
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
-ROWS = 10_000
-ROUNDS = 5
+TURNS = 60
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 
-Work = dict[str, tuple[Callable[[Any], Any], list[Any]]]
+Side = Callable[[], Any]
+Pair = tuple[str, Side, Side]
+
+FLIGHTS = (PIPELINES / "flights.avsc").read_text()
+ITEM = {
+    "type": "record",
+    "name": "Item",
+    "fields": [
+        {"name": "sku", "type": "string"},
+        {"name": "quantity", "type": "int"},
+        {"name": "price", "type": "double"},
+        {"name": "packed", "type": MILLIS},
+    ],
+}
+ORDERS = json.dumps(
+    {
+        "type": "record",
+        "name": "Order",
+        "fields": [
+            {"name": "id", "type": "long"},
+            {"name": "customer", "type": ["null", "string"]},
+            {"name": "placed", "type": MILLIS},
+            {"name": "items", "type": {"type": "array", "items": ITEM}},
+        ],
+    }
+)
+KINDS = ["long", "double", "string"]
+WIDE = json.dumps(
+    {
+        "type": "record",
+        "name": "Wide",
+        "fields": [
+            {"name": f"f{number}", "type": ["null", KINDS[number % 3]], "default": None} for number in range(300)
+        ],
+    }
+)
 
 
 def main() -> None:
-    schema = (PIPELINES / "flights.avsc").read_text()
-    lines = gzip.decompress((PIPELINES / "data" / "flights-2013-01.csv.gz").read_bytes()).splitlines()[1 : ROWS + 1]
+    turns = int(sys.argv[1]) if len(sys.argv) > 1 else TURNS
     print(
-        f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores;"
+        f" {turns} turns"
     )
-    print(f"{len(lines):,} flights of 19 fields, best of {ROUNDS} rounds\n")
-    print(f"{'':24}{'records/s':>12}{'µs a record':>14}")
-    for title, work in sections(schema, lines):
+    print(f"\n{'':28}{'by hand':>12}{'beam_dis':>12}{'ratio':>8}   µs a record")
+    for title, count, pairs in sections():
         print(title)
-        for name, seconds in measured(work).items():
-            print(f"  {name:22}{len(lines) / seconds:>12,.0f}{seconds / len(lines) * 1e6:>14.2f}")
+        for name, by_hand, ours in pairs:
+            hand, own, ratio = compared(by_hand, ours, turns)
+            print(f"  {name:26}{hand / count * 1e6:>12.2f}{own / count * 1e6:>12.2f}{ratio:>8.2f}")
 
 
-def sections(schema: str, lines: list[bytes]) -> Iterable[tuple[str, Work]]:
-    values = [CSVFormat(schema, null="NA").decode(line) for line in lines]
-    texts = [line.decode() for line in lines]
-    formats = {
-        "CSV": (CSVFormat(schema, null="NA"), CSVCoder(schema, null="NA")),
-        "JSON": (JSONFormat(schema), JSONCoder(schema)),
-        "Avro": (AvroFormat(schema), AvroCoder(schema)),
-    }
-    avro = fastavro.parse_schema(formats["Avro"][0].schema.avro)
-    bare_decode: dict[str, Callable[[list[bytes]], Any]] = {
-        "CSV": lambda _: list(csv.reader(texts)),
-        "JSON": lambda records: [msgspec.json.decode(record) for record in records],
-        "Avro": lambda records: [fastavro.schemaless_reader(BytesIO(record), avro, None) for record in records],
-    }
-    for name, (format_, coder) in formats.items():
-        records = [format_.encode(value) for value in values]
-        rows = [coder.decode(record) for record in records]
-        yield (
-            f"{name}, {sum(map(len, records)) // len(records)} bytes a record",
-            {
-                "library, decode": (bare_decode[name], records),
-                "format, decode": (each(format_.decode), records),
-                "coder, decode to rows": (each(coder.decode), records),
-                "format, encode": (each(format_.encode), values),
-                "coder, encode rows": (each(coder.encode), rows),
-            },
-        )
+def compared(by_hand: Side, ours: Side, turns: int) -> tuple[float, float, float]:
+    """The best times of both sides, and the median ratio of their turns."""
+    hand, own = [], []
+    for turn in range(turns):
+        for side, times in ((by_hand, hand), (ours, own)) if turn % 2 else ((ours, own), (by_hand, hand)):
+            start = time.perf_counter()
+            side()
+            times.append(time.perf_counter() - start)
+    return min(hand), min(own), statistics.median(a / b for a, b in zip(hand, own, strict=True))
 
 
-def each(function: Callable[[Any], Any]) -> Callable[[list[Any]], Any]:
+def sections() -> Iterator[tuple[str, int, list[Pair]]]:
+    lines = gzip.decompress((PIPELINES / "data" / "flights-2013-01.csv.gz").read_bytes()).splitlines()[1:251]
+    flights = [CSVCoder(FLIGHTS, null="NA").decode(line) for line in lines]
+    yield from of_schema("flights", FLIGHTS, flights, hand_of_flights)
+    order = JSONCoder(ORDERS)
+    orders = [order.decode(msgspec.json.encode(order_of(number))) for number in range(25)]
+    yield from of_schema("orders of 20 items", ORDERS, orders, hand_of_orders)
+    wide = JSONCoder(WIDE)
+    rows = [wide.decode(msgspec.json.encode(wide_of(number))) for number in range(20)]
+    yield from of_schema("300 nullable fields", WIDE, rows, hand_of_wide)
+    yield "a bad record, compared with a good one", 1, [*bad_records(flights, rows)]
+
+
+def of_schema(
+    title: str, schema: str, rows: list[Any], by_hand: Callable[[str, Any], dict[str, Any]]
+) -> Iterator[tuple[str, int, list[Pair]]]:
+    pairs = []
+    coders: dict[str, Any] = {"Avro": AvroCoder(schema), "JSON": JSONCoder(schema)}
+    if not title.startswith("orders"):
+        coders["CSV"] = CSVCoder(schema, null="NA" if title == "flights" else "")
+    for name, coder in coders.items():
+        records = [coder.encode(row) for row in rows]
+        hand = by_hand(name, coder.row_type)
+        same = hand["decode"](records) == rows == [coder.decode(record) for record in records]
+        assert same, (title, name)
+        assert [coder.decode(record) for record in hand["encode"](rows)] == rows, (title, name)
+        pairs.append((f"{name} decode", part(hand["decode"], records), part(each(coder.decode), records)))
+        pairs.append((f"{name} encode", part(hand["encode"], rows), part(each(coder.encode), rows)))
+    yield title, len(rows), pairs
+
+
+def part(function: Callable[[list[Any]], Any], items: list[Any]) -> Side:
+    return lambda: function(items)
+
+
+def each(function: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
     return lambda items: [function(item) for item in items]
 
 
-def measured(work: Work) -> dict[str, float]:
-    best = dict.fromkeys(work, float("inf"))
-    for _ in range(ROUNDS):
-        for name, (function, items) in work.items():
-            start = time.perf_counter()
-            function(items)
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
+def without_logical_types(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: without_logical_types(value) for key, value in schema.items() if key != "logicalType"}
+    return [without_logical_types(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def avro_by_hand(schema: str, to_row: Callable[[Any], Any], from_row: Callable[[Any], Any]) -> dict[str, Any]:
+    """By fastavro, with plain numbers for times, which is its fastest way to a Timestamp."""
+    parsed = fastavro.parse_schema(without_logical_types(json.loads(schema)))
+
+    def decode(records: list[bytes]) -> list[Any]:
+        read = fastavro.schemaless_reader
+        return [to_row(read(BytesIO(record), parsed, None)) for record in records]
+
+    def encode(rows: list[Any]) -> list[bytes]:
+        write, written = fastavro.schemaless_writer, []
+        for row in rows:
+            out = BytesIO()
+            write(out, parsed, from_row(row))
+            written.append(out.getvalue())
+        return written
+
+    return {"decode": decode, "encode": encode}
+
+
+def hand_of_flights(name: str, row_type: Any) -> dict[str, Any]:
+    make, fields = row_type._make, row_type._fields
+    if name == "Avro":
+
+        def to_row(value: dict[str, Any]) -> Any:
+            value["time_hour"] = Timestamp(micros=value["time_hour"] * 1000)
+            return make(value.values())
+
+        def from_row(row: Any) -> Any:
+            value = row._asdict()
+            value["time_hour"] = row.time_hour.micros // 1000
+            return value
+
+        return avro_by_hand(FLIGHTS, to_row, from_row)
+    if name == "JSON":
+        return json_of_flights(make, fields)
+    return csv_of_flights(make)
+
+
+def json_of_flights(make: Any, fields: tuple[str, ...]) -> dict[str, Any]:
+    types = {"int": int, "string": str, "long": int}
+    members = json.loads(FLIGHTS)["fields"]
+    assert [member["name"] for member in members] == list(fields)
+    struct = msgspec.defstruct("Flight", [(member["name"], typed(member["type"], types)) for member in members])
+    decoder, encoder, astuple = msgspec.json.Decoder(struct), msgspec.json.Encoder(), msgspec.structs.astuple
+
+    def decode(records: list[bytes]) -> list[Any]:
+        read, rows = decoder.decode, []
+        for record in records:
+            value = read(record)
+            value.time_hour = Timestamp(micros=value.time_hour * 1000)
+            rows.append(make(astuple(value)))
+        return rows
+
+    def encode(rows: list[Any]) -> list[bytes]:
+        write = encoder.encode
+        return [write(struct(*row[:-1], row[-1].micros // 1000)) for row in rows]
+
+    assert fields[-1] == "time_hour"
+    return {"decode": decode, "encode": encode}
+
+
+def typed(avro: Any, types: dict[str, Any]) -> Any:
+    if isinstance(avro, list):
+        return typed(avro[1], types) | None
+    return types[avro["type"] if isinstance(avro, dict) else avro]
+
+
+def csv_of_flights(make: Any) -> dict[str, Any]:
+    def integer(text: str) -> int | None:
+        return None if text == "NA" else int(text)
+
+    def decode(records: list[bytes]) -> list[Any]:
+        rows = []
+        for y, m, d, dt, sd, dd, at, sa, ad, c, f, t, o, de, air, di, h, mi, th in csv.reader(
+            [record.decode() for record in records]
+        ):
+            micros = (datetime.fromisoformat(th[:-1] + "+00:00") - EPOCH) // MICROSECOND
+            rows.append(
+                make(
+                    (
+                        int(y), int(m), int(d), integer(dt), int(sd), integer(dd), integer(at), int(sa), integer(ad), c, int(f),
+                        None if t == "NA" else t, o, de, integer(air), int(di), int(h), int(mi), Timestamp(micros=micros),
+                    )
+                )
+            )  # fmt: skip
+        return rows
+
+    def encode(rows: list[Any]) -> list[bytes]:
+        written: list[str] = []
+        write = csv.writer(Lines(written), lineterminator="").writerow
+        for row in rows:
+            time_hour = (EPOCH + timedelta(microseconds=row[-1].micros)).isoformat()[:-6] + "Z"
+            write(["NA" if value is None else value for value in (*row[:-1], time_hour)])
+        return [text.encode() for text in written]
+
+    return {"decode": decode, "encode": encode}
+
+
+class Lines:
+    """What csv.writer writes to."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
+
+
+def hand_of_orders(name: str, row_type: Any) -> dict[str, Any]:
+    make = row_type._make
+    make_item = row_type.__annotations__["items"].__args__[0]._make
+    if name == "Avro":
+
+        def to_row(value: dict[str, Any]) -> Any:
+            for item in value["items"]:
+                item["packed"] = Timestamp(micros=item["packed"] * 1000)
+            items = [make_item(item.values()) for item in value["items"]]
+            return make((value["id"], value["customer"], Timestamp(micros=value["placed"] * 1000), items))
+
+        def from_row(row: Any) -> Any:
+            items = [
+                {"sku": item.sku, "quantity": item.quantity, "price": item.price, "packed": item.packed.micros // 1000}
+                for item in row.items
+            ]
+            return {"id": row.id, "customer": row.customer, "placed": row.placed.micros // 1000, "items": items}
+
+        return avro_by_hand(ORDERS, to_row, from_row)
+
+    item_struct = msgspec.defstruct("Item", [("sku", str), ("quantity", int), ("price", float), ("packed", int)])
+    items_type: Any = list
+    order_struct = msgspec.defstruct(
+        "Order", [("id", int), ("customer", str | None), ("placed", int), ("items", items_type[item_struct])]
+    )
+    decoder, encoder = msgspec.json.Decoder(order_struct), msgspec.json.Encoder()
+
+    def decode(records: list[bytes]) -> list[Any]:
+        rows = []
+        for record in records:
+            order: Any = decoder.decode(record)
+            items = [
+                make_item((item.sku, item.quantity, item.price, Timestamp(micros=item.packed * 1000)))
+                for item in order.items
+            ]
+            rows.append(make((order.id, order.customer, Timestamp(micros=order.placed * 1000), items)))
+        return rows
+
+    def encode(rows: list[Any]) -> list[bytes]:
+        written = []
+        for row in rows:
+            items = [item_struct(item.sku, item.quantity, item.price, item.packed.micros // 1000) for item in row.items]
+            written.append(encoder.encode(order_struct(row.id, row.customer, row.placed.micros // 1000, items)))
+        return written
+
+    return {"decode": decode, "encode": encode}
+
+
+def hand_of_wide(name: str, row_type: Any) -> dict[str, Any]:
+    make = row_type._make
+    if name == "Avro":
+        return avro_by_hand(WIDE, lambda value: make(value.values()), lambda row: row._asdict())
+    if name == "JSON":
+        kinds = [int, float, str]
+        struct = msgspec.defstruct("Wide", [(f"f{number}", kinds[number % 3] | None) for number in range(300)])  # type: ignore[operator]
+        decoder, encoder, astuple = msgspec.json.Decoder(struct), msgspec.json.Encoder(), msgspec.structs.astuple
+        return {
+            "decode": lambda records: [make(astuple(decoder.decode(record))) for record in records],
+            "encode": lambda rows: [encoder.encode(struct(*row)) for row in rows],
+        }
+    readers: list[Callable[[str], Any]] = [int, float, str] * 100
+
+    def decode(records: list[bytes]) -> list[Any]:
+        return [
+            make([None if text == "" else read(text) for read, text in zip(readers, cells, strict=True)])
+            for cells in csv.reader([record.decode() for record in records])
+        ]
+
+    def encode(rows: list[Any]) -> list[bytes]:
+        written: list[str] = []
+        csv.writer(Lines(written), lineterminator="").writerows(rows)
+        return [text.encode() for text in written]
+
+    return {"decode": decode, "encode": encode}
+
+
+def order_of(number: int) -> Any:
+    start = 1_357_034_400_000
+    items = [
+        {"sku": f"sku-{number}-{item}", "quantity": item, "price": item * 1.25, "packed": start + item * 1000}
+        for item in range(20)
+    ]
+    return {"id": number, "customer": f"customer {number}", "placed": start + number, "items": items}
+
+
+def wide_of(number: int) -> Any:
+    values = [number * 7, number * 0.5, f"text {number}"]
+    return {f"f{field}": None if (field + number) % 5 == 0 else values[field % 3] for field in range(300)}
+
+
+def bad_records(flights: list[Any], rows: list[Any]) -> Iterator[Pair]:
+    """A record with a wrong last field, as the right-hand side; the left is four good ones, so 1 is the limit."""
+    for title, schema, row, text in (
+        ("flight", FLIGHTS, flights[0], b"x"),
+        ("wide", WIDE, rows[0], b"x"),
+    ):
+        for name, coder in (
+            ("Avro", AvroCoder(schema)),
+            ("JSON", JSONCoder(schema)),
+            ("CSV", CSVCoder(schema, null="NA")),
+        ):
+            good = coder.encode(row)
+            bad = good[:-3] if name == "Avro" else good.replace(b"}", b',"f297":"x","time_hour":"x"}')
+            if name == "CSV":
+                cells = good.split(b",")
+                cells[-1 if title == "flight" else 297] = text
+                bad = b",".join(cells)
+            yield f"{name} {title}", part(each(coder.decode), [good] * 4), part(failed(coder.decode), [bad])
+
+
+def failed(decode: Callable[[bytes], Any]) -> Callable[[list[bytes]], None]:
+    def decode_bad(records: list[bytes]) -> None:
+        for record in records:
+            try:
+                decode(record)
+            except DecodeError:
+                continue
+            raise AssertionError(record)
+
+    return decode_bad
 
 
 if __name__ == "__main__":

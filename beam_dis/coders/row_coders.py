@@ -7,17 +7,15 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.typehints.row_type import RowTypeConstraint
 
-from beam_dis.coders.row_values import from_row, to_row
-from beam_dis.coders.schemas import row_type
+from beam_dis.coders.row_values import RowValues
 from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat
-from beam_dis.formats.mismatch import ValueMismatch
 
 AvroSchema = str | Mapping[str, Any]
 
@@ -25,24 +23,19 @@ AvroSchema = str | Mapping[str, Any]
 class _RowsCoder(beam.coders.Coder):
     """Reads and writes rows in a format; ``row_type`` is their NamedTuple."""
 
-    def __init__(self, format_: Format, make: Callable[[str], _RowsCoder]) -> None:
-        self._make = make
+    def __init__(self, format_: Format, values: RowValues, **settings: Any) -> None:
         self._schema_text = format_.schema.text
+        self._settings = settings
         self._decode, self._encode = format_.decode, format_.encode
-        record = format_.schema.record
-        self.row_type = row_type(record)
-        self._to_row, self._from_row = to_row(record), from_row(record)
+        self.row_type = values.row_type(format_.schema.record)
 
     def encode(self, value: Any) -> bytes:
         """The bytes of a row, a NamedTuple, a dataclass, a beam.Row or a dict. Raises EncodeError with the field's name."""
-        try:
-            return self._encode(self._from_row(value))
-        except ValueMismatch as mismatch:
-            raise mismatch.encode_error() from mismatch
+        return self._encode(value)
 
     def decode(self, encoded: bytes) -> Any:
         """The row of a record's bytes. Raises DecodeError with the field's name."""
-        return self._to_row(self._decode(encoded))
+        return self._decode(encoded)
 
     def is_deterministic(self) -> bool:
         """True: maps are written in the order of their keys."""
@@ -52,17 +45,16 @@ class _RowsCoder(beam.coders.Coder):
         """The row type as Beam's own type, so that Beam knows the types of the fields, also of keys made from them."""
         return RowTypeConstraint.from_user_type(self.row_type)
 
-    def _settings(self) -> tuple[Any, ...]:
-        return (self._schema_text,)
-
     def __reduce__(self) -> Any:
-        return self._make, (self._schema_text,)
+        return partial(type(self), **self._settings), (self._schema_text,)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other._settings() == self._settings()
+        return (
+            type(other) is type(self) and other._schema_text == self._schema_text and other._settings == self._settings
+        )
 
     def __hash__(self) -> int:
-        return hash((type(self), self._settings()))
+        return hash((type(self), self._schema_text, repr(self._settings)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.row_type.__name__})"
@@ -73,13 +65,16 @@ class AvroCoder(_RowsCoder):
 
     Args:
         schema: an Avro schema, as JSON text or as parsed JSON.
+        times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
+            ``"text"``, ISO 8601 text.
 
     Raises:
-        ConfigurationError: it isn't an Avro schema, or has a type that isn't supported.
+        ConfigurationError: it isn't an Avro schema of a record.
     """
 
-    def __init__(self, schema: AvroSchema) -> None:
-        super().__init__(AvroFormat(schema), AvroCoder)
+    def __init__(self, schema: AvroSchema, *, times: str = "beam") -> None:
+        values = RowValues(times)
+        super().__init__(AvroFormat(schema, values), values, times=times)
 
 
 class JSONCoder(_RowsCoder):
@@ -87,13 +82,16 @@ class JSONCoder(_RowsCoder):
 
     Args:
         schema: an Avro schema, as JSON text or as parsed JSON.
+        times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
+            ``"text"``, ISO 8601 text.
 
     Raises:
-        ConfigurationError: it isn't an Avro schema, or has a type that isn't supported.
+        ConfigurationError: it isn't an Avro schema of a record.
     """
 
-    def __init__(self, schema: AvroSchema) -> None:
-        super().__init__(JSONFormat(schema), JSONCoder)
+    def __init__(self, schema: AvroSchema, *, times: str = "beam") -> None:
+        values = RowValues(times)
+        super().__init__(JSONFormat(schema, values), values, times=times)
 
 
 class CSVCoder(_RowsCoder):
@@ -101,18 +99,28 @@ class CSVCoder(_RowsCoder):
 
     Args:
         schema: an Avro schema, as JSON text or as parsed JSON; flat.
-        delimiter: one character.
+        delimiter: one character or several; a backslash and a ``t``, as users type it, are a tab.
         null: the text of a null in nullable columns, such as ``"NA"``.
+        booleans: the texts of true and false, such as ``("t", "f")`` or ``("1", "0")``. ``true`` and ``false`` are read too.
+        time_zone: the zone of timestamps whose text has none, as databases print them: ``"UTC"``, ``"+02:00"`` or
+            ``"Europe/Berlin"``. By default they are refused.
+        times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
+            ``"text"``, ISO 8601 text.
 
     Raises:
-        ConfigurationError: it isn't an Avro schema, has a type that isn't supported, or isn't flat.
+        ConfigurationError: it isn't an Avro schema of a record, or isn't flat, or an option is wrong.
     """
 
-    def __init__(self, schema: AvroSchema, *, delimiter: str = ",", null: str = "") -> None:
-        self._delimiter, self._null = delimiter, null
-        super().__init__(
-            CSVFormat(schema, delimiter=delimiter, null=null), partial(CSVCoder, delimiter=delimiter, null=null)
-        )
-
-    def _settings(self) -> tuple[Any, ...]:
-        return (self._schema_text, self._delimiter, self._null)
+    def __init__(
+        self,
+        schema: AvroSchema,
+        *,
+        delimiter: str = ",",
+        null: str = "",
+        booleans: tuple[str, str] = ("true", "false"),
+        time_zone: str | None = None,
+        times: str = "beam",
+    ) -> None:
+        values = RowValues(times)
+        options: Any = {"delimiter": delimiter, "null": null, "booleans": booleans, "time_zone": time_zone}
+        super().__init__(CSVFormat(schema, values, **options), values, times=times, **options)

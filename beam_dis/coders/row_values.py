@@ -1,67 +1,135 @@
-"""Converts between the plain values of a format and Beam rows.
+"""What the values of a schema are in a Beam row: rows of a row type, with Beam Timestamps and dates.
 
 Rules:
-1. Decoding gives rows of ``row_type``, with Beam Timestamps.
-2. Encoding takes those, and beam.Row, dicts, dataclasses and users' NamedTuples with the field names of the schema. Times
-   may be Beam Timestamps or aware datetimes.
-3. A value that doesn't fit is passed on as it is: the format checks every value and names the field.
+1. Decoding gives rows of :func:`row_type`. What Beam has no type for is a number or a text: see ``row_types``.
+2. Encoding takes those, and beam.Row, dicts, dataclasses and users' NamedTuples. Times may be Beam Timestamps or aware
+   datetimes.
+3. With ``times="numbers"`` times and dates are the schema's numbers, and with ``times="text"`` ISO 8601 text, for sinks that don't
+   take Beam's logical types.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from apache_beam.utils.timestamp import Timestamp
 
-from beam_dis.coders.schemas import row_type
-from beam_dis.formats import times
-from beam_dis.formats.conversions import Conversion, conversion_of
-from beam_dis.formats.schema import RecordType
+from beam_dis.coders.row_types import attributes, layout_of, row_type
+from beam_dis.errors import ConfigurationError
+from beam_dis.formats import times as times_
+from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.scalars import python_value
+from beam_dis.formats.types import RecordType, Scalar
+from beam_dis.formats.value_types import NumberType, RecordShape, ValueTypes, timestamps
+from beam_dis.plain_values import shown
 
-_TIMESTAMPS = frozenset({"timestamp-millis", "timestamp-micros"})
-
-
-def to_row(record: RecordType) -> Conversion:
-    """The function that makes a row from a decoded value; it may raise ValueMismatch."""
-    return _or_identity(conversion_of(record, lambda name: _timestamp if name in _TIMESTAMPS else None, _make_row))
-
-
-def from_row(record: RecordType) -> Conversion:
-    """The function that makes a value to encode from a row or the like; it may raise ValueMismatch."""
-    return _or_identity(conversion_of(record, lambda name: _datetime if name in _TIMESTAMPS else None, _make_mapping))
+_LOGICAL = frozenset({"date", "timestamp-millis", "timestamp-micros", "time-millis", "time-micros"})
+"""The types that ``times`` is about. Local timestamps are text in any case."""
 
 
-def _or_identity(conversion: Conversion | None) -> Conversion:
-    return (lambda value: value) if conversion is None else conversion
+class RowValues(ValueTypes):
+    """Values as Beam has them. ``times`` is ``"beam"``, ``"numbers"`` or ``"text"``."""
+
+    def __init__(self, times: str = "beam") -> None:
+        if times not in _TIMES:
+            raise ConfigurationError(f"times={times!r} is none of {', '.join(map(repr, _TIMES))}")
+        self._numbers, self._layout = _TIMES[times]
+
+    def row_type(self, record: RecordType) -> Any:
+        """The row type of a record."""
+        return row_type(self._layout(record))
+
+    def record(self, record: RecordType) -> RecordShape:
+        """What a record is: a row."""
+        made = self.row_type(record)
+        return RecordShape(made, partial(tuple.__new__, made), attributes([field.name for field in record.fields]))
+
+    def number(self, scalar: Scalar) -> NumberType | None:
+        """What a time or a date is in a row."""
+        return self._numbers.get(scalar.name)
 
 
-def _make_row(record: RecordType, fields: Conversion | None) -> Conversion:
-    make = row_type(record)._make
-    if fields is None:
-        return lambda value: make(value.values())
-    return lambda value: make(fields(value).values())
+def _timestamp_type(unit: int) -> NumberType:
+    value = times_.timestamp_type(unit, partial(Timestamp, 0))
+    return NumberType(value, lambda given: _micros(given) // unit, Timestamp, "{v}.micros", unit)
 
 
-def _make_mapping(_record: RecordType, fields: Conversion | None) -> Conversion:
-    return _mapping if fields is None else lambda row: fields(_mapping(row))
+def _micros(value: Any) -> int:
+    if not isinstance(value, Timestamp):
+        return times_.to_micros(value)
+    try:
+        return times_.checked_micros(value.micros)
+    except (ValueMismatch, ValueError) as error:
+        raise ValueMismatch(f"{shown(value)} is out of range: {error}") from error
 
 
-def _mapping(row: Any) -> Any:
-    if isinstance(row, (dict, Mapping)):
-        return row
-    if hasattr(row, "_asdict"):
-        return row._asdict()
-    if dataclasses.is_dataclass(row) and not isinstance(row, type):
-        return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
-    return row
+def _micros_of_day(value: Any) -> int:
+    plain = python_value(value)
+    return times_.checked_micros_of_day(plain) if type(plain) is int else times_.to_micros_of_day(value)
 
 
-def _timestamp(time: datetime) -> Timestamp:
-    return Timestamp(micros=times.time_to_micros(time))
+def _text_type(name: str) -> NumberType:
+    """A time or a date as ISO 8601 text, which may be written as a time or a date too."""
+    unit = 1000 if name.endswith("-millis") else 1
+    parse = times_.text_number(name)
+    write: Callable[[int], str]
+    number: Callable[[Any], int]
+    if name == "date":
+        write, number = times_.date_text, times_.to_days
+    elif name.startswith("time-"):
+        write, number = (
+            lambda given: times_.time_text(given * unit),
+            lambda value: times_.to_micros_of_day(value) // unit,
+        )
+    else:
+        decimals = 3 if unit == 1000 else 6
+        write, number = (
+            lambda given: times_.timestamp_text(given * unit, decimals),
+            lambda value: _micros(value) // unit,
+        )
+    return NumberType(write, lambda value: parse(value) if isinstance(value, str) else number(value))
 
 
-def _datetime(time: Any) -> Any:
-    return times.micros_to_time(time.micros) if isinstance(time, Timestamp) else time
+def _number_type(name: str) -> NumberType:
+    """A time or a date as the schema's number, which may be written as a time or a date too."""
+    text = _text_type(name)
+    check = _in_range(name)
+    return NumberType(
+        check, lambda value: check(plain) if type(plain := python_value(value)) is int else text.number(value)
+    )
+
+
+def _in_range(name: str) -> Callable[[int], int]:
+    if name == "date":
+        return times_.checked_days
+    unit = 1000 if name.endswith("-millis") else 1
+
+    def check(number: int) -> int:
+        if name.startswith("time-"):
+            times_.checked_micros_of_day(number * unit)
+        else:
+            times_.checked_micros(number * unit)
+        return number
+
+    return check
+
+
+_PLAIN = ValueTypes()
+_LOCAL = {name: _PLAIN.number(Scalar(name)) for name in ("local-timestamp-millis", "local-timestamp-micros")}
+
+_BEAM = {
+    **_LOCAL,
+    "date": NumberType(times_.date_of, times_.to_days),
+    "time-millis": timestamps(1000, _in_range("time-micros"), _micros_of_day),
+    "time-micros": timestamps(1, _in_range("time-micros"), _micros_of_day),
+    "timestamp-millis": _timestamp_type(1000),
+    "timestamp-micros": _timestamp_type(1),
+}
+
+_TIMES: dict[str, tuple[dict[str, Any], Callable[[RecordType], str]]] = {
+    "beam": (_BEAM, layout_of),
+    "numbers": ({**_LOCAL, **{name: _number_type(name) for name in _LOGICAL}}, partial(layout_of, numbers=_LOGICAL)),
+    "text": ({**_LOCAL, **{name: _text_type(name) for name in _LOGICAL}}, partial(layout_of, texts=_LOGICAL)),
+}

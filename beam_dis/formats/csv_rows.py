@@ -1,198 +1,304 @@
 """CSV records: one row per record, columns in the order of the schema's fields, quoted as in RFC 4180.
 
 Rules:
-1. A row has as many columns as the schema has fields.
-2. ``null`` is the text of a null in nullable columns. In a nullable column that isn't text, an empty column is null too.
-3. A value whose text would be read back as another value (text that looks like null) raises EncodeError.
-4. A row may end with one line break. It is written without.
-5. A byte order mark in front of a row is dropped. Text that begins with one is written in quotes.
+1. A row has as many columns as the schema has fields. It may begin with a byte order mark and end with one line break; it is
+   written without.
+2. A cell is quoted only if it must be: because of its characters, or because its text would be read as null.
+3. Rows are read and written by functions made for the schema. A row that these don't take, because of a quoted null, a 5.0
+   for an int or a wrong value, is read or written again column by column.
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from datetime import timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from beam_dis.errors import ConfigurationError, DecodeError
-from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding, without_mark
-from beam_dis.formats.encoding import RecordWriter
-from beam_dis.formats.mismatch import ValueMismatch
-from beam_dis.formats.scalars import SCALARS, ScalarCodec
-from beam_dis.formats.schema import (
-    ArrayOf,
-    Enumeration,
-    MapOf,
-    Nullable,
-    RecordField,
-    RecordType,
-    Scalar,
-    Schema,
-    read_schema,
-)
-from beam_dis.formats.structs import checked, value_struct
+from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
+from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding
+from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column
+from beam_dis.formats.defaults import defaults_of
+from beam_dis.formats.exact import exact_struct
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
+from beam_dis.formats.scalars import RANGES, is_missing
+from beam_dis.formats.schema import read_schema
+from beam_dis.formats.source import Source, function, indented, lines, tuple_of
+from beam_dis.formats.types import Enumeration, RecordType, Scalar, Schema
+from beam_dis.formats.value_types import PLAIN, RecordShape, ValueTypes, in_order
 from beam_dis.plain_values import shown
 
-_NESTED_TYPES: dict[type, str] = {ArrayOf: "an array", MapOf: "a map", RecordType: "a record"}
-_UNREADABLE = (ValueError, OverflowError, msgspec.ValidationError)
-_SPECIAL = re.compile(f'["\\r\\n\\0]|^{TEXT_MARK}').search
-
-
-class _Column(NamedTuple):
-    """One column: its name and its type for messages, and how its text is read and written."""
-
-    name: str
-    type_name: str
-    read: Callable[[str], Any]
-    write: Callable[[Any], str]
+_ESCAPES = {"\\t": "\t", "\\0": "\0", "\\|": "|"}
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_CAUGHT = (ValueMismatch, *FAULTS)
+_PLAIN = frozenset({str, int, float, type(None)})
 
 
 class CSVFormat:
     """CSV by an Avro schema of flat fields, given as text, parsed JSON or a Schema.
 
-    ``delimiter`` is one character, ``null`` the text of a null in nullable columns ("" for an empty column).
+    Args:
+        schema: the schema.
+        types: what its values are in Python.
+        delimiter: one character or several; a backslash and a ``t``, as users type it, are a tab.
+        null: the text of a null in nullable columns.
+        booleans: the texts of true and false, which are written; ``true`` and ``false`` are read in any case.
+        time_zone: the zone of timestamps whose text has none: ``"UTC"``, ``"+02:00"`` or a name such as ``"Europe/Berlin"``.
     """
 
-    def __init__(self, schema: str | Mapping[str, Any] | Schema, *, delimiter: str = ",", null: str = "") -> None:
+    def __init__(
+        self,
+        schema: str | Mapping[str, Any] | Schema,
+        types: ValueTypes = PLAIN,
+        *,
+        delimiter: str = ",",
+        null: str = "",
+        booleans: tuple[str, str] = ("true", "false"),
+        time_zone: str | None = None,
+    ) -> None:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         self.delimiter = _checked_delimiter(delimiter)
-        self.null = _checked_null(null)
-        self._columns = [_column(field, null) for field in self.schema.record.fields]
-        self._names = [column.name for column in self._columns]
-        self._readers = [column.read for column in self._columns]
-        self._writers = [column.write for column in self._columns]
-        self._struct = value_struct(self.schema.record)
-        self._writer = RecordWriter(self.schema.record, self._write)
+        self.null = _checked_null(null, self.delimiter)
+        options = CellOptions(null=null, booleans=_checked_booleans(booleans), zone=_zone(time_zone))
+        record = self.schema.record
+        shape = types.record(record)
+        self._make = shape.make
+        self._order = in_order(record, shape, defaults_of(self.schema, record, types))
+        self._columns = [Column(field, types, options) for field in record.fields]
+        self._quoted_null = f'"{null}"'
+        self._cell = _cell_pattern(self.delimiter)
+        source = _RowSource(self._columns, record, shape, self.delimiter)
+        self._read = source.reader(self._read_slowly)
+        self._write = source.writer(self._order, self._write_slowly)
 
-    def decode(self, data: bytes) -> dict[str, Any]:
+    def decode(self, data: bytes) -> Any:
         """The value of a row. Raises DecodeError."""
-        cells = self._cells(data)
-        if len(cells) != len(self._names):
-            raise DecodeError(f"{len(cells)} columns, but the schema has {len(self._names)} fields: {shown(data)}")
         try:
-            return dict(
-                zip(self._names, [read(cell) for read, cell in zip(self._readers, cells, strict=True)], strict=True)
-            )
-        except _UNREADABLE as error:
-            raise self._unreadable(cells) from error
-
-    def encode(self, value: Mapping[str, Any]) -> bytes:
-        """The row of a value. Raises EncodeError."""
-        return self._writer.encode(value)
-
-    def _write(self, value: Mapping[str, Any]) -> bytes:
-        values = msgspec.structs.astuple(checked(value, self._struct))
-        return self._row(self._texts(values)).encode()
-
-    def _cells(self, data: bytes) -> list[str]:
-        try:
-            text = without_mark(data).decode()
+            text = data.decode()
         except UnicodeDecodeError as error:
             refuse_other_encoding(data)
-            raise DecodeError(f"not UTF-8: {error}") from error
-        text = text.removesuffix("\n").removesuffix("\r")
+            raise DecodeError(f"not UTF-8: {error.reason} at byte {error.start}") from error
+        if text[:1] == TEXT_MARK:
+            text = text[1:]
+        if text[-1:] == "\n":
+            text = text[:-1]
+        if text[-1:] == "\r":
+            text = text[:-1]
+        read = self._read
         if '"' in text:
-            return self._quoted_cells(text)
-        if "\n" in text or "\r" in text:
-            raise DecodeError(f"a line break outside of quotes, which is more than one row: {shown(text)}")
-        return text.split(self.delimiter)
-
-    def _quoted_cells(self, text: str) -> list[str]:
+            raw, cells = self._quoted_cells(text)
+            if '""' in raw or self._quoted_null in raw:
+                read = self._read_slowly
+        else:
+            raw = cells = text.split(self.delimiter)
+            if "\n" in text or "\r" in text:
+                raise DecodeError(f"a line break outside of quotes, which is more than one row: {shown(text)}")
+        if len(cells) != len(self._columns):
+            raise DecodeError(f"{len(cells)} columns, but the schema has {len(self._columns)} fields: {shown(data)}")
         try:
-            return next(csv.reader([text], delimiter=self.delimiter, strict=True))
-        except csv.Error as error:
-            raise DecodeError(f"not a row of CSV, {error}: {shown(text)}") from error
+            return read(cells, raw)
+        except ValueMismatch as mismatch:
+            raise mismatch.decode_error() from mismatch
 
-    def _texts(self, values: tuple[Any, ...]) -> list[str]:
+    def encode(self, value: Any) -> bytes:
+        """The row of a value. Raises EncodeError."""
         try:
-            return [write(value) for write, value in zip(self._writers, values, strict=True)]
-        except _UNREADABLE as error:
-            raise self._unwritable(values) from error
+            return self._write(value).encode()  # type: ignore[no-any-return]
+        except ValueMismatch as mismatch:
+            raise mismatch.encode_error() from mismatch
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error
 
-    def _row(self, texts: list[str]) -> str:
-        row = self.delimiter.join(texts)
-        if row and not _SPECIAL(row) and row.count(self.delimiter) == len(texts) - 1:
-            return row
-        quoted = [self._quoted(column.name, text) for column, text in zip(self._columns, texts, strict=True)]
-        return '""' if quoted == [""] else self.delimiter.join(quoted)
+    def _quoted_cells(self, text: str) -> tuple[list[str], list[str]]:
+        """The cells of a row with their quotes, and without."""
+        raw: list[str] = self._cell.findall(text + self.delimiter)
+        if sum(map(len, raw)) + len(raw) * len(self.delimiter) != len(text) + len(self.delimiter):
+            raise DecodeError(f"not a row of CSV, a quote is missing or is inside of a cell: {shown(text)}")
+        return raw, [cell[1:-1].replace('""', '"') if cell[:1] == '"' else cell for cell in raw]
 
-    def _quoted(self, name: str, text: str) -> str:
-        if self.delimiter not in text and not _SPECIAL(text):
-            return text
-        if "\0" in text:
-            raise ValueMismatch(f"{shown(text)} holds a NUL character, which CSV readers refuse", f".{name}")
-        if len(text) > csv.field_size_limit():
-            raise ValueMismatch(
-                f"{len(text)} characters in quotes are more than csv.field_size_limit() allows to read", f".{name}"
-            )
-        return '"' + text.replace('"', '""') + '"'
+    def _read_slowly(self, cells: list[str], raw: list[str], at: int = 0) -> Any:
+        """Read column by column; the one ``at`` which the fast function stopped comes first, so that a wrong cell costs little."""
+        stopped = self._value_of(at, cells, raw)
+        return self._make(
+            tuple(stopped if place == at else self._value_of(place, cells, raw) for place in range(len(cells)))
+        )
 
-    def _unwritable(self, values: tuple[Any, ...]) -> ValueMismatch:
+    def _value_of(self, place: int, cells: list[str], raw: list[str]) -> Any:
+        try:
+            return self._columns[place].read(raw[place], cells[place])
+        except ValueMismatch as mismatch:
+            raise mismatch.inside(f".{self._columns[place].name}") from mismatch
+
+    def _write_slowly(self, values: tuple[Any, ...]) -> str:
+        cells = []
         for column, value in zip(self._columns, values, strict=True):
             try:
-                column.write(value)
-            except _UNREADABLE as error:  # noqa: PERF203 - only after a value has failed
-                return ValueMismatch(f"{shown(value)} can't be written: {error}", f".{column.name}")
-        raise AssertionError(values)
+                cells.append(self._cell_of(column, value))
+            except _CAUGHT as error:  # noqa: PERF203 - only rows that the fast function doesn't take
+                raise at_step(error, f".{column.name}") from error
+        return '""' if cells == [""] else self.delimiter.join(cells)
 
-    def _unreadable(self, cells: list[str]) -> DecodeError:
-        for column, cell in zip(self._columns, cells, strict=True):
-            try:
-                column.read(cell)
-            except _UNREADABLE as error:  # noqa: PERF203 - only after a row has failed
-                return DecodeError(f"{shown(cell)} can't be read as {column.type_name}: {error}", field=column.name)
-        raise AssertionError(cells)
+    def _cell_of(self, column: Column, value: Any) -> str:
+        if column.nullable and is_missing(value):
+            return self.null
+        text = column.write(value)
+        must = self.delimiter in text or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
+        if must or (column.nullable and (text == self.null or (not text and not column.is_text))):
+            return '"' + text.replace('"', '""') + '"'
+        return text
+
+
+class _RowSource:
+    """Writes the source of the functions that read and write a row of usual cells."""
+
+    def __init__(self, columns: list[Column], record: RecordType, shape: RecordShape, delimiter: str) -> None:
+        self._columns = columns
+        self._record = record
+        self._shape = shape
+        self._delimiter = delimiter
+
+    def reader(self, slowly: Any) -> Any:
+        """The function that reads cells, given without and with their quotes. No quoted cell looks like null."""
+        source = Source()
+        source.use(make=self._shape.make, slowly=slowly, CAUGHT=_CAUGHT, wrong=_UnusualError)
+        cells = [f"c{place}" for place in range(len(self._columns))]
+        reads = [self._read(source, column, cell) for column, cell in zip(self._columns, cells, strict=True)]
+        body = lines(
+            f"{tuple_of(cells)} = cells",
+            *(lines(f"at = {place}", read) for place, read in enumerate(reads) if read),
+            f"return make({tuple_of(cells)})",
+        )
+        text = function(
+            "read(cells, raw)", "at = 0", "try:", indented(body), "except CAUGHT:", "    return slowly(cells, raw, at)"
+        )
+        source.add(text)
+        return source.compile("read")
+
+    def _read(self, source: Source, column: Column, c: str) -> str:
+        name = column.type.name if isinstance(column.type, Scalar) else ""
+        null = source.name_of(column.null, "null")
+        if column.is_text:
+            return f"if {c} == {null}: {c} = None" if column.nullable else ""
+        if name in RANGES:
+            low, high = RANGES[name]
+            read = lines(
+                f"if '_' in {c}: raise wrong", f"{c} = int({c})", f"if not {low} <= {c} <= {high}: raise wrong"
+            )
+        elif name == "double":
+            read = lines(f"if '_' in {c}: raise wrong", f"{c} = float({c})")
+        else:
+            read = f"{c} = {source.name_of(column.from_text, 'read')}({c})"
+        if not column.nullable:
+            return read
+        is_null = f"not {c} or {c} == {null}" if column.null else f"not {c}"
+        return lines(f"if {is_null}:", f"    {c} = None", "else:", indented(read))
+
+    def writer(self, order: Any, slowly: Any) -> Any:
+        """The function that writes a row."""
+        source = Source()
+        source.use(order=order, slowly=slowly, CAUGHT=(*_CAUGHT, msgspec.ValidationError), kind=self._shape.kind)
+        source.use(delimiter=self._delimiter, convert=msgspec.convert, Values=exact_struct(self._record))
+        source.use(astuple=msgspec.structs.astuple, PLAIN=_PLAIN, wrong=_UnusualError, BOM=TEXT_MARK)
+        others = [f"s.f{place}" for place, column in enumerate(self._columns) if not _is_plain(column)]
+        writes = [source.name_of(column.to_text, "write") for column in self._columns if not _is_plain(column)]
+        body = lines(
+            "s = convert(row, Values)",
+            *(f"if {v} is not None: {v} = {write}({v})" for v, write in zip(others, writes, strict=True)),
+            "values = astuple(s)",
+            "if not PLAIN.issuperset(map(type, values)): raise wrong",
+            f"null = {source.name_of(self._columns[0].null, 'null')}" if self._columns else "",
+            *self._looks_null(),
+            "text = delimiter.join([null if v is None else str(v) for v in values])",
+            "if text and '\"' not in text and '\\n' not in text and '\\r' not in text and text[0] != BOM:",
+            f"    if text.count(delimiter) == {len(self._columns) - 1}:",
+            "        return text",
+        )
+        text = function(
+            "write(row)",
+            "if type(row) is not kind:\n    row = order(row)" if self._shape.kind else "row = order(row)",
+            "try:",
+            indented(body),
+            "except CAUGHT:",
+            "    pass",
+            "return slowly(row)",
+        )
+        source.add(text)
+        return source.compile("write")
+
+    def _looks_null(self) -> list[str]:
+        """Source that leaves values to the columns that would be read as null."""
+        nullable = [(column, place) for place, column in enumerate(self._columns) if column.nullable]
+        texts = [f"values[{place}]" for column, place in nullable if column.is_text]
+        empty = [f"values[{place}]" for column, place in nullable if not column.is_text and column.takes("")]
+        if any(column.null and not column.is_text and column.takes(column.null) for column, _ in nullable):
+            return ["raise wrong"]
+        return [
+            f"if null in {tuple_of(texts)}: raise wrong" if texts else "",
+            f"if '' in {tuple_of(empty)}: raise wrong" if empty else "",
+        ]
+
+
+def _is_plain(column: Column) -> bool:
+    """Whether a value that was checked has its text by ``str``."""
+    name = column.type.name if isinstance(column.type, Scalar) else ""
+    return name in {"string", "int", "long", "double"} or isinstance(column.type, Enumeration)
+
+
+class _UnusualError(ValueError):
+    """A cell or a value that the fast function leaves to the columns."""
+
+
+def _cell_pattern(delimiter: str) -> re.Pattern[str]:
+    """One cell with its quotes, and the delimiter after it."""
+    escaped = re.escape(delimiter)
+    other = rf"[^{escaped}\r\n]*" if len(delimiter) == 1 else rf"(?:(?!{escaped})[^\r\n])*"
+    return re.compile(rf'("[^"]*(?:""[^"]*)*"|(?!"){other}){escaped}')
 
 
 def _checked_delimiter(delimiter: str) -> str:
-    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in f'"\r\n\0{TEXT_MARK}':
-        raise ConfigurationError(f"delimiter {delimiter!r} must be one character, and not a quote or a line break")
-    return delimiter
+    typed = _ESCAPES.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
+    if not typed or set(typed) & set(f'"\r\n{TEXT_MARK}'):
+        raise ConfigurationError(
+            f"delimiter={delimiter!r} must be text without a quote or a line break, such as ',' or '\\t'"
+        )
+    return typed
 
 
-def _checked_null(null: str) -> str:
+def _checked_null(null: str, delimiter: str) -> str:
     if not isinstance(null, str):
         raise ConfigurationError(f"null={null!r} must be the text of a null, such as 'NA' or ''")
+    if delimiter in null or set(null) & set('"\r\n'):
+        raise ConfigurationError(f"null={null!r} must not contain the delimiter, a quote or a line break")
     return null
 
 
-def _column(field: RecordField, null: str) -> _Column:
-    type_ = field.type.of if isinstance(field.type, Nullable) else field.type
-    if not isinstance(type_, (Scalar, Enumeration)):
+def _checked_booleans(booleans: tuple[str, str]) -> tuple[str, str]:
+    right = (
+        isinstance(booleans, (tuple, list)) and len(booleans) == 2 and all(isinstance(text, str) for text in booleans)
+    )
+    if (
+        not right
+        or booleans[0] == booleans[1]
+        or BOOLEANS.get(booleans[0]) is False
+        or BOOLEANS.get(booleans[1]) is True
+    ):
+        raise ConfigurationError(f"booleans={booleans!r} must be the texts of true and false, such as ('t', 'f')")
+    return booleans[0], booleans[1]
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    if name is None or name in {"UTC", "Z"}:
+        return None if name is None else timezone.utc
+    try:
+        offset = _OFFSET.fullmatch(name)
+        if offset:
+            minutes = int(offset[2]) * 60 + int(offset[3])
+            return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, TypeError, ValueError, OSError) as error:
         raise ConfigurationError(
-            f"field {field.name!r} is {_NESTED_TYPES[type(type_)]}: a CSV column has one value, use JSON or Avro"
-        )
-    name, codec = (type_.name, SCALARS[type_.name]) if isinstance(type_, Scalar) else ("symbol", _symbols(type_))
-    if not isinstance(field.type, Nullable):
-        return _Column(field.name, name, codec.from_text, codec.to_text)
-    nulls = frozenset({null} if name == "string" else {null, ""})
-    return _Column(field.name, f"{name} or null", _nullable_read(codec, nulls), _nullable_write(codec, null, nulls))
-
-
-def _nullable_read(codec: ScalarCodec, nulls: frozenset[str]) -> Callable[[str], Any]:
-    read = codec.from_text
-    return lambda text: None if text in nulls else read(text)
-
-
-def _nullable_write(codec: ScalarCodec, null: str, nulls: frozenset[str]) -> Callable[[Any], str]:
-    def write(value: Any) -> str:
-        if value is None:
-            return null
-        text = codec.to_text(value)
-        if text in nulls:
-            raise ValueError(f"{text!r} would be read as null; choose another text with null=")
-        return text
-
-    return write
-
-
-def _symbols(enumeration: Enumeration) -> ScalarCodec:
-    def read(text: str) -> str:
-        if text not in enumeration.symbols:
-            raise ValueError(f"it is not one of {', '.join(enumeration.symbols)}")
-        return text
-
-    return ScalarCodec(value=str, json=str, from_text=read, to_text=str.__str__)
+            f"time_zone={name!r} must be 'UTC', an offset such as '+02:00', or a zone's name"
+        ) from error

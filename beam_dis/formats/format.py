@@ -14,7 +14,8 @@ from beam_dis.errors import ConfigurationError
 from beam_dis.formats.avro_binary import AvroFormat
 from beam_dis.formats.csv_rows import CSVFormat
 from beam_dis.formats.json_objects import JSONFormat
-from beam_dis.formats.schema import Schema, read_schema
+from beam_dis.formats.schema import read_schema
+from beam_dis.formats.types import Schema
 
 
 class Format(Protocol):

@@ -3,11 +3,14 @@
 Rules:
 1. Users never see it: ``decode`` turns it into a DecodeError, ``encode`` into an EncodeError.
 2. A path reads as in Python: ``info[0].date``. ``m[...]`` is some entry of a map.
+3. A message shows at most 200 characters of a value, and takes no time for the rest of it.
 """
 
 from __future__ import annotations
 
 import re
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,9 +18,13 @@ import msgspec
 from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.plain_values import shown
 
+_LONGEST_REASON = 400
 _LOCATED = re.compile(r"^(?P<reason>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]")
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
 _NOT_FOUND = object()
+
+FAULTS = (LookupError, ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, struct.error)
+"""What reading or converting a wrong value may raise besides ValueMismatch."""
 
 
 class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package before users see it
@@ -46,11 +53,56 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
         return EncodeError(f"field {self.field!r}: {self.reason}" if self.field else self.reason)
 
 
-def mismatch_of(error: msgspec.MsgspecError, value: Any = _NOT_FOUND) -> ValueMismatch:
-    """An error of msgspec about ``value`` as a mismatch, with the value that is wrong if it can be found."""
+def brief(error: BaseException) -> str:
+    """What an error says, cut to a length; without the value that a UnicodeError carries."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
+
+
+def at_step(error: Exception, step: str) -> ValueMismatch:
+    """A fault that happened one step further in, as a mismatch with that step before its path."""
+    if isinstance(error, ValueMismatch):
+        return error.inside(step)
+    return ValueMismatch(reason_of(error), step)
+
+
+def reason_of(error: Exception) -> str:
+    """What is wrong, in words; the errors of Python's own functions say it in theirs."""
+    if isinstance(error, (IndexError, struct.error)):
+        return "the record ends before the value does"
+    return brief(error)
+
+
+def expected(what: str, value: Any) -> ValueMismatch:
+    """The mismatch of a value of a wrong type."""
+    shown_value = "" if isinstance(value, (dict, list)) else f": {shown(value)}"
+    return ValueMismatch(f"Expected `{what}`, got `{json_type(value)}`{shown_value}")
+
+
+def json_type(value: Any) -> str:
+    """The name of a value's type as messages have it: JSON's for null, objects and arrays, Python's for the rest."""
+    if value is None:
+        return "null"
+    names: dict[type, str] = {dict: "object", list: "array", tuple: "array"}
+    return names.get(type(value), type(value).__name__)
+
+
+def mismatch_of(error: msgspec.MsgspecError, parse: Callable[[], Any] | None = None) -> ValueMismatch:
+    """An error of msgspec as a mismatch, with the value that is wrong if it can be found.
+
+    Args:
+        error: what msgspec raised.
+        parse: returns the value that the error is about, without types.
+    """
     match = _LOCATED.match(str(error))
     reason, path = (match["reason"], match["path"]) if match else (str(error), "")
-    wrong = _at(value, path)
+    reason = reason.replace("int | float", "int")
+    if parse is None or not match:
+        return ValueMismatch(reason, path)
+    try:
+        wrong = _at(parse(), path)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ValueMismatch(reason, path)
     if wrong is _NOT_FOUND or isinstance(wrong, (dict, list)):
         return ValueMismatch(reason, path)
     return ValueMismatch(f"{reason}: {shown(wrong)}", path)

@@ -1,135 +1,272 @@
-"""The table of scalar types: how each is checked, and how JSON and CSV write it.
+"""How a Python value becomes the value of a scalar type, in every format.
 
 Rules:
-1. One row per type, with everything about the type. Formats look it up and have no cases of their own.
-2. A JSON record is read by its Avro schema, so timestamps and dates are written as the schema's numbers. ISO 8601 text is
-   read too.
-3. CSV is text, so timestamps and dates are written as ISO 8601. Digits are read too.
-4. Bytes are base64 in both.
-5. An int may be written as an integral decimal number, ``5.0``.
+1. A subclass of a type that is written is that type: enum members, pandas.Timestamp, numpy's scalars.
+2. A number counts by its value: 5.0 is the int 5, and 5 is the double 5.0. Nothing is rounded: a float that isn't a whole
+   number below 2**53 is no int, and an int that no double has is no double.
+3. A ``float`` has 32 bits in every format, so its value is the nearest one of 32 bits.
+4. Values out of range are refused, alike in reading and in writing.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from collections.abc import Callable
+import math
+import struct
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Annotated, Any
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
+from typing import Any
+from uuid import UUID
 
-import msgspec
+from beam_dis.formats.mismatch import ValueMismatch, expected
+from beam_dis.formats.types import DecimalType, Enumeration, Fixed, Scalar
+from beam_dis.plain_values import plain_bytes, plain_value, shown
 
-from beam_dis.formats import times
+Convert = Callable[[Any], Any]
 
-_INT_BITS, _LONG_BITS = 31, 63
-_MAX_DOUBLE = 1.7976931348623157e308
-
-Int = Annotated[int, msgspec.Meta(ge=-(2**_INT_BITS), le=2**_INT_BITS - 1)]
-Long = Annotated[int, msgspec.Meta(ge=-(2**_LONG_BITS), le=2**_LONG_BITS - 1)]
-Finite = Annotated[float, msgspec.Meta(ge=-_MAX_DOUBLE, le=_MAX_DOUBLE)]
-
-INTEGERS = frozenset({"int", "long"})
-
-VALUE_TYPES = (bytes, datetime, date)
-"""The types that msgspec must leave as they are when it checks or unpacks values."""
+_SINGLE = struct.Struct("<f")
+_EXACT_FLOAT = 2**53
+MAX_DOUBLE = 1.7976931348623157e308
+RANGES = {"int": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScalarCodec:
-    """How one scalar type is checked and written.
+class Check:
+    """How a value of one scalar type is checked.
 
     Attributes:
-        value: the msgspec type of its Python value.
-        json: the msgspec type of its value in JSON.
-        from_text: reads the text of a CSV column; raises ValueError or OverflowError.
-        to_text: writes the text of a CSV column.
-        from_json: turns the JSON value into the Python value; None if they are the same.
-        to_json: turns the Python value into the JSON value; None if they are the same.
+        is_right: an expression of ``{v}`` that is true for values that need no conversion.
+        convert: returns the value that is written; raises ValueMismatch.
     """
 
-    value: Any
-    json: Any
-    from_text: Callable[[str], Any]
-    to_text: Callable[[Any], str]
-    from_json: Callable[[Any], Any] | None = None
-    to_json: Callable[[Any], Any] | None = None
+    is_right: str
+    convert: Convert
 
 
-def whole(value: Any) -> Any:
-    """An integral float as an int; any other value as it is."""
-    return int(value) if type(value) is float and value.is_integer() else value
+def python_value(value: Any) -> Any:
+    """A value in Python's own types; None for pandas' NA and NaT."""
+    plain = plain_value(value)
+    if isinstance(plain, (bytearray, memoryview)):
+        return plain_bytes(plain)
+    if isinstance(plain, Decimal):
+        return Decimal(plain)
+    is_missing_value = type(plain).__module__.startswith("pandas.") and type(plain).__name__ in {"NAType", "NaTType"}
+    return None if is_missing_value else plain
 
 
-def _integer(bits: int) -> Callable[[str], int]:
-    low, high = -(2**bits), 2**bits - 1
-
-    def read(text: str) -> int:
-        whole, point, decimals = text.partition(".")
-        number = int(whole)
-        if not low <= number <= high or "_" in text or (point and (not decimals or decimals.strip("0"))):
-            raise ValueError(text)
-        return number
-
-    return read
+def single(value: float) -> float:
+    """The nearest float of 32 bits. Raises ValueMismatch if there is none."""
+    try:
+        return _SINGLE.unpack(_SINGLE.pack(value))[0]  # type: ignore[no-any-return]
+    except OverflowError as error:
+        raise ValueMismatch(f"{shown(value)} is out of range: more than 32 bits hold") from error
 
 
-def _real(text: str) -> float:
-    if "_" in text:
-        raise ValueError(text)
-    return float(text)
+def integral(value: float | Decimal, low: int, high: int) -> int:
+    """A whole number that was written as a float, as the int that it is."""
+    if not math.isfinite(value) or value != int(value) or (type(value) is float and abs(value) > _EXACT_FLOAT):
+        raise expected("int", value)
+    return in_range(int(value), low, high)
 
 
-_BOOLEANS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
-
-
-def _boolean(text: str) -> bool:
-    value = _BOOLEANS.get(text)
-    if value is None:
-        raise ValueError(text)
+def in_range(value: int, low: int, high: int) -> int:
+    """An int of a range, as it is."""
+    if value > high:
+        raise ValueMismatch(f"Expected `int` <= {high}: {shown(value)}")
+    if value < low:
+        raise ValueMismatch(f"Expected `int` >= {low}: {shown(value)}")
     return value
 
 
-def _either(number: Callable[[int], Any], value: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda given: number(given) if isinstance(given, int) else value(given)
+def to_integer(low: int, high: int) -> Convert:
+    """The conversion to an int of a range."""
+
+    def convert(given: Any) -> int:
+        value = python_value(given)
+        if type(value) is int:
+            return in_range(value, low, high)
+        if type(value) is float or type(value) is Decimal:
+            return integral(value, low, high)
+        raise expected("int", value)
+
+    return convert
 
 
-SCALARS: dict[str, ScalarCodec] = {
-    "boolean": ScalarCodec(
-        value=bool, json=bool, from_text=_boolean, to_text=lambda value: "true" if value else "false"
+def to_double(given: Any) -> float:
+    """A float of 64 bits."""
+    value = python_value(given)
+    if type(value) is float:
+        return value
+    if type(value) is Decimal:
+        return float(value)
+    if type(value) is not int:
+        raise expected("float", value)
+    if abs(value) > MAX_DOUBLE or int(float(value)) != value:
+        raise ValueMismatch(f"{shown(value)} is out of range: no double has this value")
+    return float(value)
+
+
+def to_single(given: Any) -> float:
+    """A float of 32 bits."""
+    return single(to_double(given))
+
+
+def finite(convert: Convert) -> Convert:
+    """A conversion to a float that refuses NaN and infinities, which JSON doesn't have."""
+
+    def convert_finite(given: Any) -> float:
+        value: float = convert(given)
+        if not math.isfinite(value):
+            raise ValueMismatch(f"Expected `float` that is finite, as JSON has them: {shown(value)}")
+        return value
+
+    return convert_finite
+
+
+def _exactly(kind: type, name: str) -> Convert:
+    def convert(given: Any) -> Any:
+        value = python_value(given)
+        if type(value) is not kind:
+            raise expected(name, value)
+        return value
+
+    return convert
+
+
+def to_uuid(given: Any) -> str:
+    """The canonical text of a UUID."""
+    value = python_value(given)
+    if isinstance(value, UUID):
+        return str(value)
+    if type(value) is not str:
+        raise expected("uuid", value)
+    try:
+        return str(UUID(value))
+    except ValueError as error:
+        raise ValueMismatch(f"{shown(value)} is not a UUID") from error
+
+
+def to_null(given: Any) -> None:
+    """None."""
+    if python_value(given) is not None:
+        raise expected("null", given)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value means null: None, and pandas' NA and NaT."""
+    return value is None or (type(value).__module__.startswith("pandas") and python_value(value) is None)
+
+
+def to_symbol(enumeration: Enumeration) -> Convert:
+    """The conversion to a symbol of an enumeration."""
+    symbols = frozenset(enumeration.symbols)
+
+    def convert(given: Any) -> str:
+        value = python_value(given)
+        if type(value) is not str:
+            raise expected("str", value)
+        if value not in symbols:
+            raise ValueMismatch(f"Invalid enum value {shown(value)}: not one of {', '.join(enumeration.symbols)[:200]}")
+        return value
+
+    return convert
+
+
+def to_fixed(fixed: Fixed) -> Convert:
+    """The conversion to so many bytes."""
+
+    def convert(given: Any) -> bytes:
+        value = python_value(given)
+        if type(value) is not bytes:
+            raise expected("bytes", value)
+        if len(value) != fixed.size:
+            raise ValueMismatch(f"Expected {fixed.size} bytes, got {len(value)}: {shown(value)}")
+        return value
+
+    return convert
+
+
+def to_decimal(type_: DecimalType) -> Convert:
+    """The conversion to a Decimal of a precision and a scale; a float counts as it is printed."""
+    step = Decimal((0, (1,), -type_.scale))
+    context = Context(prec=type_.precision, traps=[Inexact, InvalidOperation])
+
+    to_whole = _exactly(int, "decimal")
+
+    def convert(given: Any) -> Decimal:
+        plain = python_value(given)
+        is_decimal = type(plain) is Decimal
+        value: Decimal = plain if is_decimal else Decimal(repr(plain) if type(plain) is float else to_whole(plain))
+        try:
+            return value.quantize(step, context=context)
+        except DecimalException as error:
+            raise ValueMismatch(
+                f"{shown(value)} is not a decimal of {type_.precision} digits, {type_.scale} of them after the point"
+            ) from error
+
+    return convert
+
+
+def unscaled(value: Decimal, scale: int) -> int:
+    """The whole number of a decimal, its digits without the point."""
+    sign, digits, exponent = value.as_tuple()
+    number: int = int("".join(map(str, digits))) * 10 ** (int(exponent) + scale)
+    return -number if sign else number
+
+
+def from_unscaled(number: int, type_: DecimalType) -> Decimal:
+    """The decimal of its digits. Raises ValueMismatch if these are too many."""
+    if abs(number) >= 10**type_.precision:
+        raise ValueMismatch(f"{shown(number)} has more than {type_.precision} digits")
+    return Decimal((int(number < 0), tuple(map(int, str(abs(number)))), -type_.scale))
+
+
+CHECKS: dict[str, Check] = {
+    "null": Check(is_right="{v} is None", convert=to_null),
+    "boolean": Check(is_right="type({v}) is bool", convert=_exactly(bool, "bool")),
+    "int": Check(is_right="type({v}) is int and -2147483648 <= {v} <= 2147483647", convert=to_integer(*RANGES["int"])),
+    "long": Check(
+        is_right="type({v}) is int and -9223372036854775808 <= {v} <= 9223372036854775807",
+        convert=to_integer(*RANGES["long"]),
     ),
-    "int": ScalarCodec(value=Int, json=Int, from_text=_integer(_INT_BITS), to_text=int.__repr__),
-    "long": ScalarCodec(value=Long, json=Long, from_text=_integer(_LONG_BITS), to_text=int.__repr__),
-    "float": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=float.__repr__),
-    "double": ScalarCodec(value=float, json=Finite, from_text=_real, to_text=float.__repr__),
-    "string": ScalarCodec(value=str, json=str, from_text=str, to_text=str.__str__),
-    "bytes": ScalarCodec(
-        value=bytes,
-        json=bytes,
-        from_text=lambda text: b64decode(text, validate=True),
-        to_text=lambda value: b64encode(value).decode("ascii"),
-    ),
-    "timestamp-millis": ScalarCodec(
-        value=times.AwareDatetime,
-        json=times.AwareDatetime | Long,
-        from_text=times.text_to_millis_time,
-        to_text=times.millis_time_to_text,
-        from_json=_either(times.millis_to_time, times.whole_millis),
-        to_json=times.time_to_millis,
-    ),
-    "timestamp-micros": ScalarCodec(
-        value=times.AwareDatetime,
-        json=times.AwareDatetime | Long,
-        from_text=times.text_to_micros_time,
-        to_text=times.micros_time_to_text,
-        from_json=_either(times.micros_to_time, times.whole_micros),
-        to_json=times.time_to_micros,
-    ),
-    "date": ScalarCodec(
-        value=date,
-        json=date | Int,
-        from_text=times.text_to_date,
-        to_text=date.isoformat,
-        from_json=_either(times.days_to_date, lambda day: day),
-        to_json=times.date_to_days,
-    ),
+    "float": Check(is_right="False", convert=to_single),
+    "double": Check(is_right="type({v}) is float", convert=to_double),
+    "string": Check(is_right="type({v}) is str", convert=_exactly(str, "str")),
+    "bytes": Check(is_right="type({v}) is bytes", convert=_exactly(bytes, "bytes")),
+    "uuid": Check(is_right="False", convert=to_uuid),
 }
+
+
+def check_of(type_: Scalar | Enumeration | Fixed | DecimalType, *, allow_nan: bool = True) -> Check:
+    """How values of a type are checked that has no number of its own. ``allow_nan`` is about infinities too."""
+    if isinstance(type_, Enumeration):
+        return Check(is_right="type({v}) is str and {v} in symbols", convert=to_symbol(type_))
+    if isinstance(type_, Fixed):
+        return Check(is_right="False", convert=to_uuid if type_.uuid else to_fixed(type_))
+    if isinstance(type_, DecimalType):
+        return Check(is_right="False", convert=to_decimal(type_))
+    check = CHECKS[type_.name]
+    if allow_nan or type_.name not in {"float", "double"}:
+        return check
+    is_right = (
+        check.is_right if type_.name == "float" else f"type({{v}}) is float and -{MAX_DOUBLE} <= {{v}} <= {MAX_DOUBLE}"
+    )
+    return Check(is_right=is_right, convert=finite(check.convert))
+
+
+def base64_text(data: bytes) -> str:
+    """Bytes in base64."""
+    return b64encode(data).decode("ascii")
+
+
+def mapping_of(value: Any) -> Mapping[str, Any] | None:
+    """A value with named fields as a mapping: a dict, a NamedTuple, a beam.Row, a dataclass; None for anything else."""
+    if isinstance(value, Mapping):
+        return value
+    if hasattr(value, "_asdict"):
+        fields: Mapping[str, Any] = value._asdict()
+        return fields
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return None

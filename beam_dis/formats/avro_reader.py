@@ -1,0 +1,330 @@
+"""Reads the binary encoding of Avro: writes the source of a function that goes from bytes straight to a value.
+
+Rules:
+1. A function takes the bytes, a position and the end, and returns a value and the position after it.
+2. A value is taken only if all of its bytes are there, is in the range of its type, and is written as Avro says.
+3. Arrays and maps have no more items than there are bytes left, so a short record can't fill the memory. Items that have no
+   bytes of their own are limited to 65,536.
+
+For ``{"type": "record", "name": "R", "fields": [{"name": "id", "type": "long"}, {"name": "name", "type": ["null", "string"]}]}``
+the source is::
+
+    def record_0(data, pos, end):
+        at = 0
+        try:
+            n = data[pos]
+            if n < 128:
+                pos += 1
+                v0 = ZIGZAG[n]
+            else:
+                v0, pos = read_long(data, pos)
+            at = 1
+            n = data[pos]
+            pos += 1
+            if n == 2:
+                ...
+            elif n == 0:
+                v1 = None
+            else:
+                raise no_branch(n)
+        except CAUGHT as error:
+            raise at_step(error, steps[at]) from error
+        return make((v0, v1)), pos
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.scalars import RANGES, from_unscaled
+from beam_dis.formats.source import Source, function, guarded, indented, lines, steps_of, tuple_of
+from beam_dis.formats.types import (
+    ArrayOf,
+    DecimalType,
+    Duration,
+    Enumeration,
+    Fixed,
+    JSONText,
+    MapOf,
+    Named,
+    Nullable,
+    RecordType,
+    Scalar,
+    Schema,
+    Type,
+    UnionOf,
+)
+from beam_dis.formats.value_types import ValueTypes
+
+Read = Callable[[bytes, int, int], tuple[Any, int]]
+
+ZIGZAG = tuple((n >> 1) ^ -(n & 1) for n in range(128))
+_MOST_EMPTY_ITEMS = 65_536
+_BOOLEANS = {0: False, 1: True}
+_DURATION = struct.Struct("<III")
+
+
+def read_long(data: bytes, pos: int) -> tuple[int, int]:
+    """A number of 64 bits, of any length, and the position after it."""
+    number = shift = 0
+    while True:
+        byte = data[pos]
+        pos += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            break
+        shift += 7
+        if shift > 63:
+            raise ValueMismatch("a number has more than ten bytes")
+    if number > 0xFFFFFFFFFFFFFFFF:
+        raise ValueMismatch("a number has more than 64 bits")
+    return (number >> 1) ^ -(number & 1), pos
+
+
+def read_int(data: bytes, pos: int) -> tuple[int, int]:
+    """A number of 32 bits and the position after it."""
+    number, pos = read_long(data, pos)
+    low, high = RANGES["int"]
+    if not low <= number <= high:
+        raise ValueMismatch(f"{number} is out of range: an Avro int has 32 bits")
+    return number, pos
+
+
+def ends() -> ValueMismatch:
+    """The mismatch of a value whose bytes aren't all there."""
+    return ValueMismatch("the record ends before the value does")
+
+
+def no_branch(number: int) -> ValueMismatch:
+    """The mismatch of a union without the branch that the record says."""
+    return ValueMismatch(f"the union has no branch {ZIGZAG[number] if number < 128 else 'of this number'}")
+
+
+def too_many(count: int) -> ValueMismatch:
+    """The mismatch of an array or a map that can't be that long."""
+    return ValueMismatch(f"{count} items are more than the record has bytes for")
+
+
+class AvroReader:
+    """Writes the functions that read the types of a schema.
+
+    Args:
+        schema: the schema.
+        types: what its values are in Python.
+        json_text: returns the function that writes a value of a type as JSON text, for types that are JSON text in a row.
+    """
+
+    def __init__(self, schema: Schema, types: ValueTypes, json_text: Callable[[Type], Callable[[Any], str]]) -> None:
+        self._schema = schema
+        self._types = types
+        self._json_text = json_text
+        self._source = Source()
+        self._source.use(ZIGZAG=ZIGZAG, read_long=read_long, read_int=read_int)
+        self._source.use(ends=ends, no_branch=no_branch, too_many=too_many)
+
+    def function(self) -> Read:
+        """The function that reads the schema's record."""
+        return self._source.compile(self._function(self._schema.record))
+
+    def source(self) -> str:
+        """The source of all functions."""
+        self._function(self._schema.record)
+        return self._source.text
+
+    def _function(self, type_: Type) -> str:
+        type_ = self._schema.resolve(type_)
+        if isinstance(type_, RecordType):
+            return self._source.function_of(type_, "record", lambda name: self._record(name, type_))
+        if isinstance(type_, UnionOf):
+            return self._source.function_of(type_, "union", lambda name: self._union(name, type_))
+        if isinstance(type_, ArrayOf):
+            return self._source.function_of(type_, "array", lambda name: self._array(name, type_))
+        if isinstance(type_, MapOf):
+            return self._source.function_of(type_, "map", lambda name: self._map(name, type_))
+        return self._source.function_of(
+            type_, "value", lambda name: function(f"{name}(data, pos, end)", self._read(type_, "v"), "return v, pos")
+        )
+
+    def _record(self, name: str, record: RecordType) -> str:
+        use = self._source.name_of
+        shape = self._types.record(record)
+        steps = use(steps_of(field.name for field in record.fields), "steps")
+        body = [
+            lines(f"at = {place}", self._read(field.type, f"v{place}")) for place, field in enumerate(record.fields)
+        ]
+        values = tuple_of(f"v{place}" for place in range(len(record.fields)))
+        return function(
+            f"{name}(data, pos, end)",
+            guarded(lines(*body), f"{steps}[at]") if body else "",
+            f"return {use(shape.make, 'make')}({values}), pos",
+        )
+
+    def _union(self, name: str, union: UnionOf) -> str:
+        use = self._source.name_of
+        shape = self._types.record(union.record)
+        steps = use(steps_of(shape.names), "steps")
+        count = len(union.record.fields)
+        numbers = [number for number in range(count + (union.null is not None)) if number != union.null]
+        body = ["n, pos = read_long(data, pos)"]
+        if union.null is not None:
+            body.append(f"if n == {union.null}:\n    return None, pos")
+        for place, (number, field) in enumerate(zip(numbers, union.record.fields, strict=True)):
+            values = tuple_of("v" if other == place else "None" for other in range(count))
+            inner = guarded(self._read(field.type.of, "v"), f"{steps}[{place}]")  # type: ignore[union-attr]
+            body.append(
+                lines(f"if n == {number}:", indented(lines(inner, f"return {use(shape.make, 'make')}({values}), pos")))
+            )
+        return function(f"{name}(data, pos, end)", *body, "raise no_branch(128)")
+
+    def _array(self, name: str, array: ArrayOf) -> str:
+        return self._blocks(
+            name, "[]", lines(self._read(array.of, "v"), "items.append(v)"), 'f"[{len(items)}]"', array.of
+        )
+
+    def _map(self, name: str, map_: MapOf) -> str:
+        body = lines("key = None", self._read(Scalar("string"), "key"), self._read(map_.of, "v"), "items[key] = v")
+        return self._blocks(name, "{}", body, 'f"[{key!r}]"', Scalar("string"))
+
+    def _blocks(self, name: str, empty: str, item: str, step: str, of: Type) -> str:
+        most = "end - pos" if self._has_bytes(of) else str(_MOST_EMPTY_ITEMS)
+        start = "key = None" if empty == "{}" else ""
+        loop = lines(
+            "if count < 0:",
+            "    count = -count",
+            "    _, pos = read_long(data, pos)",
+            f"if count > {most}{'' if most == 'end - pos' else ' - len(items)'}:",
+            "    raise too_many(count)",
+            "for _ in range(count):",
+            indented(item),
+            "count, pos = read_long(data, pos)",
+        )
+        return function(
+            f"{name}(data, pos, end)",
+            f"items = {empty}",
+            start,
+            "count, pos = read_long(data, pos)",
+            guarded(lines("while count:", indented(loop)), step),
+            "return items, pos",
+        )
+
+    def _has_bytes(self, type_: Type) -> bool:
+        """Whether every value of a type has at least one byte."""
+        if isinstance(type_, RecordType):
+            return any(self._has_bytes(field.type) for field in type_.fields)
+        if isinstance(type_, Fixed):
+            return type_.size > 0
+        if isinstance(type_, JSONText):
+            return isinstance(type_.of, Named) or self._has_bytes(type_.of)
+        return type_ != Scalar("null")
+
+    def _read(self, type_: Type, v: str) -> str:
+        """Source that sets ``v`` to the value at ``pos``, and ``pos`` to the position after it."""
+        use = self._source.name_of
+        if isinstance(type_, Nullable):
+            present, null = (2, 0) if type_.null_first else (0, 2)
+            return lines(
+                "n = data[pos]",
+                "pos += 1",
+                f"if n == {present}:",
+                indented(self._read(type_.of, v)),
+                f"elif n == {null}:",
+                f"    {v} = None",
+                "else:",
+                "    raise no_branch(n)",
+            )
+        if isinstance(type_, Scalar):
+            number = self._types.number(type_)
+            inner = self._primitive(type_.avro, v)
+            if type_.name == "uuid":
+                return lines(inner, f"{v} = {use(_canonical, 'uuid')}({v})")
+            return inner if number is None else lines(inner, f"{v} = {use(number.value, 'value')}({v})")
+        if isinstance(type_, Enumeration):
+            symbols = {2 * number: symbol for number, symbol in enumerate(type_.symbols[:64])}
+            return self._symbol(symbols, type_.symbols, v)
+        if isinstance(type_, DecimalType):
+            taken = self._primitive("bytes", v) if type_.size is None else _fixed(type_.size, v)
+            decimal = use(type_, "decimal")
+            return lines(
+                taken,
+                f"{v} = {use(from_unscaled, 'from_unscaled')}(int.from_bytes({v}, 'big', signed=True), {decimal})",
+            )
+        if isinstance(type_, Fixed):
+            return lines(_fixed(type_.size, v), f"{v} = str({use(UUID, 'UUID')}(bytes={v}))" if type_.uuid else "")
+        if isinstance(type_, Duration):
+            shape = self._types.record(type_.record)
+            return lines(_fixed(12, v), f"{v} = {use(shape.make, 'make')}({use(_DURATION.unpack, 'unpack')}({v}))")
+        if isinstance(type_, JSONText):
+            inner = self._function(type_.of)
+            return lines(f"{v}, pos = {inner}(data, pos, end)", f"{v} = {use(self._json_text(type_.of), 'text')}({v})")
+        return f"{v}, pos = {self._function(type_)}(data, pos, end)"
+
+    def _symbol(self, first: dict[int, str], symbols: tuple[str, ...], v: str) -> str:
+        use = self._source.name_of
+        return lines(
+            f"{v} = {use(first, 'symbols')}.get(data[pos])",
+            f"if {v} is None:",
+            f"    {v}, pos = {use(_symbol_reader(symbols), 'read_symbol')}(data, pos)",
+            "else:",
+            "    pos += 1",
+        )
+
+    def _primitive(self, name: str, v: str) -> str:
+        if name in {"int", "long"}:
+            return lines(
+                "n = data[pos]",
+                "if n < 128:",
+                "    pos += 1",
+                f"    {v} = ZIGZAG[n]",
+                "elif data[pos + 1] < 128:",
+                "    n += (data[pos + 1] << 7) - 128",
+                "    pos += 2",
+                f"    {v} = (n >> 1) ^ -(n & 1)",
+                "else:",
+                f"    {v}, pos = read_{name}(data, pos)",
+            )
+        if name in {"string", "bytes"}:
+            return lines(
+                "n = data[pos]",
+                "if n < 128:",
+                "    pos += 1",
+                "    n = ZIGZAG[n]",
+                "else:",
+                "    n, pos = read_long(data, pos)",
+                "stop = pos + n",
+                "if n < 0 or stop > end:",
+                "    raise ends()",
+                f"{v} = data[pos:stop]{'.decode()' if name == 'string' else ''}",
+                "pos = stop",
+            )
+        if name == "boolean":
+            return lines(f"{v} = {self._source.name_of(_BOOLEANS, 'booleans')}[data[pos]]", "pos += 1")
+        if name == "null":
+            return f"{v} = None"
+        unpack = struct.Struct("<f" if name == "float" else "<d")
+        unpack_from = self._source.name_of(unpack.unpack_from, "unpack")
+        return lines(f"({v},) = {unpack_from}(data, pos)", f"pos += {unpack.size}")
+
+
+def _fixed(size: int, v: str) -> str:
+    return lines(f"stop = pos + {size}", "if stop > end:", "    raise ends()", f"{v} = data[pos:stop]", "pos = stop")
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise ValueMismatch(f"{text[:80]!r} is not a UUID") from error
+
+
+def _symbol_reader(symbols: tuple[str, ...]) -> Callable[[bytes, int], tuple[str, int]]:
+    def read_symbol(data: bytes, pos: int) -> tuple[str, int]:
+        number, pos = read_long(data, pos)
+        if not 0 <= number < len(symbols):
+            raise ValueMismatch(f"the enum has no symbol {number}")
+        return symbols[number], pos
+
+    return read_symbol

@@ -1,0 +1,209 @@
+"""The columns of a CSV row: how each type is read from text and written as text.
+
+Rules:
+1. CSV is text, so timestamps, dates and times of day are written as ISO 8601. Digits are read too.
+2. Bytes are base64, a decimal is its digits, a symbol is itself.
+3. A nullable column is null if its cell, without quotes around it, is the text of a null. A column that isn't text is null
+   too if its cell is empty. A quoted cell is null only if it can't be read otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from beam_dis.errors import ConfigurationError
+from beam_dis.formats import times
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch
+from beam_dis.formats.scalars import RANGES, base64_text, check_of, in_range, integral, to_integer
+from beam_dis.formats.types import (
+    ArrayOf,
+    DecimalType,
+    Duration,
+    Enumeration,
+    Fixed,
+    JSONText,
+    MapOf,
+    Nullable,
+    RecordField,
+    RecordType,
+    Scalar,
+    UnionOf,
+)
+from beam_dis.formats.value_types import ValueTypes
+from beam_dis.plain_values import shown
+
+_NESTED: dict[type, str] = {
+    ArrayOf: "an array",
+    MapOf: "a map",
+    RecordType: "a record",
+    UnionOf: "a union of several types",
+    Duration: "a duration of three numbers",
+    JSONText: "a record inside itself",
+}
+_SPACES_OR_UNDERSCORES = re.compile(r"[\s_]").search
+_WHOLE = re.compile(r"[+-]?\d+\.0+").fullmatch
+
+BOOLEANS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellOptions:
+    """How cells are written: the text of a null, the texts of true and false, the zone of timestamps without one."""
+
+    null: str
+    booleans: tuple[str, str]
+    zone: tzinfo | None
+
+
+class Column:
+    """One column: how its text is read and written."""
+
+    def __init__(self, field: RecordField, types: ValueTypes, options: CellOptions) -> None:
+        self.name = field.name
+        self.nullable = isinstance(field.type, Nullable)
+        self.type = field.type.of if isinstance(field.type, Nullable) else field.type
+        if type(self.type) in _NESTED:
+            raise ConfigurationError(
+                f"field {field.name!r} is {_NESTED[type(self.type)]}: a CSV column has one value, use JSON or Avro"
+            )
+        self.is_text = self.type == Scalar("string")
+        self.null = options.null
+        self.check = check_of(self.type) if not self._number(types) else None  # type: ignore[arg-type]
+        self.from_text, self.to_text = self._functions(types, options)
+
+    def _number(self, types: ValueTypes) -> Any:
+        is_number = isinstance(self.type, Scalar) and self.type.name not in {self.type.avro, "uuid"}
+        return is_number and (types.number(self.type) or True)  # type: ignore[arg-type]
+
+    def read(self, raw: str, text: str) -> Any:
+        """The value of a cell. ``raw`` has its quotes, ``text`` doesn't. Raises ValueMismatch."""
+        nulls = (self.null,) if self.is_text else (self.null, "")
+        if self.nullable and raw in nulls:
+            return None
+        try:
+            return self.from_text(text)
+        except (ValueMismatch, *FAULTS) as error:
+            if self.nullable and text in nulls:
+                return None
+            raise self._unreadable(text, error) from error
+
+    def write(self, value: Any) -> str:
+        """The text of a value, without quotes. Raises ValueMismatch."""
+        return self.to_text(value)
+
+    def takes(self, text: str) -> bool:
+        """Whether a text is a value of the column's type."""
+        try:
+            self.from_text(text)
+        except (ValueMismatch, *FAULTS):
+            return False
+        return True
+
+    def _unreadable(self, text: str, error: Exception) -> ValueMismatch:
+        kind = f"{type_name(self.type)}{' or null' if self.nullable else ''}"
+        reason = f": {error}" if str(error) and not isinstance(error, LookupError) else ""
+        return ValueMismatch(f"{shown(text)} can't be read as {kind}{reason[:300]}")
+
+    def _functions(self, types: ValueTypes, options: CellOptions) -> tuple[Callable[[str], Any], Callable[[Any], str]]:
+        type_ = self.type
+        number = self._number(types)
+        if number and isinstance(type_, Scalar):
+            low, high = RANGES[type_.avro]
+            parse, text = times.text_number(type_.name, zone=options.zone), number_text(type_.name)
+            check = to_integer(low, high)
+            if number is True:
+                return lambda cell: in_range(parse(cell), low, high), lambda value: text(check(value))
+            value_of, number_of = number.value, number.number
+            return lambda cell: value_of(parse(cell)), lambda value: text(number_of(value))
+        assert self.check is not None  # noqa: S101 - only numbers have none
+        convert = self.check.convert
+        if isinstance(type_, Enumeration):
+            known, default = frozenset(type_.symbols), type_.default
+            if default is not None:
+                return lambda cell: cell if cell in known else default, convert
+            return convert, convert
+        if isinstance(type_, DecimalType):
+            return lambda cell: convert(_decimal(cell)), lambda value: str(convert(value))
+        if isinstance(type_, Fixed):
+            if type_.uuid:
+                return convert, convert
+            return lambda cell: convert(b64decode(cell, validate=True)), lambda value: base64_text(convert(value))
+        return self._primitive(type_.name, convert, options)  # type: ignore[union-attr]
+
+    def _primitive(
+        self, name: str, convert: Callable[[Any], Any], options: CellOptions
+    ) -> tuple[Callable[[str], Any], Callable[[Any], str]]:
+        if name in RANGES:
+            return _integer_reader(*RANGES[name]), lambda value: str(convert(value))
+        if name in {"float", "double"}:
+            return lambda cell: convert(_real(cell)), lambda value: repr(convert(value))
+        if name == "boolean":
+            yes, no = options.booleans
+            read = {**BOOLEANS, yes: True, no: False}
+            return lambda cell: _boolean(read, cell), lambda value: yes if convert(value) else no
+        if name == "bytes":
+            return lambda cell: b64decode(cell, validate=True), lambda value: base64_text(convert(value))
+        if name == "null":
+            return lambda cell: _null(cell, options.null), lambda value: convert(value) or options.null
+        return convert, convert
+
+
+def type_name(type_: Any) -> str:
+    """The name of a column's type in messages."""
+    return (
+        type_.name if isinstance(type_, Scalar) else "symbol" if isinstance(type_, Enumeration) else "decimal or bytes"
+    )
+
+
+def number_text(name: str) -> Callable[[int], str]:
+    """The function that writes a type's number as ISO 8601 text."""
+    if name == "date":
+        return times.date_text
+    if name.startswith("time-"):
+        unit = 1000 if name == "time-millis" else 1
+        return lambda number: times.time_text(number * unit)
+    unit = times.UNITS[name]
+    if name.startswith("local-"):
+        return lambda number: times.local_text(number * unit)
+    return times.timestamp_text if unit == 1 else lambda number: times.timestamp_text(number * 1000, 3)
+
+
+def _integer_reader(low: int, high: int) -> Callable[[str], int]:
+    def read(cell: str) -> int:
+        if _SPACES_OR_UNDERSCORES(cell):
+            raise ValueMismatch("a number has digits only")
+        if _WHOLE(cell):
+            return integral(Decimal(cell), low, high)
+        return in_range(int(cell), low, high)
+
+    return read
+
+
+def _real(cell: str) -> float:
+    if "_" in cell:
+        raise ValueMismatch("a number has no '_'")
+    return float(cell)
+
+
+def _decimal(cell: str) -> Decimal:
+    try:
+        return Decimal(cell)
+    except InvalidOperation as error:
+        raise ValueMismatch("it is no number") from error
+
+
+def _boolean(known: dict[str, bool], cell: str) -> bool:
+    if cell not in known:
+        raise ValueMismatch(f"it is not one of {', '.join(known)}")
+    return known[cell]
+
+
+def _null(cell: str, null: str) -> None:
+    if cell not in {null, ""}:
+        raise ValueMismatch("the column is always null")

@@ -1,0 +1,322 @@
+"""Reads JSON: msgspec reads a record into a struct made for its schema, and a function made for it makes the value.
+
+Rules:
+1. Unknown fields are ignored. A missing field has its default; without one it is null if it is nullable.
+2. Timestamps, dates and times of day are the schema's numbers, or ISO 8601 text.
+3. A value of a union stands alone, or in an object with the name of its branch, as in Avro's JSON encoding.
+4. A symbol that an enum doesn't have is the enum's default, if it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from beam_dis.formats import times
+from beam_dis.formats.defaults import default_of
+from beam_dis.formats.mismatch import ValueMismatch, expected, mismatch_of
+from beam_dis.formats.scalars import RANGES, check_of, integral, single
+from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of
+from beam_dis.formats.types import (
+    NO_DEFAULT,
+    ArrayOf,
+    DecimalType,
+    Duration,
+    Enumeration,
+    Fixed,
+    JSONText,
+    MapOf,
+    Nullable,
+    RecordField,
+    RecordType,
+    Scalar,
+    Schema,
+    Type,
+    UnionOf,
+)
+from beam_dis.formats.value_types import ValueTypes
+
+_UNSET = msgspec.UNSET
+_LIST: Any = list
+_DICT: Any = dict
+_LITERAL: Any = Literal
+
+_INT = Annotated[int, msgspec.Meta(ge=RANGES["int"][0], le=RANGES["int"][1])]
+_LONG = Annotated[int, msgspec.Meta(ge=RANGES["long"][0], le=RANGES["long"][1])]
+
+_WIRE: dict[str, Any] = {
+    "null": None,
+    "boolean": bool,
+    "int": _INT,
+    "long": _LONG,
+    "float": float,
+    "double": float,
+    "string": str,
+    "bytes": bytes,
+    "uuid": str,
+    "date": date | _INT,
+    "time-millis": times.NaiveTime | _INT,
+    "time-micros": times.NaiveTime | _LONG,
+    "timestamp-millis": times.AwareDatetime | _LONG,
+    "timestamp-micros": times.AwareDatetime | _LONG,
+    "local-timestamp-millis": times.NaiveDatetime | _LONG,
+    "local-timestamp-micros": times.NaiveDatetime | _LONG,
+}
+"""The msgspec types of scalars in JSON."""
+
+_LENIENT: dict[str, Any] = {**_WIRE, "int": _INT | float, "long": _LONG | float}
+"""The same for records that write a whole number as 5.0."""
+
+
+class JSONReader:
+    """Makes the functions that read the types of a schema.
+
+    Args:
+        schema: the schema.
+        types: what its values are in Python.
+        lenient: read 5.0 as an int too, which takes longer for every int.
+    """
+
+    def __init__(self, schema: Schema, types: ValueTypes, *, lenient: bool = False) -> None:
+        self._scalars = _LENIENT if lenient else _WIRE
+        self._lenient = lenient
+        self._schema = schema
+        self._types = types
+        self._source = Source()
+        self._source.use(integral=integral, single=single, UNSET=_UNSET, astuple=msgspec.structs.astuple)
+        self._structs: dict[int, Any] = {}
+
+    def reader_of(self, type_: Type) -> Callable[[bytes | str], Any]:
+        """The function that reads a value of a type. It raises ValueMismatch."""
+        type_ = self._schema.resolve(type_)
+        name = self._function(type_)
+        decode = msgspec.json.Decoder(self._wire(type_)).decode
+        self._source.compile(name)
+        convert = self._source.get(name)
+        lenient: list[Callable[[bytes | str], Any]] = []
+
+        def read(data: bytes | str) -> Any:
+            try:
+                return convert(decode(data))
+            except msgspec.MsgspecError as error:
+                if self._lenient or (
+                    "`int`, got `float`" not in str(error) and "`int | null`, got `float`" not in str(error)
+                ):
+                    raise mismatch_of(error, lambda: msgspec.json.decode(data)) from error
+            except UnicodeDecodeError as error:
+                raise ValueMismatch(f"not a JSON object, because it isn't UTF-8: {error.reason}") from error
+            if not lenient:
+                lenient.append(JSONReader(self._schema, self._types, lenient=True).reader_of(type_))
+            return lenient[0](data)
+
+        return read
+
+    def _wire(self, type_: Type) -> Any:
+        """The msgspec type of a type."""
+        if isinstance(type_, Scalar):
+            return self._scalars[type_.name]
+        if isinstance(type_, Nullable):
+            inner = self._wire(type_.of)
+            return inner if inner is Any or inner is msgspec.Raw else inner | None
+        if isinstance(type_, (RecordType, Duration)):
+            return self._struct(type_.record if isinstance(type_, Duration) else type_)
+        if isinstance(type_, ArrayOf):
+            return _LIST[self._wire(type_.of)]
+        if isinstance(type_, MapOf):
+            return _DICT[str, self._wire(type_.of)]
+        if isinstance(type_, Enumeration):
+            return str if type_.default is not None or not type_.symbols else _LITERAL[type_.symbols]
+        if isinstance(type_, Fixed):
+            return str if type_.uuid else bytes
+        if isinstance(type_, DecimalType):
+            return Decimal
+        return msgspec.Raw if isinstance(type_, JSONText) else Any
+
+    def _struct(self, record: RecordType) -> Any:
+        known = self._structs.get(id(record))
+        if known is None:
+            fields = [(f"f{place}", *self._member(field, f"f{place}")) for place, field in enumerate(record.fields)]
+            known = self._structs[id(record)] = msgspec.defstruct("Record", fields, kw_only=True)
+        return known
+
+    def _member(self, field: RecordField, label: str) -> tuple[Any, Any]:
+        """The type of a field and how msgspec finds it: its name, and what it is when it is missing."""
+        wire = self._wire(field.type)
+        if field.default is NO_DEFAULT:
+            if isinstance(field.type, Nullable) or (isinstance(field.type, UnionOf) and field.type.null is not None):
+                return wire, msgspec.field(name=field.name, default=None)
+            return wire, msgspec.field(name=field.name)
+        default = default_of(self._schema, field, self._types)
+        if default is None or _is_itself(field.type):
+            return wire, msgspec.field(name=field.name, default=default)
+        return (wire if wire is Any else wire | msgspec.UnsetType), msgspec.field(name=field.name, default=_UNSET)
+
+    def _function(self, type_: Type) -> str:
+        type_ = self._schema.resolve(type_)
+        if isinstance(type_, RecordType):
+            return self._source.function_of(type_, "record", lambda name: self._record(name, type_))
+        if isinstance(type_, (ArrayOf, MapOf)):
+            return self._source.function_of(type_, "items", lambda name: self._items(name, type_))
+        return self._source.function_of(
+            type_, "value", lambda name: function(f"{name}(v)", self._convert(type_, "v"), "return v")
+        )
+
+    def _record(self, name: str, record: RecordType) -> str:
+        use = self._source.name_of
+        shape = self._types.record(record)
+        body = []
+        for place, field in enumerate(record.fields):
+            convert = self._field(field, "v")
+            if convert:
+                body.append(lines(f"at = {place}", f"v = s.f{place}", convert, f"s.f{place} = v"))
+        steps = use(steps_of(field.name for field in record.fields), "steps")
+        return function(
+            f"{name}(s)",
+            guarded(lines(*body), f"{steps}[at]") if body else "",
+            f"return {use(shape.make, 'make')}(astuple(s))",
+        )
+
+    def _field(self, field: RecordField, v: str) -> str:
+        convert = self._convert(field.type, v)
+        if field.default is NO_DEFAULT:
+            return convert
+        default = default_of(self._schema, field, self._types)
+        if default is None or _is_itself(field.type):
+            return convert
+        copy = self._source.name_of(lambda: deepcopy(default), "default")
+        return lines(f"if {v} is UNSET:", f"    {v} = {copy}()", f"else:\n{indented(convert)}" if convert else "")
+
+    def _items(self, name: str, type_: ArrayOf | MapOf) -> str:
+        convert = self._convert(type_.of, "v")
+        if not convert:
+            return function(f"{name}(value)", "return value")
+        if isinstance(type_, MapOf):
+            loop = lines("for key, v in value.items():", indented(lines(convert, "items[key] = v")))
+            return function(f"{name}(value)", "items, key = {}, None", guarded(loop, 'f"[{key!r}]"'), "return items")
+        loop = lines("for v in value:", indented(lines(convert, "items.append(v)")))
+        call = single_call(convert)
+        fast = f"try:\n    return [{call} for v in value]\nexcept CAUGHT:\n    pass" if call else ""
+        return function(f"{name}(value)", fast, "items = []", guarded(loop, 'f"[{len(items)}]"'), "return items")
+
+    def _convert(self, type_: Type, v: str) -> str:
+        """Source that makes the value of what msgspec has read; empty if it is the same."""
+        use = self._source.name_of
+        if isinstance(type_, Nullable):
+            if isinstance(type_.of, JSONText):
+                return f"{v} = None if {v} is None or bytes({v}) == b'null' else {use(self._text_of(type_.of), 'text')}({v})"
+            if isinstance(type_.of, Scalar) and type_.of.name in RANGES:
+                return self._convert(type_.of, v)
+            inner = self._convert(type_.of, v)
+            return lines(f"if {v} is not None:", indented(inner)) if inner else ""
+        if isinstance(type_, Scalar):
+            return self._convert_scalar(type_, v)
+        if isinstance(type_, Enumeration):
+            default = f"{use(type_.symbols, 'symbols')}"
+            return "" if type_.default is None else f"if {v} not in {default}: {v} = {use(type_.default, 'default')}"
+        if isinstance(type_, (Fixed, DecimalType)):
+            return f"{v} = {use(check_of(type_).convert, 'convert')}({v})"
+        if isinstance(type_, Duration):
+            return f"{v} = {self._function(type_.record)}({v})"
+        return self._convert_nested(type_, v)
+
+    def _convert_nested(self, type_: Type, v: str) -> str:
+        use = self._source.name_of
+        if isinstance(type_, UnionOf):
+            return f"{v} = {use(self._union(type_), 'read_union')}({v})"
+        if isinstance(type_, JSONText):
+            return f"{v} = {use(self._text_of(type_), 'text')}({v})"
+        if isinstance(type_, (ArrayOf, MapOf)) and not self._convert(type_.of, "v"):
+            return ""
+        return f"{v} = {self._function(type_)}({v})"
+
+    def _convert_scalar(self, scalar: Scalar, v: str) -> str:
+        use = self._source.name_of
+        if scalar.name in RANGES:
+            low, high = RANGES[scalar.name]
+            return "" if not self._lenient else f"if type({v}) is float: {v} = integral({v}, {low}, {high})"
+        if scalar.name == "float":
+            return f"{v} = single({v})"
+        if scalar.name == "uuid":
+            return f"{v} = {use(check_of(scalar).convert, 'uuid')}({v})"
+        if scalar.name == scalar.avro:
+            return ""
+        to_number = use(_number_of(scalar.name), "number")
+        number = self._types.number(scalar)
+        text = f"if type({v}) is not int: {v} = {to_number}({v})"
+        return text if number is None else lines(text, f"{v} = {use(number.value, 'value')}({v})")
+
+    def _text_of(self, type_: JSONText) -> Callable[[Any], str]:
+        """The function that checks a raw value and returns its text."""
+        inner = self._schema.resolve(type_.of)
+        name = self._function(inner)
+        decoders: list[Any] = []  # made at the first value, because the struct may be the one that is being made
+
+        def text(raw: Any) -> str:
+            if not decoders:
+                decoders.append(msgspec.json.Decoder(self._wire(inner)).decode)
+            data = bytes(raw)
+            try:
+                self._source.get(name)(decoders[0](data))
+            except msgspec.MsgspecError as error:
+                raise mismatch_of(error, lambda: msgspec.json.decode(data)) from error
+            return data.decode()
+
+        return text
+
+    def _union(self, union: UnionOf) -> Callable[[Any], Any]:
+        shape = self._types.record(union.record)
+        count = len(union.tags)
+        branches = [self._branch(field.type.of) for field in union.record.fields]  # type: ignore[union-attr]
+        places = {name: place for names in (union.tags, shape.names) for place, name in enumerate(names)}
+
+        def read(value: Any) -> Any:
+            if value is None and union.null is not None:
+                return None
+            tagged = next(iter(value)) if type(value) is dict and len(value) == 1 else None
+            first = places.get(tagged) if tagged is not None else None
+            order = [(place, value) for place in range(count)]
+            if first is not None:
+                order.insert(0, (first, value[tagged]))
+            for place, inner in order:
+                try:
+                    made = branches[place](inner)
+                except (ValueMismatch, msgspec.ValidationError):
+                    continue
+                return shape.make(tuple(made if other == place else None for other in range(count)))
+            raise expected(" | ".join(union.tags), value)
+
+        return read
+
+    def _branch(self, type_: Type) -> Callable[[Any], Any]:
+        name = self._function(type_)
+        wire = self._wire(type_)
+        if wire is msgspec.Raw:
+            return lambda value: self._source.get(name)(msgspec.json.encode(value))
+        return lambda value: self._source.get(name)(msgspec.convert(value, wire))
+
+
+def _is_itself(type_: Type) -> bool:
+    """Whether what msgspec reads is the value, so that a default can be there from the start."""
+    inner = type_.of if isinstance(type_, Nullable) else type_
+    return isinstance(inner, Enumeration) or (isinstance(inner, Scalar) and inner.name == inner.avro)
+
+
+def _is_float_for_int(message: str) -> bool:
+    return "`int`, got `float`" in message or "`int | null`, got `float`" in message
+
+
+def _number_of(name: str) -> Callable[[Any], int]:
+    """The function that makes the schema's number of what msgspec has read from ISO 8601 text."""
+    if name == "date":
+        return times.days_of
+    unit = times.UNITS.get(name, 1000 if name == "time-millis" else 1)
+
+    def number(moment: datetime | time) -> int:
+        return (times.micros_of_day(moment) if isinstance(moment, time) else times.micros_of(moment)) // unit
+
+    return number

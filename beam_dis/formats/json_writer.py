@@ -1,0 +1,220 @@
+"""Writes JSON: a function made for the schema checks a value and fills a struct, which msgspec writes.
+
+Rules:
+1. Timestamps, dates and times of day are written as the schema's numbers, bytes as base64, decimals as text.
+2. NaN and infinities are refused: JSON doesn't have them.
+3. A value of a union stands alone if its kind in JSON says the branch. Otherwise it is in an object with the branch's name,
+   as in Avro's JSON encoding.
+4. Maps are written in the order of their keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from beam_dis.formats.avro_writer import entries_of, items_of
+from beam_dis.formats.defaults import defaults_of
+from beam_dis.formats.exact import FEWEST, exact_struct, is_exact
+from beam_dis.formats.json_reader import JSONReader
+from beam_dis.formats.scalars import Check, check_of, is_missing, mapping_of, python_value
+from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of, tuple_of
+from beam_dis.formats.types import (
+    ArrayOf,
+    DecimalType,
+    Duration,
+    Enumeration,
+    Fixed,
+    JSONText,
+    MapOf,
+    Nullable,
+    RecordType,
+    Scalar,
+    Schema,
+    Type,
+    UnionOf,
+)
+from beam_dis.formats.value_types import UnionValue, ValueTypes, exact_class, in_order, number_source
+
+_KINDS = {"boolean": "boolean", "int": "number", "long": "number", "float": "number", "double": "number"}
+
+
+class JSONWriter:
+    """Makes the functions that write the types of a schema.
+
+    Args:
+        schema: the schema.
+        types: what its values are in Python.
+        reader: reads values that are JSON text in a row.
+    """
+
+    def __init__(self, schema: Schema, types: ValueTypes, reader: JSONReader) -> None:
+        self._schema = schema
+        self._types = types
+        self._reader = reader
+        self._source = Source()
+        self._source.use(items_of=items_of, entries_of=entries_of, missing=is_missing)
+        self._source.use(astuple=msgspec.structs.astuple, convert=msgspec.convert, NotExact=msgspec.ValidationError)
+
+    def steps_of(self, type_: Type) -> tuple[Callable[[Any], Any], Callable[[Any], bytes]]:
+        """The functions that build what msgspec writes, which may raise ValueMismatch, and that write it."""
+        name = self._function(self._schema.resolve(type_))
+        self._source.compile(name)
+        return self._source.get(name), msgspec.json.Encoder().encode
+
+    def writer_of(self, type_: Type) -> Callable[[Any], bytes]:
+        """The function that writes a value of a type. It raises ValueMismatch."""
+        build, write = self.steps_of(type_)
+        return lambda value: write(build(value))
+
+    def _function(self, type_: Type) -> str:
+        type_ = self._schema.resolve(type_)
+        if isinstance(type_, RecordType):
+            return self._source.function_of(type_, "record", lambda name: self._record(name, type_))
+        if isinstance(type_, (ArrayOf, MapOf)):
+            return self._source.function_of(type_, "items", lambda name: self._items(name, type_))
+        return self._source.function_of(
+            type_, "value", lambda name: function(f"{name}(v)", self._build(type_, "v"), "return v")
+        )
+
+    def _record(self, name: str, record: RecordType) -> str:
+        use = self._source.name_of
+        shape = self._types.record(record)
+        order = use(in_order(record, shape, defaults_of(self._schema, record, self._types)), "in_order")
+        fields = [(f"f{place}", Any, msgspec.field(name=field.name)) for place, field in enumerate(record.fields)]
+        struct = use(msgspec.defstruct("Record", fields), "Struct")
+        steps = use(steps_of(field.name for field in record.fields), "steps")
+        places = range(len(fields))
+        builds = [lines(f"at = {place}", self._build(record.fields[place].type, f"v{place}")) for place in places]
+        take = lines(
+            f"if type(row) is not {use(shape.kind, 'kind')}:\n    row = {order}(row)"
+            if shape.kind
+            else f"row = {order}(row)"
+        )
+        by_value = lines(
+            f"{tuple_of(f'v{place}' for place in places)} = row",
+            guarded(lines(*builds), f"{steps}[at]") if builds else "",
+            f"return {struct}({', '.join(f'v{place}' for place in places)})",
+        )
+        if sum(is_exact(field.type) for field in record.fields) < FEWEST:
+            return function(f"{name}(row)", take, by_value)
+        slow = function(f"{name}_by_value(row)", by_value)
+        others = [place for place in places if not is_exact(record.fields[place].type)]
+        changes = [lines(f"v{place} = s.f{place}", builds[place], f"s.f{place} = v{place}") for place in others]
+        fast = function(
+            f"{name}(row)",
+            take,
+            f"try:\n    s = convert(row, {use(exact_struct(record, finite=True), 'Values')})",
+            f"except NotExact:\n    return {name}_by_value(row)",
+            guarded(lines(*changes), f"{steps}[at]") if changes else "",
+            f"return {struct}(*astuple(s))",
+        )
+        return f"{slow}\n\n{fast}"
+
+    def _items(self, name: str, type_: ArrayOf | MapOf) -> str:
+        build = self._build(type_.of, "v")
+        if isinstance(type_, MapOf):
+            loop = lines("for key, v in entries_of(value):", indented(lines(build, "items[key] = v")))
+            return function(f"{name}(value)", "items, key = {}, '...'", guarded(loop, 'f"[{key!r}]"'), "return items")
+        loop = lines("for v in value:", indented(lines(build, "items.append(v)")))
+        call = single_call(build)
+        return function(
+            f"{name}(value)",
+            "if type(value) is not list:\n    value = items_of(value)",
+            f"try:\n    return [{call} for v in value]\nexcept CAUGHT:\n    pass" if call else "",
+            "items = []",
+            guarded(loop, 'f"[{len(items)}]"'),
+            "return items",
+        )
+
+    def _build(self, type_: Type, v: str) -> str:
+        """Source that makes of ``v`` what msgspec writes."""
+        if isinstance(type_, Nullable):
+            right, change = self._ways(type_.of, v)
+            slow = lines(f"if missing({v}):", f"    {v} = None", "else:", indented(change))
+            return lines(f"if {v} is not None{f' and not ({right})' if right else ''}:", indented(slow))
+        right, change = self._ways(type_, v)
+        return lines(f"if not ({right}):", indented(change)) if right else change
+
+    def _ways(self, type_: Type, v: str) -> tuple[str, str]:
+        """When a value can be written as it is, and source that changes it otherwise."""
+        use = self._source.name_of
+        if isinstance(type_, Scalar) and (number := self._types.number(type_)):
+            return "", number_source(number, self._source, v)
+        if isinstance(type_, (Scalar, Enumeration, Fixed, DecimalType)):
+            check = check_of(type_, allow_nan=False)
+            right = _is_right(check, type_, use, v)
+            return right, f"{v} = {use(check.convert, 'convert')}({v})"
+        if isinstance(type_, Duration):
+            return "", f"{v} = {self._function(type_.record)}({v})"
+        if isinstance(type_, UnionOf):
+            write = use(self._union(type_), "write_union")
+            return (
+                "",
+                f"{v} = None if {v} is None or missing({v}) else {write}({v})"
+                if type_.null is not None
+                else f"{v} = {write}({v})",
+            )
+        if isinstance(type_, JSONText):
+            parse = use(self._reader.reader_of(type_.of), "parse")
+            return "", f"{v} = {self._function(type_.of)}({parse}({v}) if type({v}) is str else {v})"
+        return "", f"{v} = {self._function(type_)}({v})"
+
+    def _union(self, union: UnionOf) -> UnionValue:
+        types = [field.type.of for field in union.record.fields]  # type: ignore[union-attr]
+        kinds = [_kind(type_) for type_ in types]
+        alone = len(set(kinds)) == len(kinds)
+        return UnionValue(
+            self._types.record(union.record),
+            union.tags,
+            [partial(self._source.call, self._function(type_)) for type_ in types],
+            [exact_class(type_, self._types) for type_ in types],
+            lambda place, written: written if alone else {union.tags[place]: written},
+        )
+
+
+def plain_values(value: Any) -> Any:
+    """A value with Python's own texts and numbers in place of subclasses, inside of it too."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_asdict"):
+        return [plain_values(item) for item in value]
+    fields = mapping_of(value)
+    if fields is None:
+        return python_value(value)
+    return {python_value(key): plain_values(item) for key, item in fields.items()}
+
+
+def _is_right(check: Check, type_: Any, use: Callable[[Any, str], str], v: str) -> str:
+    if check.is_right == "False":
+        return ""
+    if isinstance(type_, Enumeration):
+        return f"type({v}) is str and {v} in {use(frozenset(type_.symbols), 'symbols')}"
+    return check.is_right.format(v=v)
+
+
+def _kind(type_: Type) -> str:
+    """What a value is in JSON."""
+    if isinstance(type_, Scalar):
+        return _KINDS.get(type_.avro, "string")
+    if isinstance(type_, ArrayOf):
+        return "array"
+    return "string" if isinstance(type_, (Enumeration, Fixed, DecimalType)) else "object"
+
+
+class JSONTexts:
+    """Reads and writes the values that are JSON text in a row, for formats that aren't JSON."""
+
+    def __init__(self, schema: Schema, types: ValueTypes) -> None:
+        self._reader = JSONReader(schema, types)
+        self._writer = JSONWriter(schema, types, self._reader)
+
+    def reader(self, type_: Type) -> Callable[[str], Any]:
+        """The function that reads the JSON text of a value of a type."""
+        return self._reader.reader_of(type_)
+
+    def writer(self, type_: Type) -> Callable[[Any], str]:
+        """The function that writes a value of a type as JSON text."""
+        write = self._writer.writer_of(type_)
+        return lambda value: write(value).decode()

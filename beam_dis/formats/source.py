@@ -1,0 +1,113 @@
+"""Source code of functions that is made from a schema once, as dataclasses and namedtuple do.
+
+Rules:
+1. A format writes one function for each record, array, map and union of a schema; scalars are written inline.
+2. A type that is used again is not written again, so a schema of shared types costs what its text costs.
+3. Every object that the source uses has a name of its own; nothing from a schema's text becomes source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from textwrap import indent
+from typing import Any
+
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step
+
+CAUGHT = (*FAULTS, ValueMismatch)
+
+
+class Source:
+    """Functions as source, the objects that they use, and after ``compile`` the functions themselves."""
+
+    def __init__(self) -> None:
+        self._functions: list[str] = []
+        self._objects: dict[str, Any] = {"CAUGHT": CAUGHT, "at_step": at_step}
+        self._names: dict[int, str] = {}
+        self._written: dict[int, str] = {}
+        self._kept: list[Any] = []
+
+    @property
+    def text(self) -> str:
+        """All functions."""
+        return "\n\n".join(self._functions)
+
+    def use(self, **objects: Any) -> None:
+        """Let the source use objects by these names."""
+        self._objects.update(objects)
+
+    def name_of(self, value: Any, hint: str) -> str:
+        """The name of an object in the source."""
+        if isinstance(value, (int, float, type(None))):
+            return repr(value)
+        name = self._names.get(id(value))
+        if name is None:
+            name = f"{hint}{len(self._names)}"
+            self._kept.append(value)  # an id is only unique among living objects
+            self._names[id(value)] = name
+            self._objects[name] = value
+        return name
+
+    def add(self, text: str) -> None:
+        """Add a function."""
+        self._functions.append(text)
+
+    def function_of(self, type_: Any, hint: str, write: Callable[[str], str]) -> str:
+        """The name of the function of a type; ``write`` gets the name and returns the source, if it isn't there yet."""
+        known = self._written.get(id(type_))
+        if known is not None:
+            return known
+        name = f"{hint}_{len(self._written)}"
+        self._kept.append(type_)
+        self._written[id(type_)] = name
+        self._functions.append(write(name))
+        return name
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """A compiled function."""
+        return self._objects[name]  # type: ignore[no-any-return]
+
+    def call(self, name: str, value: Any) -> Any:
+        """Call a function of the compiled source, for objects that the source uses."""
+        return self._objects[name](value)
+
+    def compile(self, name: str) -> Callable[..., Any]:
+        """Compile all functions; the one of a name."""
+        exec(compile(self.text, "<functions of a schema>", "exec"), self._objects)  # noqa: S102 - see rule 3
+        return self._objects[name]  # type: ignore[no-any-return]
+
+
+def lines(*parts: str) -> str:
+    """Lines of source; empty parts are left out."""
+    return "\n".join(part for part in parts if part)
+
+
+def function(signature: str, *body: str) -> str:
+    """The source of a function."""
+    return f"def {signature}:\n{indented(lines(*body))}"
+
+
+def guarded(body: str, step: str) -> str:
+    """Source whose faults get a step of the path to their value: ``step`` is an expression."""
+    return lines("try:", indented(body), "except CAUGHT as error:", f"    raise at_step(error, {step}) from error")
+
+
+def indented(body: str) -> str:
+    """The body of a block."""
+    return indent(body or "pass", "    ")
+
+
+def tuple_of(names: Iterable[str]) -> str:
+    """A tuple as source."""
+    listed = list(names)
+    return f"({', '.join(listed)}{',' if len(listed) == 1 else ''})"
+
+
+def single_call(body: str) -> str:
+    """The expression of source that is one assignment to v, so that a list can be made of it; empty if it is more."""
+    return body.removeprefix("v = ") if body.startswith("v = ") and "\n" not in body else ""
+
+
+def steps_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The steps of the path into the fields of a record."""
+    return tuple(f".{name}" for name in names)
