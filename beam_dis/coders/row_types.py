@@ -52,7 +52,7 @@ from apache_beam import coders
 from apache_beam.typehints import schemas
 from apache_beam.utils.timestamp import Timestamp
 
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
     Duration,

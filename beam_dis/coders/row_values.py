@@ -21,7 +21,7 @@ from beam_dis.errors import ConfigurationError
 from beam_dis.formats import times as times_
 from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.scalars import python_value
-from beam_dis.formats.types import RecordType, Scalar
+from beam_dis.formats.type_tree import RecordType, Scalar
 from beam_dis.formats.value_types import NumberType, RecordShape, ValueTypes, timestamps
 from beam_dis.plain_values import shown
 

@@ -15,6 +15,6 @@ from beam_dis.formats.csv_rows import CSVFormat
 from beam_dis.formats.format import Format, format_of
 from beam_dis.formats.json_objects import JSONFormat
 from beam_dis.formats.schema import read_schema
-from beam_dis.formats.types import Schema
+from beam_dis.formats.type_tree import Schema
 
 __all__ = ["AvroFormat", "CSVFormat", "Format", "JSONFormat", "Schema", "format_of", "read_schema"]

@@ -16,7 +16,7 @@ from beam_dis.formats.avro_writer import AvroWriter
 from beam_dis.formats.json_writer import JSONTexts
 from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.schema import read_schema
-from beam_dis.formats.types import Schema
+from beam_dis.formats.type_tree import Schema
 from beam_dis.formats.value_types import PLAIN, ValueTypes
 from beam_dis.plain_values import shown
 

@@ -42,7 +42,7 @@ from uuid import UUID
 from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.scalars import RANGES, from_unscaled
 from beam_dis.formats.source import Source, function, guarded, indented, lines, steps_of, tuple_of
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
     Duration,

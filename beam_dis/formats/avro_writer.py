@@ -48,7 +48,7 @@ from beam_dis.formats.scalars import (
     unscaled,
 )
 from beam_dis.formats.source import Source, function, guarded, indented, lines, steps_of, tuple_of
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
     Duration,

@@ -21,7 +21,7 @@ from beam_dis.errors import ConfigurationError
 from beam_dis.formats import times
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch
 from beam_dis.formats.scalars import RANGES, base64_text, check_of, in_range, integral, to_integer
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
     Duration,

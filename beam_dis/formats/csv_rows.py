@@ -27,7 +27,7 @@ from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
 from beam_dis.formats.scalars import RANGES, is_missing
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.source import Source, function, indented, lines, tuple_of
-from beam_dis.formats.types import Enumeration, RecordType, Scalar, Schema
+from beam_dis.formats.type_tree import Enumeration, RecordType, Scalar, Schema
 from beam_dis.formats.value_types import PLAIN, RecordShape, ValueTypes, in_order
 from beam_dis.plain_values import shown
 

@@ -13,7 +13,7 @@ from typing import Any
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch, brief, expected
 from beam_dis.formats.scalars import RANGES, check_of, from_unscaled, to_integer
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     NO_DEFAULT,
     ArrayOf,
     DecimalType,

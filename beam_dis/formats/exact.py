@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from beam_dis.formats.scalars import MAX_DOUBLE, RANGES
-from beam_dis.formats.types import Enumeration, Nullable, RecordType, Scalar, Type
+from beam_dis.formats.type_tree import Enumeration, Nullable, RecordType, Scalar, Type
 
 _LITERAL: Any = Literal
 

@@ -15,7 +15,7 @@ from beam_dis.formats.avro_binary import AvroFormat
 from beam_dis.formats.csv_rows import CSVFormat
 from beam_dis.formats.json_objects import JSONFormat
 from beam_dis.formats.schema import read_schema
-from beam_dis.formats.types import Schema
+from beam_dis.formats.type_tree import Schema
 
 
 class Format(Protocol):

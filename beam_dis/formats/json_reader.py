@@ -22,7 +22,7 @@ from beam_dis.formats.defaults import default_of
 from beam_dis.formats.mismatch import ValueMismatch, expected, mismatch_of
 from beam_dis.formats.scalars import RANGES, check_of, integral, single
 from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     NO_DEFAULT,
     ArrayOf,
     DecimalType,
@@ -46,6 +46,7 @@ _LIST: Any = list
 _DICT: Any = dict
 _LITERAL: Any = Literal
 
+_KINDS = {"boolean": "boolean", "int": "number", "long": "number", "float": "number", "double": "number"}
 _INT = Annotated[int, msgspec.Meta(ge=RANGES["int"][0], le=RANGES["int"][1])]
 _LONG = Annotated[int, msgspec.Meta(ge=RANGES["long"][0], le=RANGES["long"][1])]
 
@@ -271,6 +272,7 @@ class JSONReader:
     def _union(self, union: UnionOf) -> Callable[[Any], Any]:
         shape = self._types.record(union.record)
         count = len(union.tags)
+        stands_alone = branches_stand_alone(union)
         branches = [self._branch(field.type.of) for field in union.record.fields]  # type: ignore[union-attr]
         places = {name: place for names in (union.tags, shape.names) for place, name in enumerate(names)}
 
@@ -281,7 +283,7 @@ class JSONReader:
             first = places.get(tagged) if tagged is not None else None
             order = [(place, value) for place in range(count)]
             if first is not None:
-                order.insert(0, (first, value[tagged]))
+                order.insert(count if stands_alone else 0, (first, value[tagged]))
             for place, inner in order:
                 try:
                     made = branches[place](inner)
@@ -298,6 +300,21 @@ class JSONReader:
         if wire is msgspec.Raw:
             return lambda value: self._source.get(name)(msgspec.json.encode(value))
         return lambda value: self._source.get(name)(msgspec.convert(value, wire))
+
+
+def branches_stand_alone(union: UnionOf) -> bool:
+    """Whether the kind of a value in JSON says its branch, so that it needs no name of the branch."""
+    kinds = [_kind(field.type.of) for field in union.record.fields]  # type: ignore[union-attr]
+    return len(set(kinds)) == len(kinds)
+
+
+def _kind(type_: Type) -> str:
+    """What a value is in JSON."""
+    if isinstance(type_, Scalar):
+        return _KINDS.get(type_.avro, "string")
+    if isinstance(type_, ArrayOf):
+        return "array"
+    return "string" if isinstance(type_, (Enumeration, Fixed, DecimalType)) else "object"
 
 
 def _is_itself(type_: Type) -> bool:

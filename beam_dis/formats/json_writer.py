@@ -19,10 +19,10 @@ import msgspec
 from beam_dis.formats.avro_writer import entries_of, items_of
 from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.exact import FEWEST, exact_struct, is_exact
-from beam_dis.formats.json_reader import JSONReader
+from beam_dis.formats.json_reader import JSONReader, branches_stand_alone
 from beam_dis.formats.scalars import Check, check_of, is_missing, mapping_of, python_value
 from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of, tuple_of
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
     Duration,
@@ -38,8 +38,6 @@ from beam_dis.formats.types import (
     UnionOf,
 )
 from beam_dis.formats.value_types import UnionValue, ValueTypes, exact_class, in_order, number_source
-
-_KINDS = {"boolean": "boolean", "int": "number", "long": "number", "float": "number", "double": "number"}
 
 
 class JSONWriter:
@@ -165,8 +163,7 @@ class JSONWriter:
 
     def _union(self, union: UnionOf) -> UnionValue:
         types = [field.type.of for field in union.record.fields]  # type: ignore[union-attr]
-        kinds = [_kind(type_) for type_ in types]
-        alone = len(set(kinds)) == len(kinds)
+        alone = branches_stand_alone(union)
         return UnionValue(
             self._types.record(union.record),
             union.tags,
@@ -192,15 +189,6 @@ def _is_right(check: Check, type_: Any, use: Callable[[Any, str], str], v: str) 
     if isinstance(type_, Enumeration):
         return f"type({v}) is str and {v} in {use(frozenset(type_.symbols), 'symbols')}"
     return check.is_right.format(v=v)
-
-
-def _kind(type_: Type) -> str:
-    """What a value is in JSON."""
-    if isinstance(type_, Scalar):
-        return _KINDS.get(type_.avro, "string")
-    if isinstance(type_, ArrayOf):
-        return "array"
-    return "string" if isinstance(type_, (Enumeration, Fixed, DecimalType)) else "object"
 
 
 class JSONTexts:

@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from beam_dis.formats.mismatch import ValueMismatch, expected
-from beam_dis.formats.types import DecimalType, Enumeration, Fixed, Scalar
+from beam_dis.formats.type_tree import DecimalType, Enumeration, Fixed, Scalar
 from beam_dis.plain_values import plain_bytes, plain_value, shown
 
 Convert = Callable[[Any], Any]

@@ -13,13 +13,14 @@ Rules:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats.byte_order_mark import TEXT_MARK
 from beam_dis.formats.mismatch import brief
-from beam_dis.formats.types import (
+from beam_dis.formats.type_tree import (
     NO_DEFAULT,
     ArrayOf,
     DecimalType,
@@ -56,6 +57,9 @@ _LOGICAL = frozenset(
     }
 )
 """The logical types of a plain type. Nanoseconds have no type in Python or Beam: they are numbers."""
+
+_NO_NAME = re.compile(r"[\x00-\x1f\"\\\ud800-\udfff]").search
+"""Characters that no name may have, in a schema that isn't strict either."""
 
 _DEEPEST = 96
 _MOST_FIELDS = 4000
@@ -119,6 +123,8 @@ class _Parser:
         if isinstance(avro, list):
             return self._union(avro, namespace, path)
         kind = avro.get("type") if isinstance(avro, dict) else None
+        if isinstance(kind, (dict, list)):
+            return self.type_of(kind, namespace, path)
         if kind in {"record", "error"}:
             return self._record(avro, namespace, path)
         if kind == "array":
@@ -131,8 +137,6 @@ class _Parser:
             return self._fixed(avro, namespace, path)
         if isinstance(kind, str):
             return _logical(kind, avro) if kind in _PRIMITIVES else self._reference(kind, namespace, path)
-        if isinstance(kind, (dict, list)):
-            return self.type_of(kind, namespace, path)
         raise ConfigurationError(f"field {path!r} has no Avro type: {shown(avro)}")
 
     def _reference(self, name: str, namespace: str, path: str) -> Type:
@@ -211,8 +215,11 @@ class _Parser:
     def _enumeration(self, avro: dict[str, Any], namespace: str, path: str) -> Enumeration:
         name, _ = self._define(avro, namespace, path)
         symbols = _attribute(avro, "symbols", path)
-        if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        if not isinstance(symbols, list) or not symbols:
             raise ConfigurationError(f"enum {name!r} at {path!r} has no list of symbols: {shown(symbols)}")
+        for symbol in symbols:
+            if not isinstance(symbol, str) or not symbol.isidentifier():
+                raise ConfigurationError(f"enum {name!r} at {path!r} has the symbol {shown(symbol)}, which is no name")
         if len(set(symbols)) < len(symbols):
             raise ConfigurationError(f"enum {name!r} at {path!r} has a symbol twice: {shown(symbols)}")
         default = avro.get("default")
@@ -252,8 +259,8 @@ class _Parser:
     def _check_name(self, name: Any, path: str) -> None:
         if not isinstance(name, str) or not name:
             raise ConfigurationError(f"field {path!r} has a name that is not text: {shown(name)}")
-        if self._strict and not name.isidentifier():
-            raise ConfigurationError(f"field {path!r} has the name {name!r}: Avro allows letters, digits and '_'")
+        if _NO_NAME(name) if not self._strict else not name.isidentifier():
+            raise ConfigurationError(f"field {path!r} has the name {name!r}: use letters, digits and '_'")
 
 
 def _attribute(avro: Any, name: str, path: str) -> Any:

@@ -19,7 +19,7 @@ from beam_dis.formats import times
 from beam_dis.formats.mismatch import ValueMismatch, at_step, expected
 from beam_dis.formats.scalars import mapping_of
 from beam_dis.formats.source import Source, lines
-from beam_dis.formats.types import NO_DEFAULT, RecordType, Scalar
+from beam_dis.formats.type_tree import NO_DEFAULT, RecordType, Scalar
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,11 @@ def test_rows_are_read_and_written_by_the_streams_description(data_type, coder):
 
 
 @pytest.mark.parametrize("data_type", ["BLOB", "JSON", "CSV"])
-@pytest.mark.parametrize("name", ["from", "user-agent", "_id", "", "a\x00"])
-def test_a_name_that_rows_cannot_have_is_refused_with_the_streams_name(data_type, name):
+@pytest.mark.parametrize("name", ["", "a\x00", 5])
+def test_a_field_without_a_usable_name_is_refused_with_the_streams_name(data_type, name):
     schema = json.dumps({"type": "record", "name": "R", "fields": [{"name": name, "type": "int"}]})
     for resolve in (decoder_for, encoder_for):
-        with pytest.raises(ConfigurationError, match="'rows' of stream 'flights': field"):
+        with pytest.raises(ConfigurationError, match=r"'rows' of stream 'flights': .*field"):
             resolve("rows", lambda: stream(data_type, schema))
 
 

@@ -1,15 +1,18 @@
+import time
+import tracemalloc
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import NamedTuple
 
 import apache_beam as beam
+import msgspec
 import pytest
 from apache_beam.utils.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_dis import AvroCoder, CSVCoder, JSONCoder
-from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
+from beam_dis.errors import DecodeError, EncodeError
 
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 LEG = {
@@ -157,25 +160,98 @@ def test_the_error_for_a_wrong_record_names_the_field():
         CSVCoder(STOP).decode(b"IAH,noon")
 
 
-@pytest.mark.parametrize("name", ["class", "_id"])
-def test_a_field_that_cannot_be_an_attribute_is_refused_at_construction(name):
-    schema = {"type": "record", "name": "R", "fields": [{"name": name, "type": "int"}]}
-    with pytest.raises(ConfigurationError, match=f"field '{name}' of 'R' can't be an attribute of a row"):
-        AvroCoder(schema)
+def named(*names):
+    return {"type": "record", "name": "R", "fields": [{"name": name, "type": "int"} for name in names]}
 
 
-def test_schemas_as_deep_as_the_limit_have_row_types():
-    """Beam keeps them in a protobuf message of at most 100 levels."""
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        ("from", "from_"),
+        ("class", "class_"),
+        ("None", "None_"),
+        ("_id", "id_"),
+        ("__class__", "class____"),
+        ("_fields", "fields_"),
+        ("user-agent", "user_agent"),
+        ("名字", "名字"),
+        ("count", "count"),
+        ("index", "index"),
+        ("2nd", "field_2nd"),
+        ("_", "field__"),
+        ("a b", "a_b"),
+        ("\ufb01", "fi"),
+    ],
+)
+def test_a_field_has_an_attribute_and_is_read_and_written_by_its_own_name(name, attribute):
+    for coder in (JSONCoder(named(name)), AvroCoder(named(name)), CSVCoder(named(name))):
+        row = coder.decode(coder.encode({name: 5}))
+        assert row._fields == (attribute,)
+        assert getattr(row, attribute) == 5
+        assert coder.encode(row) == coder.encode({attribute: 5}) == coder.encode({name: 5})
+        row_coder = beam.coders.registry.get_coder(coder.to_type_hint())
+        assert row_coder.decode(row_coder.encode(row)) == row
+    assert JSONCoder(named(name)).decode(msgspec.json.encode({name: 5})) == (5,)
+
+
+@pytest.mark.parametrize(
+    ("names", "attributes"),
+    [
+        (["class", "class_"], ("class__", "class_")),
+        (["_id", "id_", "id__"], ("id___", "id_", "id__")),
+        (["user-agent", "user agent", "user_agent"], ("user_agent_", "user_agent__", "user_agent")),
+    ],
+)
+def test_attributes_that_would_be_equal_get_underscores_until_they_differ(names, attributes):
+    coder = JSONCoder(named(*names))
+    assert coder.row_type._fields == attributes
+    value = {name: number for number, name in enumerate(names)}
+    assert coder.decode(msgspec.json.encode(value)) == tuple(range(len(names)))
+    assert msgspec.json.decode(coder.encode(coder.row_type(*range(len(names))))) == value
+
+
+def test_a_field_given_by_both_of_its_names_is_refused():
+    with pytest.raises(EncodeError, match="field `from` twice"):
+        JSONCoder(named("from")).encode({"from": 1, "from_": 2})
+
+
+def test_nested_records_are_rows_up_to_a_depth_and_json_text_below():
+    """Beam keeps row types in a protobuf message of at most 100 levels."""
     records = arrays = "int"
-    for number in range(24):
+    value_of_records = value_of_arrays = 1
+    for number in range(30):
         records = {"type": "record", "name": f"R{number}", "fields": [{"name": "a", "type": records}]}
-    for _ in range(48):
+        value_of_records = {"a": value_of_records}
+    for _ in range(60):
         arrays = {"type": "array", "items": arrays}
-    for type_ in (records, arrays):
-        JSONCoder({"type": "record", "name": "R", "fields": [{"name": "a", "type": type_}]})
-        deeper = {"type": "record", "name": "S", "fields": [{"name": "a", "type": {"type": "array", "items": type_}}]}
-        with pytest.raises(ConfigurationError, match="nested too deeply"):
-            JSONCoder({"type": "record", "name": "R", "fields": [{"name": "a", "type": deeper}]})
+        value_of_arrays = [value_of_arrays]
+    for type_, value in ((records, value_of_records), (arrays, value_of_arrays)):
+        schema = {"type": "record", "name": "R", "fields": [{"name": "a", "type": type_}]}
+        for coder in (JSONCoder(schema), AvroCoder(schema)):
+            row = coder.decode(coder.encode({"a": value}))
+            assert coder.encode(row) == coder.encode({"a": value})
+            inner = row.a
+            while not isinstance(inner, str):
+                inner = inner[0]
+            assert msgspec.json.decode(inner)
+            row_coder = beam.coders.registry.get_coder(coder.to_type_hint())
+            assert row_coder.decode(row_coder.encode(row)) == row
+
+
+def test_a_small_schema_of_shared_records_costs_little():
+    """Each record has the one before twice: written out, there would be a million fields."""
+    tracemalloc.start()
+    start = time.process_time()
+    fields = [{"name": "a", "type": "int"}, {"name": "b", "type": "int"}]
+    for number in range(20):
+        inner = {"type": "record", "name": f"R{number}", "fields": fields}
+        fields = [{"name": "a", "type": inner}, {"name": "b", "type": f"R{number}"}]
+    for make in (AvroCoder, JSONCoder):
+        make({"type": "record", "name": "R", "fields": fields})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000_000
+    assert time.process_time() - start < 30
 
 
 def test_coders_are_equal_by_their_settings():

@@ -48,7 +48,7 @@ def test_bytes_after_the_value_are_refused():
         AvroFormat(SCHEMA).decode(AvroFormat(SCHEMA).encode(VALUE) + b"\x00\x00")
 
 
-@pytest.mark.parametrize(("size", "field"), [(0, "id"), (1, "name"), (4, "spots"), (8, "last"), (9, "at")])
+@pytest.mark.parametrize(("size", "field"), [(0, "id"), (1, "name"), (4, "spots"), (8, "last.x"), (9, "at")])
 def test_the_error_for_a_truncated_record_names_the_field(size, field):
     with pytest.raises(DecodeError) as caught:
         AvroFormat(SCHEMA).decode(AvroFormat(SCHEMA).encode(VALUE)[:size])
@@ -64,7 +64,7 @@ def test_the_error_for_a_truncated_record_names_the_field(size, field):
         ("float", 1e300, r"field 'a': 1e\+300 is out of range"),
         ("boolean", 5, "field 'a': Expected `bool`, got `int`"),
         (["null", {"type": "array", "items": "int"}], ("int", 5), r"field 'a\[0\]': Expected `int`, got `str`: 'int'"),
-        ("string", "\ud800", "surrogates not allowed"),
+        ("string", "\ud800", "field 'a': .*surrogates not allowed"),
     ],
 )
 def test_values_that_fastavro_would_cut_or_wrap_are_refused(type_, value, message):

@@ -184,5 +184,5 @@ def test_an_array_that_contains_itself_is_an_encode_error():
     endless = []
     endless.append(endless)
     schema = {**SCHEMA, "fields": [{"name": "a", "type": {"type": "array", "items": "int"}}]}
-    with pytest.raises(EncodeError, match=r"can't be written: .*recursion"):
+    with pytest.raises(EncodeError, match=r"field 'a\[0\]': Expected `int`, got `array`"):
         JSONFormat(schema).encode({"a": endless})
