@@ -20,6 +20,7 @@ from apache_beam.typehints import decorators, trivial_inference
 from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
+from beam_dis.formats.mismatch import brief
 from beam_dis.plain_values import shown
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import StreamListing
@@ -92,7 +93,7 @@ class Decoder:
         except DecodeError as error:
             raise error.at(record.stream, record.partition_id, record.sequence_number) from error
         except Exception as error:
-            reason = f"{type(error).__name__} of {shown(self.decode)}: {error}"
+            reason = f"{type(error).__name__} of {shown(self.decode)}: {brief(error)}"
             raise DecodeError(reason).at(record.stream, record.partition_id, record.sequence_number) from error
 
 
@@ -109,7 +110,9 @@ class Encoder:
         except EncodeError:
             raise
         except Exception as error:
-            raise EncodeError(f"{type(error).__name__} of {shown(self.encode)} on {shown(element)}: {error}") from error
+            raise EncodeError(
+                f"{type(error).__name__} of {shown(self.encode)} on {shown(element)}: {brief(error)}"
+            ) from error
         return data if type(data) is bytes else _as_bytes(data)
 
 

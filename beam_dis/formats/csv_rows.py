@@ -255,7 +255,8 @@ def _cell_pattern(delimiter: str) -> re.Pattern[str]:
     """One cell with its quotes, and the delimiter after it."""
     escaped = re.escape(delimiter)
     other = rf"[^{escaped}\r\n]*" if len(delimiter) == 1 else rf"(?:(?!{escaped})[^\r\n])*"
-    return re.compile(rf'("[^"]*(?:""[^"]*)*"|(?!"){other}){escaped}')
+    cell = rf'("[^"]*(?:""[^"]*)*"|(?!"){other}){escaped}'
+    return re.compile(rf"{cell}|(?s:.+)")  # what is no cell is taken as one piece, so that no text is searched twice
 
 
 def _checked_delimiter(delimiter: str) -> str:

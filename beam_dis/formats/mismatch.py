@@ -18,7 +18,7 @@ import msgspec
 from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.plain_values import shown
 
-_LONGEST_REASON = 400
+_LONGEST_REASON = 200
 _LOCATED = re.compile(r"^(?P<reason>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
 _NOT_FOUND = object()

@@ -130,7 +130,7 @@ def _by_name(
     for name, value in fields.items():
         place = places.get(name)
         if place is None:
-            raise ValueMismatch(f"Object contains unknown field `{name}`")
+            raise ValueMismatch(f"Object contains unknown field `{str(name)[:80]}`")
         if values[place] is not NO_DEFAULT:
             raise ValueMismatch(f"Object contains field `{names[place]}` twice, by both of its names")
         values[place] = value
