@@ -165,10 +165,6 @@ class ServerError(ServiceError):
     """The service failed; trying again may help."""
 
 
-TRANSIENT = (CursorRefusedError, ThrottledError, TransportError, ServerError, StreamNotRunningError)
-"""Failures that pass: asking again later may succeed, and nothing is lost meanwhile."""
-
-
 class EncodeError(DISError, ValueError):
     """An element can't become a record."""
 

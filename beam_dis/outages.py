@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from beam_dis.errors import (
     AuthenticationError,
     CredentialsError,
     CursorRefusedError,
+    OutOfRangeError,
     PartitionExpiredError,
     PartitionNotFoundError,
     ServerError,
@@ -56,7 +57,7 @@ class Failure(Enum):
     NOT_A_DIS = "an answer, but not of a DIS: an untrusted certificate, HTML, HTTP 4xx without a DIS code"
     FAILING = "the service fails: HTTP 5xx with a DIS code, or it refuses one new cursor after the other"
     NOT_RUNNING = "the stream isn't running (DIS.4205): it is being created or deleted, or is frozen"
-    REFUSED = "stream or partition not found or expired, credentials refused or not found"
+    REFUSED = "stream, partition or sequence number not found or expired, credentials refused or not found"
     RECREATED = "the stream has another id than before"
     FINAL = "everything else"
 
@@ -93,6 +94,7 @@ _BY_CLASS: tuple[tuple[type[Exception], Failure], ...] = (
     (StreamNotFoundError, Failure.REFUSED),
     (PartitionNotFoundError, Failure.REFUSED),
     (PartitionExpiredError, Failure.REFUSED),
+    (OutOfRangeError, Failure.REFUSED),
     (AuthenticationError, Failure.REFUSED),
     (AccessDeniedError, Failure.REFUSED),
     (CredentialsError, Failure.REFUSED),
@@ -116,6 +118,11 @@ def failure_of(error: Exception) -> Failure:
 def is_outage(error: Exception) -> bool:
     """Whether the service gave no answer, or fails itself; an answer that refuses a request is no outage."""
     return isinstance(error, TransportError | ServerError) or failure_of(error) is Failure.NOT_A_DIS
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether an error says that a stream or a partition isn't there, or is no longer the one that was read."""
+    return isinstance(error, StreamNotFoundError | PartitionNotFoundError | PartitionExpiredError)
 
 
 def wait_limit(failure: Failure, *, endless: bool, worked: bool) -> float:
@@ -168,17 +175,18 @@ class FailureSeries:
         self._kind_began = 0.0
         self._pauses: dict[bool, Iterator[float]] = {}
 
-    def pause_after(self, error: Exception, *, worked: bool) -> float | None:
+    def pause_after(self, error: Exception, *, worked: bool, took: float = 0.0) -> float | None:
         """Note a failure, and return the seconds to pause before the next attempt; None if the error is to be raised.
 
+        ``took`` is the time (s) of the attempt that failed, which belongs to the series.
         Without an end, failures that change their kind are a new series. With an end, all kinds together have the time of the
         longest row, so that they end.
         """
         failure, now = failure_of(error), self._clock()
         if self._began is None:
-            self._began = now
+            self._began = now - took
         if failure is not self._failure:
-            self._failure, self._kind_began = failure, now
+            self._failure, self._kind_began = failure, now - took
         left = self._kind_began + wait_limit(failure, endless=self._endless, worked=worked) - now
         if not self._endless:
             left = min(left, self._began + max(limits.bounded for limits in WAIT_LIMITS.values()) - now)
@@ -194,6 +202,9 @@ class FailureSeries:
 class OutageLog:
     """Logs that something fails, and that it works again; thread-safe.
 
+    Parts of it, such as the partitions of a stream, may fail alone. It works again when no part fails any more. A part of which
+    nothing was heard for five minutes doesn't count: it may be read by another process now.
+
     Args:
         subject: what fails, for the message: an endpoint, or a stream.
         clock: seconds that never go back.
@@ -208,10 +219,11 @@ class OutageLog:
         self._watcher = watcher or _WATCHER
         self._lock = ForkSafeLock()
         self._under_way: dict[object, float] = {}
+        self._failed_at: dict[Hashable, float] = {}
         self._worked_at = -FOREVER
-        self._failing_since: float | None = None
+        self._since = 0.0
         self._error: Exception | None = None
-        self._next_line = FIRST_LINE_SECONDS
+        self._next_line = 0.0
         self._logged = False
         FORKS.register(self)
 
@@ -235,41 +247,49 @@ class OutageLog:
         finally:
             self._under_way.pop(request, None)
 
-    def note_failure(self, error: Exception) -> None:
+    def note_failure(self, error: Exception, part: Hashable = None) -> None:
         """An attempt has failed, because of an outage or because of a refusal that may pass."""
         with self._lock:
+            now = self._clock()
+            self._failed_at = {p: at for p, at in self._failed_at.items() if now - at < LONGEST_INTERVAL_SECONDS}
+            if not self._failed_at:
+                self._begin(self._began() or now)
+            self._failed_at[part] = now
             self._error = error
-            if self._failing_since is None:
-                self._failing_since = self._began() or self._clock()
         self.log_if_due()
 
-    def note_success(self) -> None:
-        """An attempt has succeeded: an outage that was logged is over."""
+    def note_success(self, part: Hashable = None) -> None:
+        """An attempt has succeeded. An outage that was logged is over if no other part fails."""
         self._worked_at = self._clock()
-        if self._failing_since is None:
+        if part not in self._failed_at:
             return
         with self._lock:
-            since, logged = self._failing_since or self._worked_at, self._logged
-            self._failing_since, self._error = None, None
-            self._next_line, self._logged = FIRST_LINE_SECONDS, False
-        if logged:
-            _log.warning("%s works again after %.1f s", self._subject, self._worked_at - since)
+            self._failed_at.pop(part, None)
+            over = self._logged and not self._failed_at
+            self._logged = self._logged and not over
+        if over:
+            _log.warning("%s works again after %.1f s", self._subject, self._worked_at - self._since)
 
     def log_if_due(self) -> None:
         """Log a failure if its next line is due; intervals double up to five minutes."""
         with self._lock:
-            if self._failing_since is None:
+            now = self._clock()
+            if not self._failed_at:
                 began = self._began()
-                if began is None or self._clock() - began < FIRST_LINE_SECONDS:
+                if began is None or now - began < FIRST_LINE_SECONDS:
                     return
-                self._failing_since = began
-            seconds = self._clock() - self._failing_since
+                self._begin(began)
+                self._failed_at[None] = now
+            seconds = now - self._since
             if seconds < self._next_line:
                 return
             self._next_line = seconds + min(seconds, LONGEST_INTERVAL_SECONDS)
             self._logged = True
             reason = "no answer" if self._error is None else self._error
         _log.warning("%s has not worked for %.0f s, and is tried again: %s", self._subject, seconds, reason)
+
+    def _begin(self, since: float) -> None:
+        self._since, self._error, self._next_line, self._logged = since, None, FIRST_LINE_SECONDS, False
 
     def _began(self) -> float | None:
         """When the oldest request under way began, or the last success if that was later; None if none is under way."""

@@ -47,8 +47,8 @@ class WriteLimits(NamedTuple):
 class StreamListing(NamedTuple):
     """A stream with all its partitions, by number, at one moment.
 
-    ``as_of`` is the service's clock (ms) when the listing was requested. ``data_schema`` is an Avro schema as JSON text, or
-    None. ``delimiter`` is for CSV.
+    ``as_of`` is the service's clock (ms) when the listing was requested, by its answer; ``checked_as_of`` is the same if the
+    reader checks it against other answers. ``data_schema`` is an Avro schema as JSON text, or None. ``delimiter`` is for CSV.
     """
 
     name: str
@@ -59,6 +59,12 @@ class StreamListing(NamedTuple):
     partitions: tuple[PartitionDescription, ...]
     limits: WriteLimits
     as_of: int
+    checked_as_of: int | None = None
+
+    @property
+    def time(self) -> int:
+        """The service's clock (ms) when the listing was requested, as far as it is to be believed."""
+        return self.as_of if self.checked_as_of is None else self.checked_as_of
 
     def partition(self, partition_id: str) -> PartitionDescription | None:
         """The partition of this id; None if the stream no longer has it."""
@@ -105,13 +111,25 @@ class ReadPosition(NamedTuple):
 class Page(NamedTuple):
     """The records at a position, in sequence order.
 
-    ``as_of`` is the service's clock (ms) when the page was requested. ``reopened`` counts how often the service had to look
-    the position up again because it no longer accepted what it had issued for it.
+    ``as_of`` is the service's clock (ms) when the page was requested, by its answer; ``checked_as_of`` is the same if the
+    reader checks it against other answers. ``reopened`` counts how often the service had to look the position up again because it
+    no longer accepted what it had issued for it.
     """
 
     records: list[PageRecord]
     as_of: int
     reopened: int = 0
+    checked_as_of: int | None = None
+
+    @property
+    def time(self) -> int:
+        """The service's clock (ms) when the page was requested, as far as it is to be believed."""
+        return self.as_of if self.checked_as_of is None else self.checked_as_of
+
+    @property
+    def latest_time(self) -> int:
+        """The same at the latest: a record of the page isn't from the future if it isn't newer."""
+        return max(self.as_of, self.time)
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):

@@ -33,6 +33,7 @@ OPTIONS_HELP = """
         dead_letters: return a :class:`ReadFromDISResult`, whose ``dead_letters`` has a :class:`DeadLetter` for each
             record that doesn't decode, instead of failing the pipeline.
         on_expired: "fail", or where to continue, "earliest" or "latest", if records expired before they were read.
+        on_missing: "fail", or "skip" to go on with the others if a stream or a partition isn't there, or isn't there any more.
         partitions: read only these, as numbers or partition ids.
         poll_interval: seconds between polls of an idle partition; for endless reads.
         discovery_interval: seconds between listings of the stream, None to list it once; for endless reads.
@@ -56,6 +57,7 @@ class ReadOptions(TypedDict, total=False):
     timestamp_fn: Callable[[Any], Any] | None
     watermark_lag: float
     on_expired: str
+    on_missing: str
     partitions: Iterable[int | str] | None
     poll_interval: float
     discovery_interval: float | None
@@ -75,6 +77,7 @@ class ReadSettings:
     watermark_lag: float = 0.0
     dead_letters: bool = False
     on_expired: str = "fail"
+    on_missing: str = "fail"
     partitions: tuple[int | str, ...] | None = None
     poll_interval: float = 1.0
     discovery_interval: float | None = 10.0
@@ -160,6 +163,8 @@ class ReadSettings:
     def _check_rest(self) -> None:
         if self.on_expired not in POLICIES:
             raise ConfigurationError(f"on_expired={self.on_expired!r} is none of {', '.join(map(repr, POLICIES))}")
+        if self.on_missing not in ("fail", "skip"):
+            raise ConfigurationError(f"on_missing={self.on_missing!r} is none of 'fail', 'skip'")
         if not isinstance(self.dead_letters, bool):
             raise ConfigurationError(f"dead_letters={self.dead_letters!r}: give True or False")
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):

@@ -88,6 +88,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             watermark_lag=settings.watermark_lag,
             dead_letters=settings.dead_letters,
             on_expired=settings.on_expired,
+            on_missing=settings.on_missing,
             partitions=None if settings.only is None else ", ".join(settings.only),
             poll_interval=settings.poll_interval,
             discovery_interval=settings.discovery_interval,
@@ -137,6 +138,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         app = self._settings.app
         options: dict[str, Any] = {
             "on_expired": self._settings.on_expired,
+            "on_missing": self._settings.on_missing,
             "decoder": decoder,
             "event_micros": event_micros,
             "registry": self._registry,
@@ -173,6 +175,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             "read_id": read_id,
             "times": RunTimes(policy=policy, decoder=decoder, event_micros=event_micros),
             "on_expired": settings.on_expired,
+            "on_missing": settings.on_missing,
             "poll_interval": settings.poll_interval,
             "expired_poll_interval": max(settings.discovery_interval or 0.0, settings.poll_interval),
             "resumes_at_once": runner.resumes_at_once,
@@ -184,7 +187,13 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
 
     def _discovery(self) -> Discovery:
         settings = self._settings
-        return Discovery(start=settings.starting_at, stop=settings.stop, only=settings.only, app=settings.app)
+        return Discovery(
+            start=settings.starting_at,
+            stop=settings.stop,
+            only=settings.only,
+            app=settings.app,
+            on_missing=settings.on_missing,
+        )
 
 
 @documented(stream="the stream's name, or the ``stream_id`` of one that another project shares.")

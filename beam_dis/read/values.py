@@ -24,6 +24,8 @@ from beam_dis.wire.limits import STREAM_NAME
 
 MICROS_PER_MILLI = 1000
 START_OF_TIME_MS = -(2**53)
+LAST_NUMBER = 2**63 - 1
+"""The highest sequence number; to claim it ends an endless range."""
 
 _timestamp = attrgetter("timestamp")
 

@@ -256,8 +256,9 @@ def secure(authority):
 
 def test_a_server_is_trusted_by_a_ca_bundle(secure, authority, transport_to):
     assert transport_to(secure, ca_bundle=authority / "ca.pem").send(GET).status == 501
-    with pytest.raises(TransportError, match="certificate verify failed"):
+    with pytest.raises(TransportError, match="certificate verify failed") as error:
         transport_to(secure).send(GET)
+    assert error.value.not_a_dis
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])

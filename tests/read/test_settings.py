@@ -28,6 +28,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"app": "no spaces"}, "app='no spaces' is not the name of an app"),
         ({"start": StartingPosition.checkpoint()}, "needs app="),
         ({"on_expired": "ignore"}, "on_expired='ignore' is none of 'fail', 'earliest', 'latest'"),
+        ({"on_missing": "ignore"}, "on_missing='ignore' is none of 'fail', 'skip'"),
         ({"timestamp_fn": "time_hour"}, "timestamp_fn='time_hour' is not a function"),
         ({"partitions": []}, "reads nothing"),
         ({"partitions": ["shard-1"]}, "partition 'shard-1' is neither a number"),

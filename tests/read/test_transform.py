@@ -36,6 +36,7 @@ OPTIONS = [
     "watermark_lag",
     "dead_letters",
     "on_expired",
+    "on_missing",
     "partitions",
     "poll_interval",
     "discovery_interval",

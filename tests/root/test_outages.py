@@ -63,7 +63,7 @@ def refusal(code: str, status: int = 400) -> ServiceError:
         (CredentialsError("expired"), Failure.REFUSED),
         (StreamRecreatedError("another id"), Failure.RECREATED),
         (refusal("DIS.4200"), Failure.FINAL),
-        (refusal("DIS.4224"), Failure.FINAL),
+        (refusal("DIS.4224"), Failure.REFUSED),
         (ConfigurationError("wrong"), Failure.FINAL),
         (ValueError("a bug"), Failure.FINAL),
     ],
@@ -223,6 +223,29 @@ def test_a_slow_request_is_no_outage_while_others_are_answered(lines: Any) -> No
             clock.now += 1
             log.note_success()
             log.log_if_due()
+    assert lines() == []
+
+
+def test_parts_that_fail_are_one_outage_until_the_last_works_again(lines: Any) -> None:
+    clock = Clock()
+    log = OutageLog("stream 'flights'", clock=clock)
+    for _ in range(10):
+        for part in ("0", "1"):
+            log.note_failure(refusal("DIS.4205"), part)
+        log.note_success("2")
+        clock.now += 1
+    log.note_success("0")
+    assert len(lines()) == 2
+    log.note_success("1")
+    assert lines()[-1] == "stream 'flights' works again after 10.0 s"
+
+
+def test_a_part_that_is_not_heard_of_any_more_does_not_count(lines: Any) -> None:
+    clock = Clock()
+    log = OutageLog("stream 'flights'", clock=clock)
+    log.note_failure(refusal("DIS.4205"), "moved to another worker")
+    clock.now += 1000
+    log.note_failure(refusal("DIS.4205"), "0")
     assert lines() == []
 
 

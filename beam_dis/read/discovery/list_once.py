@@ -6,6 +6,7 @@ Rules:
 2. A stop in the service's present second is waited for, because the clock has whole seconds and the end of a bounded read
    must have passed.
 3. The app is created unless it exists, and asked only then.
+4. Failures that may pass are waited out, see ``beam_dis.outages``. A stream that isn't there fails the read, or is skipped.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import Lineage
 
 from beam_dis.connection import DISConnection
+from beam_dis.errors import DISError
+from beam_dis.outages import FailureSeries, is_missing
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
 from beam_dis.read.discovery.resolve import Resolver
 from beam_dis.read.process.registry import Registry, this_process
@@ -28,29 +31,38 @@ from beam_dis.read.values import StreamPartition, StreamStart
 from beam_dis.stream_service import StreamListing, StreamService
 
 _CLOCK_MS = 1000
+_LONGEST_PAUSE = 5.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What to look for in a stream: the start and stop of its partitions, ``only`` some of them, for an app."""
+    """What to look for in a stream: the start and stop of its partitions, ``only`` some of them, for an app.
+
+    ``on_missing`` is "fail", or "skip" to go on without a stream or a partition that isn't there.
+    """
 
     start: StartingPosition
     stop: StoppingPosition | None
     only: tuple[str, ...] | None
     app: str | None
+    on_missing: str = "fail"
 
-    def partitions(
-        self, service: StreamService, stream: str, *, sleep: Callable[[float], None] = time.sleep
-    ) -> list[StreamPartition]:
-        """List a stream and resolve its partitions, by number."""
-        listing = service.describe(stream)
+    def skips(self, error: DISError) -> bool:
+        """Whether to go on without the stream that an error says is missing."""
+        return self.on_missing == "skip" and is_missing(error)
+
+    def listing(
+        self, describe: Callable[[str], StreamListing], stream: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> StreamListing:
+        """List a stream, after the stop if that is in the service's present second."""
+        listing = describe(stream)
         if self.stop is not None and isinstance(self.stop.at, AtTimestamp):
             ahead = self.stop.at.milliseconds - listing.as_of
             if 0 < ahead <= _CLOCK_MS:
                 sleep((ahead + _CLOCK_MS) / 1000)
-                listing = service.describe(stream)
-        return self.resolve(service, stream, listing)
+                listing = describe(stream)
+        return listing
 
     def starting_at(self, start: StartingPosition | None) -> Discovery:
         """The same with another start, unless that is None."""
@@ -75,7 +87,9 @@ class Discovery:
                 for p in listing.partitions
                 if p.partition_id in among and (self.only is None or p.partition_id in self.only)
             ]
-        resolver = Resolver(service=service, stream=stream, listing=listing, app=self.app)
+        resolver = Resolver(
+            service=service, stream=stream, listing=listing, app=self.app, skip_missing=self.on_missing == "skip"
+        )
         return list(resolver.partitions(self.start, self.stop, only))
 
 
@@ -100,11 +114,16 @@ class DiscoverPartitionsFn(beam.DoFn):
         discovery: Discovery,
         *,
         registry: Callable[[], Registry] = this_process,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connection = connection
         self._discovery = discovery
         self._registry = registry
+        self._clock = clock
+        self._sleep = sleep
         self._partitions = Metrics.counter("beam_dis.read", "partitions")
+        self._missing = Metrics.counter("beam_dis.read", "missing_streams")
 
     def setup(self) -> None:
         self._shared = self._registry().enter_connection(self._connection, self)
@@ -118,11 +137,38 @@ class DiscoverPartitionsFn(beam.DoFn):
 
     def process(self, element: StreamStart) -> Iterable[StreamPartition]:
         """List one stream."""
-        discovery = self._discovery.starting_at(element.start)
-        found = discovery.partitions(self._shared.service, element.stream)
+        stream = element.stream
+        try:
+            found = self._partitions_of(element)
+        except DISError as error:
+            if not self._discovery.skips(error):
+                raise
+            self._missing.inc()
+            _log.warning("stream %s is skipped: %s", stream, error)
+            return []
         if self._discovery.app is not None and found:
             self._claims.claim(element, found[0].stream_id, self._discovery.app)
         self._partitions.inc(len(found))
-        log_start(element.stream, found, self._connection, discovery.app)
-        Lineage.sources().add("dis", self._connection.project_id or "", element.stream)
+        log_start(stream, found, self._connection, self._discovery.app)
+        Lineage.sources().add("dis", self._connection.project_id or "", stream)
         return [partition._replace(input_id=element.input_id) for partition in found]
+
+    def _partitions_of(self, element: StreamStart) -> list[StreamPartition]:
+        discovery, stream = self._discovery.starting_at(element.start), element.stream
+        failures = FailureSeries(endless=discovery.stop is None, longest_pause=_LONGEST_PAUSE, clock=self._clock)
+        listed = False
+        while True:
+            began = self._clock()
+            try:
+                listing = discovery.listing(self._shared.describe, stream, sleep=self._sleep)
+                listed = True
+                found = discovery.resolve(self._shared.service, stream, listing)
+            except DISError as error:
+                self._shared.note_failure(stream, "listing", error)
+                pause = failures.pause_after(error, worked=listed, took=self._clock() - began)
+                if pause is None:
+                    raise
+                self._sleep(pause)
+            else:
+                self._shared.note_success(stream, "listing")
+                return found

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -25,18 +26,24 @@ from beam_dis.positions import (
 from beam_dis.read.values import StreamPartition
 from beam_dis.stream_service import PartitionDescription, StreamListing, StreamService
 
+_log = logging.getLogger(__name__)
+
 SKEW_MS = 60_000
 """A user's "now" may be so far ahead of the service's clock, which has whole seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """Resolves the partitions of one listing of ``stream``, the name or id that the user gave, for an app or None."""
+    """Resolves the partitions of one listing of ``stream``, the name or id that the user gave, for an app or None.
+
+    ``skip_missing`` leaves out chosen partitions that the stream doesn't have.
+    """
 
     service: StreamService
     stream: str
     listing: StreamListing
     app: str | None
+    skip_missing: bool = False
 
     def partitions(
         self, start: StartingPosition, stop: StoppingPosition | None, only: Iterable[str] | None = None
@@ -52,11 +59,13 @@ class Resolver:
         if only is None:
             return list(readable.values())
         missing = [partition_id for partition_id in only if partition_id not in readable]
-        if missing:
+        if missing and not self.skip_missing:
             raise ConfigurationError(
                 f"stream {self.listing.name!r} has no readable partition {missing[0]}: it has {', '.join(readable) or 'none'}"
             )
-        return [readable[partition_id] for partition_id in sorted(set(only))]
+        for partition_id in missing:
+            _log.warning("stream %s is read without partition %s: there is no readable one", self.stream, partition_id)
+        return [readable[partition_id] for partition_id in sorted(set(only) - set(missing))]
 
     def _start(
         self, partition: PartitionDescription, at: Earliest | Latest | AtTimestamp | AtSequenceNumber | AtCheckpoint

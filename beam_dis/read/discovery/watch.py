@@ -4,12 +4,13 @@ Rules:
 
 1. Every partition is output once, also over restarts of the job. The first listing starts where the user said, partitions
    that appear later start at their earliest record.
-2. The watermark is the service's clock at the last successful listing, since it holds back all later steps. A failed listing
-   is repeated and ends nothing.
+2. The watermark is the service's clock at the last successful listing, since it holds back all later steps.
 3. On a runner that doesn't let this step's watermark hold back the next one, the read's board does: it has the listing, and
    each new partition before that is output.
 4. A stream is listed once per interval, even if the runner ignores the delay.
-5. A stream that was recreated under its name fails the pipeline, because its sequence numbers start over.
+5. Listings that fail are repeated as long as ``beam_dis.outages`` says that the failure may pass.
+6. A stream that was deleted, or recreated under its name, fails the pipeline, or its watch ends if that is to be skipped. The
+   sequence numbers of a recreated stream start over, so it is another stream.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import TRANSIENT, StreamRecreatedError
+from beam_dis.errors import DISError, StreamRecreatedError
 from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery.list_once import Discovery, log_start
 from beam_dis.read.partition.tracker import OwnProgress
@@ -99,6 +100,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         read_id: str,
         resumes_at_once: bool = False,
         registry: Callable[[], Registry] = this_process,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connection = connection
@@ -107,8 +109,10 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         self._read_id = read_id
         self._resumes_at_once = resumes_at_once
         self._registry = registry
+        self._clock = clock
         self._sleep = sleep
         self._partitions = Metrics.counter("beam_dis.read", "partitions")
+        self._missing = Metrics.counter("beam_dis.read", "missing_streams")
 
     def initial_restriction(self, element: StreamStart) -> KnownPartitions:
         """Nothing is known."""
@@ -146,28 +150,36 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
     ) -> Iterator[StreamPartition]:
         """Output the partitions of a listing that weren't output before."""
         key = element.listing_key
-        pause = self._read_state.pace.wait_briefly(key, self._sleep)
+        pause: float | None = self._read_state.pace.wait_briefly(key, self._sleep)
         if not pause:
             board = self._read_state.board if self._resumes_at_once else WatermarkBoard()
             board.enter(key, estimator.own())
             try:
-                yield from self._new_partitions(element, tracker, estimator, board)
+                pause = yield from self._new_partitions(element, tracker, estimator, board)
                 board.enter(key, estimator.own())  # at once: each new partition is on the board
             finally:
                 board.leave(key)
-            pause = self._interval
+            if pause is None:
+                board.remove(key)
+                return
             self._read_state.pace.pause(key, pause)
         tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
 
     def _new_partitions(
         self, element: StreamStart, tracker: Any, estimator: Any, board: WatermarkBoard
-    ) -> Iterator[StreamPartition]:
-        """The new partitions of a listing, each on the board before anything can read it."""
+    ) -> Generator[StreamPartition, None, float | None]:
+        """The new partitions of a listing, each on the board before anything can read it.
+
+        Returns:
+            The seconds until the next listing; None if the stream is skipped from now on.
+        """
+        began, known = self._clock(), tracker.current_restriction()
         try:
-            found, known, as_of = self._list(element, tracker.current_restriction())
-        except TRANSIENT as error:
-            _log.warning("stream %s was not listed, and will be in %s s: %s", element.stream, self._interval, error)
-            return
+            found, known, as_of = self._list(element, known)
+        except DISError as error:
+            return self._pause_after(element, error, tracker, took=self._clock() - began)
+        self._read_state.pace.note_answer(element.listing_key)
+        self._shared.note_success(element.stream, element.listing_key)
         if tracker.try_claim(known):
             if found:
                 self._read_state.alarm.partitions_found()
@@ -186,6 +198,23 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 self._shared.prefetch.expect(partition.at(partition.start))
             yield from found
             estimator.advance(as_of, as_of)
+        return self._interval
+
+    def _pause_after(self, element: StreamStart, error: DISError, tracker: Any, *, took: float) -> float | None:
+        """Seconds until the next listing after one that failed; None if the stream is skipped from now on."""
+        stream, known = element.stream, tracker.current_restriction()
+        self._shared.note_failure(stream, element.listing_key, error)
+        pause = self._read_state.pace.pause_after_failure(
+            element.listing_key, error, worked=known.stream_id != "", took=took
+        )
+        if pause is not None:
+            return pause
+        if not self._discovery.skips(error):
+            raise error
+        if tracker.try_claim(replace(known, over=True)):
+            self._missing.inc()
+            _log.warning("stream %s is skipped: %s", stream, error)
+        return None
 
     def _list(self, element: StreamStart, known: KnownPartitions) -> tuple[list[StreamPartition], KnownPartitions, int]:
         """List the stream: the new partitions, what is known then, and the service's clock (ms)."""
@@ -209,4 +238,4 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         if found:
             log_start(stream, found, self._connection, self._discovery.app)
         found = [partition._replace(input_id=element.input_id) for partition in found]
-        return found, known.after(listing.stream_id, new), listing.as_of
+        return found, known.after(listing.stream_id, new), listing.time

@@ -52,12 +52,14 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         connection: DISConnection,
         *,
         on_expired: str = "fail",
+        on_missing: str = "fail",
         decoder: PageDecoder,
         event_micros: Callable[[Any], int] | None = None,
         registry: Callable[[], Registry] = this_process,
     ) -> None:
         self._connection = connection
         self._on_expired = on_expired
+        self._on_missing = on_missing
         self._decoder = decoder
         self._event_micros = event_micros
         self._registry = registry
@@ -94,7 +96,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
 
     def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any]]:
         """The rest of the range, in runs of equal time."""
-        loop = RangeReader(self._shared, on_expired=self._on_expired, counts=self._metrics)
+        loop = RangeReader(self._shared, on_expired=self._on_expired, on_missing=self._on_missing, counts=self._metrics)
         position = element.at(tracker.current_restriction().start)
         for records in loop.read(position, tracker):
             self._metrics.add_pending(self._shared.pending)

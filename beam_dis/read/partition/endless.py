@@ -31,7 +31,8 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_dis.connection import DISConnection
 from beam_dis.display import display_items
-from beam_dis.errors import ThrottledError
+from beam_dis.errors import DISError, ThrottledError
+from beam_dis.outages import is_missing
 from beam_dis.read.fetch.counts import estimated_bytes
 from beam_dis.read.partition.finalizers import finalize_nothing
 from beam_dis.read.partition.loop import PartitionPoll
@@ -40,9 +41,9 @@ from beam_dis.read.partition.tracker import SequenceRangeTracker
 from beam_dis.read.process.pace import LONGEST_DELAY
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import SequenceRangeCoder
-from beam_dis.read.values import RecordRun, SequenceRange, StreamPartition
+from beam_dis.read.values import LAST_NUMBER, RecordRun, SequenceRange, StreamPartition
 from beam_dis.read.watermark.estimator import ForwardWatermarkProvider
-from beam_dis.read.watermark.event_time import RunTimes, has_event_time
+from beam_dis.read.watermark.event_time import AHEAD_MS, RunTimes, has_event_time
 from beam_dis.stream_service import ReadPosition
 
 BUNDLE_SECONDS = 2.0
@@ -60,6 +61,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         read_id: str,
         times: RunTimes,
         on_expired: str,
+        on_missing: str = "fail",
         poll_interval: float,
         expired_poll_interval: float,
         resumes_at_once: bool = False,
@@ -71,6 +73,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._read_id = read_id
         self._times = times
         self._on_expired = on_expired
+        self._on_missing = on_missing
         self._poll_interval = poll_interval
         self._expired_poll_interval = expired_poll_interval
         self._resumes_at_once = resumes_at_once
@@ -120,8 +123,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def _poll(
         self, element: StreamPartition, tracker: Any, estimator: Any
-    ) -> Generator[TimestampedValue[Any], None, tuple[ReadPosition, float]]:
-        """Poll once; return where the next poll begins, and in how many seconds."""
+    ) -> Generator[TimestampedValue[Any], None, tuple[ReadPosition, float | None]]:
+        """Poll once; return where the next poll begins, and in how many seconds; None if the partition has ended."""
         self._read_state.alarm.partition_read()
         position = element.at(tracker.current_restriction().start)
         if pause := self._read_state.pace.wait_briefly(element.key, self._sleep):
@@ -139,9 +142,17 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         with self._shared.prefetch.reading(position):
             yield from self._output(element.key, poll, estimator)
         self._shared.keep_ends(position, max(REFRESH_ENDS_SECONDS, 2 * self._expired_poll_interval))
-        pause = self._pause_after(element.key, poll)
+        wait: float | None
+        if poll.position != position or poll.failure is None:
+            self._read_state.pace.note_answer(element.key)
+        if poll.failure is None:
+            wait = self._pause_after_answer(element.key, poll)
+        else:
+            wait = self._pause_after_failure(element.key, poll.position, poll.failure)
+            if wait is None:
+                self._end(element.key, poll.position, poll.failure, tracker)
         self._metrics.add_pending(self._shared.pending)
-        return poll.position, pause
+        return poll.position, wait
 
     def _is_over(self, position: ReadPosition) -> bool:
         """Whether the bundle has used up its time, or another partition can be read without waiting."""
@@ -155,21 +166,23 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         watermark = estimator.own()
         board.enter(partition, watermark)
         try:
-            for records, as_of in poll.pages():
-                run = RecordRun(start.stream, start.partition_id, records)
+            for page in poll.pages():
+                self._warn_if_ahead(start, watermark, page.time)
+                run = RecordRun(start.stream, start.partition_id, page.records)
                 times = []
-                for micros, values in self._times.runs(run, watermark, as_of, self._metrics.add):
+                for micros, values in self._times.runs(run, watermark, page.latest_time, self._metrics.add):
                     if has_event_time(values):
                         times.append(micros // 1000)
                         if times[-1] < estimator.reported():
                             self._metrics.add("late_records", len(list(values)))
                     yield TimestampedValue(values, Timestamp(micros=micros))
                 if times:
-                    watermark = self._times.policy.after_records(watermark, max(times), as_of)
+                    watermark = self._times.policy.after_records(watermark, max(times), page.time)
                 estimator.advance(watermark, board.lowest(partition, watermark))
-                behind, count = max(0, as_of - records[-1].timestamp), count + len(records)
+                behind, count = max(0, page.time - page.records[-1].timestamp), count + len(page.records)
                 self._metrics.update_millis_behind(behind)
             if poll.caught_up_at_ms is not None:
+                self._warn_if_ahead(start, watermark, poll.caught_up_at_ms)
                 watermark = self._times.policy.after_nothing(watermark, poll.caught_up_at_ms)
                 if poll.position == start:
                     board.enter(partition, watermark)
@@ -183,27 +196,42 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         finally:
             board.leave(partition)
 
-    def _pause_after(self, partition: Hashable, poll: PartitionPoll) -> float:
-        """Seconds to defer; the pace keeps them even if the runner doesn't."""
-        pace = self._read_state.pace
-        if poll.failure:
-            throttled = isinstance(poll.failure, ThrottledError)
-            pause = pace.next_pause_after_failure(partition, throttled=throttled)
-            if throttled:
-                self._shared.pending.add("cumulativeThrottlingSeconds", pause)
+    def _warn_if_ahead(self, position: ReadPosition, watermark: int, time: int) -> None:
+        """Log a watermark that is ahead of the service's clock: it was stored by an earlier run, and doesn't go back."""
+        partition = (position.stream_id, position.partition_id)
+        if watermark > time + AHEAD_MS and self._read_state.claim_warning(partition):
             _log.warning(
-                "%s %s is polled again in %.1f s: %s",
-                poll.position.stream,
-                poll.position.partition_id,
-                pause,
-                poll.failure,
+                "%s: its stored watermark is %.0f s ahead of the service's clock: windows are late until then. Start the"
+                " pipeline again without the state of its former run",
+                position,
+                (watermark - time) / 1000,
             )
-        else:
-            pause = poll.pause
-            pace.note_answer(partition)
-        if pause:
-            pace.pause(partition, pause)
+
+    def _pause_after_answer(self, partition: Hashable, poll: PartitionPoll) -> float:
+        """Seconds to defer; the pace keeps them even if the runner doesn't."""
+        self._shared.note_success(poll.position.stream, partition)
+        if poll.pause:
+            self._read_state.pace.pause(partition, poll.pause)
+        return poll.pause
+
+    def _pause_after_failure(self, partition: Hashable, position: ReadPosition, failure: DISError) -> float | None:
+        """Seconds to defer; None if the failure doesn't pass, or has lasted too long."""
+        self._shared.note_failure(position.stream, partition, failure)
+        pause = self._read_state.pace.pause_after_failure(partition, failure, worked=True)
+        if pause is not None:
+            _log.debug("%s is polled again in %.1f s: %s", position, pause, failure)
+            if isinstance(failure, ThrottledError):
+                self._shared.pending.add("cumulativeThrottlingSeconds", pause)
         return pause
+
+    def _end(self, partition: Hashable, position: ReadPosition, failure: DISError, tracker: Any) -> None:
+        """End a partition that isn't there any more, if that is to be skipped; otherwise raise the failure."""
+        if self._on_missing == "fail" or not is_missing(failure):
+            raise failure
+        if tracker.try_claim(LAST_NUMBER):
+            self._metrics.add("missing_partitions", 1)
+            _log.warning("%s is skipped: %s", position, failure)
+            self._read_state.board.remove(partition)
 
 
 class PollPartitionFn(_PartitionPolling):
@@ -218,7 +246,8 @@ class PollPartitionFn(_PartitionPolling):
     ) -> Iterator[TimestampedValue[Any]]:
         """Poll the partition once."""
         _, pause = yield from self._poll(element, tracker, estimator)
-        tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
+        if pause is not None:
+            tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
 
 
 class PollPartitionForAppFn(_PartitionPolling):
@@ -257,4 +286,5 @@ class PollPartitionForAppFn(_PartitionPolling):
             finalizer.register(self._committer.register(*next_number))
         elif self._resumes_at_once:
             finalizer.register(finalize_nothing)
-        tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
+        if pause is not None:
+            tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))

@@ -5,10 +5,9 @@ unclaimed, and nothing claimed is kept back.
 Rule 2: a refused claim on a range with an end may mean that the range was split in between: the new stop is read, the page
 trimmed again, and the rest claimed.
 Rule 3: numbers without a record are claimed too, whether they expired or were skipped by the service.
-Rule 4: a bounded read is slowed down by throttling. A page that stays empty although the range says otherwise is an error
-after a minute, not an endless loop.
-Rule 5: a poll of an endless read gets at least one page. Transient failures end the poll, are counted and logged, and are
-followed by growing pauses; the records are still there.
+Rule 4: a bounded read waits for failures that may pass, see ``beam_dis.outages``. A page that stays empty although the range
+says otherwise is an error after a minute, not an endless loop.
+Rule 5: a poll of an endless read gets at least one page. A failed request ends the poll; the step decides whether it passes.
 Rule 6: a partition that has expired is checked now and then, indefinitely: it may be restored between two listings, and then
 nothing else would read it.
 """
@@ -21,13 +20,15 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from beam_dis.backoff import full_jitter
-from beam_dis.errors import TRANSIENT, DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
-from beam_dis.read.partition.expiry import ExpiredError, resume_at
+from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
+from beam_dis.outages import FailureSeries, is_missing
+from beam_dis.read.partition.expiry import ExpiredError, resume_at, unconfirmed
 from beam_dis.read.process.per_connection import PerConnection
 from beam_dis.read.values import SequenceRange
 from beam_dis.stream_service import Page, PageRecord, ReadPosition
 
-PATIENCE_SECONDS = 60.0
+EMPTY_SECONDS = 60.0
+LONGEST_PAUSE = 5.0
 BUNDLE_BYTES = 64 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class RangeReader:
     Args:
         shared: the pages and listings of the connection.
         on_expired: one of the policies of ``expiry``.
+        on_missing: "fail", or "skip" to end the range if its stream or partition isn't there any more.
         counts: where to count.
         clock, sleep: seconds.
     """
@@ -85,15 +87,18 @@ class RangeReader:
         shared: PerConnection,
         *,
         on_expired: str,
+        on_missing: str = "fail",
         counts: Counts,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._shared = shared
         self._on_expired = on_expired
+        self._on_missing = on_missing
         self._counts = counts
         self._clock = clock
         self._sleep = sleep
+        self._failures = FailureSeries(endless=False, longest_pause=LONGEST_PAUSE, clock=clock)
 
     def read(self, position: ReadPosition, claims: Claims) -> Iterator[list[PageRecord]]:
         """The records of the range from ``position`` on, page by page, each claimed."""
@@ -101,7 +106,11 @@ class RangeReader:
             try:
                 page = self._page_with_records(position, stop)
             except (OutOfRangeError, PartitionExpiredError) as error:
-                position = self._skip_expired(position, stop, error, claims)
+                position = self._after_refusal(position, stop, error, claims)
+                continue
+            except DISError as error:
+                if not self._waits(position, error):
+                    position = self._skip_missing(position, stop, error, claims)
                 continue
             records = claim_page(page.records, claims)
             if records:
@@ -112,39 +121,69 @@ class RangeReader:
                 position = position.at(stop)
 
     def _page_with_records(self, position: ReadPosition, stop: int) -> Page:
-        """A page that isn't empty, requested again after throttling and empty pages until patience ends."""
-        give_up = self._clock() + PATIENCE_SECONDS
-        for delay in full_jitter():
-            try:
-                page = self._shared.prefetch.page(position, stop)
-            except ThrottledError:
-                self._counts.add("throttled_polls", 1)
-                self._shared.pending.add("cumulativeThrottlingSeconds", delay)
-                if self._clock() > give_up:
-                    raise
-            else:
-                if page.reopened:
-                    self._counts.add("reopened_positions", page.reopened)
-                if page.records:
-                    return page
-                self._counts.add("empty_polls", 1)
-                if self._clock() > give_up:
-                    break
+        """A page that isn't empty, requested again after empty pages for a minute."""
+        give_up = self._clock() + EMPTY_SECONDS
+        for delay in full_jitter(ceiling=LONGEST_PAUSE):
+            page = self._shared.prefetch.page(position, stop)
+            self._failures.note_success()
+            self._shared.note_success(position.stream, position.partition_id)
+            if page.reopened:
+                self._counts.add("reopened_positions", page.reopened)
+            if page.records:
+                return page
+            self._counts.add("empty_polls", 1)
+            if self._clock() > give_up:
+                break
             self._sleep(delay)
         raise DISError(
             f"stream {position.stream!r}, partition {position.partition_id} says it holds records up to {stop - 1}, but has "
-            f"returned none at {position.sequence_number} for {PATIENCE_SECONDS:.0f} s"
+            f"returned none at {position.sequence_number} for {EMPTY_SECONDS:.0f} s"
         )
 
-    def _skip_expired(self, position: ReadPosition, stop: int, error: ExpiredError, claims: Claims) -> ReadPosition:
-        """Claim and count what expired, and return the position after it."""
-        partition, _ = self._shared.describe_partition(position)
+    def _waits(self, position: ReadPosition, error: DISError) -> bool:
+        """Pause after a failure, and return True; False if it doesn't pass, or lasts too long."""
+        throttled = isinstance(error, ThrottledError)
+        self._counts.add("throttled_polls" if throttled else "failed_polls", 1)
+        self._shared.note_failure(position.stream, position.partition_id, error)
+        pause = self._failures.pause_after(error, worked=True)
+        if pause is None:
+            return False
+        if throttled:
+            self._shared.pending.add("cumulativeThrottlingSeconds", pause)
+        self._sleep(pause)
+        return True
+
+    def _after_refusal(self, position: ReadPosition, stop: int, error: ExpiredError, claims: Claims) -> ReadPosition:
+        """The position after what expired, which is claimed and counted; the same one to ask again."""
+        failure: DISError | None
+        try:
+            partition, _ = self._shared.describe_partition(position)
+        except DISError as listing_error:
+            partition, failure = None, listing_error
+        else:
+            failure = unconfirmed(position, error, partition)
+        if failure is not None:
+            return position if self._waits(position, failure) else self._skip_missing(position, stop, failure, claims)
         target = resume_at(self._on_expired, position, error, stop=stop, partition=partition)
+        target = self._claim_up_to(target, position, claims)
+        self._counts.add("expired_records", target - position.sequence_number)
+        return position.at(target)
+
+    def _skip_missing(self, position: ReadPosition, stop: int, error: DISError, claims: Claims) -> ReadPosition:
+        """Claim the rest of a range that isn't there any more, if that is to be skipped; otherwise raise the error."""
+        if self._on_missing == "fail" or not is_missing(error):
+            raise error
+        self._counts.add("missing_partitions", 1)
+        _log.warning("%s is skipped: %s", position, error)
+        return position.at(self._claim_up_to(stop, position, claims))
+
+    @staticmethod
+    def _claim_up_to(target: int, position: ReadPosition, claims: Claims) -> int:
+        """Claim the numbers before ``target``, or before the end that a split has moved; return where the claim ends."""
         while target > position.sequence_number and not claims.try_claim(target - 1):
             end = claims.current_restriction().stop
             target = target if end is None else min(target, end)
-        self._counts.add("expired_records", target - position.sequence_number)
-        return position.at(target)
+        return target
 
 
 class PartitionPoll:
@@ -164,7 +203,7 @@ class PartitionPoll:
         position: where the next poll begins.
         pause: seconds until the next poll.
         caught_up_at_ms: the service's clock when it had no more records; None if it may have more.
-        failure: the transient failure that ended the poll; None if none did.
+        failure: the failed request that ended the poll; None if none did.
     """
 
     def __init__(
@@ -190,10 +229,10 @@ class PartitionPoll:
         self.position = position
         self.pause = 0.0
         self.caught_up_at_ms: int | None = None
-        self.failure: Exception | None = None
+        self.failure: DISError | None = None
 
-    def pages(self) -> Iterator[tuple[list[PageRecord], int]]:
-        """``(records, the service's clock in ms when they were requested)``, each claimed."""
+    def pages(self) -> Iterator[Page]:
+        """The pages, trimmed to the records that are claimed."""
         while (page := self._next_page()) is not None and page.records:
             records = claim_page(page.records, self._claims)
             if not records:
@@ -202,38 +241,48 @@ class PartitionPoll:
             self._bytes += size
             self._counts.read(len(records), size)
             self.position = self.position.after(records)
-            yield records, page.as_of
+            yield page._replace(records=records)
             if self._bytes >= BUNDLE_BYTES or self._is_over(self.position):
                 return
 
     def _next_page(self) -> Page | None:
         """The next page, or None; ``pause``, ``caught_up_at_ms`` and ``failure`` say why there is none."""
         try:
-            page = self._page()
-        except TRANSIENT as error:
-            self._counts.add("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
-            self.failure = error
+            page = self._shared.prefetch.page(self.position, None, fresh=self._poll_interval)
+        except (OutOfRangeError, PartitionExpiredError) as error:
+            return self._page_after_refusal(error)
+        except DISError as error:
+            self._fail(error)
             return None
-        if page is not None and page.reopened:
+        if page.reopened:
             self._counts.add("reopened_positions", page.reopened)
-        if page is not None and not page.records:
+        if not page.records:
             self._counts.add("empty_polls", 1)
             closed = self._shared.ends.closed(self.position)
             self.pause = self._expired_poll_interval if closed else self._poll_interval
-            self.caught_up_at_ms = page.as_of
+            self.caught_up_at_ms = page.time
         return page
 
-    def _page(self) -> Page | None:
-        """The page at the position, or after what expired; listing an expired partition may fail like any request."""
+    def _page_after_refusal(self, error: ExpiredError) -> Page | None:
+        """The page after what expired, if the listing of the partition confirms that it did."""
         try:
-            return self._shared.prefetch.page(self.position, None, fresh=self._poll_interval)
-        except (OutOfRangeError, PartitionExpiredError) as error:
             partition, as_of = self._shared.describe_partition(self.position)
-            if partition is None or not partition.readable:
-                self._partition_expired(as_of, error)
-                return None
-            target = resume_at(self._on_expired, self.position, error, stop=None, partition=partition)
-            return self._page() if self._skip_to(target) else None
+        except DISError as listing_error:
+            self._fail(listing_error)
+            return None
+        if (contradiction := unconfirmed(self.position, error, partition)) is not None:
+            self._fail(contradiction)
+            return None
+        if partition is None or not partition.readable:
+            self._partition_expired(as_of, error)
+            return None
+        target = resume_at(self._on_expired, self.position, error, stop=None, partition=partition)
+        return self._next_page() if self._skip_to(target) else None
+
+    def _fail(self, error: DISError) -> None:
+        """A request failed, which ends the poll."""
+        self._counts.add("throttled_polls" if isinstance(error, ThrottledError) else "failed_polls", 1)
+        self.failure = error
 
     def _partition_expired(self, as_of: int, error: ExpiredError) -> None:
         """The partition has expired: its records after the position are lost, and it is checked now and then."""

@@ -17,6 +17,7 @@ COUNTERS = (
     "clamped_records",
     "late_records",
     "reopened_positions",
+    "missing_partitions",
     "cumulativeThrottlingSeconds",
 )
 

@@ -6,7 +6,7 @@ Rules:
 2. A claim at or after the end is refused, and a refused claim changes nothing.
 3. A checkpoint (``try_split(0)``) is granted while work remains; any other split only for a range with an end.
 4. Primary and residual together are the original, without a gap or an overlap.
-5. ``check_done`` fails unless every number was claimed.
+5. ``check_done`` fails unless every number was claimed: of a range without an end, those up to LAST_NUMBER.
 6. There is no I/O and no clock here: runners call a tracker from other threads, under a lock.
 """
 
@@ -16,7 +16,7 @@ from typing import final
 
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 
-from beam_dis.read.values import SequenceRange
+from beam_dis.read.values import LAST_NUMBER, SequenceRange
 
 _NOTHING_CLAIMED = (
     ". Nothing was claimed at all: some runners end the call before it begins to read, such as the one that DirectRunner"
@@ -78,14 +78,14 @@ class SequenceRangeTracker(RestrictionTracker):
             split = min(self._next + max(1, int((stop - self._next) * fraction_of_remainder)), stop)
         else:
             return None
-        if split == stop:
+        if split == self._end:
             return None
         self._range, residual = self._range.split_at(split)
         return self._range, residual
 
     def check_done(self) -> bool:
         """True once everything is claimed; a ValueError names the rest."""
-        if self._range.stop is None or self._next < self._range.stop:
+        if self._next < self._end:
             raise ValueError(
                 f"{self._range} was left with {self._next} and what follows unread: "
                 "process() returned without claiming or deferring it" + ("" if self._claimed else _NOTHING_CLAIMED)
@@ -100,3 +100,7 @@ class SequenceRangeTracker(RestrictionTracker):
     def is_bounded(self) -> bool:
         """Whether the range has an end."""
         return self._range.stop is not None
+
+    @property
+    def _end(self) -> int:
+        return LAST_NUMBER + 1 if self._range.stop is None else self._range.stop

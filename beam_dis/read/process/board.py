@@ -64,3 +64,9 @@ class WatermarkBoard:
         This takes no lock: an abandoned generator ends during garbage collection, in a thread that may hold any lock.
         """
         self._left_at[key] = self._clock()
+
+    def remove(self, key: Hashable) -> None:
+        """A partition or listing has ended: it doesn't count any more."""
+        with self._lock:
+            self._watermarks.pop(key, None)
+            self._left_at.pop(key, None)

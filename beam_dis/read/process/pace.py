@@ -4,22 +4,20 @@ Rules:
 
 1. There is at most one empty poll per interval and partition, and one listing per interval and stream, even if the runner
    ignores the delay that it was asked for.
-2. Failures in a row are followed by growing pauses. After throttling they stay short, because the service allows some traffic
-   in each second.
+2. Failures in a row are followed by growing pauses, as long as ``beam_dis.outages`` says that they may pass.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 
-from beam_dis.backoff import full_jitter
 from beam_dis.forks import ForkSafeLock
+from beam_dis.outages import FailureSeries
 
 LONGEST_NAP = 0.02
 LONGEST_DELAY = 45.0
 """The longest delay (s) to ask a runner for. Beam's workers tear down steps that are idle for a minute."""
-_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_AFTER_THROTTLING = 1.0, 30.0, 4.0
 
 
 class Pace:
@@ -29,7 +27,7 @@ class Pace:
         self._clock = clock
         self._lock = ForkSafeLock()
         self._due_at: dict[Hashable, float] = {}
-        self._pauses: dict[tuple[Hashable, bool], Iterator[float]] = {}
+        self._failures: dict[Hashable, FailureSeries] = {}
 
     def due_in(self, key: Hashable) -> float:
         """Seconds until it may be polled; 0 if it may be polled now."""
@@ -52,12 +50,18 @@ class Pace:
         with self._lock:
             self._due_at[key] = self._clock() + seconds
 
-    def next_pause_after_failure(self, key: Hashable, *, throttled: bool = False) -> float:
-        """Advance to the next pause (s) after a failed poll."""
-        longest = _LONGEST_AFTER_THROTTLING if throttled else _LONGEST_PAUSE
-        return next(self._pauses.setdefault((key, throttled), full_jitter(_FIRST_PAUSE, longest)))
+    def pause_after_failure(self, key: Hashable, error: Exception, *, worked: bool, took: float = 0.0) -> float | None:
+        """Pause after a failure, and return for how long (s); None if the error is to be raised.
+
+        ``worked`` and ``took`` are as in ``FailureSeries.pause_after``. A runner that repeats the bundle gets the next failure
+        raised at once.
+        """
+        series = self._failures.setdefault(key, FailureSeries(endless=True, clock=self._clock))
+        pause = series.pause_after(error, worked=worked, took=took)
+        if pause is not None:
+            self.pause(key, pause)
+        return pause
 
     def note_answer(self, key: Hashable) -> None:
-        """A poll was answered: the next failure starts with a short pause again."""
-        for throttled in (False, True):
-            self._pauses.pop((key, throttled), None)
+        """A poll was answered: later failures are a new series."""
+        self._failures.pop(key, None)

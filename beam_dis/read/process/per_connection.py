@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from beam_dis.outages import OutageLog, is_outage
 from beam_dis.read.fetch.counts import PendingCounts, RecordSize
 from beam_dis.read.fetch.ends import Ends
 from beam_dis.read.fetch.prefetch import BUDGET_BYTES, Prefetch
 from beam_dis.read.process.app_readers import AppReaders
+from beam_dis.read.watermark.service_clock import ServiceClock
 
 if TYPE_CHECKING:
-    from beam_dis.stream_service import PartitionDescription, ReadPosition, StreamListing, StreamService
+    from beam_dis.stream_service import Page, PartitionDescription, ReadPosition, StreamListing, StreamService
 
 PAGE_BYTES = 2 * 1024 * 1024
 """The most data of one page: the service's own default, and above any single record."""
@@ -23,8 +25,8 @@ PAGE_BYTES = 2 * 1024 * 1024
 class PerConnection:
     """The shared state of one connection; thread-safe.
 
-    Runners move partitions between instances of a step, so pages and ends are kept here. ``budget`` bounds the bytes of all
-    pages fetched ahead.
+    Runners move partitions between instances of a step, so pages and ends are kept here. ``subject`` names the service in the
+    log. ``budget`` bounds the bytes of all pages fetched ahead.
     """
 
     def __init__(
@@ -32,16 +34,18 @@ class PerConnection:
         service: StreamService,
         executor: Executor,
         *,
+        subject: str = "the service",
         budget: int = BUDGET_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
         self._executor = executor
         self._clock = clock
+        self._service_clock = ServiceClock(subject, clock=clock)
         self.pending = PendingCounts()
         self.record_size = RecordSize()
         self.prefetch = Prefetch(
-            lambda position: service.read(position, PAGE_BYTES),
+            self._read,
             executor.submit,
             page_bytes=PAGE_BYTES,
             budget=budget,
@@ -49,18 +53,19 @@ class PerConnection:
         )
         self.ends = Ends(clock=clock)
         self.app_readers = AppReaders(clock=clock)
+        self._refusals: dict[str, OutageLog] = {}
 
     def describe(self, stream: str) -> StreamListing:
         """List a stream, and note the ends of its partitions."""
         asked = self._clock()
         listing = self.service.describe(stream)
         self.ends.note_listing(listing, asked)
-        return listing
+        return listing._replace(checked_as_of=self._service_clock.checked(listing.as_of, asked))
 
     def describe_partition(self, position: ReadPosition) -> tuple[PartitionDescription | None, int]:
         """List what a partition holds, None if the stream no longer has it, with the service's clock (ms) at the request."""
         listing = self.describe(position.stream)
-        return listing.partition(position.partition_id), listing.as_of
+        return listing.partition(position.partition_id), listing.time
 
     def keep_ends(self, position: ReadPosition, interval: float) -> None:
         """List a stream in the background unless somebody did within the interval (s).
@@ -70,3 +75,20 @@ class PerConnection:
         if self.ends.claim_refresh(position.stream_id, interval):
             with suppress(RuntimeError):  # no thread can be started, or the process is ending
                 self._executor.submit(self.describe_partition, position)
+
+    def _read(self, position: ReadPosition) -> Page:
+        asked = self._clock()
+        page = self.service.read(position, PAGE_BYTES)
+        return page._replace(checked_as_of=self._service_clock.checked(page.as_of, asked))
+
+    def note_failure(self, stream: str, part: Hashable, error: Exception) -> None:
+        """Log that the service refuses a listing or a partition of a stream. The client logs its outages itself."""
+        if not is_outage(error):
+            self._refusals.setdefault(stream, OutageLog(f"stream {stream!r}", clock=self._clock)).note_failure(
+                error, part
+            )
+
+    def note_success(self, stream: str, part: Hashable) -> None:
+        """Log that a stream of which something was refused is read again."""
+        if stream in self._refusals:
+            self._refusals[stream].note_success(part)

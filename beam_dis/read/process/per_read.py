@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 
 from beam_dis.forks import ForkSafeLock
@@ -24,6 +24,7 @@ class PerRead:
         self._clock = clock
         self._committer: Committer | None = None
         self._lock = ForkSafeLock()
+        self._warned: set[Hashable] = set()
         self.board = WatermarkBoard(clock=clock)
         self.pace = Pace(clock=clock)
         self.alarm = UnreadAlarm(clock=clock)
@@ -36,3 +37,10 @@ class PerRead:
             if self._committer is None:
                 self._committer = Committer(service, app, executor=self._executor, clock=self._clock)
             return self._committer
+
+    def claim_warning(self, partition: Hashable) -> bool:
+        """Whether a warning about a partition is still to be logged; True once."""
+        with self._lock:
+            claimed = partition not in self._warned
+            self._warned.add(partition)
+            return claimed

@@ -180,7 +180,13 @@ class Registry:
 
     def _connect(self, connection: DISConnection) -> PerConnection:
         service = self._service_of(connection)
-        return PerConnection(service, self._executor, budget=self._prefetch_budget, clock=self._clock)
+        return PerConnection(
+            service,
+            self._executor,
+            subject=connection.endpoint or "the service",
+            budget=self._prefetch_budget,
+            clock=self._clock,
+        )
 
 
 _REGISTRY = Registry()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import StreamNotFoundError, StreamNotRunningError, TransportError
+from beam_dis.errors import (
+    StreamNotFoundError,
+    StreamNotRunningError,
+    StreamRecreatedError,
+    TransportError,
+    service_error,
+)
 from beam_dis.positions import StartingPosition
 from beam_dis.read.discovery.list_once import Discovery
 from beam_dis.read.discovery.watch import WatchPartitionsFn
@@ -31,9 +38,19 @@ def watching(registry_on: Any, calls: Any, now: Any) -> Any:
             now.seconds += 10
             return super().call()
 
-    def start(service: Any, *, position: Any = None, only: Any = None, app: Any = None, on_prism: bool = False) -> Any:
+    def start(
+        service: Any,
+        *,
+        position: Any = None,
+        only: Any = None,
+        app: Any = None,
+        on_missing: str = "fail",
+        on_prism: bool = False,
+    ) -> Any:
         registry = registry_on(service)
-        discovery = Discovery(start=position or StartingPosition.earliest(), stop=None, only=only, app=app)
+        discovery = Discovery(
+            start=position or StartingPosition.earliest(), stop=None, only=only, app=app, on_missing=on_missing
+        )
         connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
         fn = WatchPartitionsFn(
             connection,
@@ -42,6 +59,7 @@ def watching(registry_on: Any, calls: Any, now: Any) -> Any:
             read_id="a",
             resumes_at_once=on_prism,
             registry=lambda: registry,
+            clock=now,
             sleep=now.sleep,
         )
         watch = Watch(fn, StreamStart("flights"))
@@ -108,13 +126,135 @@ def test_the_watermark_is_the_services_clock_at_the_last_successful_listing(fake
     assert watch.call().watermark == 9000
 
 
-def test_a_recreated_stream_fails_the_read(fake_service: Any, watching: Any) -> None:
+def test_a_wrong_clock_of_one_listing_moves_no_watermark(fake_service: Any, watching: Any) -> None:
+    service = fake_service()
+    watch, start = watching(service), int(time.time() * 1000)
+    for call in range(6):
+        service.now_ms = start + 10_000 * call + (86_400_000 if call == 3 else 0)
+        assert watch.call().watermark == pytest.approx(start + 10_000 * call, abs=2)
+
+
+def refuse(service: Any, error: Any) -> Any:
+    """Have listings fail with the error that ``error()`` makes; returns the way back."""
+    describe = service.describe
+    service.describe = lambda _: _raised(error())
+    return lambda: setattr(service, "describe", describe)
+
+
+def not_found() -> Any:
+    return service_error("no stream", code="DIS.4301", status=400)
+
+
+def calls_for(watch: Any, now: Any, seconds: float) -> list[Any]:
+    """The calls of a watch for so many seconds, each after the delay of the one before."""
+    calls, began = [], now.seconds
+    while now.seconds - began < seconds:
+        calls.append(watch.early())
+        now.seconds += max(calls[-1].delay, 0.01)
+    return calls
+
+
+def test_a_recreated_stream_fails_the_read_after_ten_seconds(fake_service: Any, watching: Any, now: Any) -> None:
     service = fake_service()
     watch = watching(service)
     watch.call()
     service.stream_id = "another id"
-    with pytest.raises(StreamNotFoundError, match="was deleted and recreated while it was read"):
-        watch.call()
+    now.seconds += 10
+    began = now.seconds
+    with pytest.raises(StreamRecreatedError, match="was deleted and recreated while it was read"):
+        calls_for(watch, now, 1000)
+    assert now.seconds - began == pytest.approx(10, abs=1)
+
+
+def test_one_listing_with_another_id_does_not_fail_the_read(fake_service: Any, watching: Any) -> None:
+    """A server may answer from another cluster for a moment; its partitions aren't read."""
+    service = fake_service()
+    watch = watching(service)
+    watch.call()
+    service.stream_id = "another id"
+    grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9))
+    assert found(watch.call()) == []
+    service.stream_id = "id"
+    assert found(watch.call()) == [(ONE, 3)]
+
+
+def test_a_stream_that_is_not_found_for_a_while_is_listed_again(fake_service: Any, watching: Any, now: Any) -> None:
+    service = fake_service()
+    watch = watching(service)
+    watch.call()
+    back = refuse(service, not_found)
+    now.seconds += 10
+    calls_for(watch, now, 40)
+    back()
+    grow(service, PartitionDescription(ZERO, 0, 60), PartitionDescription(ONE, 3, 9))
+    assert [p for call in calls_for(watch, now, 60) for p in found(call)] == [(ONE, 3)]
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (not_found, 0),
+        (lambda: TransportError("refused"), 30),
+        (lambda: TransportError("HTML", not_a_dis=True), 0),
+        (lambda: service_error("denied", code="DIS.4116", status=403), 0),
+    ],
+)
+def test_a_stream_that_was_never_listed_is_an_error_early(
+    error: Any, seconds: float, fake_service: Any, watching: Any, now: Any
+) -> None:
+    service, began = fake_service(), now.seconds
+    watch = watching(service)
+    refuse(service, error)
+    with pytest.raises(type(error())):
+        calls_for(watch, now, 1000)
+    assert now.seconds - began == pytest.approx(seconds, abs=1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [lambda: TransportError("refused"), lambda: TransportError("HTML", not_a_dis=True)],
+    ids=["no answer", "not a DIS"],
+)
+def test_an_outage_of_a_stream_that_was_listed_before_is_waited_out(
+    error: Any, fake_service: Any, watching: Any, now: Any
+) -> None:
+    service = fake_service()
+    watch = watching(service)
+    watch.call()
+    refuse(service, error)
+    now.seconds += 10
+    assert all(found(call) == [] for call in calls_for(watch, now, 7200))
+
+
+def test_a_deleted_stream_fails_the_read_after_a_minute(fake_service: Any, watching: Any, now: Any) -> None:
+    service = fake_service()
+    watch = watching(service)
+    watch.call()
+    refuse(service, not_found)
+    now.seconds += 10
+    began, residual = now.seconds, watch.residual
+    with pytest.raises(StreamNotFoundError):
+        calls_for(watch, now, 1000)
+    assert now.seconds - began == pytest.approx(60, abs=1)
+    watch.residual = residual
+    with pytest.raises(StreamNotFoundError):
+        watch.early()  # a runner repeats the bundle: the error comes at once
+
+
+def test_the_watch_of_a_missing_stream_ends_if_it_is_to_be_skipped(
+    fake_service: Any, watching: Any, now: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = fake_service()
+    watch = watching(service, on_missing="skip", on_prism=True)
+    watch.call()
+    board = watch.own.board
+    board.enter(("id", ZERO, ""), 9000)
+    refuse(service, not_found)
+    now.seconds += 10
+    while (call := watch.early()).delay is not None:
+        now.seconds += max(call.delay, 0.01)
+    assert "stream flights is skipped: no stream" in caplog.text
+    assert board.lowest(("id", ZERO, ""), 9000) == 9000
 
 
 def test_a_stream_is_listed_once_per_interval_even_if_calls_come_early(
@@ -197,6 +337,10 @@ def test_what_is_read_is_logged_when_it_is_found(fake_service: Any, watching: An
     watch = watching(service, app="delays")
     watch.call()
     watch.call()
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.INFO] == [
         "reading 1 partition of flights from http://127.0.0.1:1, app delays"
     ]
+
+
+def _raised(error: Exception) -> Any:
+    raise error

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
+import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from beam_dis.errors import DecodeError, TransportError
 from beam_dis.read.partition.metrics import ReadMetrics
+from beam_dis.read.values import WatermarkState
 from beam_dis.read.watermark.policy import MARGIN_MS
 from beam_dis.stream_service import PageRecord
 
@@ -161,6 +164,65 @@ def test_on_prism_a_partition_without_calls_for_an_hour_still_counts(
     waiting.call()
     now.seconds += 3600
     assert idle.call().watermark == START_OF_TIME
+
+
+def real_time(service: Any) -> int:
+    """Have the service's clock agree with this machine's, and return it (ms)."""
+    service.now_ms = int(time.time() * 1000)
+    return int(service.now_ms)
+
+
+@pytest.mark.parametrize("days", [1, -1])
+@pytest.mark.parametrize("event_micros", [None, lambda record: record * 100_000], ids=["arrival", "events"])
+def test_one_wrong_clock_of_an_idle_partition_moves_no_watermark(
+    days: int, event_micros: Any, two_partitions: Any, polling: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=0)
+    start, polls = real_time(service), polling(service, event_micros=event_micros)
+    for second in range(10):
+        service.now_ms = start + 1000 * second + (days * 86_400_000 if second == 5 else 0)
+        assert polls.call().watermark == pytest.approx(start + 1000 * second - MARGIN_MS, abs=2)
+        now.seconds += 1
+
+
+def test_a_wrong_clock_moves_no_timestamp_of_a_record(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=0)
+    start, polls = real_time(service), polling(service)
+    polls.call()
+    now.seconds += 1
+    service.record = lambda n: PageRecord(n, b"", start + 1000)
+    service.now_ms, service.next = start - 86_400_000, 3
+    assert [time for _, time in polls.call().elements] == [start + 1000] * 3
+
+
+def test_a_service_whose_clock_was_set_ahead_keeps_the_times_of_its_records(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    """As a local DIS whose clock is advanced: records that arrive next have its new time."""
+    service = two_partitions(next_number=0)
+    start, polls = real_time(service), polling(service)
+    polls.call()
+    ahead = start + 7_200_000
+    service.record = lambda n: PageRecord(n, b"", ahead + 1000 * n)
+    for number in range(8):
+        now.seconds += 1
+        service.now_ms, service.next = ahead + 1000 * number, number + 1
+        call = polls.call()
+        assert [time for _, time in call.elements] == [ahead + 1000 * number]
+    assert call.watermark == ahead + 7000
+
+
+def test_a_stored_watermark_ahead_of_the_clock_is_logged_once(
+    two_partitions: Any, polling: Any, now: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = two_partitions(next_number=0)
+    start, polls = real_time(service), polling(service)
+    element, restriction, _ = polls.residual
+    polls.residual = (element, restriction, WatermarkState(start + 86_400_000, start + 86_400_000))
+    for _ in range(3):
+        polls.call()
+        now.seconds += 1
+    assert caplog.text.count("its stored watermark is 86400 s ahead of the service's clock") == 1
 
 
 def _raised(error: Exception) -> Any:

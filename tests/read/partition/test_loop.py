@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
+from beam_dis.errors import (
+    DISError,
+    OutOfRangeError,
+    PartitionExpiredError,
+    ThrottledError,
+    TransportError,
+    service_error,
+)
 from beam_dis.read.fetch.counts import PendingCounts
 from beam_dis.read.partition.loop import RangeReader
 from beam_dis.read.partition.tracker import SequenceRangeTracker
@@ -22,14 +29,22 @@ ZERO = "shardId-0000000000"
 class Reading:
     """A loop over a fake service, with its counters and a clock that sleeping advances. It replaces the connection's state."""
 
-    def __init__(self, service: Any, on_expired: str = "fail") -> None:
+    def __init__(self, service: Any, on_expired: str = "fail", on_missing: str = "fail") -> None:
         self.service = service
         self.counts: dict[str, int] = {}
         self.now = 0.0
         self.pending = PendingCounts()
         self.prefetch = self
-        self.reader = RangeReader(self, on_expired=on_expired, counts=self, clock=lambda: self.now, sleep=self.sleep)
+        self.reader = RangeReader(
+            self,
+            on_expired=on_expired,
+            on_missing=on_missing,
+            counts=self,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
         self.before_claim: Callable[[], None] = lambda: None
+        self.logged: list[str] = []
 
     def page(self, position: ReadPosition, _stop: int | None) -> Page:
         page = self.service.read(position, 2**20)
@@ -39,6 +54,12 @@ class Reading:
     def describe_partition(self, position: ReadPosition) -> Any:
         listing = self.service.describe(position.stream)
         return listing.partitions[0], listing.as_of
+
+    def note_failure(self, stream: str, part: str, error: Exception) -> None:
+        self.logged.append("failure")
+
+    def note_success(self, stream: str, part: str) -> None:
+        self.logged.append("success")
 
     def add(self, name: str, n: int) -> None:
         self.counts[name] = self.counts.get(name, 0) + n
@@ -127,10 +148,12 @@ def test_an_expired_partition_is_skipped_to_its_end(fake_service: Any) -> None:
 
 
 def test_a_number_that_was_never_written_raises_an_error(fake_service: Any) -> None:
+    reading = Reading(fake_service(), "earliest")
     with pytest.raises(
         OutOfRangeError, match="has no record 200 yet, the next one will be 100: was the stream deleted"
     ):
-        Reading(fake_service(), "earliest").numbers(SequenceRangeTracker(SequenceRange(200, 300)))
+        reading.numbers(SequenceRangeTracker(SequenceRange(200, 300)))
+    assert reading.now == pytest.approx(60, abs=1)
 
 
 def test_a_page_that_stays_empty_raises_after_a_minute(fake_service: Any) -> None:
@@ -155,15 +178,80 @@ def test_throttled_polls_are_repeated_after_pauses_and_counted(fake_service: Any
     assert reading.now > 0
 
 
-def test_throttling_that_does_not_end_is_raised_so_that_the_runner_retries(fake_service: Any) -> None:
+def failing(service: Any, error: Exception, fails: Callable[[], bool]) -> None:
+    """Have reads fail as long as ``fails()``."""
+    read = service.read
+
+    def reading(*at: Any) -> Page:
+        if fails():
+            raise error
+        return read(*at)
+
+    service.read = reading
+
+
+def answered(code: str, status: int = 400) -> DISError:
+    return service_error(f"refused: {code}", code=code, status=status)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (answered("DIS.4303"), 120),
+        (answered("DIS.4205"), 120),
+        (answered("DIS.5000", 500), 120),
+        (TransportError("cut"), 120),
+        (TransportError("HTML", not_a_dis=True), 120),
+        (answered("DIS.4301"), 60),
+        (answered("DIS.4302"), 60),
+        (answered("DIS.4319"), 60),
+        (answered("DIS.4112", 441), 60),
+        (answered("DIS.4200"), 0),
+    ],
+    ids=repr,
+)
+def test_a_failure_that_lasts_is_raised_when_its_time_is_over(
+    error: Exception, seconds: float, fake_service: Any
+) -> None:
     service = fake_service()
+    failing(service, error, lambda: True)
+    reading = Reading(service)
+    with pytest.raises(type(error)):
+        reading.numbers(SequenceRangeTracker(SequenceRange(0, 10)))
+    assert reading.now == pytest.approx(seconds, abs=1)
 
-    def throttled(*_: Any, **__: Any) -> Page:
-        raise ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
 
-    service.read = throttled
-    with pytest.raises(ThrottledError):
-        Reading(service).numbers(SequenceRangeTracker(SequenceRange(0, 10)))
+@pytest.mark.parametrize(
+    "error",
+    [
+        answered("DIS.4205"),
+        answered("DIS.4301"),
+        answered("DIS.4302"),
+        answered("DIS.4319"),
+        answered("DIS.4116", 403),
+        answered("", 404),
+        TransportError("cut"),
+    ],
+    ids=repr,
+)
+def test_a_failure_of_half_a_minute_loses_nothing(error: Exception, fake_service: Any) -> None:
+    service = fake_service()
+    reading = Reading(service)
+    failing(service, error, lambda: len(service.reads) * 10 > 20 and reading.now < 30)
+    tracker = SequenceRangeTracker(SequenceRange(0, 100))
+    assert reading.numbers(tracker) == list(range(100))
+    assert reading.counts["failed_polls"] > 1
+    assert (reading.logged[0], "failure" in reading.logged, reading.logged[-1]) == ("success", True, "success")
+
+
+@pytest.mark.parametrize("code", ["DIS.4301", "DIS.4302", "DIS.4319"])
+def test_the_rest_of_a_missing_partition_is_skipped_if_asked_for(code: str, fake_service: Any) -> None:
+    service = fake_service()
+    failing(service, answered(code), lambda: len(service.reads) == 3)
+    tracker, reading = SequenceRangeTracker(SequenceRange(0, 100)), Reading(service, on_missing="skip")
+    assert reading.numbers(tracker) == list(range(30))
+    assert tracker.check_done()
+    assert reading.counts["missing_partitions"] == 1
 
 
 def test_numbers_before_the_stop_that_have_no_record_are_claimed(fake_service: Any) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_dis.read.partition.tracker import SequenceRangeTracker
-from beam_dis.read.values import SequenceRange
+from beam_dis.read.values import LAST_NUMBER, SequenceRange
 
 
 def tracker(start: int, stop: int | None) -> SequenceRangeTracker:
@@ -67,6 +67,13 @@ def test_a_checkpoint_of_an_endless_range_is_granted() -> None:
     t = tracker(4, None)
     t.try_claim(8)
     assert t.try_split(0) == (SequenceRange(4, 9), SequenceRange(9, None))
+    assert t.check_done()
+
+
+def test_a_claim_of_the_last_number_ends_an_endless_range() -> None:
+    t = tracker(4, None)
+    assert t.try_claim(LAST_NUMBER)
+    assert t.try_split(0) is None
     assert t.check_done()
 
 

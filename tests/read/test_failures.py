@@ -1,0 +1,254 @@
+"""Reads of a service that fails, refuses or isn't there, on real runners."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
+from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import FixedWindows
+
+from beam_dis import DISClient, DISConnection, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis.local import LocalDIS
+from beam_dis.record import PutRecord
+from beam_dis.testing import ClockSkew, RequestRefused
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(170)]
+
+
+def put(client: DISClient, stream: str, numbers: range) -> None:
+    """Put each number as a record."""
+    assert client.put_records(stream, [PutRecord(b"%d" % n) for n in numbers]).failed_record_count == 0
+
+
+@pytest.fixture
+def streams() -> Iterator[tuple[LocalDIS, DISClient]]:
+    """A local DIS with the streams ``a``, which holds 0 to 9, and ``b``, which holds 100 to 109."""
+    with LocalDIS() as dis, DISClient(dis.connection) as client:
+        for stream, first in (("a", 0), ("b", 100)):
+            client.create_stream(stream, partition_count=2)
+            put(client, stream, range(first, first + 10))
+        yield dis, client
+
+
+@pytest.fixture
+def prism_options(prism_location: str) -> PipelineOptions:
+    return PipelineOptions(["--runner=PrismRunner", f"--prism_location={prism_location}", "--streaming"])
+
+
+class AppendToFile(beam.DoFn):
+    """Appends each element to a file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def process(self, data: bytes) -> None:
+        with (self._folder / f"{threading.get_ident()}.txt").open("ab") as file:
+            file.write(data + b"\n")
+
+
+def numbers_in(folder: Path) -> Counter[int]:
+    return Counter(int(line) for file in folder.glob("*.txt") for line in file.read_text().split())
+
+
+def eventually(look: Callable[[], Any], expected: Any, seconds: float = 60.0) -> None:
+    """Call ``look`` until it returns ``expected``; fail after ``seconds``."""
+    until = time.monotonic() + seconds
+    while (seen := look()) != expected and time.monotonic() < until:
+        time.sleep(0.2)
+    assert seen == expected
+
+
+@contextmanager
+def running(pipeline: beam.Pipeline) -> Iterator[Any]:
+    """Run a pipeline, and cancel it at the end of the block."""
+    result = pipeline.run()
+    try:
+        yield result
+    finally:
+        if not PipelineState.is_terminal(result.state):
+            result.cancel()
+
+
+def test_a_bounded_read_goes_on_without_a_missing_stream(streams: Any) -> None:
+    dis, _ = streams
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        read = ReadAllFromDIS(
+            stop=StoppingPosition.latest(), on_missing="skip", decode="bytes", connection=dis.connection
+        )
+        found = pipeline | beam.Create(["a", "never-there", "b"]) | read
+        assert_that(found, equal_to([b"%d" % n for n in [*range(10), *range(100, 110)]]))
+
+
+def test_a_missing_stream_fails_a_bounded_read_by_default(streams: Any) -> None:
+    dis, _ = streams
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    _ = (
+        pipeline
+        | beam.Create(["a", "never-there"])
+        | ReadAllFromDIS(stop=StoppingPosition.latest(), connection=dis.connection)
+    )
+    with pytest.raises(Exception, match="never-there"):
+        pipeline.run().wait_until_finish()
+
+
+def test_an_endless_read_goes_on_without_a_missing_stream(
+    streams: Any, endless_options: PipelineOptions, tmp_path: Path
+) -> None:
+    dis, client = streams
+    pipeline = beam.Pipeline(options=endless_options)
+    read = ReadAllFromDIS(on_missing="skip", decode="bytes", poll_interval=0.2, connection=dis.connection)
+    _ = pipeline | beam.Create(["a", "never-there", "b"]) | read | beam.ParDo(AppendToFile(tmp_path))
+    with running(pipeline):
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]))
+        put(client, "b", range(110, 120))
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 120)]))
+
+
+@pytest.mark.prism
+@pytest.mark.long
+def test_an_endless_read_goes_on_when_one_of_two_streams_is_deleted(
+    streams: Any, prism_options: PipelineOptions, tmp_path: Path
+) -> None:
+    """The stream comes back under its name, and isn't read: it is another one."""
+    dis, client = streams
+    pipeline = beam.Pipeline(options=prism_options)
+    read = ReadAllFromDIS(
+        on_missing="skip", decode="bytes", poll_interval=0.2, discovery_interval=1.0, connection=dis.connection
+    )
+    _ = pipeline | beam.Create(["a", "b"]) | read | beam.ParDo(AppendToFile(tmp_path))
+    with running(pipeline) as result:
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]))
+        client.delete_stream("a")
+        time.sleep(75)  # refusals are believed after a minute
+        client.create_stream("a", partition_count=2)
+        put(client, "a", range(10))
+        put(client, "b", range(110, 120))
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 120)]))
+        assert result.state == PipelineState.RUNNING
+
+
+@pytest.mark.prism
+@pytest.mark.parametrize("code", [4301, 4302, 4319, 4205, 4112])
+def test_one_refusal_does_not_end_an_endless_read(
+    code: int, streams: Any, prism_options: PipelineOptions, tmp_path: Path
+) -> None:
+    dis, client = streams
+    pipeline = beam.Pipeline(options=prism_options)
+    read = ReadFromDIS("a", decode="bytes", poll_interval=0.2, discovery_interval=1.0, connection=dis.connection)
+    _ = pipeline | read | beam.ParDo(AppendToFile(tmp_path))
+    with running(pipeline) as result:
+        eventually(lambda: numbers_in(tmp_path), Counter(range(10)))
+        for operation in ("get_records", "describe_stream"):
+            dis.inject(RequestRefused(code=f"DIS.{code}", count=2, operation=operation))
+        put(client, "a", range(10, 20))
+        eventually(lambda: numbers_in(tmp_path), Counter(range(20)))
+        assert result.state == PipelineState.RUNNING
+
+
+@pytest.mark.prism
+@pytest.mark.parametrize("operation", ["get_records", "describe_stream", None])
+def test_one_wrong_clock_makes_no_record_late(
+    operation: str | None, streams: Any, prism_options: PipelineOptions, tmp_path: Path
+) -> None:
+    """The partitions are idle when the service answers with the clock of tomorrow; the records have their own times."""
+    dis, client = streams
+    pipeline = beam.Pipeline(options=prism_options)
+    _ = (
+        pipeline
+        | ReadFromDIS(
+            "a",
+            start=StartingPosition.latest(),
+            decode="bytes",
+            timestamp_fn=lambda data: int(data) / 1000,
+            watermark_lag=2,
+            poll_interval=0.2,
+            discovery_interval=1.0,
+            connection=dis.connection,
+        )
+        | beam.WindowInto(FixedWindows(1))
+        | beam.Map(lambda _: ("all", 1))
+        | beam.CombinePerKey(sum)
+        | beam.Map(lambda key_and_sum: b"%d" % key_and_sum[1])
+        | beam.ParDo(AppendToFile(tmp_path))
+    )
+    with running(pipeline):
+        time.sleep(3)  # several polls and listings, from which the clock is known
+        dis.inject(ClockSkew(seconds=86_400, count=2, operation=operation))
+        time.sleep(1)  # the wrong clock is answered
+        for _ in range(25):
+            now = int(time.time() * 1000)
+            put(client, "a", range(now, now + 1))
+            time.sleep(0.1)
+        eventually(lambda: sum(number * times for number, times in numbers_in(tmp_path).items()), 25)
+
+
+class Page(BaseHTTPRequestHandler):
+    """Answers each request with a web page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<html>It works!</html>")
+
+    def log_message(self, *_: Any) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def closed_port() -> str:
+    """The address of a port at which nobody listens."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    """The address of a web server that is no DIS."""
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=["closed_port", "web_server", "unknown"])
+def wrong_endpoint(request: pytest.FixtureRequest) -> str:
+    """An endpoint that is no DIS."""
+    return "http://no-such-host.invalid" if request.param == "unknown" else request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["endless on Prism", "endless on FnApiRunner", "bounded on FnApiRunner"])
+def reading(request: pytest.FixtureRequest) -> tuple[PipelineOptions, dict[str, Any]]:
+    """The options of a pipeline, and of its read."""
+    if "Prism" in request.param:
+        return request.getfixturevalue("prism_options"), {}
+    stop = {"stop": StoppingPosition.latest()} if "bounded" in request.param else {}
+    return PipelineOptions(["--runner=FnApiRunner"]), stop
+
+
+@pytest.mark.prism
+@pytest.mark.long
+def test_a_read_from_a_wrong_endpoint_fails_within_a_minute(wrong_endpoint: str, reading: Any) -> None:
+    """The error names the endpoint."""
+    options, arguments = reading
+    connection = DISConnection(endpoint=wrong_endpoint, project_id="p")
+    pipeline = beam.Pipeline(options=options)
+    _ = pipeline | ReadFromDIS("a", connection=connection, **arguments) | beam.Map(print)
+    began = time.monotonic()
+    with pytest.raises(Exception, match=wrong_endpoint.partition("//")[2]):
+        pipeline.run().wait_until_finish()
+    assert time.monotonic() - began < 90
