@@ -31,6 +31,8 @@ from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, In
 
 _READY = "beam-dis: serving "
 _STOP_SECONDS = 20
+_LEAVING_SECONDS = 1.0
+"""For requests that are running at the end of the ``with`` block; none after Ctrl-C. What was acknowledged is on the disk."""
 _AGING_SECONDS = 600.0
 """How long the server may take to delete everything that has expired when its clock is advanced."""
 
@@ -119,7 +121,8 @@ class LocalDIS:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop(kill=False)
+        interrupted = kind is not None and not issubclass(kind, Exception)
+        self._stop(kill=interrupted, seconds=_LEAVING_SECONDS)
         self._clean_up()
 
     def restart(self, kill: bool = False) -> None:
@@ -204,13 +207,13 @@ class LocalDIS:
             raise ConfigurationError(f"the local DIS did not start: {errors or line.strip()}")
         self._endpoint = line.removeprefix(_READY).split(" ", 1)[0].strip()
 
-    def _stop(self, *, kill: bool) -> None:
+    def _stop(self, *, kill: bool = False, seconds: float = _STOP_SECONDS) -> None:
         """Stop it and print its standard error on ours, so that no failure of the server stays hidden."""
-        errors = self._end(kill=kill)
+        errors = self._end(kill=kill, seconds=seconds)
         if errors:
             print(errors, file=sys.stderr)  # noqa: T201 - it is the server's standard error
 
-    def _end(self, *, kill: bool) -> str:
+    def _end(self, *, kill: bool, seconds: float = _STOP_SECONDS) -> str:
         """Stop it, unless another process started it; returns its standard error."""
         if not self._is_ours():
             return ""
@@ -221,7 +224,7 @@ class LocalDIS:
         with stderr, process:
             (process.kill if kill else process.terminate)()
             try:
-                process.wait(_STOP_SECONDS)
+                process.wait(seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

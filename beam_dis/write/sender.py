@@ -9,7 +9,7 @@ Rules:
 3. No request is in flight when ``finish`` or ``abandon`` return, or when an error is raised: otherwise a late request
    could overtake its own repetition.
 4. The first failure stops everything that waits, at once.
-5. The threads never keep a process from ending.
+5. The threads never keep a process from ending, and neither does ``close``, whatever a request in flight waits for.
 6. Time, sleep and randomness are parameters.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
 from functools import cache
 from time import monotonic
 
@@ -36,6 +36,7 @@ Write = Callable[[str, Sequence[PutRecord]], "list[Written | NotWritten]"]
 
 IN_FLIGHT = 4
 DEADLINE = 120.0
+CLOSING_SECONDS = 1.0
 
 
 class Sender:
@@ -77,6 +78,7 @@ class Sender:
         self._queues = [DaemonThreads(threads, "PutRecords") for _ in range(queues)]
         self._unfinished: list[Future[Delivery | None]] = []
         self._failure: Exception | None = None
+        self._interrupted = False
         self.throttled_seconds = ThrottledSeconds(clock=clock)
 
     @property
@@ -99,14 +101,14 @@ class Sender:
             DISError: an earlier batch failed.
         """
         if len(self._unfinished) >= self._max_unfinished:
-            wait(self._unfinished, return_when=FIRST_COMPLETED)
+            self._wait(FIRST_COMPLETED)
         finished = self._take_finished()
         self._unfinished.append(self._queues[batch.queue % self.queues].submit(self._run, batch))
         return finished
 
     def finish(self) -> list[Delivery]:
         """Wait for all batches, and return the deliveries that ``send`` didn't. Raises the first failure."""
-        wait(self._unfinished)
+        self._wait(ALL_COMPLETED)
         return self._take_finished()
 
     def abandon(self) -> None:
@@ -116,12 +118,26 @@ class Sender:
         self._unfinished.clear()
         self._stop.clear()
         self._failure = None
+        self._interrupted = False
 
     def close(self) -> None:
-        """Abandon all batches and end the threads."""
-        self.abandon()
+        """Send nothing more, and end the threads.
+
+        Requests in flight are waited for only with ordering, which a late request would break, and not if the process is
+        being interrupted.
+        """
+        self._stop.set()
+        wait(self._unfinished, None if self._ordered and not self._interrupted else CLOSING_SECONDS)
         for queue in self._queues:
-            queue.shutdown()
+            queue.shutdown(wait=False, cancel_futures=True)
+
+    def _wait(self, until: str) -> None:
+        try:
+            wait(self._unfinished, return_when=until)
+        except BaseException:  # KeyboardInterrupt, or what a signal handler raises
+            self._interrupted = True
+            self._stop.set()
+            raise
 
     def _take_finished(self) -> list[Delivery]:
         failure = self._failure
