@@ -37,7 +37,7 @@ from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.http.fault_injector import FaultInjector
 from beam_dis.local.store import open_store
 
-DRAIN_SECONDS = 10
+DRAIN_SECONDS = 2
 READERS = 4
 
 

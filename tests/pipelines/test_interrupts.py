@@ -4,9 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
+
+from beam_dis import DISClient, DISConnection
+from beam_dis.errors import DISError
+from beam_dis.local.admin_client import AdminClient
+from beam_dis.local.faults.values import FaultListing, FaultNumber
+from beam_dis.testing import Latency
 
 pytestmark = pytest.mark.integration
 
@@ -104,3 +112,29 @@ def test_ctrl_c_ends_a_pipeline_within_three_seconds(what, runner, runner_flags,
 @pytest.mark.parametrize("what", ["client that tries again", "local DIS"])
 def test_ctrl_c_ends_a_client_and_a_local_dis_within_three_seconds(what, undisturbed):
     assert undisturbed(lambda: seconds_to_end(PROGRAM, what)[0], LIMIT) < LIMIT
+
+
+def list_streams(endpoint):
+    with suppress(DISError), DISClient(DISConnection(endpoint=endpoint, project_id="local")) as client:
+        client.list_streams()
+
+
+def test_ctrl_c_ends_a_served_local_dis_within_three_seconds(tmp_path, undisturbed):
+    """A request that is running has two seconds to end."""
+
+    def seconds():
+        command = [sys.executable, "-m", "beam_dis", "serve", "--port", "0", "--data", tmp_path, "--admin"]
+        environment = {**os.environ, "BEAM_DIS_ADMIN_TOKEN": "token"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            endpoint = process.stdout.readline().split()[2]
+            controls = AdminClient(endpoint, "token")
+            controls.fetch("POST", "/admin/faults", FaultNumber, Latency(seconds=60))
+            threading.Thread(target=list_streams, args=(endpoint,), daemon=True).start()
+            while not controls.fetch("GET", "/admin/faults", FaultListing).faults[0].hits:
+                time.sleep(0.05)
+            started = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            return time.monotonic() - started
+
+    assert undisturbed(seconds, LIMIT) < LIMIT
