@@ -127,7 +127,12 @@ def remedy_of(code: str, status: int) -> Remedy:
 
 
 def record_remedy(code: str) -> Remedy:
-    """What a sender does about one refused record of PutRecords; unknown codes of DIS.5… are retried [SDK]."""
+    """What a sender does about one refused record of PutRecords.
+
+    Unknown codes of DIS.5… are retried [SDK], and so is the stream that isn't running, because it is no record's fault (ours).
+    """
+    if code == "DIS.4205":
+        return Remedy.RETRY
     row = ERROR_CODES.get(code)
     if row is not None:
         return row.remedy

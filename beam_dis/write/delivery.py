@@ -51,10 +51,11 @@ class Delivery:
         requests: how many requests were sent.
         resent: how many records were sent again.
         request_throttled: whether the service throttled the last request as a whole.
+        error: why the last request failed as a whole, though not for one of its records; None if it didn't.
         failed: whether a record of the last request failed for another reason than throttling, and is to be sent again.
     """
 
-    __slots__ = ("answers", "batch", "failed", "request_throttled", "requests", "resent", "to_send")
+    __slots__ = ("answers", "batch", "error", "failed", "request_throttled", "requests", "resent", "to_send")
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -63,6 +64,7 @@ class Delivery:
         self.requests = 0
         self.resent = 0
         self.request_throttled = False
+        self.error: DISError | None = None
         self.failed = False
 
     def add_answers(self, sent: Sequence[int], answers: Sequence[Written | NotWritten], *, ordered: bool) -> None:

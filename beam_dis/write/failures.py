@@ -1,9 +1,11 @@
 """What the sender does about a request that failed as a whole.
 
 Rules:
-1. A lost answer or a failing service: send again. A record may then be written twice ("at least once").
-2. A request that was refused for one of its records: divide it until the record at fault is alone.
-3. Anything else, such as wrong credentials or a missing stream, is no record's fault: fail the bundle.
+1. A request that was refused for one of its records: divide it until the record at fault is alone.
+2. For anything else the table of ``beam_dis.outages`` says for how long it is waited out. A lost answer or a failing service:
+   send again. A record may then be written twice ("at least once").
+3. A refusal that is no record's fault, such as wrong credentials or a missing stream, fails the bundle. If records of the
+   stream were written before, it may pass, and is believed only after a minute.
 """
 
 from __future__ import annotations
@@ -16,10 +18,9 @@ from beam_dis.errors import (
     PartitionExpiredError,
     PartitionNotFoundError,
     ServiceError,
-    TransportError,
 )
+from beam_dis.outages import Failure, failure_of, wait_limit
 from beam_dis.stream_service import NotWritten
-from beam_dis.wire.error_codes import Remedy
 
 
 class FailureAction(Enum):
@@ -31,19 +32,25 @@ class FailureAction(Enum):
     RAISE = "fail the bundle"
 
 
-_BY_REMEDY = {Remedy.RETRY: FailureAction.RETRY, Remedy.SLOW_DOWN: FailureAction.SLOW_DOWN}
 _FAULT_OF_ONE_RECORD = (InvalidRequestError, PartitionNotFoundError, PartitionExpiredError)
 
 
-def action_on(error: DISError) -> FailureAction:
-    """What to do about the error of a whole request."""
-    if isinstance(error, TransportError):
-        return FailureAction.RETRY
+def action_on(error: DISError, *, written: bool) -> FailureAction:
+    """What to do about the error of a whole request; ``written``: the stream has taken records before, in this process."""
     if isinstance(error, _FAULT_OF_ONE_RECORD):
         return FailureAction.DIVIDE
-    if isinstance(error, ServiceError):
-        return _BY_REMEDY.get(error.remedy, FailureAction.RAISE)
-    return FailureAction.RAISE
+    if seconds_to_wait(error, written=written) <= 0:
+        return FailureAction.RAISE
+    return FailureAction.SLOW_DOWN if failure_of(error) is Failure.THROTTLED else FailureAction.RETRY
+
+
+def seconds_to_wait(error: DISError, *, written: bool) -> float:
+    """For how long requests are sent again after an error, from the last progress; 0 if it is raised at once.
+
+    The stream has been described before, so the service has answered. Only a refusal asks whether it took records.
+    """
+    failure = failure_of(error)
+    return wait_limit(failure, endless=False, worked=written or failure is not Failure.REFUSED)
 
 
 def answer_for_each(error: DISError, action: FailureAction) -> NotWritten:

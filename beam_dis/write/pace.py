@@ -118,7 +118,7 @@ class Allowance:
 
 
 class StreamPace:
-    """The pace of one stream. ``clock`` gives seconds that never go back."""
+    """The pace of one stream. ``clock`` gives seconds that never go back. ``written``: the stream has taken a record."""
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -128,6 +128,7 @@ class StreamPace:
         self._answered = 0
         self._paused_until = 0.0
         self._progress = 0.0
+        self.written = False
 
     def admit(
         self, records: Sequence[PutRecord], indexes: Sequence[int], limits: WriteLimits
@@ -158,6 +159,7 @@ class StreamPace:
             now = self._clock()
             if any(isinstance(answer, Written) for answer in answers):
                 self._progress = now
+                self.written = True
             if not (throttled or self._allowances):
                 return
             accepted: dict[int, float] = {}

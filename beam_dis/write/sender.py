@@ -28,7 +28,7 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
 from beam_dis.write.delivery import Delivery
-from beam_dis.write.failures import FailureAction, action_on, answer_for_each
+from beam_dis.write.failures import FailureAction, action_on, answer_for_each, seconds_to_wait
 from beam_dis.write.pace import StreamPace
 from beam_dis.write.throttled_seconds import ThrottledSeconds
 
@@ -179,7 +179,7 @@ class Sender:
             records = [batch.records[index] for index in indexes]
             answers: list[Written | NotWritten] = []
             try:
-                answers = self._answers(delivery, records)
+                answers = self._answers(delivery, records, written=pace.written)
             finally:
                 pace.learn(records, () if delivery.request_throttled else answers, batch.limits)
             delivery.add_answers(indexes, answers, ordered=self._ordered)
@@ -192,26 +192,36 @@ class Sender:
                 self._pause(delivery, next(delays), progress)
         return None if delivery.to_send else delivery
 
-    def _answers(self, delivery: Delivery, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
+    def _answers(
+        self, delivery: Delivery, records: Sequence[PutRecord], *, written: bool
+    ) -> list[Written | NotWritten]:
         """Send records once; one answer for each, also if the request failed as a whole."""
         delivery.requests += 1
         delivery.request_throttled = False
+        delivery.error = None
         try:
             return self._write(delivery.batch.stream, records)
         except DISError as error:
-            action = action_on(error)
+            action = action_on(error, written=written)
             if action is FailureAction.RAISE:
                 raise
             if action is FailureAction.DIVIDE and len(records) > 1:
                 half = len(records) // 2
-                return self._answers(delivery, records[:half]) + self._answers(delivery, records[half:])
+                first = self._answers(delivery, records[:half], written=written)
+                return first + self._answers(delivery, records[half:], written=written)
+            delivery.error = None if action is FailureAction.DIVIDE else error
             delivery.request_throttled = action is FailureAction.SLOW_DOWN
             return [answer_for_each(error, action)] * len(records)
 
     def _pause(self, delivery: Delivery, delay: float, progress: float, *, throttled: bool = False) -> None:
-        """Wait, unless the deadline is over before. Raises WriteError."""
-        if self._clock() + delay > progress + self._deadline:
-            raise WriteError(delivery.timeout_message(self._deadline))
+        """Wait, unless the deadline is over before. Raises WriteError, or the refusal that was given all the time."""
+        deadline, error = self._deadline, delivery.error
+        if error is not None:
+            deadline = min(deadline, seconds_to_wait(error, written=True))
+        if self._clock() + delay > progress + deadline:
+            if error is not None and action_on(error, written=False) is FailureAction.RAISE:
+                raise error
+            raise WriteError(delivery.timeout_message(deadline)) from error
         if throttled:
             self.throttled_seconds.add(delay)
         self._sleep(delay)

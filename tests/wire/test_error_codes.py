@@ -56,6 +56,7 @@ def test_the_code_decides_and_without_one_the_status(code, status, remedy):
         ("DIS.5250", Remedy.RETRY),
         ("DIS.5999", Remedy.RETRY),
         ("DIS.4303", Remedy.SLOW_DOWN),
+        ("DIS.4205", Remedy.RETRY),
         ("DIS.4302", Remedy.GIVE_UP),
         ("?", Remedy.GIVE_UP),
     ],

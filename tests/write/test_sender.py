@@ -13,6 +13,7 @@ from beam_dis.errors import (
     PartitionNotFoundError,
     ServerError,
     StreamNotFoundError,
+    StreamNotRunningError,
     ThrottledError,
     TransportError,
     WriteError,
@@ -134,6 +135,44 @@ def test_an_error_that_is_no_records_fault_is_raised(error):
     service = FakeService.empty([error("no", status=400)])
     with pytest.raises(error, match="no"):
         write_all(in_memory_sender(service), "a")
+
+
+def refusing(service, error, count):
+    """Make a service refuse so many requests after the next one."""
+    service.faults = iter([None, *[error] * count])
+
+
+REFUSALS = [
+    AuthenticationError("no", code="DIS.4100", status=441),
+    StreamNotFoundError("no", code="DIS.4301", status=400),
+]
+
+
+@pytest.mark.parametrize("error", [*REFUSALS, StreamNotRunningError("no", code="DIS.4205", status=400)])
+def test_a_refusal_that_passes_is_waited_out_if_the_stream_has_taken_records(error):
+    service = FakeService.empty()
+    sender = in_memory_sender(service)
+    refusing(service, error, 3)
+    write_all(sender, "a")
+    write_all(sender, "bb")
+    assert [record.partition_key for record in service.written("s")] == ["a", "b", "b"]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+def test_a_refusal_is_believed_after_a_minute_without_a_break(error):
+    time, service = FakeTime(), FakeService.empty()
+    sender = in_memory_sender(service, time=time)
+    refusing(service, error, 1000)
+    write_all(sender, "a")
+    with pytest.raises(type(error), match="no"):
+        write_all(sender, "b")
+    assert 50 < time.now <= 60
+
+
+def test_a_stream_that_is_being_created_is_waited_for():
+    service = FakeService.empty([StreamNotRunningError("not yet", code="DIS.4205", status=400)] * 5)
+    write_all(in_memory_sender(service), "a")
+    assert len(service.written("s")) == 1
 
 
 def test_retries_end_at_the_deadline_with_the_last_answer():
