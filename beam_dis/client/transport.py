@@ -1,11 +1,11 @@
-"""Sends requests over HTTP: the one file that knows httpx.
+"""Sends requests over HTTP.
 
 Rules:
 
 1. ``send`` is the whole interface, so a fake transport is a small class.
 2. The target is sent as it was signed: one that contains anything that servers or proxies rewrite is refused.
 3. Certificates are always verified, and redirects are not followed.
-4. This machine and link-local addresses, such as the metadata service's, are never reached through a proxy.
+4. Proxies and certificates are those of ``http_settings``.
 5. The timeout of a request bounds all of it: waiting for a connection, looking up the name, connecting, sending, and the
    whole answer.
 6. An answer that is compressed, or larger than the request allows, is refused before it is in memory.
@@ -16,7 +16,6 @@ Rules:
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import re
@@ -24,22 +23,20 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Protocol, cast
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 from weakref import finalize
 
 import httpcore
-import httpx
 
 from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
 from beam_dis.client.connection_pool import ConnectionPool
-from beam_dis.endpoints import is_loopback
+from beam_dis.client.http_settings import Proxy, is_near, proxy_of, ssl_context
 from beam_dis.errors import ConfigurationError, TransportError
-from beam_dis.texts import Secret, one_line
+from beam_dis.texts import one_line
 
 KEEPALIVE_SECONDS = 50.0
 """Less than the local DIS's 75 s, so that this end closes an idle connection first; the real service's time is unknown."""
@@ -140,12 +137,12 @@ class HTTPTransport:
     Args:
         endpoint: the URL of the service, without a path.
         proxy: the URL of a proxy; by default the environment's (HTTPS_PROXY, NO_PROXY …).
-        ca_bundle: a file of certificates to trust; by default the environment's (SSL_CERT_FILE, SSL_CERT_DIR), or those that
-            come with httpx. They are read only for https.
+        ca_bundle: a file of certificates to trust; by default the environment's, or those that come with httpx. They are read
+            only for https.
         max_connections: how many requests are sent at a time. Others wait, for their timeout at most.
 
     Raises:
-        ConfigurationError: ``ca_bundle`` or SSL_CERT_FILE is not a file of certificates, or the proxy can't be used.
+        ConfigurationError: there are no certificates where the settings say, or the proxy can't be used.
     """
 
     def __init__(
@@ -158,18 +155,18 @@ class HTTPTransport:
     ) -> None:
         self._endpoint = endpoint
         self._end = RequestEnd()
-        through = Secret(proxy or proxy_of(endpoint) or "")  # it may contain a password
-        del proxy
+        through = proxy_of(endpoint, proxy)
+        del proxy  # it may contain a password
         url = urlsplit(endpoint)
         secure = url.scheme == "https"
         connector = _connector(
-            _ssl_context(ca_bundle, trust_environment=not _is_near(endpoint)) if secure else None,
+            ssl_context(ca_bundle, trust_environment=not is_near(endpoint)) if secure else None,
             through,
             BoundedNetwork(self._end),
         )
         origin = httpcore.URL(scheme=url.scheme, host=url.hostname or "", port=url.port, target="/").origin
         self._pool = ConnectionPool(lambda: connector.create_connection(origin), limit=max_connections)
-        self._proxy = _without_user(through.reveal())
+        self._proxy = None if through is None else through.url
         finalize(self, self._pool.close).atexit = False
 
     def send(self, request: Request) -> Response:
@@ -281,15 +278,6 @@ def host_of(endpoint: str) -> str:
     return host if url.port in (None, {"http": 80, "https": 443}[url.scheme]) else f"{host}:{url.port}"
 
 
-def proxy_of(endpoint: str) -> str | None:
-    """The proxy that the environment names for an endpoint; None for this machine and link-local addresses."""
-    url = urlsplit(endpoint)
-    if _is_near(endpoint) or proxy_bypass(url.hostname or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
-
-
 def _headers(answer: httpcore.Response) -> dict[str, str]:
     """The headers of an answer, with names in lower case; the values of a repeated header are joined."""
     headers: dict[str, str] = {}
@@ -307,77 +295,23 @@ def _forget_frames(error: BaseException | None) -> None:
 
 
 def _connector(
-    ssl_context: ssl.SSLContext | None, proxy: Secret, network: httpcore.NetworkBackend
+    ssl_context: ssl.SSLContext | None, proxy: Proxy | None, network: httpcore.NetworkBackend
 ) -> httpcore.ConnectionPool:
-    """Something that makes connections, through the proxy if it isn't empty. It is not used as a pool."""
-    if not proxy.reveal():
+    """Something that makes connections, through the proxy if there is one. It is not used as a pool."""
+    if proxy is None:
         return httpcore.ConnectionPool(
             ssl_context=ssl_context, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=network
         )
-    try:
-        return _proxied_connector(ssl_context, httpx.Proxy(proxy.reveal()), network)
-    except (ValueError, httpx.InvalidURL):
-        reason = "give http:// and a host"
-    except RuntimeError:
-        reason = "install httpcore[socks] for it"
-    # outside of the except, because the causes may contain the password
-    raise ConfigurationError(
-        f"the proxy {_without_user(proxy.reveal())} can't be used: {reason}; it comes from proxy=, HTTPS_PROXY, HTTP_PROXY"
-        " or ALL_PROXY"
-    )
-
-
-def _proxied_connector(
-    ssl_context: ssl.SSLContext | None, proxy: httpx.Proxy, network: httpcore.NetworkBackend
-) -> httpcore.ConnectionPool:
-    if proxy.url.scheme in ("socks5", "socks5h"):
-        return httpcore.SOCKSProxy(
-            proxy_url=_core_url(proxy.url),
-            proxy_auth=proxy.raw_auth,
+    kind = httpcore.SOCKSProxy if proxy.scheme.startswith("socks") else httpcore.HTTPProxy
+    with suppress(ImportError, RuntimeError):
+        return kind(
+            proxy_url=httpcore.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/"),
+            proxy_auth=None if proxy.user is None else (proxy.user[0].encode(), proxy.user[1].encode()),
             ssl_context=ssl_context,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=network,
         )
-    return httpcore.HTTPProxy(
-        proxy_url=_core_url(proxy.url),
-        proxy_auth=proxy.raw_auth,
-        proxy_headers=proxy.headers.raw,
-        ssl_context=ssl_context,
-        proxy_ssl_context=proxy.ssl_context,
-        keepalive_expiry=KEEPALIVE_SECONDS,
-        network_backend=network,
+    # outside of an except, because the cause may contain the password
+    raise ConfigurationError(
+        f"the proxy {proxy.url} of {proxy.source} can't be used without another package: pip install 'httpcore[socks]'"
     )
-
-
-def _without_user(url: str) -> str:
-    """A proxy's URL without user name and password, which may contain any character."""
-    user, at, host = url.rpartition("@")
-    scheme, slashes, _ = user.partition("//")
-    return one_line(f"{scheme}{slashes}{host}" if at and slashes else host, 200)
-
-
-def _core_url(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-
-
-def _is_near(endpoint: str) -> bool:
-    """Whether an endpoint is this machine, or a link-local address such as the metadata service's."""
-    try:
-        return ipaddress.ip_address(urlsplit(endpoint).hostname or "").is_link_local or is_loopback(endpoint)
-    except ValueError:
-        return is_loopback(endpoint)
-
-
-def _ssl_context(ca_bundle: str | os.PathLike[str] | None, *, trust_environment: bool) -> ssl.SSLContext:
-    if ca_bundle is None:
-        try:
-            return httpx.create_ssl_context(trust_env=trust_environment)
-        except (OSError, ssl.SSLError) as error:
-            named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-            raise ConfigurationError(f"SSL_CERT_FILE or SSL_CERT_DIR {named!r} has no certificates: {error}") from error
-    try:
-        return ssl.create_default_context(cafile=ca_bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"ca_bundle {os.fspath(ca_bundle)!r} is not a file of certificates: {error}"
-        ) from error
