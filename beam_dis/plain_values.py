@@ -22,6 +22,11 @@ _PLAIN = frozenset({str, int, float, bool, bytes, datetime, date, type(None)})
 _SOME_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - the time zone is replaced
 _SOME_DAY = date(1970, 1, 1)
 
+SCHEMA_ADVICE = (
+    "give the schema as JSON text, such as json.dumps(schema), or the text of its file: Path('…').read_text()"
+)
+"""What to do about a path, bytes or an object that was given as a schema."""
+
 _SHOWN_CHARS = 80
 _REPR = reprlib.Repr()
 _REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = _REPR.maxset = _REPR.maxfrozenset = 20
@@ -80,6 +85,11 @@ def shown(value: Any) -> str:
 def described(value: Any) -> str:
     """A wrong value for a message: as it is shown, with its type unless it is text or None."""
     return shown(value) if value is None or type(value) is str else f"{shown(value)} ({type(value).__name__})"
+
+
+def is_json(value: Any) -> bool:
+    """Whether a value is text that begins as JSON of a schema does; the path of a file doesn't."""
+    return isinstance(value, str) and value.lstrip("\ufeff \t\r\n").startswith(("{", "[", '"'))
 
 
 def _plain_time(value: datetime) -> datetime:

@@ -26,7 +26,7 @@ from beam_dis.names import (
     checked_text,
     checked_word,
 )
-from beam_dis.plain_values import described, shown
+from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, shown
 from beam_dis.wire.records import CURSOR_TYPES
 from beam_dis.wire.streams import COMPRESSION_FORMATS, DATA_TYPES, POLICY_ACTIONS, POLICY_EFFECTS, STREAM_TYPES
 
@@ -86,13 +86,9 @@ def _cursor(argument: str, value: Any) -> str:
 
 
 def _schema(argument: str, value: Any) -> str:
-    advice = ": give the JSON text of the schema, such as json.dumps(schema) or Path('schema.avsc').read_text()"
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{argument}={described(value)} is not text{advice}")
-    schema = checked_text(argument, value)
-    if schema and not schema.lstrip().startswith(("{", "[", '"')):
-        raise ConfigurationError(f"{argument}={described(value)} is not JSON{advice}")
-    return schema
+    if value != "" and not is_json(value):
+        raise ConfigurationError(f"{argument}={described(value)} is not JSON: {SCHEMA_ADVICE}")
+    return checked_text(argument, value)
 
 
 def _texts(argument: str, value: Any) -> list[str]:

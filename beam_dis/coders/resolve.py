@@ -21,6 +21,7 @@ from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
 from beam_dis.formats.mismatch import brief
+from beam_dis.names import did_you_mean
 from beam_dis.plain_values import shown
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import StreamListing
@@ -134,6 +135,8 @@ def _data_of(element: Any) -> Any:
     )
 
 
+_WORDS = ("record", "bytes", "rows")
+
 _DECODERS: dict[str, tuple[Callable[[DISRecord], Any], Any]] = {
     "record": (_same, DISRecord),
     "bytes": (attrgetter("data"), bytes),
@@ -174,5 +177,6 @@ def _output_type(function: Callable[[Any], Any]) -> Any:
 def _wrong(argument: str, value: Any, function: str) -> ConfigurationError:
     hint = f"; give an instance, such as {value.__name__}(schema)" if _is_coder_class(value) else ""
     return ConfigurationError(
-        f"{argument}={shown(value)} is neither 'record', 'bytes' nor 'rows', nor a Beam coder, nor {function}{hint}"
+        f"{argument}={shown(value)} is neither 'record', 'bytes' nor 'rows'{did_you_mean(value, _WORDS)}, nor a Beam coder, nor"
+        f" {function}{hint}"
     )

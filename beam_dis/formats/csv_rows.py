@@ -261,7 +261,7 @@ def _cell_pattern(delimiter: str) -> re.Pattern[str]:
 
 def _checked_delimiter(delimiter: str) -> str:
     typed = _ESCAPES.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
-    if not typed or set(typed) & set(f'"\r\n{TEXT_MARK}'):
+    if not typed or set(typed) & set(f'"\r\n{TEXT_MARK}') or not _is_utf8(typed):
         raise ConfigurationError(
             f"delimiter={delimiter!r} must be text without a quote or a line break, such as ',' or '\\t'"
         )
@@ -269,11 +269,15 @@ def _checked_delimiter(delimiter: str) -> str:
 
 
 def _checked_null(null: str, delimiter: str) -> str:
-    if not isinstance(null, str):
+    if not isinstance(null, str) or not _is_utf8(null):
         raise ConfigurationError(f"null={null!r} must be the text of a null, such as 'NA' or ''")
     if delimiter in null or set(null) & set('"\r\n'):
         raise ConfigurationError(f"null={null!r} must not contain the delimiter, a quote or a line break")
     return null
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _checked_booleans(booleans: tuple[str, str]) -> tuple[str, str]:

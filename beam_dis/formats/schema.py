@@ -38,7 +38,7 @@ from beam_dis.formats.type_tree import (
     Type,
     UnionOf,
 )
-from beam_dis.plain_values import shown
+from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, shown
 
 Sized = TypeVar("Sized", bound=Type)
 
@@ -73,6 +73,8 @@ def read_schema(schema: str | Mapping[str, Any]) -> Schema:
 
     Raises ConfigurationError if it isn't an Avro schema, or isn't a record.
     """
+    if not isinstance(schema, Mapping | list) and not is_json(schema):
+        raise ConfigurationError(f"data_schema {described(schema)} is not an Avro schema: {SCHEMA_ADVICE}")
     try:
         text = schema.removeprefix(TEXT_MARK) if isinstance(schema, str) else json.dumps(schema)
         parser = _Parser(strict=False)

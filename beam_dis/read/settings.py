@@ -12,7 +12,7 @@ from typing import Any, TypedDict, TypeVar, get_type_hints
 
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
-from beam_dis.names import canonical_partition_id, checked_app, checked_stream
+from beam_dis.names import canonical_partition_id, checked_app, checked_stream, did_you_mean
 from beam_dis.positions import AtCheckpoint, AtSequenceNumber, AtTimestamp, StartingPosition, StoppingPosition
 from beam_dis.read.partition.expiry import POLICIES
 
@@ -161,10 +161,11 @@ class ReadSettings:
             )
 
     def _check_rest(self) -> None:
-        if self.on_expired not in POLICIES:
-            raise ConfigurationError(f"on_expired={self.on_expired!r} is none of {', '.join(map(repr, POLICIES))}")
-        if self.on_missing not in ("fail", "skip"):
-            raise ConfigurationError(f"on_missing={self.on_missing!r} is none of 'fail', 'skip'")
+        for name, words in {"on_expired": POLICIES, "on_missing": ("fail", "skip")}.items():
+            given = getattr(self, name)
+            if given not in words:
+                known = ", ".join(map(repr, words))
+                raise ConfigurationError(f"{name}={given!r} is none of {known}{did_you_mean(given, words)}")
         if not isinstance(self.dead_letters, bool):
             raise ConfigurationError(f"dead_letters={self.dead_letters!r}: give True or False")
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):

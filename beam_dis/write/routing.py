@@ -11,13 +11,20 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key, checked_stream
+from beam_dis.names import (
+    canonical_partition_id,
+    checked_hash_key,
+    checked_partition_key,
+    checked_stream,
+    did_you_mean,
+)
+from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 
 FieldOrFunction = str | Callable[[Any], Any] | None
@@ -35,11 +42,16 @@ class FieldValue:
     def __call__(self, element: Any) -> Any:
         """The value of the field. Raises EncodeError if the element has no such field."""
         try:
-            return element[self.name] if isinstance(element, dict) else getattr(element, self.name)
+            return element[self.name] if isinstance(element, (dict, Mapping)) else getattr(element, self.name)
         except (AttributeError, KeyError):
+            names = _fields_of(element)
+            has = (
+                f"; it has {shown(names)}{did_you_mean(self.name, names)}: name one of them"
+                if names
+                else ": name another"
+            )
             raise EncodeError(
-                f"an element of type {type(element).__name__} has no field {self.name!r};"
-                " name one that it has, or give a function of the element"
+                f"an element of type {type(element).__name__} has no field {self.name!r}{has}, or give a function of the element"
             ) from None
 
 
@@ -160,14 +172,26 @@ def stream_or_function(given: Any) -> str | StreamFunction:
     return checked_stream("stream", given, otherwise=", nor a function of the element")
 
 
-def require_fields(fields: Collection[str], **arguments: FieldOrFunction) -> None:
+def require_fields(known: Collection[str], **arguments: FieldOrFunction) -> None:
     """Raises ConfigurationError if an argument names a field that the elements don't have."""
     for argument, given in arguments.items():
-        if isinstance(given, str) and given not in fields:
+        if isinstance(given, str) and given not in known:
             raise ConfigurationError(
-                f"{argument}={given!r}: the elements have no such field; they have {', '.join(sorted(fields))}."
+                f"{argument}={given!r}: the elements have no such field{did_you_mean(given, known)};"
+                f" they have {', '.join(sorted(known))}."
                 f" For a constant give {argument}=lambda _: {given!r}"
             )
+
+
+def _fields_of(element: Any) -> list[str]:
+    """The names of an element's fields, as far as they are known."""
+    if isinstance(element, (dict, Mapping)):
+        return [name for name in element if isinstance(name, str)]
+    if hasattr(element, "_fields"):
+        return list(element._fields)
+    if is_dataclass(element):
+        return [field.name for field in fields(element)]
+    return [name for name in getattr(element, "__dict__", {}) if not name.startswith("_")]
 
 
 def _function(argument: str, given: Any) -> Callable[[Any], Any]:

@@ -159,9 +159,9 @@ def test_a_name_of_a_wrong_form_is_refused_in_every_operation(argument, value, c
         ("data_type", "XML", "is not 'BLOB' or 'JSON' or 'CSV'$"),
         ("compression_format", "gz", "is not 'snappy' or 'gzip' or 'zip'"),
         ("action_type", "PutRecords", r"\(did you mean 'putRecords'\?\)$"),
-        ("data_schema", "schemas/flight.avsc", r"is not JSON: give the JSON text .* Path\('schema.avsc'\).read_text\(\)"),
-        ("data_schema", Path("flight.avsc"), r"is not text: give the JSON text of the schema"),
-        ("data_schema", {"type": "record"}, r"\(dict\) is not text: .*json.dumps\(schema\)"),
+        ("data_schema", "schemas/flight.avsc", r"is not JSON: give the schema as JSON text.* or the text of its file: Path\('…'\)"),
+        ("data_schema", Path("flight.avsc"), r"Path\) is not JSON: give the schema as JSON text"),
+        ("data_schema", {"type": "record"}, r"\(dict\) is not JSON: .*json.dumps\(schema\)"),
     ],
     ids=shown,
 )  # fmt: skip

@@ -1,6 +1,7 @@
 import json
 import pickle
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -299,3 +300,12 @@ JSON_VALUES = st.recursive(
 def test_arbitrary_json_is_a_schema_or_a_configuration_error(value):
     with suppress(ConfigurationError):
         assert is_avro(read_schema(json.dumps(value)).text)
+
+
+@pytest.mark.parametrize("value", ["flight.avsc", "/schemas/flight.avsc", Path("flight.avsc"), b"{}", None, 5, "", " "])
+def test_a_path_or_an_object_is_no_schema_and_the_error_says_what_to_give(value):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"is not an Avro schema: give the schema as JSON text.*the text of its file: Path\('…'\)",
+    ):
+        read_schema(value)

@@ -27,6 +27,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"start": 7}, "start=7 is not a position"),
         ({"app": "no spaces"}, "app='no spaces' is not the name of an app"),
         ({"start": StartingPosition.checkpoint()}, "needs app="),
+        ({"on_expired": "Latest"}, r"is none of 'fail', 'earliest', 'latest' \(did you mean 'latest'\?\)"),
         ({"on_expired": "ignore"}, "on_expired='ignore' is none of 'fail', 'earliest', 'latest'"),
         ({"on_missing": "ignore"}, "on_missing='ignore' is none of 'fail', 'skip'"),
         ({"timestamp_fn": "time_hour"}, "timestamp_fn='time_hour' is not a function"),

@@ -1,8 +1,10 @@
 import dataclasses
 import enum
 import pickle
+from types import MappingProxyType
 from typing import NamedTuple
 
+import apache_beam as beam
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,10 +35,22 @@ def test_a_string_names_a_field_of_named_tuples_dataclasses_and_dicts(element):
     assert element_encoder(data, partition_key="carrier")(element) == PutRecord(b"x", partition_key="AA")
 
 
-@pytest.mark.parametrize("element", [Flight("AA", 1), {"carrier": "AA"}])
-def test_a_missing_field_is_named_with_the_type_of_the_element(element):
-    with pytest.raises(EncodeError, match=rf"type {type(element).__name__} has no field 'tail'"):
-        element_encoder(data, partition_key="tail")(element)
+@pytest.mark.parametrize(
+    "element",
+    [Flight("AA", 1), {"carrier": "AA"}, MappingProxyType({"carrier": "AA"}), Plane("AA"), beam.Row(carrier="AA")],
+)
+def test_a_missing_field_is_named_with_the_type_and_the_fields_of_the_element(element):
+    with pytest.raises(
+        EncodeError,
+        match=rf"type {type(element).__name__} has no field 'carier'; it has \['carrier'.*\] \(did you mean 'carrier'\?\)",
+    ):
+        element_encoder(data, partition_key="carier")(element)
+
+
+@pytest.mark.parametrize("element", [b"x", 5, None, {}])
+def test_an_element_without_fields_needs_a_function(element):
+    with pytest.raises(EncodeError, match="has no field 'carrier': name another, or give a function of the element"):
+        element_encoder(data, partition_key="carrier")(element)
 
 
 def test_all_routing_values_are_written_together():
@@ -128,6 +142,8 @@ def test_an_argument_that_is_neither_field_nor_function_is_refused(argument, giv
 def test_an_unknown_field_is_refused_and_the_message_lists_the_fields():
     with pytest.raises(ConfigurationError, match=r"partition_key='tail': .*they have carrier, number"):
         require_fields(Flight._fields, partition_key="tail")
+    with pytest.raises(ConfigurationError, match=r"no such field \(did you mean 'number'\?\); they have"):
+        require_fields(Flight._fields, partition_key="Number")
 
 
 @pytest.mark.parametrize("stream", ["", "a b", "x" * 65, None, 3, "süd"])
