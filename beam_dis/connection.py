@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +26,7 @@ from beam_dis.credentials import (
 )
 from beam_dis.endpoints import LOCAL_PROJECT_ID, checked_url, endpoint_of, endpoint_variable, is_local_dis, is_loopback
 from beam_dis.errors import ConfigurationError
+from beam_dis.plain_values import plain_value, shown
 from beam_dis.texts import HiddenSettings
 
 
@@ -59,6 +61,8 @@ class DISConnection:
     ca_bundle: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("endpoint", "region", "project_id", "timeout", "deadline", "proxy"):
+            object.__setattr__(self, name, plain_value(getattr(self, name)))
         if self.endpoint is not None:
             object.__setattr__(self, "endpoint", checked_url("endpoint", self.endpoint))
         for name in ("region", "project_id"):
@@ -67,8 +71,8 @@ class DISConnection:
                 _check_word(f"DISConnection({name}={value!r})", value)
         for name in ("timeout", "deadline"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise ConfigurationError(f"DISConnection({name}={value!r}): give seconds, more than 0")
+            if type(value) not in (int, float) or not 0 < value < threading.TIMEOUT_MAX:
+                raise ConfigurationError(f"DISConnection({name}={shown(value)}): give seconds, more than 0")
         check_source(self.credentials)
         if self.proxy is not None:
             object.__setattr__(self, "proxy", checked_url("proxy", self.proxy))

@@ -2,8 +2,10 @@
 
 import pickle
 import sys
+from enum import Enum
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from beam_dis.client import DISClient
@@ -151,11 +153,32 @@ def test_an_endpoint_with_a_password_is_refused_without_showing_it():
 @pytest.mark.parametrize(
     "fields",
     [{"region": ""}, {"region": "eu/de"}, {"project_id": "a b"}, {"project_id": 7}, {"timeout": 0}, {"timeout": "5"},
-     {"deadline": -1}, {"deadline": float("inf")}, {"deadline": float("nan")}, {"ca_bundle": ""}, {"ca_bundle": 7}],
+     {"deadline": -1}, {"deadline": float("inf")}, {"deadline": float("nan")}, {"timeout": True}, {"deadline": 10**5000}, {"timeout": 1e300},
+     {"timeout": None}, {"ca_bundle": ""}, {"ca_bundle": 7}],
 )  # fmt: skip
 def test_a_wrong_field_is_refused_by_name_at_construction(fields):
     with pytest.raises(ConfigurationError, match=rf"DISConnection\({next(iter(fields))}="):
         DISConnection(**fields)
+
+
+def test_a_field_of_a_subclass_of_str_or_a_number_of_numpy_is_the_plain_value():
+    class Region(str, Enum):
+        EU_DE = "eu-de"
+        PROJECT = "p"
+        ENDPOINT = "http://127.0.0.1:1/"
+
+    connection = DISConnection(
+        endpoint=Region.ENDPOINT,
+        region=Region.EU_DE,
+        project_id=Region.PROJECT,
+        timeout=np.int64(3),
+        deadline=np.float32(2),
+    )
+    assert connection == DISConnection(
+        endpoint="http://127.0.0.1:1", region="eu-de", project_id="p", timeout=3, deadline=2.0
+    )
+    assert {type(value) for value in (connection.endpoint, connection.region, connection.project_id)} == {str}
+    assert (type(connection.timeout), type(connection.deadline)) == (int, float)
 
 
 def test_a_connection_is_a_value_that_can_be_pickled():

@@ -1,5 +1,7 @@
 """The endpoints of regions, and which endpoints are a local DIS or on this machine."""
 
+import re
+
 import pytest
 
 from beam_dis.endpoints import REGIONS, checked_url, endpoint_of, is_local_dis, is_loopback
@@ -17,6 +19,12 @@ from beam_dis.errors import ConfigurationError
 )
 def test_a_region_has_the_endpoints_of_its_own_domain(region, dis, iam):
     assert (endpoint_of("dis", region), endpoint_of("iam", region)) == (f"https://{dis}", f"https://{iam}")
+
+
+def test_the_documentation_lists_the_regions(pytestconfig):
+    page = (pytestconfig.rootpath / "docs" / "client.md").read_text(encoding="utf-8")
+    [listed] = re.findall(r"These regions have an endpoint of their own: (.*?)\. For any other", page, re.DOTALL)
+    assert re.findall(r"`([^`]+)`", listed) == list(REGIONS)
 
 
 @pytest.mark.parametrize("region", ["eu-dee", "EU-DE", "eu_de", "eude"])
