@@ -4,7 +4,8 @@ Rules:
 
 1. A time is a Beam Timestamp, an aware datetime, seconds since 1970 as any real number, or ISO 8601 text with a time zone.
    Positions and ``timestamp_fn`` take the same.
-2. A time without a zone is refused, because the zone of the machine that runs the code would decide.
+2. Subclasses of datetime count as datetimes (``plain_values``): some of them calculate in other units.
+3. A time without a zone is refused, because the zone of the machine that runs the code would decide.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import operator
 from datetime import datetime, timedelta, timezone
 from numbers import Real
 from typing import Any
+
+from beam_dis.plain_values import is_plain, plain_value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -30,8 +33,8 @@ def micros_of(time: Any) -> int:
     micros = getattr(time, "micros", None)
     if isinstance(micros, int) and hasattr(time, "to_utc_datetime"):  # a Beam Timestamp; plain files import no Beam
         return micros
-    instant = iso_time(time) if isinstance(time, str) else time
-    if isinstance(instant, datetime):
+    instant = plain_value(iso_time(time) if isinstance(time, str) else time)
+    if isinstance(instant, datetime) and is_plain(instant):  # pandas' NaT has the type, but it is not a time
         if instant.utcoffset() is None:
             advice = (
                 "end the text in Z if it is UTC, such as '2026-01-01T00:00Z'"

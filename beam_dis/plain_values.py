@@ -35,7 +35,7 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 2 * _SHOWN_CHARS
 
 def plain_value(value: Any) -> Any:
     """A scalar as Python's plain type. Any other value is returned as it is."""
-    if type(value) in _PLAIN:
+    if is_plain(value):
         return value
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
@@ -46,6 +46,11 @@ def plain_value(value: Any) -> Any:
             except (TypeError, ValueError, OverflowError):
                 return value  # such as pandas' NaT, which is a datetime without a year
     return value.value if isinstance(value, Enum) else value
+
+
+def is_plain(value: Any) -> bool:
+    """Whether the type of a value is one of those that ``plain_value`` returns for scalars."""
+    return type(value) in _PLAIN
 
 
 def plain_int(value: Any) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 from beam_dis.errors import ConfigurationError
 from beam_dis.instants import iso_time, micros_of
 from beam_dis.names import canonical_partition_id
+from beam_dis.plain_values import plain_value, shown
 from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER
 
 _PLAUSIBLE_MICROS = 2**33 * 1_000_000
@@ -182,12 +183,14 @@ def _numbers(numbers: Mapping[int | str, int]) -> tuple[tuple[str, int], ...]:
         raise ConfigurationError(
             f"{numbers!r} is not a dict of partitions and sequence numbers, such as {{0: 17, 1: 0}}"
         )
-    for partition, number in numbers.items():
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_SEQUENCE_NUMBER:
+    named = {}
+    for partition, given in numbers.items():
+        number = plain_value(given)
+        if type(number) is not int or not 0 <= number <= MAX_SEQUENCE_NUMBER:
             raise ConfigurationError(
-                f"sequence number {number!r} of partition {partition!r} is not an int of 0 to {MAX_SEQUENCE_NUMBER}"
+                f"sequence number {shown(given)} of partition {shown(partition)} is not an int of 0 to {MAX_SEQUENCE_NUMBER}"
             )
-    named = {canonical_partition_id(partition): number for partition, number in numbers.items()}
+        named[canonical_partition_id(partition)] = number
     if len(named) < len(numbers):
         raise ConfigurationError(f"{numbers!r} names a partition twice: give each partition once, as a number or an id")
     return tuple(sorted(named.items()))

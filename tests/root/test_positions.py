@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from datetime import date, datetime, timedelta, timezone
 
+import numpy as np
 import pytest
 from apache_beam.utils.timestamp import Duration, Timestamp
 
@@ -75,6 +76,12 @@ def test_every_kind_of_time_becomes_milliseconds(time):
 def test_a_value_that_is_not_a_time_is_refused(position, time, message):
     with pytest.raises(ConfigurationError, match=message):
         position.at_timestamp(time)
+
+
+def test_numbers_can_be_numpys():
+    numbers = StoppingPosition.at_sequence_number({np.int64(1): np.int64(4)}).at
+    assert numbers == AtSequenceNumber((("shardId-0000000001", 4),))
+    assert type(numbers.numbers[0][1]) is int
 
 
 def test_partitions_can_be_numbers_or_ids():
