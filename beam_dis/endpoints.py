@@ -86,9 +86,15 @@ def is_loopback(endpoint: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return is_localhost(host)
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
+
+
+def is_localhost(host: str) -> bool:
+    """Whether a name is ``localhost`` or ends with it [RFC 6761]."""
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def checked_url(kind: str, value: Any, *, source: str = "") -> str:

@@ -8,7 +8,8 @@ Rules:
 1. Names are looked up in a background thread, because nothing can interrupt the system's resolver.
 2. The addresses of a name are tried one after the other, the one that answered last first. Each gets an equal share of the
    time that is left, so that a silent one leaves time for the others.
-3. Reads, writes and the TLS handshake end with the request, whether the server sends byte by byte or without a pause.
+3. A name that ends with ``.localhost`` is this machine [RFC 6761], whatever the system's resolver says.
+4. Reads, writes and the TLS handshake end with the request, whether the server sends byte by byte or without a pause.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 import httpcore
 
+from beam_dis.endpoints import is_localhost
 from beam_dis.forks import FORKS
 
 
@@ -65,7 +67,7 @@ class NameResolver:
         except ValueError:
             pass
         try:
-            return self._look_up(host).result(seconds)
+            return self._look_up("localhost" if is_localhost(host) else host).result(seconds)
         except FutureTimeoutError as error:
             raise httpcore.ConnectTimeout(f"the name {host} was not resolved in {seconds:.1f} s") from error
         except (OSError, UnicodeError, RuntimeError) as error:

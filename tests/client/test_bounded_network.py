@@ -84,6 +84,16 @@ def test_a_name_that_cannot_be_resolved_is_an_error_of_connecting(error, address
         network.connect_tcp("dis.example", 80, timeout=1.0)
 
 
+@pytest.mark.parametrize("host", ["dis.localhost", "a.b.LOCALHOST", "dis.localhost.", "localhost"])
+def test_a_name_that_ends_with_localhost_is_this_machine(host):
+    """Not every resolver knows these names, and none may send them elsewhere."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        stream = BoundedNetwork(RequestEnd()).connect_tcp(host, port, timeout=10)
+        assert stream.get_extra_info("server_addr")[1] == port
+        stream.close()
+
+
 def test_a_name_without_addresses_is_an_error_of_connecting(addresses, network):
     addresses([])
     with pytest.raises(httpcore.ConnectError, match=r"dis\.example has no address"):
