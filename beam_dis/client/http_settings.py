@@ -63,17 +63,19 @@ def proxy_of(endpoint: str, given: str | None = None) -> Proxy | None:
     Raises:
         ConfigurationError: it isn't the URL of a proxy.
     """
-    if given is not None:
-        return _parsed("proxy=", given)
-    url = urlsplit(endpoint)
-    host = url.hostname or ""
-    if is_near(endpoint) or proxy_bypass(host):
+    named = _proxy_of_environment(endpoint) if given is None else ("proxy=", _parsed("proxy=", given))
+    del given  # printers of tracebacks show local variables
+    if named is None:
         return None
-    proxies = getproxies()
-    if _is_exempt(host, url.port or {"http": 80, "https": 443}[url.scheme], proxies.get("no", "")):
-        return None
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return None if found is None else _parsed(_variable(url.scheme, found), found)
+    source, proxy = named
+    if proxy is None:
+        raise ConfigurationError(
+            f"the proxy of {source} can't be used: give http://host:port or http://user:password@host:port, with % escapes for"
+            " special characters in the password"
+        )
+    if proxy.scheme not in _SCHEMES:
+        raise ConfigurationError(f"the proxy {proxy.url} of {source} can't be used: give one of {', '.join(_SCHEMES)}")
+    return proxy
 
 
 def is_near(endpoint: str) -> bool:
@@ -101,13 +103,30 @@ def ssl_context(ca_bundle: str | os.PathLike[str] | None, *, trust_environment: 
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _parsed(source: str, text: str) -> Proxy:
+def _proxy_of_environment(endpoint: str) -> tuple[str, Proxy | None] | None:
+    """The variable that names the proxy for an endpoint, and the proxy, None if it can't be read; None if there is none."""
+    url = urlsplit(endpoint)
+    host = url.hostname or ""
+    if is_near(endpoint) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    if _is_exempt(host, url.port or {"http": 80, "https": 443}[url.scheme], proxies.get("no", "")):
+        return None
+    found = proxies.get(url.scheme) or proxies.get("all")
+    if found is None:
+        return None
+    source = _variable(url.scheme, found)
+    return source, _parsed(source, found)
+
+
+def _parsed(source: str, text: str) -> Proxy | None:
+    """A proxy from its URL; None if it can't be read. It raises nothing, because its variables contain the password."""
     whole = text.strip()
     try:
         url = urlsplit(whole if "://" in whole else f"http://{whole}")
         host, port = url.hostname or "", url.port
     except ValueError:
-        host, port = "", None
+        return None
     if (
         not host
         or not host.isascii()
@@ -116,16 +135,9 @@ def _parsed(source: str, text: str) -> Proxy:
         or port == 0
         or url.path not in ("", "/")
     ):
-        # nothing of it is shown: any part may belong to a password
-        raise ConfigurationError(
-            f"the proxy of {source} can't be used: give http://host:port or http://user:password@host:port, with % escapes for"
-            " special characters in the password"
-        )
+        return None
     user = (unquote(url.username or ""), unquote(url.password or ""))
-    proxy = Proxy(scheme=url.scheme, host=host, port=port, user=user if any(user) else None, source=source)
-    if url.scheme not in _SCHEMES:
-        raise ConfigurationError(f"the proxy {proxy.url} of {source} can't be used: give one of {', '.join(_SCHEMES)}")
-    return proxy
+    return Proxy(scheme=url.scheme, host=host, port=port, user=user if any(user) else None, source=source)
 
 
 def _variable(scheme: str, value: str) -> str:

@@ -2,6 +2,7 @@
 
 import ssl
 import sys
+import traceback
 
 import certifi
 import pytest
@@ -74,6 +75,9 @@ def test_a_proxy_that_cannot_be_read_is_named_by_its_variable_without_its_text(v
     ) as error:
         HTTPTransport("https://dis.example")
     assert "hun" not in str(error.value) + repr(error.value.__cause__)
+    frames = [frame for frame, _ in traceback.walk_tb(error.tb) if "/beam_dis/client/" in frame.f_code.co_filename]
+    assert frames
+    assert "hun" not in repr([frame.f_locals for frame in frames])
 
 
 def test_a_proxy_of_an_unknown_kind_is_named_without_its_password(monkeypatch):
