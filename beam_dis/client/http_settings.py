@@ -26,6 +26,7 @@ import httpx
 
 from beam_dis.endpoints import is_loopback
 from beam_dis.errors import ConfigurationError
+from beam_dis.texts import Secret
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
@@ -57,14 +58,13 @@ class Proxy:
         return f"{self.scheme}://{host}" if self.port is None else f"{self.scheme}://{host}:{self.port}"
 
 
-def proxy_of(endpoint: str, given: str | None = None) -> Proxy | None:
+def proxy_of(endpoint: str, given: Secret | None = None) -> Proxy | None:
     """The proxy for an endpoint: the one that is given, or else the environment's by HTTPS_PROXY, ALL_PROXY and NO_PROXY.
 
     Raises:
         ConfigurationError: it isn't the URL of a proxy.
     """
-    named = _proxy_of_environment(endpoint) if given is None else ("proxy=", _parsed("proxy=", given))
-    del given  # printers of tracebacks show local variables
+    named = _proxy_of_environment(endpoint) if given is None else ("proxy=", _parsed("proxy=", given.reveal()))
     if named is None:
         return None
     source, proxy = named

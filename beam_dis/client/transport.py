@@ -36,7 +36,7 @@ from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
 from beam_dis.client.connection_pool import ConnectionPool
 from beam_dis.client.http_settings import Proxy, is_near, proxy_of, ssl_context
 from beam_dis.errors import ConfigurationError, TransportError
-from beam_dis.texts import one_line
+from beam_dis.texts import Secret, one_line
 
 KEEPALIVE_SECONDS = 50.0
 """Less than the local DIS's 75 s, so that this end closes an idle connection first; the real service's time is unknown."""
@@ -155,8 +155,9 @@ class HTTPTransport:
     ) -> None:
         self._endpoint = endpoint
         self._end = RequestEnd()
-        through = proxy_of(endpoint, proxy)
-        del proxy  # it may contain a password
+        given = None if proxy is None else Secret(proxy)  # it may contain a password
+        del proxy
+        through = proxy_of(endpoint, given)
         url = urlsplit(endpoint)
         secure = url.scheme == "https"
         connector = _connector(
