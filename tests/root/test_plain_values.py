@@ -87,7 +87,8 @@ def test_a_value_is_shown_cut_and_even_if_it_has_no_repr():
             raise RuntimeError
 
     assert shown("x" * 200) == "'" + "x" * 79 + "…"
-    assert (shown(Broken()), shown(10**5000)) == ("<Broken>", "<int>")
+    assert shown(Broken()).startswith("<Broken")
+    assert shown(10**5000) == "<int>"
     assert (described("x"), described(None), described(5)) == ("'x'", "None", "5 (int)")
 
 
