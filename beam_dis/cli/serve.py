@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from beam_dis.cli.failure import fail
+from beam_dis.cli.signals import end_on_signals
 from beam_dis.endpoints import LOCAL_PROJECT_ID
 
 if TYPE_CHECKING:
@@ -71,13 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
     )
-    # for LocalDIS with a temporary folder: if LocalDIS is killed, only the server can still remove it
+    # for LocalDIS: it has reserved the port; and if it is killed, only the server can still remove a temporary folder
+    parser.add_argument("--port-reserved", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--remove-with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; the exit status is 1 if the server can't start."""
-    from beam_dis.local.http.server import Settings, StartError, serve
+    end_on_signals()
+    from beam_dis.local.http.server import Settings, serve
+    from beam_dis.local.listening import StartError
     from beam_dis.local.parent import stop_with_parent
     from beam_dis.local.store import StoreError
 
@@ -99,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
             data_dir=options.data,
             host=options.host,
             port=options.port,
+            port_reserved=options.port_reserved,
             keys=read_keys(options.access_key_file, os.environ),
             project=options.project,
             real_limits=options.limits == "real",

@@ -2,11 +2,12 @@
 
 Rules:
 
-1. The process is ``python -m beam_dis serve``, the same server that the command line starts.
+1. The process runs ``beam-dis serve``, the same server that the command line starts.
 2. It ends when its parent ends, even if the parent is killed.
 3. A temporary folder is removed with its data, even if the parent is killed. A folder that was given stays.
 4. It belongs to the process that started it. A forked child can use it; when the child leaves the ``with`` block or ends, the
    server runs on, and the folder stays.
+5. The port is reserved from the start to the end, so that no other program can take it during a restart.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, final, get_args
-from urllib.parse import urlsplit
 
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token
 from beam_dis.endpoints import LOCAL_PROJECT_ID
 from beam_dis.errors import ConfigurationError, DISError
+from beam_dis.local import child
 from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
+from beam_dis.local.listening import StartError, endpoint_of, reserve
 
+_HOST = "127.0.0.1"
 _READY = "beam-dis: serving "
 _STOP_SECONDS = 20
 _LEAVING_SECONDS = 1.0
@@ -74,7 +78,7 @@ class LocalDIS:
         if limits not in get_args(Limits):
             raise ConfigurationError(f"limits={limits!r} is not one of {', '.join(get_args(Limits))}")
         self._limits = limits
-        self._data_dir = None if data_dir is None else Path(data_dir)
+        self._data_dir = None if data_dir is None else _absolute(data_dir)
         self._port = port
         self._keys = (
             None
@@ -86,6 +90,7 @@ class LocalDIS:
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
         self._stderr: IO[str] | None = None
+        self._reserved: socket.socket | None = None
         self._endpoint = ""
         self._owner = os.getpid()
 
@@ -108,13 +113,18 @@ class LocalDIS:
     def __enter__(self) -> LocalDIS:
         if self._process is not None:
             raise DISError("this LocalDIS is running already: make another one")
-        if self._data_dir is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="beam-dis-"))
+        self._owner = os.getpid()
         try:
-            self._start(self._port)
-        except BaseException:
+            if self._data_dir is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="beam-dis-"))
+            self._reserved = reserve(_HOST, self._port)
+            self._endpoint = endpoint_of(self._reserved)
+            self._start()
+        except BaseException as error:
             self._stop(kill=True)
             self._clean_up()
+            if isinstance(error, OSError | StartError):
+                raise ConfigurationError(f"the local DIS did not start: {error}") from error
             raise
         return self
 
@@ -135,7 +145,10 @@ class LocalDIS:
         if not self._is_ours():
             raise DISError(f"process {self._owner} started this LocalDIS: restart it there")
         self._stop(kill=kill)
-        self._start(urlsplit(self._endpoint).port or 0)
+        try:
+            self._start()
+        except OSError as error:
+            raise ConfigurationError(f"the local DIS did not start again: {error}") from error
 
     def inject(self, fault: AnyFault) -> int:
         """Inject a fault of ``beam_dis.testing``, until it is cleared or the server restarts.
@@ -181,31 +194,30 @@ class LocalDIS:
             raise DISError("this LocalDIS isn't running: use it as `with LocalDIS() as dis:`")
         return self._process
 
-    def _start(self, port: int) -> None:
-        self._owner = os.getpid()
+    def _start(self) -> None:
         folder = self._folder or self._data_dir
-        command = [sys.executable, "-m", "beam_dis", "serve", "--port", str(port), "--data", str(folder)]
+        port = self._endpoint.rpartition(":")[2]
+        arguments = ["serve", "--host", _HOST, "--port", port, "--port-reserved", "--data", str(folder)]
+        arguments += ["--admin", "--stop-with-parent", "--limits", self._limits]
         if self._folder is not None:
-            command.append("--remove-with-parent")
-        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by _end
+            arguments.append("--remove-with-parent")
+        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by _end
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [*command, "--admin", "--stop-with-parent", "--limits", self._limits],
+            child.command(*arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={
-                **os.environ,
-                **_key_variables(self._keys, self._token),
-                "BEAM_DIS_ADMIN_TOKEN": self._admin_token,
-            },
+            cwd=child.FOLDER,
+            env={**os.environ, **_key_variables(self._keys, self._token), "BEAM_DIS_ADMIN_TOKEN": self._admin_token},
             text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,  # Ctrl-C reaches only the parent, which may have to finish its writes
         )
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line.startswith(_READY):
             errors = self._end(kill=True)
             raise ConfigurationError(f"the local DIS did not start: {errors or line.strip()}")
-        self._endpoint = line.removeprefix(_READY).split(" ", 1)[0].strip()
 
     def _stop(self, *, kill: bool = False, seconds: float = _STOP_SECONDS) -> None:
         """Stop it and print its standard error on ours, so that no failure of the server stays hidden."""
@@ -220,6 +232,8 @@ class LocalDIS:
         process, self._process = self._process, None
         stderr, self._stderr = self._stderr, None
         if process is None or stderr is None:
+            if stderr is not None:
+                stderr.close()
             return ""
         with stderr, process:
             (process.kill if kill else process.terminate)()
@@ -232,6 +246,9 @@ class LocalDIS:
             return stderr.read().strip()
 
     def _clean_up(self) -> None:
+        reserved, self._reserved = self._reserved, None
+        if reserved is not None:
+            reserved.close()
         folder, self._folder = self._folder, None
         if folder is not None and self._is_ours():
             shutil.rmtree(folder, ignore_errors=True)
@@ -239,6 +256,16 @@ class LocalDIS:
     def _is_ours(self) -> bool:
         """Whether this process started it, and not one that this process was forked from."""
         return self._owner == os.getpid()
+
+
+def _absolute(folder: str | os.PathLike[str]) -> Path:
+    """The folder as it is now, so that a later change of the working directory doesn't change it."""
+    try:
+        return Path(folder).absolute()
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_dir={os.fspath(folder)!r} is relative, and the working directory is gone: give an absolute path"
+        ) from error
 
 
 def _key_variables(keys: Credentials | None, token: Token | None) -> dict[str, str]:

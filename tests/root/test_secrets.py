@@ -213,6 +213,6 @@ def test_help_and_signatures_show_nothing_of_the_environment():
 
 
 def test_the_servers_command_line_contains_no_secret(dis):
-    arguments = subprocess.run(["ps", "-o", "args=", "-p", str(dis.pid)], check=True, capture_output=True).stdout
+    arguments = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(dis.pid)], check=True, capture_output=True).stdout
     assert b"serve" in arguments
     assert shown(arguments) == []

@@ -3,13 +3,12 @@
 Rules:
 
 1. A server that can't start says why in one line, as a StartError, before anything is served.
-2. SIGTERM and Ctrl-C stop it alike: no new connections, ten seconds for the requests in flight, then the store is closed
-   and the process ends with exit code 0.
+2. SIGTERM and Ctrl-C stop it alike, from the moment when it listens: no new connections, ten seconds for the requests in
+   flight, then the store is closed and the process ends with exit code 0.
 """
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import itertools
 import logging
@@ -18,7 +17,7 @@ import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,20 +34,18 @@ from beam_dis.local.http.app import LocalApp
 from beam_dis.local.http.authentication import AccessKeys, Authenticator
 from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.http.fault_injector import FaultInjector
+from beam_dis.local.listening import StartError, endpoint_of, listen
 from beam_dis.local.store import open_store
 
 DRAIN_SECONDS = 2
 READERS = 4
 
 
-class StartError(Exception):
-    """The server can't start: one line that says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of a server. Port 0 takes any free one; without ``keys`` every request is accepted.
 
+    ``port_reserved`` says that the parent process has reserved the port (``listening.reserve``).
     ``real_limits`` adds the service's limits of throughput to those of sizes, which always apply. With an ``admin_token``
     there are admin routes, on a loopback address only.
     """
@@ -56,6 +53,7 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 7700
+    port_reserved: bool = False
     keys: AccessKeys | None = None
     project: str | None = None
     real_limits: bool = False
@@ -80,14 +78,14 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
     store = open_store(settings.data_dir, clock=clock)
     try:
         resume(store, clock)
-        listener = _listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port, reserved=settings.port_reserved)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
             context = ServerContext(
                 store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=limits
             )
             app = app_of(settings, context, clock)
-            server = _Server(app, lambda: ready(_endpoint(listener)))
+            server = _Server(app, lambda: ready(endpoint_of(listener)))
             started(server)
             _run(server, listener)
     finally:
@@ -142,9 +140,14 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 timeout_keep_alive=int(IDLE_SECONDS),
                 timeout_graceful_shutdown=DRAIN_SECONDS,
+                workers=1,  # otherwise uvicorn reads WEB_CONCURRENCY, which may be no number
             )
         )
         self._ready = ready
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Leave the handlers as they are: they are set before the event loop runs, so that no signal is lost until then."""
+        return nullcontext()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and report it."""
@@ -152,34 +155,8 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-def _run(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Uvicorn raises the signal that stopped it again, for the handlers that it found: these ignore it."""
+def _run(server: _Server, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, server.handle_exit)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     server.run([listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only for sockets whose protocol is TCP: with it, each answer waits 40 ms
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise StartError(_why_not(host, port, error)) from error
-    return listener
-
-
-def _why_not(host: str, port: int, error: Exception) -> str:
-    if getattr(error, "errno", None) == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use: stop the process that uses it, or give another --port (0 takes any free one)"
-    return f"can't listen on port {port} of {host}: {error}"
-
-
-def _endpoint(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
