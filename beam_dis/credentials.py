@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from beam_dis.errors import ConfigurationError, CredentialsError, DISError
+from beam_dis.secret_files import warn_if_exposed
 from beam_dis.texts import HiddenSettings
 
 _REMEDY = (
@@ -248,6 +249,8 @@ def _from_profile(environ: HiddenSettings) -> Credentials | None:
     if problem:
         raise CredentialsError(problem)
     path = str(profile_path(environ))
+    if section.get("ak") is not None:
+        warn_if_exposed(profile_path(environ))
     _check_no_federation(section, "idp_id", "id_token_file", "ak", source=path)
     return _both_keys(section, "ak", "sk", "security_token", source=f"ak and sk in {path}")
 

@@ -17,11 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check the data; the exit status is 1 if something is damaged."""
-    from beam_dis.local.store import StoreError, open_store
+    """Check the data; the exit status is 1 if something is damaged, or if there are no data."""
+    from beam_dis.local.store import StoreError, has_store, open_store
 
     if not options.data.is_dir():
         return fail(f"{options.data} is not a folder: give the folder that was given to serve")
+    if not has_store(options.data):
+        return fail(f"there is no store in {options.data}: give the folder that was given to serve")
     try:
         # housekeeping would delete expired records: a check changes nothing
         store = open_store(options.data, clock=time.time, housekeeping_interval=None)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from beam_dis.cli.failure import fail
 from beam_dis.cli.signals import end_on_signals
 from beam_dis.endpoints import LOCAL_PROJECT_ID
+from beam_dis.secret_files import warn_if_exposed
 
 if TYPE_CHECKING:
     import uvicorn
@@ -45,6 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
+    parser.add_argument(
+        "--allowed-host",
+        type=_host,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which clients may call the server, such as that of a container's service; may be given several times "
+        "(always allowed: localhost and loopback addresses; with a --host that other machines reach, all addresses)",
+    )
     parser.add_argument("--project", metavar="ID", help="serve only this project (default: any)")
     parser.add_argument(
         "--access-key-file",
@@ -53,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file with a section [basic] that has access_key and secret_key, auth_token, or all three "
         f"(default: {', '.join(_KEY_VARIABLES)} and {_TOKEN_VARIABLE} in the environment; without any of them, "
         "requests need no signature)",
+    )
+    parser.add_argument(
+        "--no-keys",
+        action="store_true",
+        help="serve other machines without keys: everybody who reaches the server may read, write and delete",
     )
     parser.add_argument(
         "--limits",
@@ -80,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; the exit status is 1 if the server can't start."""
     end_on_signals()
+    os.umask(0o077)
     from beam_dis.local.http.server import Settings, serve
     from beam_dis.local.listening import StartError
     from beam_dis.local.parent import stop_with_parent
@@ -104,6 +120,8 @@ def run(options: argparse.Namespace) -> int:
             host=options.host,
             port=options.port,
             port_reserved=options.port_reserved,
+            allowed_hosts=tuple(options.allowed_host),
+            no_keys=options.no_keys,
             keys=read_keys(options.access_key_file, os.environ),
             project=options.project,
             real_limits=options.limits == "real",
@@ -173,6 +191,7 @@ def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | Non
         access, secret, token = (environ.get(name, "") for name in (*_KEY_VARIABLES, _TOKEN_VARIABLE))
     else:
         where = str(file)
+        warn_if_exposed(file)
         access, secret, token = _keys_in(file)
     if bool(access) != bool(secret):
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
@@ -187,6 +206,8 @@ def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
     Raises:
         KeysError: there is no token, or it can't be sent in a header.
     """
+    if file is not None:
+        warn_if_exposed(file)
     try:
         token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -210,6 +231,14 @@ def _keys_in(file: Path) -> tuple[str, str, str]:
         raise KeysError(
             f"{file}: needs a section [basic] with access_key and secret_key ({type(error).__name__})"
         ) from None
+
+
+def _host(text: str) -> str:
+    from beam_dis.local.http.request_source import is_host
+
+    if not is_host(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host: give a name or an address, without scheme and port")
+    return text
 
 
 def _port(text: str) -> int:

@@ -20,6 +20,7 @@ ROOT_FILES = {
     "plain_values",
     "positions",
     "record",
+    "secret_files",
     "stream_service",
     "texts",
     "version",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from beam_dis.cli.main import main
+from beam_dis.local import LocalDIS
 from beam_dis.local.store import StreamDefinition, open_store
 
 LONG_AGO = 1_000_000_000.0
@@ -43,3 +49,32 @@ def _writer_with_housekeeping(connection, catalogue, interval):
     if interval:
         writer.housekeep().result()
     return writer
+
+
+@pytest.mark.parametrize("name", [None, "notes.txt", "log.db"])
+def test_a_folder_without_a_store_is_reported_and_stays_as_it_is(tmp_path, capsys, name):
+    if name is not None:
+        (tmp_path / name).touch()
+    before = sorted(tmp_path.iterdir())
+    assert main(["check", "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"beam-dis: error: there is no store in {tmp_path}: give the folder that was given to serve\n"
+    )
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_database_of_another_program_is_no_store_and_stays_as_it_is(tmp_path, capsys):
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    before = (tmp_path / "log.db").read_bytes()
+    assert main(["check", "--data", str(tmp_path)]) == 1
+    assert "there is no store" in capsys.readouterr().err
+    assert ([path.name for path in tmp_path.iterdir()], (tmp_path / "log.db").read_bytes()) == (["log.db"], before)
+
+
+@pytest.mark.integration
+def test_the_data_of_a_killed_server_are_checked(tmp_path, capsys):
+    with LocalDIS(tmp_path) as dis:
+        os.kill(dis.pid, signal.SIGKILL)
+    assert main(["check", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"beam-dis: no damage in {tmp_path}\n"

@@ -46,6 +46,13 @@ def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
+def private(file: Path, text: str) -> Path:
+    """A file with a text that only its owner can read."""
+    file.touch(0o600)
+    file.write_text(text)
+    return file
+
+
 def test_it_prints_its_endpoint_and_data_folder(tmp_path):
     with serving(tmp_path) as (_, line):
         endpoint = line.split()[2]
@@ -136,15 +143,14 @@ def test_a_full_disk_is_an_error(tmp_path):
 
 
 def test_a_host_of_another_machine_is_an_error(tmp_path):
-    [line] = refused(tmp_path, "--host", "192.0.2.1")
+    [line] = refused(tmp_path, "--host", "192.0.2.1", "--no-keys")
     assert line.startswith("beam-dis: error: can't listen on port 0 of 192.0.2.1: ")
 
 
 @pytest.mark.parametrize("text", ["", "[basic]\naccess_key = A\n", "access_key = A\nsecret_key = SECRET\n", "[basic]\naccess_key = A\nsecret_key =\n",
                                   "[basic]\naccess_key =\nsecret_key =\n", "[basic]\nauth_token =\n", "[basic]\nauth_token = SECRET\naccess_key = A\n"])  # fmt: skip
 def test_an_incomplete_key_file_is_an_error_that_shows_no_key(tmp_path, text):
-    keys = tmp_path / "keys"
-    keys.write_text(text)
+    keys = private(tmp_path / "keys", text)
     [line] = refused(tmp_path / "data", "--access-key-file", keys)
     assert (str(keys) in line, "SECRET" in line) == (True, False)
 
@@ -162,8 +168,7 @@ def test_a_key_file_is_read(tmp_path):
 
 
 def test_a_key_file_may_have_only_a_token(tmp_path):
-    keys = tmp_path / "keys"
-    keys.write_text("[basic]\nauth_token = T\n")
+    keys = private(tmp_path / "keys", "[basic]\nauth_token = T\n")
     with serving(tmp_path / "data", "--access-key-file", keys) as (_, line):
         url = f"{line.split()[2]}/v2/p/streams"
         assert _open(url, {"X-Auth-Token": "T"}).startswith(b'{"total_number":0')
@@ -177,6 +182,63 @@ def test_it_can_serve_only_one_project(tmp_path):
         assert _open(f"{endpoint}/v2/mine/streams").startswith(b'{"total_number":0')
         with pytest.raises(OSError, match="400"):
             _open(f"{endpoint}/v2/other/streams")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "", "0", "my-machine.example"])
+def test_without_keys_it_serves_other_machines_only_on_request(tmp_path, host):
+    [line] = refused(tmp_path / "data", "--host", host)
+    assert line == (
+        f"beam-dis: error: --host {host or repr('')} lets other machines use this server, and it has no keys: give it keys"
+        " (--access-key-file FILE), or let everybody use it with --no-keys"
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_with_keys_or_no_keys_it_serves_other_machines(tmp_path):
+    keys = private(tmp_path / "keys", "[basic]\nauth_token = T\n")
+    for allowed in (["--no-keys"], ["--access-key-file", keys]):
+        with serving(tmp_path / "data", "--host", "0.0.0.0", *allowed) as (_, line):
+            assert line.startswith("beam-dis: serving http://127.0.0.1:")
+    [line] = refused(tmp_path / "data", "--no-keys", "--access-key-file", keys)
+    assert line == "beam-dis: error: --no-keys is given, and there are keys: leave out one of them"
+
+
+def test_a_name_is_allowed_by_an_option_that_may_be_repeated(tmp_path):
+    with serving(tmp_path, "--allowed-host", "dis", "--allowed-host", "DIS.example") as (_, line):
+        url = f"{line.split()[2]}/v2/p/streams"
+        for host in ("dis", "dis.example:7700"):
+            assert _open(url, {"Host": host}).startswith(b'{"total_number":0')
+        with pytest.raises(OSError, match="403"):
+            _open(url, {"Host": "evil.example"})
+
+
+@pytest.mark.parametrize("name", ["http://dis", "dis:7700", "*", ""])
+def test_an_allowed_host_is_a_name_without_scheme_and_port(tmp_path, name):
+    command = [*SERVE, str(tmp_path), "--allowed-host", name]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, f"{name!r} is not a host: give a name or an address" in ended.stderr) == (2, True)
+
+
+def test_its_data_are_private_whatever_the_umask(tmp_path):
+    data = tmp_path / "data"
+    line = ["sh", "-c", 'umask 0; exec "$@"', "sh", *SERVE, str(data)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        found = {path.name: path.stat().st_mode & 0o777 for path in [data, *data.iterdir()]}
+        process.terminate()
+    assert found == {"data": 0o700, "log.db": 0o600, "log.db-wal": 0o600, "log.db-shm": 0o600, "lock": 0o600}
+
+
+def test_a_key_file_that_others_can_read_is_reported_once(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("[basic]\naccess_key = A\nsecret_key = SECRET\n")
+    keys.chmod(0o644)
+    command = [*SERVE, str(tmp_path / "data"), "--access-key-file", str(keys)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.terminate()
+        _, errors = process.communicate()
+    assert errors == f"{keys} can be used by other users (mode 644): it has secrets, so run chmod 600 on it\n"
 
 
 def _open(url: str, headers: dict[str, str] | None = None) -> bytes:

@@ -66,8 +66,8 @@ def test_a_signal_after_any_delay_ends_it(tmp_path, number):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             time.sleep(0.03 * step)
             process.send_signal(number)
-            status = process.wait(30)
-            assert status in {0, -number}, process.stderr.read()
+            _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0 or "beam_dis" not in errors, errors
 
 
 @pytest.mark.parametrize("name", ["beam_dis.cli.main", "beam_dis.local.http.server", "uvicorn", "sqlite3"])

@@ -105,6 +105,8 @@ class InProcess:
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
         }
+        if not any(name == b"host" for name, _ in scope["headers"]):
+            scope["http_version"] = "1.0"
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
@@ -134,6 +136,8 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         *,
         limits: bool = False,
         admin: str | None = None,
+        host: str = "127.0.0.1",
+        allowed_hosts: tuple[str, ...] = (),
     ) -> InProcess:
         stores.close()
         store = open_store(tmp_path / "data", clock=clock)
@@ -143,7 +147,9 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         context = ServerContext(
             store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=throughput
         )
-        settings = Settings(data_dir=tmp_path, keys=keys, project=project, admin_token=admin)
+        settings = Settings(
+            data_dir=tmp_path, host=host, allowed_hosts=allowed_hosts, keys=keys, project=project, admin_token=admin
+        )
         return InProcess(app_of(settings, context, Clock(clock)), store)
 
     with stores:

@@ -105,7 +105,7 @@ def test_signatures_are_checked_by_the_new_time(in_process, clock):
     app = in_process(clock=clock, keys=AccessKeys(access_key="AK", secret_key="SK"))
 
     def status(signed_at):
-        headers = {"host": "h", "x-sdk-date": sdk_date(signed_at)}
+        headers = {"host": "127.0.0.1", "x-sdk-date": sdk_date(signed_at)}
         request = SigningRequest("GET", STREAMS, "", headers)
         value = sign(request, access_key="AK", secret_key="SK", signed_headers=["host", "x-sdk-date"])
         return app("GET", STREAMS, [*headers.items(), ("authorization", value)]).status

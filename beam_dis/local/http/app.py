@@ -4,15 +4,17 @@ Rules:
 
 1. put_records and get_records are found by their path alone and answered without a framework, because they are most of the
    traffic. Starlette finds the other operations by the routes of ``beam_dis.wire``.
-2. Every operation goes the same way: room for the body, body, authentication, message, handler, answer.
-3. Every refusal is an answer. A failure of the program is answered DIS.5000 and logged, and the service goes on.
-4. Faults, if there is a FaultInjector, are looked up after the body is read and before the request is authenticated.
+2. A request that a web page makes a browser send is refused on every route, also on those that need no keys.
+3. Every operation goes the same way: room for the body, body, authentication, message, handler, answer.
+4. Every refusal is an answer. A failure of the program is answered DIS.5000 and logged, and the service goes on.
+5. Faults, if there is a FaultInjector, are looked up after the body is read and before the request is authenticated.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -32,6 +34,7 @@ from beam_dis.local.http.authentication import Authenticator
 from beam_dis.local.http.openapi import document_json
 from beam_dis.local.http.reply import Reply, SentAnswer, coded_error, error_reply, success_reply
 from beam_dis.local.http.request_body import Disconnected, body_limit, declared_length, message_of, read_body
+from beam_dis.local.http.request_source import AllowedSources
 from beam_dis.local.store import StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import ROUTES, Route, match_route
@@ -50,6 +53,7 @@ class LocalApp:
 
     Args:
         context: The store, the clock and whatever else all calls share.
+        sources: The hosts and origins whose requests are answered.
         authenticator: Checks signatures and tokens.
         budget: Room for the bodies of requests.
         faults: Makes calls fail on command; None if the server has no controls.
@@ -59,12 +63,14 @@ class LocalApp:
     def __init__(
         self,
         context: ServerContext,
+        sources: AllowedSources,
         authenticator: Authenticator,
         budget: BodyBudget,
         faults: FaultInjector | None = None,
         more: Sequence[BaseRoute] = (),
     ) -> None:
         self._context = context
+        self._sources = sources
         self._authenticator = authenticator
         self._budget = budget
         self._faults = faults
@@ -85,6 +91,11 @@ class LocalApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, by ASGI."""
+        try:
+            self._sources.check(scope)
+        except Refusal as refusal:
+            await self._refuse(refusal, receive, send)
+            return
         project = _project_of_records(scope["raw_path"])
         route = _RECORD_ROUTES.get(scope["method"]) if project else None
         if route is None:
@@ -105,6 +116,17 @@ class LocalApp:
         elif reply is not None:
             with self._context.answers.counted(len(reply.body)):
                 await SentAnswer(reply.status, reply.headers(self._date(second)), reply.body).send(send)
+
+    async def _refuse(self, refusal: Refusal, receive: Receive, send: Send) -> None:
+        """Answer a refusal after the body has come, because a client that still sends would lose the answer."""
+        try:
+            with suppress(Refusal):
+                await read_body(receive, 0)
+        except Disconnected:
+            return
+        reply = error_reply(refusal)
+        date = self._date(int(self._context.clock()))
+        await SentAnswer(reply.status, reply.headers(date), reply.body).send(send)
 
     async def _reply(
         self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive

@@ -75,10 +75,18 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._arm(HEADER_SECONDS, self._late)
 
     def on_headers_complete(self) -> None:
-        """The headers are complete: the deadline of the body starts."""
+        """The headers are complete: the deadline of the body starts.
+
+        A request line with a whole URL names the host instead of the Host header [RFC 9112, 3.2.2].
+        """
         self._in_headers = False
         self._arm(BODY_SECONDS, self._late)
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        scheme, _, rest = self.url.partition(b"://")
+        if rest and b"/" not in scheme:
+            authority = rest.partition(b"/")[0]
+            self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"]
+            self.headers.append((b"host", authority))
         self.app = self.config.loaded_app if size <= MAX_HEADER_BYTES else _headers_too_large
         super().on_headers_complete()
 

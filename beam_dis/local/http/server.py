@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import logging
 import resource
@@ -34,6 +33,7 @@ from beam_dis.local.http.app import LocalApp
 from beam_dis.local.http.authentication import AccessKeys, Authenticator
 from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.http.fault_injector import FaultInjector
+from beam_dis.local.http.request_source import AllowedSources, is_loopback
 from beam_dis.local.listening import StartError, endpoint_of, listen
 from beam_dis.local.store import open_store
 
@@ -46,6 +46,9 @@ class Settings:
     """The settings of a server. Port 0 takes any free one; without ``keys`` every request is accepted.
 
     ``port_reserved`` says that the parent process has reserved the port (``listening.reserve``).
+    ``allowed_hosts`` are names and addresses by which the server may be called, besides those that it accepts anyway. On an
+    address that isn't a loopback one, a server needs keys, or ``no_keys``, which says that everybody may use it.
+
     ``real_limits`` adds the service's limits of throughput to those of sizes, which always apply. With an ``admin_token``
     there are admin routes, on a loopback address only.
     """
@@ -54,7 +57,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7700
     port_reserved: bool = False
+    allowed_hosts: tuple[str, ...] = ()
     keys: AccessKeys | None = None
+    no_keys: bool = False
     project: str | None = None
     real_limits: bool = False
     admin_token: str | None = field(default=None, repr=False)
@@ -72,7 +77,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         StartError: If the server can't start.
         StoreError: If the data can't be opened.
     """
-    _check_admin(settings)
+    _check_exposure(settings)
     _allow_connections()
     clock = Clock()
     store = open_store(settings.data_dir, clock=clock)
@@ -94,24 +99,30 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
 
 def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp:
     """The application, with faults and admin routes if there is a token for them."""
+    sources = AllowedSources(settings.host, settings.allowed_hosts)
     authenticator = Authenticator(settings.keys, settings.project, clock)
     if settings.admin_token is None:
-        return LocalApp(context, authenticator, BodyBudget())
+        return LocalApp(context, sources, authenticator, BodyBudget())
     rules = Rules()
     admin = Admin(settings.admin_token, Controls(rules, context.store, clock))
-    return LocalApp(context, authenticator, BodyBudget(), FaultInjector(context, rules), [Mount("/admin", admin)])
+    return LocalApp(
+        context, sources, authenticator, BodyBudget(), FaultInjector(context, rules), [Mount("/admin", admin)]
+    )
 
 
-def _check_admin(settings: Settings) -> None:
-    if settings.admin_token is None or settings.host == "localhost":
+def _check_exposure(settings: Settings) -> None:
+    if settings.no_keys and settings.keys is not None:
+        raise StartError("--no-keys is given, and there are keys: leave out one of them")
+    if is_loopback(settings.host):
         return
-    try:
-        loopback = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if settings.admin_token is not None:
         raise StartError(
             f"admin routes are only served on a loopback address, not on --host {settings.host}: leave out one of them"
+        )
+    if settings.keys is None and not settings.no_keys:
+        raise StartError(
+            f"--host {settings.host or repr('')} lets other machines use this server, and it has no keys: give it keys"
+            " (--access-key-file FILE), or let everybody use it with --no-keys"
         )
 
 

@@ -17,6 +17,7 @@ Streams, partitions and apps are frozen snapshots: ask again for newer ones. Rec
 data), because one object per record would double the cost of a put and of a page.
 """
 
+from beam_dis.local.store.database import has_store
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.store import Store, open_store
 from beam_dis.local.store.values import (
@@ -42,5 +43,6 @@ __all__ = [
     "Stream",
     "StreamDefinition",
     "Tag",
+    "has_store",
     "open_store",
 ]

@@ -1,18 +1,31 @@
-"""The folder of a store: created if it is missing, and locked by one process at a time.
+"""The folder of a store: created if it is missing, locked by one process at a time, and readable by its owner alone.
 
-The lock is the kernel's (``flock`` on an open file). It ends with the process, also if that is killed, so no stale lock
-can remain.
+Rules:
+
+1. The lock is the kernel's (``flock`` on an open file). It ends with the process, also if that is killed, so no stale lock
+   can remain.
+2. The folder has mode 0700 and each file 0600, whatever the umask, also if they had other modes before. SQLite gives the
+   files that it creates beside the database the database's mode.
+3. A folder with files of others keeps its mode, because somebody may need that. It is logged.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from beam_dis.local.store.failures import StoreError
 
+_log = logging.getLogger(__name__)
+
+DATABASE_NAME = "log.db"
 _LOCK_NAME = "lock"
+_OWN_FILES = {_LOCK_NAME, *(DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal"))}
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
 
 class DataFolder:
@@ -28,7 +41,7 @@ class DataFolder:
         self.path = path
         try:
             _create(path)
-            lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
         except OSError as error:
             raise StoreError(
                 f"{path} can't hold a store: {error.strerror}; give a folder that can be written"
@@ -49,6 +62,7 @@ class DataFolder:
                 f"{path} can't be locked: {error.strerror}; free some space, or give another folder"
             ) from error
         self._lock = lock
+        _make_private(path)
 
     def release(self) -> None:
         """Unlock the folder; a second call does nothing."""
@@ -63,9 +77,37 @@ def _create(path: Path) -> None:
         return
     if not path.parent.exists():
         _create(path.parent)
-    path.mkdir(exist_ok=True)
+    path.mkdir(_FOLDER_MODE, exist_ok=True)
+    path.chmod(_FOLDER_MODE)
     parent = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def _make_private(folder: Path) -> None:
+    """Take the permissions of other users away: from the files of the store, and from the folder if it has no other files.
+
+    The files are changed by name. To open and close the database would end the locks that SQLite has on it.
+    """
+    for name in _OWN_FILES:
+        with suppress(FileNotFoundError, PermissionError):  # a file of another owner: its folder is logged below
+            if _mode(folder / name) != _FILE_MODE:
+                (folder / name).chmod(_FILE_MODE)
+    if not _mode(folder) & ~_FOLDER_MODE:
+        return
+    with suppress(PermissionError):
+        if _OWN_FILES.issuperset(entry.name for entry in folder.iterdir()):
+            folder.chmod(_FOLDER_MODE)
+            return
+    _log.warning(
+        "%s can be used by other users (mode %o), and it has other files or another owner: run chmod 700 on it, or give the"
+        " local DIS a folder of its own",
+        folder,
+        _mode(folder),
+    )
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)

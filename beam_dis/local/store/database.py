@@ -15,9 +15,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from beam_dis.local.store.data_folder import DATABASE_NAME
 from beam_dis.local.store.failures import StoreError
 
-FILE_NAME = "log.db"
 APPLICATION_ID = 0x44495331
 """``DIS1``, at byte 68 of the file."""
 
@@ -65,6 +65,25 @@ _READER_SETTINGS = (
 _REQUIRED = {"page_size": 32768, "auto_vacuum": 2, "journal_mode": "wal", "synchronous": 2}
 
 
+def has_store(folder: Path) -> bool:
+    """Whether a folder has a store, maybe a damaged one. Changes nothing, not even the database of another program.
+
+    The id of the application may be in the WAL only, if the process that created the file was killed.
+    """
+    path = folder / DATABASE_NAME
+    try:
+        with path.open("rb") as file:
+            header = file.read(72)
+        wal = path.with_name(f"{path.name}-wal")
+        wal_bytes = wal.stat().st_size if wal.exists() else 0
+    except OSError:
+        return False
+    application = int.from_bytes(header[68:72], "big")
+    if not header.startswith(b"SQLite format 3\0"):
+        return header != b""
+    return application == APPLICATION_ID or (application == 0 and wal_bytes > 0)
+
+
 def prepare(path: Path) -> None:
     """Create the file if it is missing or empty, and check the version of any other.
 
@@ -78,6 +97,7 @@ def prepare(path: Path) -> None:
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection,
         ):
             _check_version(path, connection)
+    _create_private(path)
     with _store_errors(path), closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         if _value(connection, "schema_version") == 0 and _value(connection, "user_version") == 0:
             connection.execute("PRAGMA page_size=32768")
@@ -86,6 +106,17 @@ def prepare(path: Path) -> None:
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} {_MARKS} COMMIT;")
         _check_version(path, connection)
+
+
+def _create_private(path: Path) -> None:
+    """Create the file if it is missing, for its owner alone; SQLite would create it by the umask."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreError(f"{path} can't be created: {error.strerror}; give a folder that can be written") from error
 
 
 def _check_version(path: Path, connection: sqlite3.Connection) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from beam_dis.local.store import changes, database, inspection, rows
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
 from beam_dis.local.store.change_queue import ChangeRequest
-from beam_dis.local.store.data_folder import DataFolder
+from beam_dis.local.store.data_folder import DATABASE_NAME, DataFolder
 from beam_dis.local.store.failures import StoreError
 from beam_dis.local.store.reader import StoreReader
 from beam_dis.local.store.values import StoredApp, StoredCheckpoint, StoredRecords, Stream, StreamDefinition
@@ -58,7 +58,7 @@ class Store:
     """
 
     def __init__(self, folder: DataFolder, clock: Callable[[], float], housekeeping_interval: float | None) -> None:
-        self.path = folder.path / database.FILE_NAME
+        self.path = folder.path / DATABASE_NAME
         database.prepare(self.path)
         self._folder = folder
         self._catalogue = Catalogue()

@@ -51,10 +51,10 @@ def test_a_loopback_host_may_be_named_in_any_way(ask, host):
     assert ask("GET", FAULTS, host=host)[0] == 200
 
 
-@pytest.mark.parametrize("host", [None, "", "rebound.example:7700", "127.0.0.1.example", "localhost.example:1", "::1"])
+@pytest.mark.parametrize("host", ["", "rebound.example:7700", "127.0.0.1.example", "localhost.example:1", "::1"])
 def test_another_host_is_refused(ask, host):
     status, problem = ask("GET", FAULTS, host=host)
-    assert (status, problem["message"][:33]) == (403, "the admin routes are not for host")
+    assert (status, "this server is not host" in problem["message"]) == (403, True)
 
 
 @pytest.mark.parametrize("origin", ["https://page.example", "http://localhost:1", "null", ""])

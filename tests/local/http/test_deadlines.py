@@ -97,7 +97,7 @@ def connection():
     return protocol, loop, transport
 
 
-HEADERS = b"POST /v2/p/records HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n"
+HEADERS = b"POST /v2/p/records HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n"
 
 
 def test_a_connection_without_a_request_is_closed_like_an_idle_one(connection):

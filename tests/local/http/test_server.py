@@ -33,7 +33,7 @@ def connect(endpoint: str) -> socket.socket:
 
 def put_request(body: bytes, length: int | None = None) -> bytes:
     size = len(body) if length is None else length
-    return b"POST /v2/p/records HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n%b" % (size, body)
+    return b"POST /v2/p/records HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (size, body)
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
@@ -92,12 +92,12 @@ def test_a_body_over_twelve_mebibytes_is_refused_and_the_connection_goes_on(own)
 
 def test_headers_over_64_kilobytes_are_refused(own):
     with closing(connect(own.endpoint)) as connection:
-        connection.sendall(b"GET /v2/p/streams HTTP/1.1\r\nhost: a\r\nx: %b\r\n\r\n" % (b"y" * 70_000))
+        connection.sendall(b"GET /v2/p/streams HTTP/1.1\r\nhost: localhost\r\nx: %b\r\n\r\n" % (b"y" * 70_000))
         assert connection.recv(12) == b"HTTP/1.1 431"
 
 
 def test_a_body_in_chunks_is_read_whole(own):
-    head = b"POST /v2/p/records HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+    head = b"POST /v2/p/records HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
     chunks = [ONE_RECORD[:20], ONE_RECORD[20:]]
     with closing(connect(own.endpoint)) as connection:
         connection.sendall(head + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n")
