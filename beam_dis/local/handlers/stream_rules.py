@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from beam_dis.formats.schema import is_avro
+from beam_dis.formats.avro_rules import avro_problem
 from beam_dis.local.store import Stream, StreamDefinition
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DEFAULT_RETENTION_HOURS, MAX_TAGS, RETENTION_HOURS, STREAM_NAME
@@ -94,8 +94,9 @@ def _hours(value: int | None) -> int | None:
 
 
 def _avro(schema: str | None) -> str | None:
-    if schema and not is_avro(schema):
-        raise Refusal(4360)
+    problem = avro_problem(schema) if schema else ""
+    if problem:
+        raise Refusal(4360, problem)
     return schema or None
 
 

@@ -140,3 +140,17 @@ def test_projects_do_not_see_each_others_streams(api):
 
 def _statuses(api) -> list[str]:
     return [partition["status"] for partition in api("GET", "/streams/s").body["partitions"]]
+
+
+@pytest.mark.parametrize(
+    "schema", ["flights.avsc", '{"type":"record","name":"R","fields":[{"name":"a-b","type":"int"}]}']
+)
+def test_a_schema_that_avro_refuses_is_refused_with_the_reason_and_changes_nothing(api, schema):
+    api.stream("before")
+    created = api("POST", "/streams", {"stream_name": "s", "partition_count": 1, "data_schema": schema})
+    changed = api("PUT", api.root.replace("/v2/", "/v3/") + "/streams/before", {"stream_name": "before", "data_schema": schema})
+    assert (created.status, created.code) == (400, "DIS.4360")
+    assert "is not JSON: give the text" in created.body["message"] or "the name 'a-b'" in created.body["message"]
+    assert changed.code == "DIS.4360"
+    assert api("GET", "/streams/s").code == "DIS.4301"
+    assert "data_schema" not in api("GET", "/streams/before").body
