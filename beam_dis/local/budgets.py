@@ -7,7 +7,8 @@ Rules:
 2. A connection without room isn't read from, so TCP slows the sender down. A reservation ends with its answer.
 3. No answer waits for room. The more bytes are taken by clients that don't read, the smaller the pages for the others, down
    to a size that is always given: a consumer asks again for the rest.
-4. A page is counted from before it is read until its answer is sent or its connection ends.
+4. A page is bounded in bytes as they are sent: a record counts with what JSON adds to its data.
+5. A page is counted from before it is read until its answer is sent or its connection ends.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ ANSWERS_IN_FLIGHT = 128 * MIB
 LEAST_PAGE = MIB // 16
 PIECE = MIB
 """The bytes that a connection is given at once: a larger answer isn't in memory twice."""
+
+RECORD_BYTES = 128
+"""What a record of a page takes besides its data and key: names, number and time."""
 
 _PAGE_SHARE = 8
 """A page may take one eighth of the free room: more than any page while no other answer is in flight."""

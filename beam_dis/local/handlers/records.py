@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beam_dis.local.budgets import RECORD_BYTES
 from beam_dis.local.handlers.call import Call, ServerContext, durable, readable_partition
 from beam_dis.local.handlers.cursor_positions import CursorPosition, cursor_position, new_cursor, start_finder
 from beam_dis.local.handlers.routing import Routed, Routes, not_writable
@@ -37,7 +38,7 @@ MAX_FETCH_BYTES = 10 * MIB
 """The largest page, even if a request asks for more (ours: no limit is documented)."""
 
 MAX_RECORDS = 10_000
-"""The most records of one request (ours: no limit is documented, and no client sends more) [SDK Agent]."""
+"""The most records of one put or page (ours: no limit is documented, and no client sends or asks for more) [SDK Agent, T5-72]."""
 
 
 async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResult:
@@ -77,8 +78,10 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
     if position.start == position.partition.next:
         cursor = new_cursor(position.stream, position.partition.number, position.start, now)
         return encode(GetRecordsResult([], cursor))
-    with call.context.answers.page(min(limit, MAX_FETCH_BYTES)) as size:
-        return await call.blocking(_page, call.context, position, size, now)
+    wanted = min(limit, MAX_FETCH_BYTES)
+    with call.context.answers.page(max(wanted, MAX_RECORDS * RECORD_BYTES)) as room:
+        most = min(MAX_RECORDS, room // RECORD_BYTES)
+        return await call.blocking(_page, call.context, position, min(wanted, room), most, now)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
@@ -121,9 +124,9 @@ def _error_entry(refusal: Refusal) -> PutRecordsResultEntry:
     return PutRecordsResultEntry(error_code=refusal.code, error_message=refusal.message)
 
 
-def _page(context: ServerContext, position: CursorPosition, max_bytes: int, now: int) -> bytes:
+def _page(context: ServerContext, position: CursorPosition, max_bytes: int, max_records: int, now: int) -> bytes:
     stream, number, start = position.stream, position.partition.number, position.start
-    runs = context.store.read(stream, number, start, max_bytes)
+    runs = context.store.read(stream, number, start, max_bytes, max_records)
     if context.limits is not None:
         context.limits.count_read(stream, number, sum(len(data) for run in runs for data in run.datas))
     if runs and runs[0].first != start:

@@ -35,7 +35,7 @@ from beam_dis.local.http.openapi import document_json
 from beam_dis.local.http.reply import Reply, SentAnswer, coded_error, error_reply, success_reply
 from beam_dis.local.http.request_body import Disconnected, body_limit, declared_length, message_of, read_body
 from beam_dis.local.http.request_source import AllowedSources
-from beam_dis.local.store import StoreUnavailable
+from beam_dis.local.store import StoreError, StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import ROUTES, Route, match_route
 
@@ -148,6 +148,9 @@ class LocalApp:
         except StoreUnavailable as unavailable:
             _log.debug("%s: %s", route.operation, unavailable)  # the store logs its failure itself, once
             return error_reply(Refusal(5000, unavailable)), hits
+        except StoreError as damage:
+            _log.error("%s found damaged data: %s", route.operation, damage)
+            return error_reply(Refusal(5000, damage)), hits
         except Disconnected:
             raise
         except Exception:  # noqa: BLE001 - logged, and the service goes on

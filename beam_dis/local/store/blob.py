@@ -52,8 +52,10 @@ def encode(first: int, time_ms: int, keys: Sequence[str | None], datas: Sequence
     return _CRC.pack(crc32(rest)) + rest
 
 
-def decode(blob: bytes, start: int = 0, max_bytes: int | None = None) -> tuple[StoredRecords, bool]:
-    """Decode the records from number ``start`` on, as many as fit into ``max_bytes`` of data.
+def decode(
+    blob: bytes, start: int = 0, max_bytes: int | None = None, max_records: int | None = None
+) -> tuple[StoredRecords, bool]:
+    """Decode the records from number ``start`` on, at most ``max_records``, as many as fit into ``max_bytes`` of data.
 
     Returns:
         The records, and whether they include the blob's last one.
@@ -70,6 +72,8 @@ def decode(blob: bytes, start: int = 0, max_bytes: int | None = None) -> tuple[S
     if ends[-1] != len(blob):
         raise DamagedBlob(f"it has {len(blob)} bytes instead of {ends[-1]}")
     stop = count if max_bytes is None or skip >= count else bisect_right(ends, ends[skip] + max_bytes, skip) - 1
+    if max_records is not None:
+        stop = min(stop, skip + max_records)
     keys: list[str | None] = [None] * max(0, stop - skip)
     if keyed and stop > skip:
         text = blob[text_start : text_start + key_bytes].decode("utf-8", "surrogatepass")

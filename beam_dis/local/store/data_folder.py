@@ -18,6 +18,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from beam_dis.local.store.causes import system_advice
 from beam_dis.local.store.failures import StoreError
 
 _log = logging.getLogger(__name__)
@@ -43,9 +44,7 @@ class DataFolder:
             _create(path)
             lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
         except OSError as error:
-            raise StoreError(
-                f"{path} can't hold a store: {error.strerror}; give a folder that can be written"
-            ) from error
+            raise StoreError(f"{path} can't hold a store: {error.strerror}; {system_advice(error)}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(lock, 0)
@@ -58,9 +57,7 @@ class DataFolder:
             ) from error
         except OSError as error:
             os.close(lock)
-            raise StoreError(
-                f"{path} can't be locked: {error.strerror}; free some space, or give another folder"
-            ) from error
+            raise StoreError(f"{path} can't be locked: {error.strerror}; {system_advice(error)}") from error
         self._lock = lock
         _make_private(path)
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from beam_dis.local.store.causes import database_advice, system_advice
 from beam_dis.local.store.data_folder import DATABASE_NAME
 from beam_dis.local.store.failures import StoreError
 
@@ -24,8 +25,8 @@ APPLICATION_ID = 0x44495331
 VERSION = 3
 """The version of the layout below; raise it with every change of the layout."""
 
-_BUSY_SECONDS = 1.0
-"""How long a WAL checkpoint waits for reads to end; they take milliseconds."""
+BUSY_SECONDS = 1.0
+"""How long a connection waits for a process that uses the file alone: that isn't ours, since the folder is locked."""
 
 _WRITER_CACHE_KIB = 32 * 1024
 _READER_CACHE_KIB = 4 * 1024
@@ -98,7 +99,7 @@ def prepare(path: Path) -> None:
         ):
             _check_version(path, connection)
     _create_private(path)
-    with _store_errors(path), closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
+    with _store_errors(path), closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         if _value(connection, "schema_version") == 0 and _value(connection, "user_version") == 0:
             connection.execute("PRAGMA page_size=32768")
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -116,7 +117,7 @@ def _create_private(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise StoreError(f"{path} can't be created: {error.strerror}; give a folder that can be written") from error
+        raise StoreError(f"{path} can't be created: {error.strerror}; {system_advice(error)}") from error
 
 
 def _check_version(path: Path, connection: sqlite3.Connection) -> None:
@@ -148,7 +149,7 @@ def _store_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{path} can't be opened: {error}; check the folder's permissions and free space") from error
+        raise StoreError(f"{path} can't be opened: {error}; {database_advice(path, error)}") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} is damaged: {error}; restore it from a copy or start with an empty folder") from error
 
@@ -157,7 +158,7 @@ def _connect(path: Path, settings: tuple[str, ...]) -> sqlite3.Connection:
     address = f"file:{quote(os.fspath(path.absolute()))}?mode=rw"
     with _store_errors(path):
         connection = sqlite3.connect(
-            address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             for setting in settings:

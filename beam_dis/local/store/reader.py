@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from beam_dis.local.store.blob import DamagedBlob, decode
 from beam_dis.local.store.catalogue import Catalogue
+from beam_dis.local.store.causes import database_advice
 from beam_dis.local.store.database import open_reader
 from beam_dis.local.store.failures import ProblemLog, StoreError, StoreUnavailable
 from beam_dis.local.store.values import Partition, StoredRecords, Stream
@@ -60,8 +61,9 @@ class ReaderConnections:
             yield connection
         except sqlite3.OperationalError as error:
             connection.close()
-            self._problem.failed(f"{self._path} can't be read: {error}")
-            raise StoreUnavailable(f"{self._path} can't be read: {error}; try again") from error
+            problem = f"{self._path} can't be read: {error}; {database_advice(self._path, error)}"
+            self._problem.failed(problem)
+            raise StoreUnavailable(f"{problem}, then try again") from error
         except sqlite3.DatabaseError as error:
             connection.close()
             raise StoreError(f"{self._path} is damaged: {error}; restore the folder from a copy") from error
@@ -89,7 +91,11 @@ class ReaderConnections:
                 raise StoreUnavailable("the store is closed: open it again")
             if self._idle:
                 return self._idle.pop()
-        return open_reader(self._path)
+        try:
+            return open_reader(self._path)
+        except StoreError as error:
+            self._problem.failed(error)
+            raise StoreUnavailable(str(error)) from error
 
 
 class StoreReader:
@@ -100,19 +106,23 @@ class StoreReader:
         self._catalogue = catalogue
         self._connections = ReaderConnections(path)
 
-    def read(self, stream: Stream, number: int, start: int, max_bytes: int) -> list[StoredRecords]:
-        """Read the records from ``start`` on whose data is at most ``max_bytes`` in all.
+    def read(
+        self, stream: Stream, number: int, start: int, max_bytes: int, max_records: int | None = None
+    ) -> list[StoredRecords]:
+        """Read at most ``max_records`` from ``start`` on whose data is at most ``max_bytes`` in all.
 
         Raises:
             Refusal: DIS.4226 if ``start`` has expired; 4301, 4302 or 4319 if the stream or the partition is gone.
             StoreError: The stored data are damaged.
         """
         end = self._readable(stream, number, start).next
+        if max_records is not None:
+            end = min(end, start + max_records)
         if start >= end or max_bytes <= 0:
             return []
         batches = self._batches(stream.row, number, start, end, max_bytes)
         self._readable(stream, number, start)
-        return self._decoded(stream, number, batches, start, max_bytes)
+        return self._decoded(stream, number, batches, start, end, max_bytes)
 
     def locate(self, stream: Stream, number: int, timestamp_ms: int) -> int:
         """The number of the first record at or after a time; the partition's next number if there is no such record.
@@ -169,16 +179,16 @@ class StoreReader:
         return batches
 
     def _decoded(
-        self, stream: Stream, number: int, batches: list[IndexedBlob], start: int, max_bytes: int
+        self, stream: Stream, number: int, batches: list[IndexedBlob], start: int, end: int, max_bytes: int
     ) -> list[StoredRecords]:
-        """The records of a page; StoreError if a batch is damaged, or if a record is missing before one of them."""
+        """The records of a page, up to ``end``; StoreError if a batch is damaged, or if a record is missing before one of them."""
         if not batches:
             self._damaged(stream, number, start, start, "they are missing")
         page: list[StoredRecords] = []
         expected, left = start, max_bytes
         for first, count, blob in batches:
             try:
-                records, complete = decode(blob or b"", expected, left)
+                records, complete = decode(blob or b"", expected, left, end - expected)
             except DamagedBlob as damage:
                 self._damaged(stream, number, first, first + count - 1, str(damage))
             if records.first != expected:

@@ -170,8 +170,10 @@ class Store:
 
     # Reads: blocking.
 
-    def read(self, stream: Stream, partition: int, start: int, max_bytes: int) -> list[StoredRecords]:
-        """Read a page: the records from ``start`` on whose data is at most ``max_bytes`` in all, batch by batch.
+    def read(
+        self, stream: Stream, partition: int, start: int, max_bytes: int, max_records: int | None = None
+    ) -> list[StoredRecords]:
+        """Read a page: at most ``max_records`` from ``start`` on whose data is at most ``max_bytes`` in all, batch by batch.
 
         The page is empty if there is no record from ``start`` on yet, or if the first one alone is larger.
 
@@ -179,7 +181,7 @@ class Store:
             Refusal: DIS.4226 if ``start`` has expired, also during the read; DIS.4301, 4302, 4319.
             StoreError: The records are damaged.
         """
-        return self._reader.read(stream, partition, start, max_bytes)
+        return self._reader.read(stream, partition, start, max_bytes, max_records)
 
     def locate(self, stream: Stream, partition: int, timestamp_ms: int) -> int:
         """The number of the first record at or after a time; the partition's next number if there is no such record.

@@ -1,15 +1,12 @@
-"""The writer's connection: transactions that are committed whole or not at all, and a WAL that stays short.
+"""The writer's connection: transactions that are committed whole or not at all.
 
 Rule 1: memory follows after COMMIT: the catalogue changes only once the change is on disk.
 Rule 2: after any error of the database the connection is closed. The next transaction opens another one and reads the
 committed state again, so that memory can't differ from the disk.
-Rule 3: between transactions a WAL above 16 MB is copied into the file, and no transaction begins with a WAL above 48 MB. So
-the WAL stays below 64 MB.
 """
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,20 +14,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from beam_dis.local.store.catalogue import Catalogue, Draft
+from beam_dis.local.store.causes import database_advice
 from beam_dis.local.store.database import open_writer
-from beam_dis.local.store.failures import ProblemLog, StoreError, StoreUnavailable
+from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.pending_records import PendingRecords
 from beam_dis.local.store.rows import load, next_row, save
+from beam_dis.local.store.wal import Wal
 from beam_dis.wire.timestamps import milliseconds
-
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 PAGE_BYTES = 32768
-CHECKPOINT_BYTES = 16 * 2**20
-TRUNCATE_BYTES = 32 * 2**20
-REFUSE_BYTES = 48 * 2**20
 
 _PUT_BATCH = "INSERT INTO batch (id, data) VALUES (?, ?)"
 _PUT_BATCH_INDEX = "INSERT INTO batch_index (stream, partition, first, count, time_ms, batch) VALUES (?, ?, ?, ?, ?, ?)"
@@ -84,12 +78,10 @@ class WriterConnection:
 
     def __init__(self, path: Path, catalogue: Catalogue, clock: Callable[[], float]) -> None:
         self._path = path
-        self._wal = path.with_name(f"{path.name}-wal")
+        self._wal = Wal(path)
         self._catalogue = catalogue
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
-        self._wal_bytes = 0
-        self._problem = ProblemLog(_log, f"{path}: the WAL is copied into the file again")
         self._open()
 
     def run(self, work: Callable[[Transaction], T]) -> T:
@@ -110,63 +102,40 @@ class WriterConnection:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._disconnect()
-            raise StoreUnavailable(
-                f"{self._path}: nothing was stored: {error}; free some space or let it be written, then try again"
-            ) from error
+            advice = database_advice(self._path, error)
+            raise StoreUnavailable(f"{self._path}: nothing was stored: {error}; {advice}, then try again") from error
         except BaseException:
             self._disconnect()
             raise
         self._catalogue.publish(transaction.draft)
-        self._wal_bytes += wal_bytes
+        self._wal.grew(wal_bytes)
         return result
 
     def shorten_wal(self) -> None:
         """Copy the WAL into the file if it has grown; called between transactions."""
-        if self._wal_bytes > CHECKPOINT_BYTES:
-            self._copy_wal("TRUNCATE" if self._wal_size() > TRUNCATE_BYTES else "RESTART")
+        if self._connection is not None:
+            self._wal.shorten(self._connection)
 
     def close(self) -> None:
         """Copy the WAL into the file and close the connection."""
-        self._copy_wal("TRUNCATE")
+        if self._connection is not None:
+            self._wal.copy(self._connection)
         self._disconnect()
 
     def _open(self) -> sqlite3.Connection:
         self._connection = open_writer(self._path)
         self._catalogue.replace(load(self._connection))
-        self._wal_bytes = self._wal_size()
+        self._wal.opened()
         return self._connection
 
     def _opened(self) -> sqlite3.Connection:
-        """The connection, opened again after an error; StoreUnavailable if it can't be opened or its WAL is too long."""
+        """The connection, opened again after an error; StoreUnavailable if it can't be opened, or for its WAL."""
         try:
             connection = self._connection or self._open()
         except StoreError as error:
             raise StoreUnavailable(str(error)) from error
-        if self._wal_size() > REFUSE_BYTES and not self._copy_wal("TRUNCATE"):
-            raise StoreUnavailable(
-                f"{self._wal} can't be copied into {self._path.name}: free some space, then try again"
-            )
+        self._wal.check(connection)
         return connection
-
-    def _copy_wal(self, mode: str) -> bool:
-        """Copy the WAL into the file: whether all of it is there now. Nothing is lost if not."""
-        try:
-            if self._connection is None:
-                return False
-            busy, _, _ = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-        except sqlite3.Error as error:
-            self._problem.failed(f"{self._path}: the WAL was not copied into the file: {error}")
-            return False
-        self._problem.succeeded()
-        if not busy:
-            self._wal_bytes = 0
-        return not busy
-
-    def _wal_size(self) -> int:
-        try:
-            return self._wal.stat().st_size
-        except FileNotFoundError:
-            return 0
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

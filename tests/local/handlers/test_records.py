@@ -215,3 +215,33 @@ def test_a_cursor_may_have_padding_and_a_trailing_ampersand(api):
     api.stream()
     url = f"{api.root}/records/?partition-cursor={api.cursor()}==&limit=10&"
     assert api("GET", url).body["records"] == []
+
+
+def test_a_page_of_tiny_records_is_bounded_in_records_and_bytes(api):
+    """Ten thousand records of one byte take more than a mebibyte as they are sent."""
+    api.stream()
+    for _ in range(3):
+        assert api.put(*[record(b"x", partition_id="0")] * 9_000).status == 200
+    cursor, numbers = api.cursor(), []
+    while len(numbers) < 27_000:
+        answer = api.http.get(f"{api.root}/records", params={"partition-cursor": cursor, "max_fetch_bytes": 10 * MIB})
+        assert len(answer.content) < 1.5 * MIB
+        page = answer.json()
+        assert 0 < len(page["records"]) <= 10_000
+        numbers += [int(entry["sequence_number"]) for entry in page["records"]]
+        cursor = page["next_partition_cursor"]
+    assert numbers == list(range(27_000))
+
+
+def test_a_page_of_records_with_long_keys_is_bounded(api):
+    api.stream()
+    for _ in range(6):
+        assert api.put(*[record(b"x", partition_id="0", partition_key="k" * 10_000)] * 1000).status == 200
+    answer = api.http.get(f"{api.root}/records", params={"partition-cursor": api.cursor(), "max_fetch_bytes": 2 * MIB})
+    assert 0 < len(answer.content) < 4 * MIB
+
+
+def test_a_small_page_of_tiny_records_still_has_all_that_was_asked_for(api):
+    api.stream()
+    api.put(*[record(b"x", partition_id="0")] * 2000)
+    assert len(api.page(api.cursor(), max_fetch_bytes=1500).body["records"]) == 1500

@@ -148,7 +148,9 @@ def _statuses(api) -> list[str]:
 def test_a_schema_that_avro_refuses_is_refused_with_the_reason_and_changes_nothing(api, schema):
     api.stream("before")
     created = api("POST", "/streams", {"stream_name": "s", "partition_count": 1, "data_schema": schema})
-    changed = api("PUT", api.root.replace("/v2/", "/v3/") + "/streams/before", {"stream_name": "before", "data_schema": schema})
+    changed = api(
+        "PUT", api.root.replace("/v2/", "/v3/") + "/streams/before", {"stream_name": "before", "data_schema": schema}
+    )
     assert (created.status, created.code) == (400, "DIS.4360")
     assert "is not JSON: give the text" in created.body["message"] or "the name 'a-b'" in created.body["message"]
     assert changed.code == "DIS.4360"

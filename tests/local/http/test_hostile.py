@@ -290,3 +290,35 @@ def test_a_page_is_as_large_as_asked_for_if_no_other_answer_takes_room(own):
     query = {"partition-cursor": cursor, "max_fetch_bytes": 10 * MIB}
     page = httpx.get(f"{own.endpoint}/v2/p/records", params=query, timeout=30)
     assert len(page.json()["records"]) == 400
+
+
+def test_pages_of_tiny_records_take_bounded_memory_and_hold_up_nobody(own, longest_put):
+    """Four clients ask for 300,000 records of one byte, in pages that are as large as possible."""
+    data = json.dumps({"stream_name": "s", "records": [{"data": "eA==", "partition_id": "0"}] * 10_000})
+    with httpx.Client(base_url=f"{own.endpoint}/v2/p", timeout=30) as http:
+        for _ in range(30):
+            assert http.post("/records", content=data).status_code == 200
+        at = {"stream-name": "s", "partition-id": "0", "cursor-type": "TRIM_HORIZON"}
+        cursor = str(http.get("/cursors", params=at).json()["partition_cursor"])
+    before = resident(own.pid)
+    grown: list[int] = []
+
+    def read(ended: threading.Event) -> None:
+        with httpx.Client(base_url=f"{own.endpoint}/v2/p", timeout=60) as http:
+            while not ended.is_set():
+                query = {"partition-cursor": cursor, "max_fetch_bytes": 10 * MIB}
+                assert len(http.get("/records", params=query).content) < 2 * MIB
+
+    def attack(times: list[float]) -> None:
+        ended = threading.Event()
+        readers = [threading.Thread(target=read, args=(ended,)) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        await_puts(times)
+        grown.append(resident(own.pid) - before)
+        ended.set()
+        for reader in readers:
+            reader.join()
+
+    assert longest_put(1, attack) < 1
+    assert max(grown) < 100 * MIB

@@ -1,0 +1,165 @@
+"""Another process has the database open: changes go on while the disk has room, and the log says who it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from beam_dis.local.store import StoreUnavailable
+from beam_dis.local.store.causes import database_advice, system_advice
+
+MIB = 2**20
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+for statement in sys.argv[2:]:
+    connection.execute(statement).fetchall()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+READING = ("BEGIN", "SELECT count(*) FROM batch_index")
+
+
+class Disk(NamedTuple):
+    """The free blocks of a disk, and their size in bytes."""
+
+    f_bavail: int
+    f_frsize: int
+
+
+@contextmanager
+def holding(file: Path, *statements: str) -> Iterator[int]:
+    """A process that has executed statements on the database and waits; gives its id."""
+    command = [sys.executable, "-c", HOLDER, str(file), *statements]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process.pid
+        process.communicate()
+
+
+def put_all(opened, stream, megabytes: int) -> float:
+    """Put requests of 1 MB one after the other; returns the longest time that one took."""
+    longest = 0.0
+    for _ in range(megabytes):
+        started = time.monotonic()
+        opened.append(stream, *[(0, None, bytes(MIB // 4))] * 4).result(timeout=60)
+        longest = max(longest, time.monotonic() - started)
+    return longest
+
+
+def wal_bytes(opened) -> int:
+    return (opened.folder / "log.db-wal").stat().st_size
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("before", [0, 20], ids=["of an empty WAL", "of a WAL with pages"])
+def test_puts_go_on_while_another_process_reads(opened, caplog, undisturbed, before):
+    stream = opened.stream()
+    put_all(opened, stream, before)
+    with holding(opened.folder / "log.db", *READING) as reader:
+        assert undisturbed(lambda: put_all(opened, stream, 120), 0.9) < 0.9
+        until = time.monotonic() + 30
+        while not caplog.messages and time.monotonic() < until:
+            put_all(opened, stream, 1)
+            time.sleep(0.2)
+        assert wal_bytes(opened) > 100 * MIB
+    put_all(opened, stream, 30)
+    assert len(caplog.messages) == 2, caplog.messages
+    assert f"process {reader} (python" in caplog.messages[0]
+    assert "reads it in one long transaction, so the WAL can't be copied" in caplog.messages[0]
+    assert "lsof" in caplog.messages[0]
+    assert "free some space" not in caplog.text
+    assert caplog.messages[1].endswith("the WAL is copied into the file again")
+    assert wal_bytes(opened) < 64 * MIB
+    assert opened.reopen().check() == []
+
+
+@pytest.mark.integration
+def test_a_disk_without_room_for_the_copy_refuses_puts_and_names_the_reader(opened, monkeypatch):
+    stream = opened.stream()
+    with holding(opened.folder / "log.db", *READING) as reader:
+        put_all(opened, stream, 60)
+        monkeypatch.setattr(os, "statvfs", lambda _: Disk(f_bavail=50, f_frsize=MIB))
+        refused = opened.append(stream, (0, None, b"x")).exception(timeout=30)
+        assert isinstance(refused, StoreUnavailable)
+        assert f"process {reader} (" in str(refused)
+        assert "and the disk has no more room for it" in str(refused)
+    assert opened.append(stream, (0, None, b"x")).result(timeout=30) == [240]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_another_process_that_writes_is_named_and_puts_go_on_afterwards(opened, caplog, statement):
+    stream = opened.stream()
+    with holding(opened.folder / "log.db", statement) as writer:
+        refused = opened.append(stream, (0, None, b"x")).exception(timeout=30)
+        assert isinstance(refused, StoreUnavailable)
+        assert f"nothing was stored: database is locked; process {writer} (" in str(refused)
+        assert "space" not in str(refused)
+        assert opened.numbers(stream) == []
+    assert opened.put(stream, b"x") == [0]
+    assert [message.endswith("changes are stored again") for message in caplog.messages] == [False, True]
+
+
+@pytest.mark.integration
+def test_a_backup_of_a_running_server_is_whole_and_holds_up_nothing(opened, tmp_path):
+    stream = opened.stream()
+    put_all(opened, stream, 20)
+    with sqlite3.connect(opened.folder / "log.db") as source, sqlite3.connect(tmp_path / "copy.db") as copy:
+        source.backup(copy)
+        put_all(opened, stream, 5)
+        assert copy.execute("SELECT count(*) FROM batch_index").fetchone()[0] > 0
+
+
+ADVICE = {
+    "database is locked": "another process uses it: end that",
+    "database table is locked": "another process uses it",
+    "database or disk is full": "free some space",
+    "attempt to write a readonly database": "let this user write",
+    "disk I/O error": "look for errors of the disk",
+    "database disk image is malformed": "it is damaged",
+    "file is not a database": "it is damaged",
+    "unable to open database file": "the file is gone",
+    "something new": "look at the system's log",
+}
+
+
+@pytest.mark.parametrize("text", ADVICE)
+def test_each_cause_has_its_own_advice(text, tmp_path):
+    advice = database_advice(tmp_path / "log.db", sqlite3.OperationalError(text))
+    assert advice.startswith(ADVICE[text])
+    assert ("space" in advice) == (text == "database or disk is full")
+
+
+def test_a_file_that_can_not_be_opened_is_there_or_gone_or_one_too_many(tmp_path, monkeypatch):
+    file = tmp_path / "log.db"
+    error = sqlite3.OperationalError("unable to open database file")
+    file.touch()
+    assert database_advice(file, error) == "let this user read and write the folder and its files"
+
+    def refuse(*_: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert database_advice(file, error) == (
+        "this process has too many open files: raise its limit (ulimit -n), or close connections"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(28, "free some space on its disk"), (13, "let this user write"), (24, "ulimit -n"), (30, "a disk that can be"), (5, "give a folder")],
+)  # fmt: skip
+def test_each_error_of_the_system_has_its_own_advice(number, advice):
+    assert advice in system_advice(OSError(number, "x"))
