@@ -52,8 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a name by which clients may call the server, such as that of a container's service; may be given several times "
-        "(always allowed: localhost and loopback addresses; with a --host that other machines reach, all addresses)",
+        help="a name by which clients may call the server, such as that of a container's service; may be repeated",
     )
     parser.add_argument("--project", metavar="ID", help="serve only this project (default: any)")
     parser.add_argument(
@@ -67,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-keys",
         action="store_true",
-        help="serve other machines without keys: everybody who reaches the server may read, write and delete",
+        help="serve other machines without keys: everybody may read, write and delete",
     )
     parser.add_argument(
         "--limits",
