@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -90,7 +91,16 @@ class LocalApp:
         self._other_routes.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, by ASGI."""
+        """Answer one request, by ASGI. The server cancels it if it stops and the client doesn't send or take the rest."""
+        try:
+            await self._answer(scope, receive, send)
+        except asyncio.CancelledError:
+            return
+        except Exception:
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            raise
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._sources.check(scope)
         except Refusal as refusal:

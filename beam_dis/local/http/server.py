@@ -3,12 +3,14 @@
 Rules:
 
 1. A server that can't start says why in one line, as a StartError, before anything is served.
-2. SIGTERM and Ctrl-C stop it alike, from the moment when it listens: no new connections, ten seconds for the requests in
+2. SIGTERM and Ctrl-C stop it alike, from the moment when it listens: no new connections, two seconds for the requests in
    flight, then the store is closed and the process ends with exit code 0.
+3. What clients do is no error of the server: clients that leave, send garbage or don't take their answers aren't logged.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import resource
@@ -19,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.routing import Mount
@@ -36,9 +39,15 @@ from beam_dis.local.http.fault_injector import FaultInjector
 from beam_dis.local.http.request_source import AllowedSources, is_loopback
 from beam_dis.local.listening import StartError, endpoint_of, listen
 from beam_dis.local.store import open_store
+from beam_dis.local.store.causes import system_advice
+
+_log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 2
 READERS = 4
+
+_LOG_SECONDS = 60.0
+"""The time between two warnings about connections that can't be accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +164,18 @@ class _Server(uvicorn.Server):
             )
         )
         self._ready = ready
+        self._next_log = 0.0
+
+    def _log_failure(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log a failure outside of requests. One of the system, such as too many open files, comes thousands of times."""
+        error = context.get("exception")
+        if self.should_exit or isinstance(error, ConnectionError):
+            return
+        if not isinstance(error, OSError):
+            loop.default_exception_handler(context)
+        elif loop.time() >= self._next_log:
+            self._next_log = loop.time() + _LOG_SECONDS
+            _log.warning("a connection was not accepted: %s; %s", error.strerror, system_advice(error))
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Leave the handlers as they are: they are set before the event loop runs, so that no signal is lost until then."""
@@ -162,6 +183,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and report it."""
+        asyncio.get_running_loop().set_exception_handler(self._log_failure)
         await super().startup(sockets)
         self._ready()
 
@@ -169,5 +191,6 @@ class _Server(uvicorn.Server):
 def _run(server: _Server, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # the application logs its own failures
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns when a client has left before its answer
     server.run([listener])
