@@ -10,12 +10,19 @@ Rules:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from random import Random
 
-_GENERATOR = Random()
-os.register_at_fork(after_in_child=_GENERATOR.seed)
+from beam_dis.forks import FORKS
+
+
+class _Generator(Random):
+    def after_fork(self) -> None:
+        self.seed()
+
+
+_GENERATOR = _Generator()
+FORKS.register(_GENERATOR)
 
 own_random = _GENERATOR.random
 """Returns random numbers, uniform in [0, 1), from a generator that nothing else uses."""

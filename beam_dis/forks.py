@@ -6,6 +6,7 @@ Rules:
 2. A lock of the parent isn't used in a child: another thread of the parent may have held it at the fork, and that thread
    doesn't exist in the child.
 3. Registering an object doesn't keep it alive.
+4. On Windows, which has no fork, nothing is called.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Forks:
 FORKS = Forks()
 """The objects of this process."""
 
-os.register_at_fork(after_in_child=FORKS.run_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=FORKS.run_in_child)
 
 
 class ForkSafeLock:

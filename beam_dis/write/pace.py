@@ -122,13 +122,18 @@ class StreamPace:
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._allowances: dict[int, Allowance] = {}
-        self._in_flight = 0
         self._answered = 0
         self._paused_until = 0.0
         self._progress = 0.0
         self.written = False
+        self.after_fork()
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Begin without requests in flight: those of the parent are answered in the parent."""
+        self._lock = threading.Lock()
+        self._in_flight = 0
 
     def admit(
         self, records: Sequence[PutRecord], indexes: Sequence[int], limits: WriteLimits

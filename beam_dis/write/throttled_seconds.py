@@ -7,9 +7,10 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from time import monotonic
+
+from beam_dis.forks import ForkSafeLock
 
 
 class ThrottledSeconds:
@@ -17,7 +18,7 @@ class ThrottledSeconds:
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._until = clock()
         self._seconds = 0.0
 

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -22,8 +24,10 @@ from beam_dis.local import LocalDIS
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.record import PutRecord
 from beam_dis.services import shared_service
-from beam_dis.stream_service import ReadPosition
+from beam_dis.stream_service import ReadPosition, WriteLimits
 from beam_dis.testing import Latency
+from beam_dis.write.pace import StreamPace
+from beam_dis.write.throttled_seconds import ThrottledSeconds
 
 pytestmark = [
     pytest.mark.integration,
@@ -266,3 +270,24 @@ def test_a_connection_is_not_part_of_a_fork(dis):
             return client.list_streams().stream_names
 
     assert in_child(use) == "[]"
+
+
+def test_a_sender_set_up_in_the_parent_writes_in_the_child():
+    """Threads of the parent hold the locks of its pace, and requests of the parent are in flight."""
+    pace, seconds = StreamPace(), ThrottledSeconds()
+    limits = WriteLimits(1000, 2**20, 2**20)
+    records = [PutRecord(b"x")]
+    while pace.admit(records, [0], limits)[0]:
+        pass
+    releases = [holding(shared._lock) for shared in (pace, seconds)]
+    assert in_child(lambda: (pace.admit(records, [0], limits)[0], seconds.take())) == "([0], 0)"
+    for release in releases:
+        release.set()
+
+
+def test_a_system_without_fork_can_import_everything():
+    """As on Windows, whose ``os`` lacks the functions."""
+    modules = "beam_dis.read.transform, beam_dis.write.transform, beam_dis.local"
+    code = f"import os; del os.fork, os.register_at_fork; import {modules}"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
