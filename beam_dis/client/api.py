@@ -5,7 +5,8 @@ Rules:
 1. Each attempt is signed afresh, and the path and query are sent as they were signed.
 2. A request whose signature or token was refused is sent once more if it would be signed differently; nothing was done yet.
 3. Until the service has answered for the first time, the deadline is 8 s, so that a wrong endpoint shows early.
-4. An outage is logged while requests are still repeated, see ``beam_dis.outages``.
+4. If a good answer isn't one to its request, the answers on the connection may be shifted: all connections are renewed.
+5. An outage is logged while requests are still repeated, see ``beam_dis.outages``.
 """
 
 from __future__ import annotations
@@ -194,7 +195,11 @@ class API:
             if not _is_good(response):
                 self._known_dis = self._known_dis or bool(error.code)
                 raise error
-        value = read(GoodAnswer(request, response))
+        try:
+            value = read(GoodAnswer(request, response))
+        except TransportError:
+            self._transport.renew()
+            raise
         self._known_dis = True
         return value
 

@@ -11,6 +11,7 @@ Rules:
 3. The connection that was used last is lent first, so that those that aren't needed grow old and are closed.
 4. A process lends only connections that it opened itself: a forked child starts without any.
 5. A closed pool lends none. The connections that are lent at that moment are closed when they come back.
+6. ``renew`` closes them in the same way, but new ones are lent after it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class ConnectionPool:
         self._connect = connect
         self._limit = limit
         self._closed = False
+        self._renewals = 0
         self.after_fork()
         FORKS.register(self)
 
@@ -64,39 +66,45 @@ class ConnectionPool:
         if not free.acquire(timeout=max(seconds, 0.0)):
             raise httpcore.PoolTimeout(f"all {self._limit} connections are in use")
         try:
-            connection = self._take()
+            connection, renewals = self._take()
             try:
                 yield connection
             finally:
-                self._give_back(connection)
+                self._give_back(connection, renewals)
         finally:
             free.release()
 
     def close(self) -> None:
         """Close the connections, now or when they come back."""
+        self._closed = True
+        self.renew()
+
+    def renew(self) -> None:
+        """Close the connections, now or when they come back, and lend only new ones from now on."""
         with self._lock:
-            self._closed = True
+            self._renewals += 1
             idle, self._idle = self._idle, deque()
         for connection in idle:
             connection.close()
 
-    def _take(self) -> httpcore.ConnectionInterface:
+    def _take(self) -> tuple[httpcore.ConnectionInterface, int]:
+        """A connection, and the number of renewals before it was lent."""
         while True:
             with self._lock:
                 if self._closed:
                     raise ConfigurationError("the client is closed: make another one")
-                connection = self._idle.pop() if self._idle else None
+                connection, renewals = self._idle.pop() if self._idle else None, self._renewals
             if connection is None:
-                return self._connect()
+                return self._connect(), renewals
             if not connection.has_expired():
-                return connection
+                return connection, renewals
             connection.close()
 
-    def _give_back(self, connection: httpcore.ConnectionInterface) -> None:
+    def _give_back(self, connection: httpcore.ConnectionInterface, renewals: int) -> None:
         expired = []
         with self._lock:
             reusable = connection.is_available() and not _has_rest(connection)
-            if reusable and not self._closed and self._process == os.getpid():
+            if reusable and renewals == self._renewals and self._process == os.getpid():
                 self._idle.append(connection)
             else:
                 expired.append(connection)

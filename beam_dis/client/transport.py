@@ -123,6 +123,10 @@ class Transport(Protocol):
         """Return the answer, whatever its status. Raises TransportError if there is none."""
         ...
 
+    def renew(self) -> None:
+        """Send what follows over new connections."""
+        ...
+
     def close(self) -> None:
         """Close the connections; nothing is sent any more."""
         ...
@@ -234,6 +238,10 @@ class HTTPTransport:
             if time.monotonic() > end:
                 raise httpcore.ReadTimeout("the answer didn't end in time")
         return body.getvalue()
+
+    def renew(self) -> None:
+        """Send what follows over new connections. Requests that are under way end first."""
+        self._pool.renew()
 
     def close(self) -> None:
         """Close the connections. Requests that are under way end first; later ones are refused."""

@@ -37,6 +37,7 @@ class FakeTransport:
     def __init__(self, answer):
         self.answer = answer
         self.sent = []
+        self.renewals = 0
         self.closed = False
 
     def send(self, request):
@@ -45,6 +46,9 @@ class FakeTransport:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def renew(self):
+        self.renewals += 1
 
     def close(self):
         self.closed = True

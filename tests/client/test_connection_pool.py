@@ -194,3 +194,19 @@ def test_bytes_after_an_answer_are_not_the_answer_to_the_next_request():
         transport = HTTPTransport(f"http://127.0.0.1:{listener.getsockname()[1]}")
         assert [transport.send(get()).body for _ in range(2)] == [b"0", b"1"]
         transport.close()
+
+
+def test_after_a_renewal_new_connections_are_used(echo):
+    """Also if one was lent at that moment."""
+    transport = HTTPTransport(echo.url)
+    transport.send(get())
+    transport.renew()
+    with ThreadPoolExecutor(1) as threads:
+        lent = threads.submit(transport.send, get("/lent"))
+        assert eventually(lambda: len(echo.peers) == 2)
+        transport.renew()
+        assert lent.result().body == b"/lent"
+    transport.send(get())
+    assert eventually(lambda: len(echo.ended) == 2)
+    assert len(echo.peers) == 3
+    transport.close()

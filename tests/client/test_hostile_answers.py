@@ -6,6 +6,7 @@ import socket
 import threading
 import tracemalloc
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -273,6 +274,38 @@ def test_a_cursor_of_another_partition_is_no_answer(connect, ok):
     rig = connect([ok({"partition_cursor": cursor(OTHER, 5)}), ok({"partition_cursor": cursor(MINE, 5)})])
     found = rig.client.get_cursor("s", partition_id=0, cursor_type="TRIM_HORIZON")
     assert found == cursor(MINE, 5)
+
+
+class FirstConnectionShifted(BaseHTTPRequestHandler):
+    """Answers with the page of another request on the first connection, and with the right one on others."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+        self.number = self.server.connections
+
+    def do_GET(self):
+        body = json.dumps(page(OTHER, 5, 6) if self.number == 1 else page(MINE, 5, 6)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Logs nothing."""
+
+
+def test_a_connection_with_an_answer_to_another_request_is_closed():
+    """All later answers on it may be shifted too."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), FirstConnectionShifted) as server:
+        server.daemon_threads, server.connections = True, 0
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with client_of(f"http://127.0.0.1:{server.server_port}") as client:
+            assert [r.sequence_number for r in client.get_records(cursor(MINE, 5)).records] == [5, 6]
+        assert server.connections == 2
+        server.shutdown()
 
 
 def test_cursors_of_another_form_are_not_checked(connect, ok):
