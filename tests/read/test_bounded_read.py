@@ -15,7 +15,16 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms import error_handling
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
-from beam_dis import CSVCoder, DISClient, DISRecord, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis import (
+    CSVCoder,
+    DISClient,
+    DISConnection,
+    DISRecord,
+    ReadAllFromDIS,
+    ReadFromDIS,
+    StartingPosition,
+    StoppingPosition,
+)
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
 from beam_dis.read.partition import bounded
 from beam_dis.record import PutRecord
@@ -284,9 +293,7 @@ def test_a_missing_stream_is_named(bounded_options: PipelineOptions, local_dis: 
         _ = beam.Pipeline(options=bounded_options) | source("nowhere", local_dis, decode="rows")
 
 
-def test_a_connection_without_a_project_is_refused_before_the_pipeline_runs(local_dis: Any) -> None:
-    from beam_dis import DISConnection
-
-    connection = DISConnection(endpoint=local_dis.endpoint)
+def test_a_connection_without_a_project_is_refused_before_the_pipeline_runs() -> None:
+    connection = DISConnection(endpoint="https://dis.example")
     with pytest.raises(ConfigurationError, match="no project id"):
         _ = beam.Pipeline() | ReadFromDIS("flights", stop=LATEST, connection=connection)
