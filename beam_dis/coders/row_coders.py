@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.typehints.row_type import RowTypeConstraint
 
+from beam_dis.coders.row_types import RowTypeHint
 from beam_dis.coders.row_values import RowValues
 from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat
 
@@ -43,7 +43,7 @@ class _RowsCoder(beam.coders.Coder):
 
     def to_type_hint(self) -> Any:
         """The row type as Beam's own type, so that Beam knows the types of the fields, also of keys made from them."""
-        return RowTypeConstraint.from_user_type(self.row_type)
+        return RowTypeHint(self.row_type)
 
     def __reduce__(self) -> Any:
         return partial(type(self), **self._settings), (self._schema_text,)

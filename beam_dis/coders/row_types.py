@@ -50,6 +50,7 @@ from uuid import UUID, uuid5
 
 from apache_beam import coders
 from apache_beam.typehints import schemas
+from apache_beam.typehints.row_type import RowTypeConstraint
 from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.formats.type_tree import (
@@ -184,6 +185,37 @@ def __getattr__(name: str) -> Any:
     if not colon:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return row_type(zlib.decompress(urlsafe_b64decode(packed + "=" * (-len(packed) % 4))).decode())
+
+
+class RowTypeHint(RowTypeConstraint):
+    """A row type as Beam's own type hint.
+
+    Beam knows the types of the fields by it, as by RowTypeConstraint, also those of keys that are made of them; and it keeps the
+    row type, which a coder made from a RowTypeConstraint doesn't.
+    """
+
+    def __init__(self, made: Any) -> None:
+        super().__init__([(name, made.__annotations__[name]) for name in made._fields], made)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RowTypeConstraint) and self._fields == other._fields
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+    def __reduce__(self) -> Any:
+        return RowTypeHint, (self._user_type,)
+
+
+class _HintedRowCoder(coders.RowCoder):
+    """Makes the RowCoder of a :class:`RowTypeHint`."""
+
+    @classmethod
+    def from_type_hint(cls, hint: RowTypeHint, _registry: Any) -> coders.RowCoder:
+        return coders.RowCoder(schemas.named_tuple_to_schema(hint.user_type))
+
+
+coders.registry.register_coder(RowTypeHint, _HintedRowCoder)
 
 
 def _class(layout: Any) -> Any:

@@ -22,7 +22,7 @@ from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding
 from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column
 from beam_dis.formats.defaults import defaults_of
-from beam_dis.formats.exact import exact_struct
+from beam_dis.formats.exact import exact_struct, has_doubles
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
 from beam_dis.formats.scalars import RANGES, is_missing
 from beam_dis.formats.schema import read_schema
@@ -206,6 +206,7 @@ class _RowSource:
         writes = [source.name_of(column.to_text, "write") for column in self._columns if not _is_plain(column)]
         body = lines(
             "s = convert(row, Values)",
+            "if astuple(s) != row: raise wrong" if has_doubles(self._record) else "",
             *(f"if {v} is not None: {v} = {write}({v})" for v, write in zip(others, writes, strict=True)),
             "values = astuple(s)",
             "if not PLAIN.issuperset(map(type, values)): raise wrong",

@@ -41,6 +41,11 @@ def exact_struct(record: RecordType, *, finite: bool = False) -> type[msgspec.St
     return msgspec.defstruct("Values", fields, array_like=True)
 
 
+def has_doubles(record: RecordType) -> bool:
+    """Whether a value may have been made a double, which isn't the same number if it was a large int."""
+    return any(_type(field.type, finite=False) in (float, float | None) for field in record.fields)
+
+
 def is_exact(type_: Type) -> bool:
     """Whether the check of a type says everything about its values."""
     inner = type_.of if isinstance(type_, Nullable) else type_

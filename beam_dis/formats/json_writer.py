@@ -18,7 +18,7 @@ import msgspec
 
 from beam_dis.formats.avro_writer import entries_of, items_of
 from beam_dis.formats.defaults import defaults_of
-from beam_dis.formats.exact import FEWEST, exact_struct, is_exact
+from beam_dis.formats.exact import FEWEST, exact_struct, has_doubles, is_exact
 from beam_dis.formats.json_reader import JSONReader, branches_stand_alone
 from beam_dis.formats.scalars import Check, check_of, is_missing, mapping_of, python_value
 from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of, tuple_of
@@ -107,6 +107,7 @@ class JSONWriter:
             take,
             f"try:\n    s = convert(row, {use(exact_struct(record, finite=True), 'Values')})",
             f"except NotExact:\n    return {name}_by_value(row)",
+            f"if astuple(s) != row:\n    return {name}_by_value(row)" if has_doubles(record) else "",
             guarded(lines(*changes), f"{steps}[at]") if changes else "",
             f"return {struct}(*astuple(s))",
         )

@@ -65,7 +65,7 @@ def single(value: float) -> float:
 
 def integral(value: float | Decimal, low: int, high: int) -> int:
     """A whole number that was written as a float, as the int that it is."""
-    if not math.isfinite(value) or value != int(value) or (type(value) is float and abs(value) > _EXACT_FLOAT):
+    if not math.isfinite(value) or value != int(value) or (type(value) is float and abs(value) >= _EXACT_FLOAT):
         raise expected("int", value)
     return in_range(int(value), low, high)
 
@@ -199,6 +199,8 @@ def to_decimal(type_: DecimalType) -> Convert:
         is_decimal = type(plain) is Decimal
         value: Decimal = plain if is_decimal else Decimal(repr(plain) if type(plain) is float else to_whole(plain))
         try:
+            if not value.is_finite():
+                raise InvalidOperation("it is no number")
             return value.quantize(step, context=context)
         except DecimalException as error:
             raise ValueMismatch(

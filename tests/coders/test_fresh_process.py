@@ -73,3 +73,21 @@ def test_a_worker_that_knows_the_schema_decodes_rows_to_the_same_type():
     coder = AvroCoder(SCHEMA)
     row_coder = beam.coders.registry.get_coder(coder.row_type)
     assert on_a_worker("value[1].to_type_hint() is value[0].row_type", (coder, row_coder), "beam") == "True"
+
+
+def test_a_row_coder_alone_knows_the_row_type_of_a_process_that_has_it():
+    coder = AvroCoder(SCHEMA)
+    import apache_beam as beam
+
+    row_coder = beam.coders.registry.get_coder(coder.to_type_hint())
+    row = coder.decode(coder.encode({"inner": {}, "at": None}))
+    expression = "type(value[2].decode(value[1])) is value[0]"
+    assert on_a_worker(expression, (coder.row_type, row_coder.encode(row), row_coder), "beam") == "True"
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_the_schema_id_is_the_same_in_every_process(seed, monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", seed)
+    coder = AvroCoder(SCHEMA)
+    expression = "value.row_type._beam_schema_id"
+    assert on_a_worker(expression, coder, "beam") == coder.row_type._beam_schema_id

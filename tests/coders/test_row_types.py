@@ -1,11 +1,21 @@
+import pickle
 from collections.abc import Sequence
 from typing import Optional
 
 import apache_beam as beam
+import pytest
+from apache_beam.coders import FastPrimitivesCoder
+from apache_beam.internal import pickler
 from apache_beam.typehints import schemas
+from apache_beam.typehints.row_type import RowTypeConstraint
+from avro_schemas import nested_records
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+import beam_dis.coders.row_types
 from beam_dis.coders import AvroCoder, JSONCoder
 from beam_dis.coders.dis_record import DISRecord
+from beam_dis.errors import EncodeError
 
 
 def schema(name, **types):
@@ -53,3 +63,60 @@ def test_the_coder_of_a_dis_record_returns_it():
     record = DISRecord("s", "shardId-0000000000", 2**62, None, b"\x00\xff", 1_357_034_400_000)
     coder = beam.coders.registry.get_coder(DISRecord)
     assert coder.decode(coder.encode(record)) == record
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_a_row_of_every_schema_is_of_its_type_after_beams_row_coder_and_after_pickle(data):
+    schema, values = data.draw(nested_records)
+    value = data.draw(values)
+    for make in (AvroCoder, JSONCoder):
+        coder = make(schema)
+        try:
+            encoded = coder.encode(value)
+        except EncodeError as error:
+            assert "finite" in str(error)  # noqa: PT017 - JSON has no NaN
+            continue
+        row = coder.decode(encoded)
+        row_coder = beam.coders.registry.get_coder(coder.to_type_hint())
+        for back in (row_coder.decode(row_coder.encode(row)), pickle.loads(pickle.dumps(row))):
+            assert type(back) is type(row) is coder.row_type
+            assert repr(back) == repr(row)
+            assert coder.encode(back) == encoded
+
+
+FIELDS = {f"field_{number}": "long" for number in range(20)}
+
+
+@pytest.mark.parametrize("module", [pickle, pickler])
+def test_a_changed_row_is_of_its_type_and_pickled_by_the_types_name_alone(module):
+    coder = AvroCoder(schema("Changed", **FIELDS))
+    row = coder.row_type(*range(20))._replace(field_3=5)
+    assert type(module.loads(module.dumps(row))) is coder.row_type
+    assert module.loads(module.dumps(coder.row_type)) is coder.row_type
+    assert len(FastPrimitivesCoder().encode(row)) < 400
+    assert len(pickle.dumps([row] * 100)) - len(pickle.dumps([row])) < 300
+    assert len(pickle.dumps([row._replace(field_0=number) for number in range(100)])) < 100 * 60 + 400
+
+
+def test_rows_of_a_subclass_are_pickled_as_such():
+    class Own(AvroCoder(schema("Own", x="int")).row_type):
+        __slots__ = ()
+
+    assert pickler.loads(pickler.dumps(Own(5))) == (5,)
+    assert AvroCoder(schema("Own", x="int")).encode(Own(5)) == b"\x0a"
+
+
+def test_the_hint_of_rows_is_beams_own_hint_of_the_row_type():
+    coder = AvroCoder(schema("Hinted", x="int"))
+    hint, beams = coder.to_type_hint(), RowTypeConstraint.from_user_type(coder.row_type)
+    assert hint == beams
+    assert beams == hint
+    assert hash(hint) == hash(beams)
+    assert hint.get_type_for("x") is int
+    assert pickle.loads(pickle.dumps(hint)) == hint
+
+
+def test_a_name_that_is_no_layout_is_no_attribute_of_the_module():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        beam_dis.coders.row_types.Nothing  # noqa: B018

@@ -1,7 +1,9 @@
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from enum import Enum, IntEnum
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from beam_dis.errors import DecodeError, EncodeError
@@ -186,3 +188,154 @@ def test_an_array_that_contains_itself_is_an_encode_error():
     schema = {**SCHEMA, "fields": [{"name": "a", "type": {"type": "array", "items": "int"}}]}
     with pytest.raises(EncodeError, match=r"field 'a\[0\]': Expected `int`, got `array`"):
         JSONFormat(schema).encode({"a": endless})
+
+
+OPTIONAL = {
+    "type": "record",
+    "name": "O",
+    "fields": [
+        {"name": "i", "type": ["null", "int"]},
+        {"name": "s", "type": ["string", "null"]},
+        {"name": "x", "type": ["null", "double"]},
+        {"name": "b", "type": ["null", "bytes"]},
+        {"name": "t", "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}]},
+        {"name": "d", "type": ["null", {"type": "int", "logicalType": "date"}]},
+        {"name": "n", "type": ["null", {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}]},
+    ],
+}
+OPTIONAL_FORMATS = [AvroFormat(OPTIONAL), CSVFormat(OPTIONAL), JSONFormat(OPTIONAL)]
+
+
+@pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
+@pytest.mark.parametrize("missing", [pd.NA, pd.NaT, None])
+def test_the_missing_values_of_pandas_are_null(format_, missing):
+    value = dict.fromkeys(["i", "s", "x", "b", "t", "d", "n"], missing)
+    assert format_.decode(format_.encode(value)) == dict.fromkeys(value)
+
+
+@pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
+def test_a_missing_value_where_null_is_not_allowed_is_an_encode_error(format_):
+    required = type(format_)({**OPTIONAL, "fields": [{"name": "s", "type": "string"}]})
+    with pytest.raises(EncodeError, match="field 's'"):
+        required.encode({"s": pd.NA})
+
+
+@pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
+def test_rows_of_a_data_frame_are_written(format_):
+    frame = pd.DataFrame(
+        {
+            "i": [1, None],
+            "s": pd.Series(["a", None], dtype="string"),
+            "x": [0.5, 1],
+            "b": [b"x", None],
+            "t": pd.to_datetime(["2013-01-01T10:00:00Z", None]),
+            "d": pd.to_datetime(["2013-01-01", None]),
+            "n": [Decimal("1.5"), None],
+        }
+    ).convert_dtypes(convert_floating=False)
+    first, second = (format_.decode(format_.encode(row)) for row in frame.to_dict("records"))
+    assert first == {
+        "i": 1,
+        "s": "a",
+        "x": 0.5,
+        "b": b"x",
+        "t": datetime(2013, 1, 1, 10, tzinfo=timezone.utc),
+        "d": date(2013, 1, 1),
+        "n": Decimal("1.50"),
+    }
+    assert second == {"i": None, "s": None, "x": 1.0, "b": None, "t": None, "d": None, "n": None}
+
+
+@pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
+@pytest.mark.parametrize("number", [Decimal("1.5"), Decimal("1.500"), 1.5, np.float64(1.5)])
+def test_a_decimal_may_be_given_as_any_number_that_fits(format_, number):
+    value = {**dict.fromkeys(["i", "s", "x", "b", "t", "d"]), "n": number}
+    assert str(format_.decode(format_.encode(value))["n"]) == "1.50"
+
+
+@pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
+@pytest.mark.parametrize(
+    "number", [Decimal("1.505"), 0.1 + 0.2, Decimal(10000), Decimal("NaN"), float("inf"), True, "1.5"]
+)
+def test_a_decimal_that_does_not_fit_is_refused(format_, number):
+    with pytest.raises(EncodeError, match="field 'n'"):
+        format_.encode({**dict.fromkeys(["i", "s", "x", "b", "t", "d"]), "n": number})
+
+
+@pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
+@pytest.mark.parametrize("day", [datetime(2013, 1, 1, 10), pd.Timestamp("2013-01-01T00:00:01")])  # noqa: DTZ001
+def test_a_time_of_day_is_not_cut_off_for_a_date(format_, day):
+    with pytest.raises(EncodeError, match="field 'd': Expected `date`, got a time of day too"):
+        format_.encode({**dict.fromkeys(["i", "s", "x", "b", "t", "n"]), "d": day})
+
+
+NUMBERS = {
+    "type": "record",
+    "name": "N",
+    "fields": [
+        {"name": "i", "type": "int"},
+        {"name": "n", "type": "long"},
+        {"name": "f", "type": "float"},
+        {"name": "x", "type": "double"},
+    ],
+}
+NUMBER_FORMATS = [AvroFormat(NUMBERS), CSVFormat(NUMBERS), JSONFormat(NUMBERS)]
+
+
+@pytest.mark.parametrize("format_", NUMBER_FORMATS)
+def test_a_float_has_32_bits_in_every_format(format_):
+    decoded = format_.decode(format_.encode({"i": 1, "n": 1, "f": 0.1, "x": 0.1}))
+    assert (decoded["f"], decoded["x"]) == (float(np.float32(0.1)), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [
+        ("i", 2**31),
+        ("i", -(2**31) - 1),
+        ("n", 2**63),
+        ("n", -(2**63) - 1),
+        ("n", 2.0**60),
+        ("f", 1e39),
+        ("x", 2**53 + 1),
+        ("x", 10**400),
+    ],
+)
+@pytest.mark.parametrize("format_", NUMBER_FORMATS)
+def test_numbers_out_of_range_are_refused_in_writing(format_, field, number):
+    with pytest.raises(EncodeError, match=f"field '{field}'"):
+        format_.encode({"i": 1, "n": 1, "f": 1, "x": 1, field: number})
+
+
+@pytest.mark.parametrize(
+    ("format_", "data", "field"),
+    [
+        (NUMBER_FORMATS[0], b"\x80\x80\x80\x80\x80\x40\x02\0\0\0\0\0\0\0\0\0\0\0\0", "i"),
+        (NUMBER_FORMATS[0], b"\x02" + b"\xff" * 10 + b"\x01" + b"\0" * 12, "n"),
+        (NUMBER_FORMATS[1], b"2147483648,1,1,1", "i"),
+        (NUMBER_FORMATS[1], b"1,9223372036854775808,1,1", "n"),
+        (NUMBER_FORMATS[1], b"1,1,1e39,1", "f"),
+        (NUMBER_FORMATS[2], b'{"i":2147483648,"n":1,"f":1,"x":1}', "i"),
+        (NUMBER_FORMATS[2], b'{"i":1,"n":9223372036854775808,"f":1,"x":1}', "n"),
+        (NUMBER_FORMATS[2], b'{"i":1,"n":1180591620717411303424,"f":1,"x":1}', "n"),
+        (NUMBER_FORMATS[2], b'{"i":1,"n":9007199254740993.0,"f":1,"x":1}', "n"),
+        (NUMBER_FORMATS[1], b"1,9007199254740993.5,1,1", "n"),
+        (NUMBER_FORMATS[2], b'{"i":1,"n":1e17,"f":1,"x":1}', "n"),
+        (NUMBER_FORMATS[2], b'{"i":1,"n":1,"f":1e39,"x":1}', "f"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_in_reading(format_, data, field):
+    with pytest.raises(DecodeError) as caught:
+        format_.decode(data)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("make", [AvroFormat, CSVFormat, JSONFormat])
+@pytest.mark.parametrize("number", [2**53 + 1, 10**400])
+def test_an_int_that_no_double_has_is_refused_in_records_of_many_fields_too(make, number):
+    fields = [{"name": f"f{place}", "type": ["null", "double"]} for place in range(20)]
+    format_ = make({"type": "record", "name": "R", "fields": fields})
+    value = {f"f{place}": place for place in range(20)}
+    assert format_.decode(format_.encode(value)) == value
+    with pytest.raises(EncodeError, match="field 'f7'"):
+        format_.encode({**value, "f7": number})
