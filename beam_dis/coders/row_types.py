@@ -201,7 +201,7 @@ class RowTypeHint(RowTypeConstraint):
         return isinstance(other, RowTypeConstraint) and self._fields == other._fields
 
     def __hash__(self) -> int:
-        return super().__hash__()
+        return hash(self._fields)
 
     def __reduce__(self) -> Any:
         return RowTypeHint, (self._user_type,)
@@ -211,7 +211,7 @@ class _HintedRowCoder(coders.RowCoder):
     """Makes the RowCoder of a :class:`RowTypeHint`."""
 
     @classmethod
-    def from_type_hint(cls, hint: RowTypeHint, _registry: Any) -> coders.RowCoder:
+    def from_type_hint(cls, hint: RowTypeHint, _registry: Any) -> Any:
         return coders.RowCoder(schemas.named_tuple_to_schema(hint.user_type))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats import times
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch
-from beam_dis.formats.scalars import RANGES, base64_text, check_of, in_range, integral, to_integer
+from beam_dis.formats.scalars import RANGES, Convert, base64_text, check_of, in_range, integral
 from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
@@ -35,7 +35,7 @@ from beam_dis.formats.type_tree import (
     Scalar,
     UnionOf,
 )
-from beam_dis.formats.value_types import ValueTypes
+from beam_dis.formats.value_types import NumberType, ValueTypes
 from beam_dis.plain_values import shown
 
 _NESTED: dict[type, str] = {
@@ -46,10 +46,13 @@ _NESTED: dict[type, str] = {
     Duration: "a duration of three numbers",
     JSONText: "a record inside itself",
 }
-_SPACES_OR_UNDERSCORES = re.compile(r"[\s_]").search
 _WHOLE = re.compile(r"[+-]?\d+\.0+").fullmatch
 
 BOOLEANS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
+
+
+Read = Callable[[Any], Any]
+Write = Callable[[Any], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +77,19 @@ class Column:
             )
         self.is_text = self.type == Scalar("string")
         self.null = options.null
-        self.check = check_of(self.type) if not self._number(types) else None  # type: ignore[arg-type]
-        self.from_text, self.to_text = self._functions(types, options)
+        number = types.number(self.type) if isinstance(self.type, Scalar) else None
+        if number is not None and isinstance(self.type, Scalar):
+            self.steps, self.to_text = _number_functions(self.type.name, number, options)
+        else:
+            from_text, self.to_text = _functions(self.type, options)
+            self.steps = (from_text,)
 
-    def _number(self, types: ValueTypes) -> Any:
-        is_number = isinstance(self.type, Scalar) and self.type.name not in {self.type.avro, "uuid"}
-        return is_number and (types.number(self.type) or True)  # type: ignore[arg-type]
+    def from_text(self, text: str) -> Any:
+        """The value of a text without quotes, by the ``steps``, one after the other."""
+        value: Any = text
+        for step in self.steps:
+            value = step(value)
+        return value
 
     def read(self, raw: str, text: str) -> Any:
         """The value of a cell. ``raw`` has its quotes, ``text`` doesn't. Raises ValueMismatch."""
@@ -92,10 +102,6 @@ class Column:
             if self.nullable and text in nulls:
                 return None
             raise self._unreadable(text, error) from error
-
-    def write(self, value: Any) -> str:
-        """The text of a value, without quotes. Raises ValueMismatch."""
-        return self.to_text(value)
 
     def takes(self, text: str) -> bool:
         """Whether a text is a value of the column's type."""
@@ -110,48 +116,44 @@ class Column:
         reason = f": {error}" if str(error) and not isinstance(error, LookupError) else ""
         return ValueMismatch(f"{shown(text)} can't be read as {kind}{reason[:300]}")
 
-    def _functions(self, types: ValueTypes, options: CellOptions) -> tuple[Callable[[str], Any], Callable[[Any], str]]:
-        type_ = self.type
-        number = self._number(types)
-        if number and isinstance(type_, Scalar):
-            low, high = RANGES[type_.avro]
-            parse, text = times.text_number(type_.name, zone=options.zone), number_text(type_.name)
-            check = to_integer(low, high)
-            if number is True:
-                return lambda cell: in_range(parse(cell), low, high), lambda value: text(check(value))
-            value_of, number_of = number.value, number.number
-            return lambda cell: value_of(parse(cell)), lambda value: text(number_of(value))
-        assert self.check is not None  # noqa: S101 - only numbers have none
-        convert = self.check.convert
-        if isinstance(type_, Enumeration):
-            known, default = frozenset(type_.symbols), type_.default
-            if default is not None:
-                return lambda cell: cell if cell in known else default, convert
-            return convert, convert
-        if isinstance(type_, DecimalType):
-            return lambda cell: convert(_decimal(cell)), lambda value: str(convert(value))
-        if isinstance(type_, Fixed):
-            if type_.uuid:
-                return convert, convert
-            return lambda cell: convert(b64decode(cell, validate=True)), lambda value: base64_text(convert(value))
-        return self._primitive(type_.name, convert, options)  # type: ignore[union-attr]
 
-    def _primitive(
-        self, name: str, convert: Callable[[Any], Any], options: CellOptions
-    ) -> tuple[Callable[[str], Any], Callable[[Any], str]]:
-        if name in RANGES:
-            return _integer_reader(*RANGES[name]), lambda value: str(convert(value))
-        if name in {"float", "double"}:
-            return lambda cell: convert(_real(cell)), lambda value: repr(convert(value))
-        if name == "boolean":
-            yes, no = options.booleans
-            read = {**BOOLEANS, yes: True, no: False}
-            return lambda cell: _boolean(read, cell), lambda value: yes if convert(value) else no
-        if name == "bytes":
-            return lambda cell: b64decode(cell, validate=True), lambda value: base64_text(convert(value))
-        if name == "null":
-            return lambda cell: _null(cell, options.null), lambda value: convert(value) or options.null
+def _number_functions(name: str, number: NumberType, options: CellOptions) -> tuple[tuple[Read, ...], Write]:
+    parse, text, number_of = times.text_number(name, zone=options.zone), number_text(name), number.number
+    steps: tuple[Read, ...] = (parse, number.value)
+    return steps, lambda value: text(number_of(value))
+
+
+def _functions(type_: Any, options: CellOptions) -> tuple[Read, Write]:
+    """The functions that read and write the text of a type without a number of its own."""
+    convert = check_of(type_).convert
+    if isinstance(type_, Enumeration):
+        known, default = frozenset(type_.symbols), type_.default
+        if default is not None:
+            return lambda cell: cell if cell in known else default, convert
         return convert, convert
+    if isinstance(type_, DecimalType):
+        return lambda cell: convert(_decimal(cell)), lambda value: str(convert(value))
+    if isinstance(type_, Fixed):
+        if type_.uuid:
+            return convert, convert
+        return lambda cell: convert(b64decode(cell, validate=True)), lambda value: base64_text(convert(value))
+    return _primitive_functions(type_.name, convert, options)
+
+
+def _primitive_functions(name: str, convert: Convert, options: CellOptions) -> tuple[Read, Write]:
+    if name in RANGES:
+        return _integer_reader(*RANGES[name]), lambda value: str(convert(value))
+    if name in {"float", "double"}:
+        return lambda cell: convert(_real(cell)), lambda value: repr(convert(value))
+    if name == "boolean":
+        yes, no = options.booleans
+        read = {**BOOLEANS, yes: True, no: False}
+        return lambda cell: _boolean(read, cell), lambda value: yes if convert(value) else no
+    if name == "bytes":
+        return lambda cell: b64decode(cell, validate=True), lambda value: base64_text(convert(value))
+    if name == "null":
+        return lambda cell: _null(cell, options.null), lambda value: convert(value) or options.null
+    return convert, convert
 
 
 def type_name(type_: Any) -> str:
@@ -176,8 +178,8 @@ def number_text(name: str) -> Callable[[int], str]:
 
 def _integer_reader(low: int, high: int) -> Callable[[str], int]:
     def read(cell: str) -> int:
-        if _SPACES_OR_UNDERSCORES(cell):
-            raise ValueMismatch("a number has digits only")
+        if "_" in cell:
+            raise ValueMismatch("a number has no '_'")
         if _WHOLE(cell):
             return integral(Decimal(cell), low, high)
         return in_range(int(cell), low, high)

@@ -72,6 +72,7 @@ class CSVFormat:
         self._cell = _cell_pattern(self.delimiter)
         source = _RowSource(self._columns, record, shape, self.delimiter)
         self._read = source.reader(self._read_slowly)
+        self._read_with_underscores = source.reader(self._read_slowly, underscores=True)
         self._write = source.writer(self._order, self._write_slowly)
 
     def decode(self, data: bytes) -> Any:
@@ -81,13 +82,13 @@ class CSVFormat:
         except UnicodeDecodeError as error:
             refuse_other_encoding(data)
             raise DecodeError(f"not UTF-8: {error.reason} at byte {error.start}") from error
-        if text[:1] == TEXT_MARK:
+        if not text.isascii() and text[0] == TEXT_MARK:
             text = text[1:]
         if text[-1:] == "\n":
             text = text[:-1]
         if text[-1:] == "\r":
             text = text[:-1]
-        read = self._read
+        read = self._read if "_" not in text else self._read_with_underscores
         if '"' in text:
             raw, cells = self._quoted_cells(text)
             if '""' in raw or self._quoted_null in raw:
@@ -144,7 +145,7 @@ class CSVFormat:
     def _cell_of(self, column: Column, value: Any) -> str:
         if column.nullable and is_missing(value):
             return self.null
-        text = column.write(value)
+        text = column.to_text(value)
         must = self.delimiter in text or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
         if must or (column.nullable and (text == self.null or (not text and not column.is_text))):
             return '"' + text.replace('"', '""') + '"'
@@ -160,12 +161,16 @@ class _RowSource:
         self._shape = shape
         self._delimiter = delimiter
 
-    def reader(self, slowly: Any) -> Any:
-        """The function that reads cells, given without and with their quotes. No quoted cell looks like null."""
+    def reader(self, slowly: Any, *, underscores: bool = False) -> Any:
+        """The function that reads cells, given without and with their quotes.
+
+        No quoted cell looks like null, and no cell has an underscore, which Python allows in numbers, unless with ``underscores``.
+        """
         source = Source()
         source.use(make=self._shape.make, slowly=slowly, CAUGHT=_CAUGHT, wrong=_UnusualError)
         cells = [f"c{place}" for place in range(len(self._columns))]
-        reads = [self._read(source, column, cell) for column, cell in zip(self._columns, cells, strict=True)]
+        check = "if '_' in {c}: raise wrong" if underscores else ""
+        reads = [self._read(source, column, cell, check) for column, cell in zip(self._columns, cells, strict=True)]
         body = lines(
             f"{tuple_of(cells)} = cells",
             *(lines(f"at = {place}", read) for place, read in enumerate(reads) if read),
@@ -177,20 +182,21 @@ class _RowSource:
         source.add(text)
         return source.compile("read")
 
-    def _read(self, source: Source, column: Column, c: str) -> str:
+    def _read(self, source: Source, column: Column, c: str, check: str) -> str:
         name = column.type.name if isinstance(column.type, Scalar) else ""
         null = source.name_of(column.null, "null")
         if column.is_text:
             return f"if {c} == {null}: {c} = None" if column.nullable else ""
         if name in RANGES:
             low, high = RANGES[name]
-            read = lines(
-                f"if '_' in {c}: raise wrong", f"{c} = int({c})", f"if not {low} <= {c} <= {high}: raise wrong"
-            )
+            read = lines(check.format(c=c), f"{c} = int({c})", f"if not {low} <= {c} <= {high}: raise wrong")
         elif name == "double":
-            read = lines(f"if '_' in {c}: raise wrong", f"{c} = float({c})")
+            read = lines(check.format(c=c), f"{c} = float({c})")
         else:
-            read = f"{c} = {source.name_of(column.from_text, 'read')}({c})"
+            value = c
+            for step in column.steps:
+                value = f"{source.name_of(step, 'read')}({value})"
+            read = f"{c} = {value}"
         if not column.nullable:
             return read
         is_null = f"not {c} or {c} == {null}" if column.null else f"not {c}"
@@ -206,9 +212,10 @@ class _RowSource:
         writes = [source.name_of(column.to_text, "write") for column in self._columns if not _is_plain(column)]
         body = lines(
             "s = convert(row, Values)",
-            "if astuple(s) != row: raise wrong" if has_doubles(self._record) else "",
-            *(f"if {v} is not None: {v} = {write}({v})" for v, write in zip(others, writes, strict=True)),
             "values = astuple(s)",
+            "if values != row: raise wrong" if has_doubles(self._record) else "",
+            *(f"if {v} is not None: {v} = {write}({v})" for v, write in zip(others, writes, strict=True)),
+            "values = astuple(s)" if others else "",
             "if not PLAIN.issuperset(map(type, values)): raise wrong",
             f"null = {source.name_of(self._columns[0].null, 'null')}" if self._columns else "",
             *self._looks_null(),

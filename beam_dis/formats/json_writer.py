@@ -107,9 +107,9 @@ class JSONWriter:
             take,
             f"try:\n    s = convert(row, {use(exact_struct(record, finite=True), 'Values')})",
             f"except NotExact:\n    return {name}_by_value(row)",
-            f"if astuple(s) != row:\n    return {name}_by_value(row)" if has_doubles(record) else "",
+            f"values = astuple(s)\nif values != row:\n    return {name}_by_value(row)" if has_doubles(record) else "",
             guarded(lines(*changes), f"{steps}[at]") if changes else "",
-            f"return {struct}(*astuple(s))",
+            f"return {struct}(*{'values' if has_doubles(record) and not changes else 'astuple(s)'})",
         )
         return f"{slow}\n\n{fast}"
 

@@ -67,7 +67,7 @@ def test_the_coder_of_a_dis_record_returns_it():
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_a_row_of_every_schema_is_of_its_type_after_beams_row_coder_and_after_pickle(data):
+def test_rows_of_every_schema_keep_their_type_in_beams_row_coder_and_in_pickle(data):
     schema, values = data.draw(nested_records)
     value = data.draw(values)
     for make in (AvroCoder, JSONCoder):
