@@ -4,7 +4,7 @@ Rules:
 
 1. Positions are values: they are pickled with the pipeline, and can be compared.
 2. The read turns them into sequence numbers, from one listing of the stream.
-3. A stop is exclusive.
+3. A stop is exclusive. It is known when the read starts, except ``after``, which ends a read that would have no end.
 4. Times are kept in milliseconds since 1970. They are given as ``beam_dis.instants`` says.
 5. A position may also be given as text, which is all that YAML and a command line have, or as a datetime, into which YAML turns
    times.
@@ -49,6 +49,14 @@ class AtSequenceNumber:
     """A sequence number per partition, as pairs of partition id and number in the order of the ids."""
 
     numbers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AfterReading:
+    """After so many ``records`` of all partitions together, or so many ``seconds``; None if that doesn't matter."""
+
+    records: int | None
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class StartingPosition:
 class StoppingPosition:
     """Where a bounded read stops, exclusive: make one with the class methods."""
 
-    at: Latest | AtTimestamp | AtSequenceNumber
+    at: Latest | AtTimestamp | AtSequenceNumber | AfterReading
 
     @classmethod
     def of(cls, given: Any) -> StoppingPosition:
@@ -156,6 +164,26 @@ class StoppingPosition:
     def at_sequence_number(cls, numbers: Mapping[int | str, int]) -> StoppingPosition:
         """The first sequence number that isn't read, for each partition that is read."""
         return cls(AtSequenceNumber(_numbers(numbers)))
+
+    @classmethod
+    def after(cls, *, records: int | None = None, seconds: float | None = None) -> StoppingPosition:
+        """After some records or some time, whichever is first: for tests and notebooks.
+
+        The read polls the partitions as an endless read does, so records that arrive meanwhile count too.
+
+        Args:
+            records: the most records to read, of all partitions together. If no more arrive, the read waits for them.
+            seconds: how long to read, counted from when the read lists the stream.
+        """
+        if records is None and seconds is None:
+            raise ConfigurationError("after() never stops: give records=…, seconds=… or both")
+        if records is not None and (not isinstance(records, int) or isinstance(records, bool) or records < 1):
+            raise ConfigurationError(f"after(records={records!r}): give an int of 1 or more")
+        if seconds is not None and not (
+            isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < float("inf")
+        ):
+            raise ConfigurationError(f"after(seconds={seconds!r}): give a number of seconds above 0")
+        return cls(AfterReading(records, seconds))
 
 
 def _milliseconds(time: Any) -> int:

@@ -13,15 +13,22 @@ from typing import Any, TypedDict, TypeVar, get_type_hints
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
 from beam_dis.names import canonical_partition_id, checked_app, checked_stream, did_you_mean
-from beam_dis.positions import AtCheckpoint, AtSequenceNumber, AtTimestamp, StartingPosition, StoppingPosition
+from beam_dis.positions import (
+    AfterReading,
+    AtCheckpoint,
+    AtSequenceNumber,
+    AtTimestamp,
+    StartingPosition,
+    StoppingPosition,
+)
 from beam_dis.read.partition.expiry import POLICIES
 
 OPTIONS_HELP = """
     Args:
 {first}        start: a :class:`StartingPosition`, or text: "earliest", "latest", "checkpoint" or an ISO time with a time zone.
             None is the app's checkpoint with ``app``, else the earliest record.
-        stop: a :class:`StoppingPosition`, exclusive, or text: "latest" or an ISO time. It makes the read bounded; None
-            reads without an end.
+        stop: a :class:`StoppingPosition`, exclusive, or text: "latest" or an ISO time. It makes the read bounded;
+            ``StoppingPosition.after(records=…, seconds=…)`` does so without an end that is known. None reads without an end.
         app: the app that owns the checkpoints, created unless it exists. The next number to read is committed to it
             once the runner has finalised the bundle that read up to it. Partitions are then read in one piece each.
         decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and data_schema,
@@ -114,6 +121,11 @@ class ReadSettings:
         return StartingPosition.checkpoint() if self.app else StartingPosition.earliest()
 
     @property
+    def limit(self) -> AfterReading | None:
+        """The records and seconds after which to stop; None if the stop is a position or there is none."""
+        return self.stop.at if self.stop is not None and isinstance(self.stop.at, AfterReading) else None
+
+    @property
     def only(self) -> tuple[str, ...] | None:
         """The partitions to read, None for all."""
         return None if self.partitions is None else tuple(canonical_partition_id(p) for p in self.partitions)
@@ -135,6 +147,10 @@ class ReadSettings:
     def _check_positions(self) -> None:
         if self.stop is not None:
             self._check_order(self.starting_at, self.stop)
+        if self.limit is not None and self.stream is None:
+            raise ConfigurationError(
+                "ReadAllFromDIS takes no stop=StoppingPosition.after(…), which is for one stream: use ReadFromDIS for each"
+            )
 
     @staticmethod
     def _check_order(start: StartingPosition, stop: StoppingPosition) -> None:

@@ -26,6 +26,7 @@ from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
 from beam_dis.outputs import outputs_of, typed_output
+from beam_dis.positions import AfterReading
 from beam_dis.read import state
 from beam_dis.read.decode import DEAD_LETTERS, DecodePageFn, PageDecoder, PassDecodedFn
 from beam_dis.read.discovery.list_once import DiscoverPartitionsFn, Discovery
@@ -37,6 +38,7 @@ from beam_dis.read.partition.finalizers import with_finalizer
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
+from beam_dis.read.until import ReadUntilFn, ReadUntilForAppFn
 from beam_dis.read.values import StreamPartition, StreamStart
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
 from beam_dis.read.watermark.policy import WatermarkPolicy
@@ -99,7 +101,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         raise NotImplementedError
 
     def _elements(self, source: pvalue.PValue) -> OutputT:
-        """Stream | DiscoverPartitions | Reshuffle | ReadPartition | DecodePage."""
+        """Stream | DiscoverPartitions | Reshuffle | ReadPartition | DecodePage, or Stream | ReadUntil | DecodePage."""
         state.register()
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         settings, pipeline, read_id = self._settings, source.pipeline, uuid4().hex
@@ -107,36 +109,66 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         decode, element_type = decoder_for(settings.decode, lambda: _describe(connection, settings.stream or ""))
         decoder = PageDecoder(decode, self._wants_dead_letters())
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
-        if settings.stop is not None:
-            runner = RunnerTraits()
-            discover, read = self._bounded(connection, decoder, event_micros)
-        else:
+        runner = RunnerTraits()
+        if settings.stop is None:
             runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=settings.app)
-            discover, read = self._endless(connection, decoder, event_micros, runner, read_id)
+        streams = source | "Stream" >> self._streams(read_id, runner)
+        finalizes_all = settings.app is not None and finalizes_every_bundle(pipeline.runner)
+        if settings.limit is not None:
+            if finalizes_all:
+                streams |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamStart)
+            read_until = self._until(connection, settings.limit, decoder, event_micros, read_id)
+            pages = streams | "ReadUntil" >> beam.ParDo(read_until)
+        else:
+            if settings.stop is not None:
+                discover, read = self._bounded(connection, decoder, event_micros, read_id)
+            else:
+                discover, read = self._endless(connection, decoder, event_micros, runner, read_id)
+            partitions = (
+                streams
+                | "DiscoverPartitions" >> beam.ParDo(discover).with_output_types(StreamPartition)
+                | "Reshuffle" >> beam.Reshuffle()
+            )
+            if finalizes_all:
+                partitions |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamPartition)
+            pages = partitions | "ReadPartition" >> beam.ParDo(read)
         decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
-        partitions = (
-            source
-            | "Stream" >> self._streams(read_id, runner)
-            | "DiscoverPartitions" >> beam.ParDo(discover).with_output_types(StreamPartition)
-            | "Reshuffle" >> beam.Reshuffle()
-        )
-        if settings.app is not None and finalizes_every_bundle(pipeline.runner):
-            partitions |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamPartition)
-        outputs = (
-            partitions
-            | "ReadPartition" >> beam.ParDo(read)
-            | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
-        )
+        outputs = pages | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
         records = typed_output(outputs, RECORDS, element_type)
         dead_letters = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter))
         return cast("OutputT", records if dead_letters is None else ReadFromDISResult(records, dead_letters))
 
+    def _until(
+        self,
+        connection: DISConnection,
+        limit: AfterReading,
+        decoder: PageDecoder,
+        event_micros: EventMicros | None,
+        read_id: str,
+    ) -> beam.DoFn:
+        """The step that reads until it has enough."""
+        settings = self._settings
+        step = ReadUntilFn if settings.app is None else ReadUntilForAppFn
+        return step(
+            connection,
+            self._discovery(),
+            limit,
+            read_id=read_id,
+            on_expired=settings.on_expired,
+            poll_interval=settings.poll_interval,
+            discovery_interval=settings.discovery_interval,
+            decoder=decoder,
+            event_micros=event_micros,
+            registry=self._registry,
+        )
+
     def _bounded(
-        self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None
+        self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None, read_id: str
     ) -> tuple[beam.DoFn, beam.DoFn]:
         """The steps that discover and read ranges with an end."""
         app = self._settings.app
         options: dict[str, Any] = {
+            "read_id": read_id,
             "on_expired": self._settings.on_expired,
             "on_missing": self._settings.on_missing,
             "decoder": decoder,

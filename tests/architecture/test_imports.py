@@ -74,6 +74,7 @@ BEAM_SHELLS = {
         "partition/finalizers.py",
         "partition/metrics.py",
         "partition/tracker.py",
+        "until.py",
         "process/registry.py",
         "runners.py",
         "state.py",

@@ -21,13 +21,13 @@ from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import Lineage
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import DISError
+from beam_dis.errors import DISError, StreamRecreatedError
 from beam_dis.outages import FailureSeries, is_missing
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
 from beam_dis.read.discovery.resolve import Resolver
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.process.stream_claims import StreamClaims
-from beam_dis.read.values import StreamPartition, StreamStart
+from beam_dis.read.values import KnownPartitions, StreamPartition, StreamStart
 from beam_dis.stream_service import StreamListing, StreamService
 
 _CLOCK_MS = 1000
@@ -91,6 +91,29 @@ class Discovery:
             service=service, stream=stream, listing=listing, app=self.app, skip_missing=self.on_missing == "skip"
         )
         return list(resolver.partitions(self.start, self.stop, only))
+
+    def new_partitions(
+        self, service: StreamService, element: StreamStart, listing: StreamListing, known: KnownPartitions
+    ) -> tuple[list[StreamPartition], KnownPartitions]:
+        """The partitions of a listing that aren't known yet, and what is known with them.
+
+        Those of the first listing start where the user said, later ones at their earliest record.
+
+        Raises:
+            StreamRecreatedError: the stream isn't the one that is known.
+        """
+        stream = element.stream
+        if known.stream_id not in ("", listing.stream_id):
+            raise StreamRecreatedError(
+                f"stream {stream!r} was deleted and recreated while it was read: its sequence numbers start over. "
+                "Start a new pipeline to read the new stream"
+            )
+        new = known.new(listing.partitions)
+        if known.stream_id == "":
+            found = self.starting_at(element.start).resolve(service, stream, listing)
+        else:
+            found = self.starting_at(StartingPosition.earliest()).resolve(service, stream, listing, among=new)
+        return found, known.after(listing.stream_id, new)
 
 
 def log_start(stream: str, found: list[StreamPartition], connection: DISConnection, app: str | None) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.positions import (
+    AfterReading,
     AtCheckpoint,
     AtSequenceNumber,
     AtTimestamp,
@@ -48,10 +49,14 @@ class Resolver:
     def partitions(
         self, start: StartingPosition, stop: StoppingPosition | None, only: Iterable[str] | None = None
     ) -> Iterator[StreamPartition]:
-        """The partitions to read, by number, each with its start and stop."""
+        """The partitions to read, by number, each with its start and its stop, None if that isn't a number."""
         for partition in self._chosen(only):
             first = self._start(partition, start.at)
-            last = None if stop is None else max(first, self._stop(partition, stop.at))
+            last = (
+                None
+                if stop is None or isinstance(stop.at, AfterReading)
+                else max(first, self._stop(partition, stop.at))
+            )
             yield StreamPartition(self.stream, self.listing.stream_id, partition.partition_id, first, last)
 
     def _chosen(self, only: Iterable[str] | None) -> list[PartitionDescription]:

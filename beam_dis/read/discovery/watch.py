@@ -30,8 +30,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration
 
 from beam_dis.connection import DISConnection
-from beam_dis.errors import DISError, StreamRecreatedError
-from beam_dis.positions import StartingPosition
+from beam_dis.errors import DISError
 from beam_dis.read.discovery.list_once import Discovery, log_start
 from beam_dis.read.partition.tracker import OwnProgress
 from beam_dis.read.process.board import WatermarkBoard
@@ -220,22 +219,13 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         """List the stream: the new partitions, what is known then, and the service's clock (ms)."""
         stream, service = element.stream, self._shared.service
         listing = self._shared.describe(stream)
-        if known.stream_id not in ("", listing.stream_id):
-            raise StreamRecreatedError(
-                f"stream {stream!r} was deleted and recreated while it was read: its sequence numbers start over. "
-                "Start a new pipeline to read the new stream"
-            )
-        if self._discovery.app is not None:
+        if self._discovery.app is not None and known.stream_id in ("", listing.stream_id):
             self._read_state.claims.claim(element, listing.stream_id, self._discovery.app)
-        new = known.new(listing.partitions)
+        found, later_known = self._discovery.new_partitions(service, element, listing, known)
         if known.stream_id == "":
-            found = self._discovery.starting_at(element.start).resolve(service, stream, listing)
             Lineage.sources().add("dis", self._connection.project_id or "", stream)
-        else:
-            later = self._discovery.starting_at(StartingPosition.earliest())
-            found = later.resolve(service, stream, listing, among=new)
         self._partitions.inc(len(found))
         if found:
             log_start(stream, found, self._connection, self._discovery.app)
         found = [partition._replace(input_id=element.input_id) for partition in found]
-        return found, known.after(listing.stream_id, new), listing.time
+        return found, later_known, listing.time

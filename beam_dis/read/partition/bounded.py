@@ -16,7 +16,6 @@ It never defers: the end is known, so its output is bounded and it ends on every
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,8 +38,6 @@ from beam_dis.read.values import MICROS_PER_MILLI, RecordRun, SequenceRange, Str
 
 INITIAL_SPLIT = 100_000
 
-_log = logging.getLogger(__name__)
-
 
 class _RangeReading(beam.DoFn, RestrictionProvider):
     """The restriction and the pages, for both steps."""
@@ -51,6 +48,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         self,
         connection: DISConnection,
         *,
+        read_id: str,
         on_expired: str = "fail",
         on_missing: str = "fail",
         decoder: PageDecoder,
@@ -58,6 +56,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         registry: Callable[[], Registry] = this_process,
     ) -> None:
         self._connection = connection
+        self._read_id = read_id
         self._on_expired = on_expired
         self._on_missing = on_missing
         self._decoder = decoder
@@ -85,7 +84,9 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         return SequenceRangeCoder()
 
     def setup(self) -> None:
-        self._shared = self._registry().enter_connection(self._connection, self)
+        registry = self._registry()
+        self._shared = registry.enter_connection(self._connection, self)
+        self._progress = registry.enter_read(self._read_id, self).progress
         self._metrics.setup(self._shared.record_size)
 
     def teardown(self) -> None:
@@ -100,6 +101,8 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         position = element.at(tracker.current_restriction().start)
         for records in loop.read(position, tracker):
             self._metrics.add_pending(self._shared.pending)
+            arrived = records[-1].timestamp
+            self._progress.note_range(element.stream, element.key, records=len(records), arrived=arrived)
             page = RecordRun(element.stream, element.partition_id, records)
             if self._event_micros is None:
                 for milliseconds, run in page.by_time():
@@ -153,12 +156,5 @@ class ReadPartitionForAppFn(_RangeReading):
     def teardown(self) -> None:
         """Warn about a runner that never finalised."""
         super().teardown()
-        for (stream, partition), number in (self._committer.unconfirmed if self._committer else {}).items():
-            _log.warning(
-                "app %s: %s of stream %s was read up to %s, but the runner never finalised the bundle, so that was not"
-                " committed: the next run reads it again",
-                self._app,
-                partition,
-                stream,
-                number - 1,
-            )
+        if self._committer is not None:
+            self._committer.log_unconfirmed()

@@ -6,18 +6,18 @@ logs an error with a stack for each bundle without a finalizer. So on Prism ever
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 
-from beam_dis.read.values import StreamPartition
+T = TypeVar("T")
 
 
 def finalize_nothing() -> None:
     """Do nothing: a finalizer for a bundle that has nothing to commit."""
 
 
-def with_finalizer(partition: StreamPartition, finalizer: Any = beam.DoFn.BundleFinalizerParam) -> StreamPartition:
-    """Pass a partition on, with a finalizer for the bundle in which Prism prepares ReadPartition."""
+def with_finalizer(element: T, finalizer: Any = beam.DoFn.BundleFinalizerParam) -> T:
+    """Pass a partition or a stream on, with a finalizer for the bundle in which Prism prepares the step that reads it."""
     finalizer.register(finalize_nothing)
-    return partition
+    return element

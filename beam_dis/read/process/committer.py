@@ -98,6 +98,18 @@ class Committer:
         with self._lock:
             return {p: own.registered for p, own in self._partitions.items() if own.registered > own.committed}
 
+    def log_unconfirmed(self) -> None:
+        """Warn about positions that a runner has never finalised, at the end of a read."""
+        for (stream, partition_id), number in self.unconfirmed.items():
+            _log.warning(
+                "app %s: %s of stream %s was read up to %s, but the runner never finalised the bundle, so that was not"
+                " committed: the next run reads it again",
+                self._app,
+                partition_id,
+                stream,
+                number - 1,
+            )
+
     def _of(self, partition: Partition) -> _Progress:
         return self._partitions.setdefault(partition, _Progress())
 

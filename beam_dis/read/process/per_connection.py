@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from beam_dis.outages import OutageLog, is_outage
 from beam_dis.read.fetch.counts import PendingCounts, RecordSize
@@ -17,6 +17,8 @@ from beam_dis.read.watermark.service_clock import ServiceClock
 
 if TYPE_CHECKING:
     from beam_dis.stream_service import Page, PartitionDescription, ReadPosition, StreamListing, StreamService
+
+T = TypeVar("T")
 
 PAGE_BYTES = 2 * 1024 * 1024
 """The most data of one page: the service's own default, and above any single record."""
@@ -75,6 +77,10 @@ class PerConnection:
         if self.ends.claim_refresh(position.stream_id, interval):
             with suppress(RuntimeError):  # no thread can be started, or the process is ending
                 self._executor.submit(self.describe_partition, position)
+
+    def in_background(self, task: Callable[[], T]) -> Future[T]:
+        """Run a task in another thread."""
+        return self._executor.submit(task)
 
     def _read(self, position: ReadPosition) -> Page:
         asked = self._clock()

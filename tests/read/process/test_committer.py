@@ -214,7 +214,7 @@ def test_a_bounded_read_commits_within_the_finalizer(fake_service: Any, calls: A
     registry = registry_on(service)
     connection = DISConnection(endpoint="http://127.0.0.1:1", project_id="p")
     decoder = PageDecoder(lambda record: record, dead_letters=False)
-    fn = ReadPartitionForAppFn(connection, app="delays", decoder=decoder, registry=lambda: registry)
+    fn = ReadPartitionForAppFn(connection, read_id="r", app="delays", decoder=decoder, registry=lambda: registry)
     read = calls(fn, StreamPartition("flights", "id", "shardId-0000000000", 0, 25))
     read.call()
     read.finalize()

@@ -1,4 +1,4 @@
-"""The line that an endless read logs once a minute."""
+"""The line that a read logs once a minute."""
 
 from __future__ import annotations
 
@@ -42,3 +42,20 @@ def test_each_line_counts_the_records_since_the_one_before(now: Any, lines: Any)
         progress.note("flights", 0, records=3, millis_behind=0, watermark=START_OF_TIME_MS)
     expected = "stream flights: 3 records in 60 s from 1 partition, at most 0.0 s behind, watermark not known yet"
     assert lines() == [expected, expected]
+
+
+def test_the_line_of_a_read_with_an_end_says_how_far_it_has_come(now: Any, lines: Any) -> None:
+    progress = Progress(clock=now)
+    progress.note_range("flights", 0, records=5, arrived=1_767_268_800_000)
+    now.seconds += REPORT_SECONDS
+    progress.note_range("flights", 1, records=0, arrived=None)
+    assert lines() == [
+        "stream flights: 5 records in 60 s from 2 partitions, up to those that arrived at 2026-01-01 12:00:00+00:00"
+    ]
+
+
+def test_a_minute_without_a_record_has_a_line_too(now: Any, lines: Any) -> None:
+    progress = Progress(clock=now)
+    now.seconds += REPORT_SECONDS
+    progress.note_range("flights", 0, records=0, arrived=None)
+    assert lines() == ["stream flights: 0 records in 60 s from 1 partition"]
