@@ -49,7 +49,10 @@ def checks_arguments(operation: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(operation)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs)
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError:
+            return operation(*args, **kwargs)  # raises Python's own error, which names the operation
         for argument, check in checks.items():
             value = given.arguments.get(argument)
             if argument in given.arguments and not (value is None and argument in optional):

@@ -6,7 +6,7 @@ The methods are in the files of their API groups; here is how a client is opened
 from __future__ import annotations
 
 from types import TracebackType
-from typing import final
+from typing import NoReturn, final
 
 from beam_dis.client.api import API
 from beam_dis.client.apps import AppOperations
@@ -14,6 +14,8 @@ from beam_dis.client.checkpoints import CheckpointOperations
 from beam_dis.client.records import RecordOperations
 from beam_dis.client.streams import StreamOperations
 from beam_dis.connection import DISConnection
+from beam_dis.errors import ConfigurationError
+from beam_dis.plain_values import described
 
 
 @final
@@ -38,7 +40,13 @@ class DISClient(StreamOperations, AppOperations, CheckpointOperations, RecordOpe
     """
 
     def __init__(self, connection: DISConnection | None = None, *, api: API | None = None) -> None:
-        self._api = api or API((connection or DISConnection()).resolved())
+        if connection is None:
+            connection = DISConnection()
+        elif not isinstance(connection, DISConnection):
+            raise ConfigurationError(
+                f"connection={described(connection)}: give a DISConnection, such as DISConnection(endpoint=…)"
+            )
+        self._api = api or API(connection.resolved())
 
     @property
     def connection(self) -> DISConnection:
@@ -58,4 +66,11 @@ class DISClient(StreamOperations, AppOperations, CheckpointOperations, RecordOpe
         self.close()
 
     def __repr__(self) -> str:
-        return f"DISClient({self.connection!r})"
+        api = getattr(self, "_api", None)  # not there yet in the traceback of an error of the constructor
+        return f"DISClient({api.connection if api else ''})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a DISClient can't be pickled, because it has connections: make one where it is used, "
+            "such as in the setup method of a DoFn, from its DISConnection, which can be pickled"
+        )

@@ -14,6 +14,7 @@ import errno
 import socket
 
 BACKLOG = 2048
+MAX_PORT = 65535
 
 
 class StartError(Exception):

@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, final, get_args
@@ -30,7 +31,9 @@ from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.local import child
 from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
-from beam_dis.local.listening import StartError, endpoint_of, reserve
+from beam_dis.local.listening import MAX_PORT, StartError, endpoint_of, reserve
+from beam_dis.names import checked_int
+from beam_dis.plain_values import described
 
 _HOST = "127.0.0.1"
 _READY = "beam-dis: serving "
@@ -78,8 +81,8 @@ class LocalDIS:
         if limits not in get_args(Limits):
             raise ConfigurationError(f"limits={limits!r} is not one of {', '.join(get_args(Limits))}")
         self._limits = limits
+        self._port = checked_int("port", port, 0, MAX_PORT)
         self._data_dir = None if data_dir is None else _absolute(data_dir)
-        self._port = port
         self._keys = (
             None
             if access_key is None or secret_key is None
@@ -157,8 +160,12 @@ class LocalDIS:
             The number of the fault.
 
         Raises:
-            ConfigurationError: If the fault is for a stream or a partition that doesn't exist.
+            ConfigurationError: If the fault is for a stream or a partition that doesn't exist, or isn't a fault.
         """
+        if not isinstance(fault, get_args(AnyFault)):
+            raise ConfigurationError(
+                f"inject: fault={described(fault)} is not a fault: make one of beam_dis.testing, such as Throttled()"
+            )
         return self._controls.fetch("POST", "/admin/faults", FaultNumber, fault).id
 
     def faults(self) -> list[InjectedFault]:
@@ -180,8 +187,11 @@ class LocalDIS:
         EXPIRED, and signatures are checked by the new time. The new time is stored with the data and survives restarts.
 
         Raises:
-            ConfigurationError: If the sum is negative.
+            ConfigurationError: If an argument is no number, or if the sum is negative.
         """
+        for name, value in (("seconds", seconds), ("minutes", minutes), ("hours", hours)):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+                raise ConfigurationError(f"advance: {name}={described(value)} is not a number")
         total = seconds + 60 * minutes + 3600 * hours
         self._controls.send("POST", "/admin/clock", {"seconds": total}, seconds=_AGING_SECONDS)
 
@@ -262,6 +272,10 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
     """The folder as it is now, so that a later change of the working directory doesn't change it."""
     try:
         return Path(folder).absolute()
+    except TypeError as error:
+        raise ConfigurationError(
+            f"data_dir={described(folder)} is not the path of a folder: give str or Path"
+        ) from error
     except OSError as error:
         raise ConfigurationError(
             f"data_dir={os.fspath(folder)!r} is relative, and the working directory is gone: give an absolute path"

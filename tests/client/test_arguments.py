@@ -1,6 +1,8 @@
 """Every method of the client refuses wrong arguments before anything is sent."""
 
 import inspect
+import pickle
+import traceback
 from contextlib import suppress
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -11,6 +13,7 @@ import pytest
 
 from beam_dis.client import DISClient
 from beam_dis.client.arguments import CHECKS, checks_arguments
+from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError, EncodeError, TransportError
 from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
@@ -178,6 +181,37 @@ def test_a_message_names_operation_argument_value_and_type(argument, value, mess
 def test_half_a_surrogate_pair_cannot_be_encoded(argument, value):
     with pytest.raises(EncodeError, match=rf"^op: {argument}.*'\\ud800' can't be encoded as UTF-8"):
         CHECKS[argument](f"op: {argument}", value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "message"),
+    [
+        ((), {}, r"get_cursor\(\) missing 1 required positional argument: 'stream_name'"),
+        (("s", 0), {}, r"get_cursor\(\) takes 2 positional arguments but 3 "),
+        (("s",), {"partition": 0}, r"get_cursor\(\) got an unexpected keyword argument 'partition'"),
+        (
+            ("s",),
+            {"partition_id": 0, "stream_name": "s"},
+            r"get_cursor\(\) got multiple values for argument 'stream_name'",
+        ),
+    ],
+)
+def test_python_names_the_operation_that_has_no_such_argument(arguments, named, message, connect, ok):
+    with pytest.raises(TypeError, match=message):
+        connect(lambda _: ok()).client.get_cursor(*arguments, **named)
+
+
+@pytest.mark.parametrize("connection", ["http://127.0.0.1:7700", "", 0, {"region": "eu-de"}, DISConnection])
+def test_a_client_takes_only_a_connection(connection):
+    with pytest.raises(ConfigurationError, match=r"^connection=.*: give a DISConnection, such as") as error:
+        DISClient(connection)
+    frames = traceback.TracebackException.from_exception(error.value, capture_locals=True)
+    assert "self = DISClient()" in "".join(frames.format())
+
+
+def test_the_error_of_a_pickled_client_says_what_to_do(connect, ok):
+    with pytest.raises(TypeError, match=r"a DISClient can't be pickled, .* such as in the setup method of a DoFn"):
+        pickle.dumps(connect(lambda _: ok()).client)
 
 
 def test_an_operation_cannot_have_an_argument_without_a_check():

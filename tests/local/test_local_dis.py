@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ import pytest
 
 from beam_dis.errors import ConfigurationError, CredentialsError, DISError
 from beam_dis.local import LocalDIS
+from beam_dis.testing import Throttled
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +104,35 @@ def test_its_keys_are_not_among_its_arguments():
 def test_half_a_key_is_refused():
     with pytest.raises(ConfigurationError, match="together, or neither"):
         LocalDIS(access_key="AK")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"port": "7700"}, "port='7700' is not an int of 0 to 65535"),
+        ({"port": 65536}, r"port=65536 \(int\) is not an int of 0 to 65535"),
+        ({"port": True}, r"port=True \(bool\) is not an int"),
+        ({"port": None}, "port=None is not an int"),
+        ({"data_dir": 5}, r"data_dir=5 \(int\) is not the path of a folder: give str or Path"),
+        ({"data_dir": b"data"}, r"data_dir=b'data' \(bytes\) is not the path of a folder"),
+    ],
+)
+def test_a_wrong_port_or_folder_is_refused_before_anything_starts(arguments, message):
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
+        LocalDIS(**arguments)
+
+
+def test_wrong_times_and_faults_are_refused_by_name():
+    with LocalDIS() as dis:
+        for value in ("5", None, timedelta(hours=1), True, float("nan")):
+            with pytest.raises(ConfigurationError, match=r"^advance: hours=.* is not a number$"):
+                dis.advance(hours=value)
+        for value in ("throttled", None, {"type": "throttled"}, object(), Throttled):
+            with pytest.raises(
+                ConfigurationError, match=r"^inject: fault=.* is not a fault: make one of beam_dis.testing"
+            ):
+                dis.inject(value)
+        assert dis.faults() == []
 
 
 def test_outside_its_block_it_says_how_to_use_it():
