@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.typehints import decorators, trivial_inference
 
-from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder
+from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder, RowsCoder, RowsWithMetadata
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
 from beam_dis.formats.mismatch import brief
@@ -29,24 +29,36 @@ from beam_dis.stream_service import StreamListing
 Describe = Callable[[], StreamListing]
 
 
-def decoder_for(decode: Any, describe: Describe) -> tuple[Callable[[DISRecord], Any], Any]:
+def decoder_for(
+    decode: Any, describe: Describe, metadata: Sequence[str] = ()
+) -> tuple[Callable[[DISRecord], Any], Any]:
     """The function that makes an element from a record, and the type of the elements.
 
     Args:
         decode: ``"record"``, ``"bytes"``, ``"rows"``, a Beam coder for the data, or a function of the DISRecord.
         describe: returns the stream's description; called once, now, for ``"rows"`` only.
+        metadata: the fields of the record that are in a row too, by their names in ``METADATA``.
 
     Returns:
         The function, which raises DecodeError with the record's position, and the type.
 
     Raises:
-        ConfigurationError: ``decode`` is something else, or the stream has no schema for rows.
+        ConfigurationError: ``decode`` is something else, or the stream has no schema for rows, or ``metadata`` is for rows
+            and ``decode`` gives others.
     """
+    if metadata and decode != "rows" and not isinstance(decode, RowsCoder):
+        raise ConfigurationError(
+            f"metadata={metadata!r} adds fields to rows, and decode={shown(decode)} gives none:"
+            " give decode='rows' or a coder such as AvroCoder(schema)"
+        )
     known = _DECODERS.get(decode) if isinstance(decode, str) else None
     if known is not None:
         return known
     if decode == "rows":
         decode = _coder_of(describe(), "decode")
+    if metadata:
+        rows = RowsWithMetadata(decode, metadata)
+        return Decoder(rows), rows.to_type_hint()
     if isinstance(decode, beam.coders.Coder):
         return Decoder(decode.decode, attrgetter("data")), decode.to_type_hint()
     if callable(decode) and not _is_coder_class(decode):
@@ -147,14 +159,14 @@ _ENCODERS: dict[str, tuple[Callable[[Any], bytes], Any]] = {
     "bytes": (Encoder(_same), bytes),
 }
 
-_CODERS: dict[str, Callable[[str, str], beam.coders.Coder]] = {
+_CODERS: dict[str, Callable[[str, str], RowsCoder]] = {
     "BLOB": lambda schema, _delimiter: AvroCoder(schema),
     "JSON": lambda schema, _delimiter: JSONCoder(schema),
     "CSV": lambda schema, delimiter: CSVCoder(schema, delimiter=delimiter),
 }
 
 
-def _coder_of(stream: StreamListing, argument: str) -> beam.coders.Coder:
+def _coder_of(stream: StreamListing, argument: str) -> RowsCoder:
     """The coder of a stream's rows. Raises ConfigurationError if the stream has no schema for rows."""
     try:
         schema = format_of(stream.data_type, stream.data_schema, delimiter=stream.delimiter).schema

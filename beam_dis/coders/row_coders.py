@@ -7,24 +7,29 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import apache_beam as beam
 
-from beam_dis.coders.row_types import RowTypeHint
+from beam_dis.coders.metadata import METADATA
+from beam_dis.coders.row_types import RowTypeHint, attributes
 from beam_dis.coders.row_values import RowValues
+from beam_dis.errors import ConfigurationError
 from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat
+from beam_dis.formats.type_tree import RecordField, RecordType, Scalar
+from beam_dis.record import DISRecord
 
 AvroSchema = str | Mapping[str, Any]
 
 
-class _RowsCoder(beam.coders.Coder):
-    """Reads and writes rows in a format; ``row_type`` is their NamedTuple."""
+class RowsCoder(beam.coders.Coder):
+    """Reads and writes rows in a format, by ``schema``; ``row_type`` is their NamedTuple, and ``values`` what is in them."""
 
     def __init__(self, format_: Format, values: RowValues, **settings: Any) -> None:
-        self._schema_text = format_.schema.text
+        self.schema, self.values = format_.schema, values
         self._settings = settings
         self._decode, self._encode = format_.decode, format_.encode
         self.row_type = values.row_type(format_.schema.record)
@@ -46,21 +51,19 @@ class _RowsCoder(beam.coders.Coder):
         return RowTypeHint(self.row_type)
 
     def __reduce__(self) -> Any:
-        return partial(type(self), **self._settings), (self._schema_text,)
+        return partial(type(self), **self._settings), (self.schema.text,)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(other) is type(self) and other._schema_text == self._schema_text and other._settings == self._settings
-        )
+        return type(other) is type(self) and other.schema.text == self.schema.text and other._settings == self._settings
 
     def __hash__(self) -> int:
-        return hash((type(self), self._schema_text, repr(self._settings)))
+        return hash((type(self), self.schema.text, repr(self._settings)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.row_type.__name__})"
 
 
-class AvroCoder(_RowsCoder):
+class AvroCoder(RowsCoder):
     """Schemaless Avro: the binary encoding of one value, by a schema.
 
     Args:
@@ -77,7 +80,7 @@ class AvroCoder(_RowsCoder):
         super().__init__(AvroFormat(schema, values), values, times=times)
 
 
-class JSONCoder(_RowsCoder):
+class JSONCoder(RowsCoder):
     """One JSON object per record; timestamps and dates are written as the schema's numbers.
 
     Args:
@@ -94,7 +97,7 @@ class JSONCoder(_RowsCoder):
         super().__init__(JSONFormat(schema, values), values, times=times)
 
 
-class CSVCoder(_RowsCoder):
+class CSVCoder(RowsCoder):
     """One row of CSV per record, columns in the order of the schema's fields; timestamps are ISO 8601 text.
 
     Args:
@@ -124,3 +127,52 @@ class CSVCoder(_RowsCoder):
         values = RowValues(times)
         options: Any = {"delimiter": delimiter, "null": null, "booleans": booleans, "time_zone": time_zone}
         super().__init__(CSVFormat(schema, values, **options), values, times=times, **options)
+
+
+class RowsWithMetadata:
+    """Makes a row of a record: the values of its data, then those of its metadata.
+
+    Args:
+        coder: reads the data.
+        names: names of :data:`METADATA`, at least one.
+
+    Raises:
+        ConfigurationError: the schema has a field of that name.
+    """
+
+    def __init__(self, coder: RowsCoder, names: Sequence[str]) -> None:
+        self._coder, self._names = coder, tuple(names)
+        record, values = coder.schema.record, coder.values
+        fields = [field.name for field in record.fields]
+        taken = dict(zip(attributes(fields), fields, strict=True))
+        for name in names:
+            if f"{name}_" in taken:
+                raise ConfigurationError(
+                    f"metadata={self._names!r} adds the field '{name}_' to rows of {record.name}, and the field"
+                    f" {taken[f'{name}_']!r} of the schema has that name: leave out {name!r}, or rename the field"
+                )
+        added = tuple(RecordField(f"_{name}", METADATA[name][1]) for name in names)
+        self.row_type = values.row_type(RecordType(record.name, (*record.fields, *added)))
+        self._make = partial(tuple.__new__, self.row_type)
+        self._parts = [_part(name, coder) for name in names]
+
+    def __call__(self, record: DISRecord) -> Any:
+        """The row of a record. Raises DecodeError."""
+        return self._make((*self._coder.decode(record.data), *[part(record) for part in self._parts]))
+
+    def to_type_hint(self) -> Any:
+        """The row type as Beam's own type."""
+        return RowTypeHint(self.row_type)
+
+    def __reduce__(self) -> Any:
+        return RowsWithMetadata, (self._coder, self._names)
+
+
+def _part(name: str, coder: RowsCoder) -> Callable[[DISRecord], Any]:
+    attribute, type_ = METADATA[name]
+    get = attrgetter(attribute)
+    number = coder.values.number(type_) if isinstance(type_, Scalar) else None
+    if number is None:
+        return get
+    value = number.value
+    return lambda record: value(get(record))

@@ -16,6 +16,7 @@ from typing import Any
 
 from apache_beam.utils.timestamp import Timestamp
 
+from beam_dis.coders.metadata import METADATA_FIELDS
 from beam_dis.coders.row_types import attributes, layout_of, row_type
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats import times as times_
@@ -44,7 +45,8 @@ class RowValues(ValueTypes):
     def record(self, record: RecordType) -> RecordShape:
         """What a record is: a row."""
         made = self.row_type(record)
-        return RecordShape(made, partial(tuple.__new__, made), attributes([field.name for field in record.fields]))
+        names = attributes([field.name for field in record.fields])
+        return RecordShape(made, partial(tuple.__new__, made), names, METADATA_FIELDS)
 
     def number(self, scalar: Scalar) -> NumberType | None:
         """What a time or a date is in a row."""

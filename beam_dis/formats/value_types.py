@@ -49,11 +49,13 @@ class RecordShape:
         kind: the class of records whose values can be taken as a tuple in the order of the schema; None if there is none.
         make: makes a record from the tuple of its values.
         names: the fields' names in a row, in the order of the schema.
+        ignored: names of fields of records to write that are left out unless the schema has them.
     """
 
     kind: type | None
     make: Callable[[tuple[Any, ...]], Any]
     names: tuple[str, ...]
+    ignored: frozenset[str] = frozenset()
 
 
 class ValueTypes:
@@ -112,7 +114,7 @@ def in_order(record: RecordType, shape: RecordShape, defaults: Mapping[str, Any]
                 return get(fields)
             except KeyError:
                 pass
-        return _by_name(fields, names, places, defaults)
+        return _by_name(fields, names, places, defaults, shape.ignored)
 
     return take
 
@@ -124,11 +126,17 @@ def _no_values(value: Any) -> tuple[Any, ...]:
 
 
 def _by_name(
-    fields: Mapping[str, Any], names: tuple[str, ...], places: Mapping[str, int], defaults: Mapping[str, Any]
+    fields: Mapping[str, Any],
+    names: tuple[str, ...],
+    places: Mapping[str, int],
+    defaults: Mapping[str, Any],
+    ignored: frozenset[str],
 ) -> tuple[Any, ...]:
     values = [NO_DEFAULT] * len(names)
     for name, value in fields.items():
         place = places.get(name)
+        if place is None and name in ignored:
+            continue
         if place is None:
             raise ValueMismatch(f"Object contains unknown field `{str(name)[:80]}`")
         if values[place] is not NO_DEFAULT:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypedDict, TypeVar, get_type_hints
 
+from beam_dis.coders.metadata import METADATA
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
 from beam_dis.names import canonical_partition_id, checked_app, checked_stream, did_you_mean
@@ -34,6 +35,9 @@ OPTIONS_HELP = """
         decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and data_schema,
             which are looked up when the pipeline is built (not with ReadAllFromDIS, whose streams aren't known then); a
             Beam coder, for the bytes; or a function of the DISRecord.
+        metadata: fields of the record that rows have too, after those of the data: "partition_key", "sequence_number",
+            "partition_id", "arrival_time", "stream". In a row each has an underscore at the end, such as
+            ``partition_key_``.
         timestamp_fn: the event time of a decoded value, as a Beam Timestamp, an aware datetime, seconds since 1970
             or ISO text with a time zone; None for the arrival time.
         watermark_lag: by how many seconds events may be late; for endless reads.
@@ -61,6 +65,7 @@ class ReadOptions(TypedDict, total=False):
     stop: StoppingPosition | str | None
     app: str | None
     decode: Any
+    metadata: Iterable[str]
     timestamp_fn: Callable[[Any], Any] | None
     watermark_lag: float
     on_expired: str
@@ -80,6 +85,7 @@ class ReadSettings:
     stop: StoppingPosition | None = None
     app: str | None = None
     decode: Any = "record"
+    metadata: tuple[str, ...] = ()
     timestamp_fn: Callable[[Any], Any] | None = None
     watermark_lag: float = 0.0
     dead_letters: bool = False
@@ -99,9 +105,10 @@ class ReadSettings:
                 has = known if stream is None else ["stream", *known]
                 raise TypeError(f"{transform} has no argument {name!r}; it has {', '.join(has)}")
         given: dict[str, Any] = dict(options)
-        partitions = given.get("partitions")
-        if isinstance(partitions, Iterable) and not isinstance(partitions, str | bytes):
-            given["partitions"] = tuple(partitions)  # any iterable, once
+        for name in ("partitions", "metadata"):
+            listed = given.get(name)
+            if isinstance(listed, Iterable) and not isinstance(listed, str | bytes):
+                given[name] = tuple(listed)  # any iterable, once
         for name, position in (("start", StartingPosition), ("stop", StoppingPosition)):
             if given.get(name) is not None:
                 given[name] = _position(name, position, given[name])
@@ -111,6 +118,7 @@ class ReadSettings:
         self._check_names()
         self._check_positions()
         self._check_times()
+        self._check_metadata()
         self._check_rest()
 
     @property
@@ -175,6 +183,20 @@ class ReadSettings:
             raise ConfigurationError(
                 f"discovery_interval={self.discovery_interval!r} is neither a number of seconds above 0 nor None"
             )
+
+    def _check_metadata(self) -> None:
+        if not isinstance(self.metadata, tuple):
+            raise ConfigurationError(
+                f"metadata={self.metadata!r} is not a list: name the fields, such as metadata=['partition_key']"
+            )
+        for place, name in enumerate(self.metadata):
+            if not isinstance(name, str) or name not in METADATA:
+                known = ", ".join(map(repr, METADATA))
+                raise ConfigurationError(
+                    f"metadata={self.metadata!r}: {name!r} is none of {known}{did_you_mean(name, METADATA)}"
+                )
+            if name in self.metadata[:place]:
+                raise ConfigurationError(f"metadata={self.metadata!r} has {name!r} twice")
 
     def _check_rest(self) -> None:
         for name, words in {"on_expired": POLICIES, "on_missing": ("fail", "skip")}.items():

@@ -74,7 +74,9 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         self._settings = settings
         self._dead_letters = settings.dead_letters
         if not (isinstance(settings.decode, str) and settings.decode == "rows"):
-            decoder_for(settings.decode, _nothing_to_describe)  # raises ConfigurationError now, not when it is used
+            decoder_for(
+                settings.decode, _nothing_to_describe, settings.metadata
+            )  # raises ConfigurationError now, not when it is used
 
     def display_data(self) -> dict[str, Any]:
         """The options; nothing secret."""
@@ -86,6 +88,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             stop=None if settings.stop is None else repr(settings.stop.at),
             app=settings.app,
             decode=settings.decode,
+            metadata=", ".join(settings.metadata) or None,
             timestamp_fn=settings.timestamp_fn,
             watermark_lag=settings.watermark_lag,
             dead_letters=settings.dead_letters,
@@ -106,7 +109,9 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         settings, pipeline, read_id = self._settings, source.pipeline, uuid4().hex
         connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
-        decode, element_type = decoder_for(settings.decode, lambda: _describe(connection, settings.stream or ""))
+        decode, element_type = decoder_for(
+            settings.decode, lambda: _describe(connection, settings.stream or ""), settings.metadata
+        )
         decoder = PageDecoder(decode, self._wants_dead_letters())
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
         runner = RunnerTraits()

@@ -1,3 +1,4 @@
+import pickle
 import time
 import tracemalloc
 from dataclasses import dataclass
@@ -7,12 +8,16 @@ from typing import NamedTuple
 import apache_beam as beam
 import msgspec
 import pytest
+from apache_beam.coders import RowCoder
+from apache_beam.typehints import schemas
 from apache_beam.utils.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_dis import AvroCoder, CSVCoder, JSONCoder
-from beam_dis.errors import DecodeError, EncodeError
+from beam_dis.coders.row_coders import RowsWithMetadata
+from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
+from beam_dis.record import DISRecord
 
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 LEG = {
@@ -34,6 +39,7 @@ TRIP = {
         {"name": "class_", "type": {"type": "enum", "name": "Class", "symbols": ["ECONOMY", "FIRST"]}},
     ],
 }
+ORDER = {"type": "record", "name": "Order", "fields": [{"name": "id", "type": "int"}]}
 STOP = {"type": "record", "name": "Stop", "fields": LEG["fields"]}
 CODERS = [AvroCoder(TRIP), JSONCoder(TRIP)]
 NOON = datetime(2013, 1, 1, 12, tzinfo=timezone.utc)
@@ -290,3 +296,51 @@ def test_microseconds_are_beam_timestamps_without_loss(make):
     row = coder.row_type(Timestamp(micros=1_357_041_600_000_001))
     assert coder.decode(coder.encode(row)) == row
     assert type(coder.decode(coder.encode(row)).at) is Timestamp
+
+
+RECORD = DISRecord("orders", "shardId-0000000001", 7, "k", b"", 1_500)
+METADATA_NAMES = ("sequence_number", "partition_key", "partition_id", "arrival_time", "stream")
+
+
+@pytest.mark.parametrize("coder", [AvroCoder(ORDER), JSONCoder(ORDER), CSVCoder(ORDER)])
+def test_rows_have_the_metadata_that_is_asked_for_after_their_data(coder):
+    rows = RowsWithMetadata(coder, METADATA_NAMES)
+    row = pickle.loads(pickle.dumps(rows))(RECORD._replace(data=coder.encode({"id": 5})))
+    assert type(row) is rows.row_type
+    assert row._asdict() == {
+        "id": 5,
+        "sequence_number_": 7,
+        "partition_key_": "k",
+        "partition_id_": "shardId-0000000001",
+        "arrival_time_": Timestamp(1.5),
+        "stream_": "orders",
+    }
+    assert RowsWithMetadata(coder, ["partition_key"])(
+        RECORD._replace(data=coder.encode({"id": 5}), partition_key=None)
+    ) == (5, None)
+
+
+@pytest.mark.parametrize(("times", "arrival"), [("numbers", 1500), ("text", "1970-01-01T00:00:01.500Z")])
+def test_the_arrival_time_is_what_other_times_are_in_the_row(times, arrival):
+    coder = AvroCoder(ORDER, times=times)
+    row = RowsWithMetadata(coder, ["arrival_time"])(RECORD._replace(data=coder.encode({"id": 5})))
+    assert row.arrival_time_ == arrival
+    RowCoder(schemas.named_tuple_to_schema(type(row))).encode(row)
+
+
+@pytest.mark.parametrize("coder", [AvroCoder(ORDER), JSONCoder(ORDER), CSVCoder(ORDER)])
+def test_metadata_of_a_row_is_not_written_into_the_data(coder):
+    data = coder.encode({"id": 5})
+    row = RowsWithMetadata(coder, METADATA_NAMES)(RECORD._replace(data=data))
+    assert coder.encode(row) == data
+    assert coder.encode({"id": 5, "_partition_key": "k"}) == data
+    with pytest.raises(EncodeError, match="partition_key"):
+        coder.encode({"id": 5, "partition_key": "k"})
+
+
+@pytest.mark.parametrize("name", ["partition_key_", "_partition_key"])
+def test_a_schema_with_the_field_of_a_metadata_is_refused_and_writes_it(name):
+    coder = JSONCoder({**ORDER, "fields": [{"name": name, "type": "string"}]})
+    with pytest.raises(ConfigurationError, match=rf"'partition_key_' to rows of Order, and the field '{name}'"):
+        RowsWithMetadata(coder, ["partition_key"])
+    assert coder.decode(coder.encode({name: "k"})).partition_key_ == "k"

@@ -24,6 +24,7 @@ from beam_dis import (
     ReadFromDIS,
     StartingPosition,
     StoppingPosition,
+    WriteToDIS,
 )
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
 from beam_dis.read.partition import bounded
@@ -45,6 +46,7 @@ ON_FLINK_TOO = pytest.mark.parametrize(
 WORD = (
     '{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}, {"name": "n", "type": "int"}]}'
 )
+WORDS_AND_KEYS = [(b"a", "k"), (b"b", "m"), (b"c", "k")]
 
 
 @pytest.fixture
@@ -243,6 +245,26 @@ def test_rows_can_be_grouped_by_a_field(
         words = pipeline | source(stream, local_dis, decode="rows") | beam.GroupBy("word")
         sums = words | beam.MapTuple(lambda word, rows: (word, sum(row.n for row in rows)))
         assert_that(sums, equal_to([("a", 4), ("b", 2)]))
+
+
+@ON_FLINK_TOO
+def test_metadata_is_in_the_rows_and_their_key_can_be_written_again(
+    bounded_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    """The fields can be grouped by, so they are in Beam's schema of the rows."""
+    stream, copy = (make_stream(partitions=1, data_type="CSV", data_schema=WORD) for _ in range(2))
+    client.put_records(stream, [PutRecord(data=b"%s,1" % word, partition_key=key) for word, key in WORDS_AND_KEYS])
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        rows = pipeline | source(
+            stream, local_dis, decode="rows", metadata=["partition_key", "sequence_number", "arrival_time", "stream"]
+        )
+        _ = rows | WriteToDIS(copy, encode="rows", partition_key="partition_key_", connection=local_dis.connection)
+        groups = rows | beam.GroupBy("partition_key_", "stream_").aggregate_field("sequence_number_", max, "last")
+        last = groups | beam.Map(lambda row: (row.partition_key_, row.stream_, row.last))
+        assert_that(last, equal_to([("k", stream, 2), ("m", stream, 1)]))
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        copied = pipeline | source(copy, local_dis) | beam.Map(lambda record: (record.data, record.partition_key))
+        assert_that(copied, equal_to([(b"%s,1" % word, key) for word, key in WORDS_AND_KEYS]))
 
 
 @pytest.mark.fnapi

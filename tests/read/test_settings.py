@@ -43,6 +43,13 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"poll_interval": True}, "poll_interval=True"),
         ({"discovery_interval": 0}, "discovery_interval=0"),
         ({"discovery_interval": "10"}, "discovery_interval='10'"),
+        ({"metadata": "stream", "decode": "rows"}, r"metadata='stream' is not a list.*\['partition_key'\]"),
+        ({"metadata": None}, "metadata=None is not a list"),
+        ({"metadata": ["streams"], "decode": "rows"}, r"'streams' is none of .* \(did you mean 'stream'\?\)"),
+        ({"metadata": [5], "decode": "rows"}, "5 is none of 'partition_key', "),
+        ({"metadata": ["stream", "stream"], "decode": "rows"}, "has 'stream' twice"),
+        ({"metadata": ["stream"]}, "adds fields to rows, and decode='record' gives none"),
+        ({"metadata": ["stream"], "decode": lambda record: record}, "adds fields to rows"),
         ({"connection": "http://127.0.0.1"}, "is not a DISConnection"),
         (
             {
