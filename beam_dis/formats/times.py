@@ -21,6 +21,10 @@ from beam_dis.formats.mismatch import ValueMismatch, expected
 from beam_dis.plain_values import shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+# Made once, because libraries that freeze the clock replace the classes in this module by their own.
+AnyDate = Annotated[date, msgspec.Meta()]
+AnyDatetime = Annotated[datetime, msgspec.Meta()]
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 NaiveDatetime = Annotated[datetime, msgspec.Meta(tz=False)]
 NaiveTime = Annotated[time, msgspec.Meta(tz=False)]
@@ -134,7 +138,7 @@ def text_number(name: str, *, zone: tzinfo | None = None) -> Callable[[str], int
         zone: the time zone of timestamps whose text has none; None refuses them.
     """
     if name == "date":
-        return lambda text: int(text) if _is_number(text) else days_of(msgspec.convert(text, date))
+        return lambda text: int(text) if _is_number(text) else days_of(msgspec.convert(text, AnyDate))
     if name in {"time-millis", "time-micros"}:
         unit = 1000 if name == "time-millis" else 1
         return lambda text: micros_of_day(msgspec.convert(text, NaiveTime)) // unit
@@ -151,7 +155,9 @@ def text_number(name: str, *, zone: tzinfo | None = None) -> Callable[[str], int
         except msgspec.ValidationError:
             if _is_number(text):
                 return _unambiguous(text, unit)
-            moment: datetime = msgspec.convert(_SHORT_OFFSET.sub(r"\1:00", text), datetime if zone else AwareDatetime)
+            moment: datetime = msgspec.convert(
+                _SHORT_OFFSET.sub(r"\1:00", text), AnyDatetime if zone else AwareDatetime
+            )
             return micros_of(moment if moment.tzinfo else moment.replace(tzinfo=zone)) // unit
 
     return read

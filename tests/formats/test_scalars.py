@@ -101,6 +101,25 @@ NESTED = {
 }
 
 
+class AnyDay(type):
+    def __instancecheck__(cls, value):
+        return isinstance(value, date)
+
+
+class FrozenDay(date, metaclass=AnyDay):
+    """As freezegun's FakeDate, of which every date is an instance."""
+
+
+@pytest.mark.parametrize("format_", [CSVFormat, JSONFormat])
+def test_dates_are_read_and_written_while_a_test_freezes_the_clock(format_, monkeypatch):
+    """A library that does so replaces the class in the modules that have imported it."""
+    monkeypatch.setattr("beam_dis.formats.times.date", FrozenDay)
+    day = {"type": "record", "name": "R", "fields": [{"name": "d", "type": {"type": "int", "logicalType": "date"}}]}
+    found = format_(day)
+    assert found.decode(b"2026-01-02" if format_ is CSVFormat else b'{"d":"2026-01-02"}') == {"d": date(2026, 1, 2)}
+    assert found.decode(found.encode({"d": date(2026, 1, 2)})) == {"d": date(2026, 1, 2)}
+
+
 @pytest.mark.parametrize("format_", ALL_FORMATS)
 def test_a_value_of_a_subclass_is_written_as_the_type_that_it_is(format_):
     utc = timezone.utc
