@@ -18,7 +18,10 @@ from urllib.parse import urlsplit
 
 from beam_dis.cli.failure import fail
 from beam_dis.cli.signals import end_on_signals
+from beam_dis.connection import DISConnection
+from beam_dis.credentials import Credentials, Token
 from beam_dis.endpoints import LOCAL_PROJECT_ID
+from beam_dis.errors import ConfigurationError, CredentialsError
 from beam_dis.secret_files import warn_if_exposed
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=_port, default=7700, help="0 takes any free port (default: 7700)")
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
+        "--host", type=_host, default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
     parser.add_argument(
         "--allowed-host",
@@ -54,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name by which clients may call the server, such as that of a container's service; may be repeated",
     )
-    parser.add_argument("--project", metavar="ID", help="serve only this project (default: any)")
+    parser.add_argument("--project", type=_project, metavar="ID", help="serve only this project (default: any)")
     parser.add_argument(
         "--access-key-file",
         type=Path,
@@ -101,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
     from beam_dis.local.store import StoreError
 
     def ready(endpoint: str) -> None:
-        print("\n".join(announcement(endpoint, options.data, options.project)), flush=True)
+        lines = announcement(endpoint, options.data, options.project, settings.keys)
+        print("\n".join(lines), flush=True)
 
     parent_ended = threading.Event()
 
@@ -124,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
             keys=read_keys(options.access_key_file, os.environ),
             project=options.project,
             real_limits=options.limits == "real",
-            admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
+            admin_token=read_admin_token(options.admin_token_file, os.environ) if _has_admin(options) else None,
         )
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
@@ -134,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def announcement(endpoint: str, data: Path, project: str | None = None) -> list[str]:
+def announcement(endpoint: str, data: Path, project: str | None = None, keys: AccessKeys | None = None) -> list[str]:
     """The lines that ``serve`` prints when it is ready.
 
     They name addresses that a client can connect to, not the unspecified address (0.0.0.0 or ::), and the options of a pipeline.
@@ -143,6 +147,7 @@ def announcement(endpoint: str, data: Path, project: str | None = None) -> list[
         endpoint: the URL of the address that the server listens on.
         data: the folder with the data.
         project: the only project that is served, if there is one.
+        keys: what requests are checked against, if they are.
     """
     url = urlsplit(endpoint)
     project_id = project or LOCAL_PROJECT_ID
@@ -154,6 +159,14 @@ def announcement(endpoint: str, data: Path, project: str | None = None) -> list[
         lines.append(
             f"  --dis_endpoint={_url(address, url.port)} --dis_project_id={project_id}  (from other machines, or by a name of"
             " this one)"
+        )
+    if keys is not None and keys.access_key:
+        lines.append(
+            "  requests must be signed: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK to the keys on the workers"
+        )
+    elif keys is not None:
+        lines.append(
+            "  requests need the token: give DISConnection(credentials=…) a function that returns it as a Token"
         )
     return lines
 
@@ -181,7 +194,7 @@ def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | Non
         environ: the environment.
 
     Raises:
-        KeysError: the file can't be read, or one of the two keys is missing.
+        KeysError: the file can't be read, one of the two keys is missing, or one of the secrets can't be sent.
     """
     from beam_dis.local.http.authentication import AccessKeys
 
@@ -196,6 +209,13 @@ def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | Non
         raise KeysError(f"{where}: give both an access key and a secret key, or neither")
     if file is not None and not access and not token:
         raise KeysError(f"{where}: has neither keys nor a token, so anybody could use the server")
+    try:
+        if access:
+            Credentials(access_key=access, secret_key=secret)
+        if token:
+            Token(value=token)
+    except CredentialsError as error:
+        raise KeysError(f"{where}: {error}") from error
     return AccessKeys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
 
 
@@ -217,6 +237,12 @@ def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
     return token
 
 
+def _has_admin(options: argparse.Namespace) -> bool:
+    if options.admin_token_file is not None and not options.admin:
+        raise KeysError("--admin-token-file is given without --admin: add --admin, or leave it out")
+    return bool(options.admin)
+
+
 def _keys_in(file: Path) -> tuple[str, str, str]:
     parser = ConfigParser(interpolation=None)
     try:
@@ -225,7 +251,9 @@ def _keys_in(file: Path) -> tuple[str, str, str]:
         if "auth_token" in basic:
             return basic.get("access_key", ""), basic.get("secret_key", ""), basic["auth_token"]
         return basic["access_key"], basic["secret_key"], ""
-    except (OSError, UnicodeDecodeError, Error, KeyError) as error:
+    except OSError as error:
+        raise KeysError(f"{file} can't be read ({error.strerror}): it should contain the keys") from None
+    except (UnicodeDecodeError, Error, KeyError) as error:
         # the parser's own messages quote the line, which may contain a secret
         raise KeysError(
             f"{file}: needs a section [basic] with access_key and secret_key ({type(error).__name__})"
@@ -237,11 +265,19 @@ def _host(text: str) -> str:
 
     if not is_host(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a host: give a name or an address, without scheme and port")
+    return text.strip("[]").lower()
+
+
+def _project(text: str) -> str:
+    try:
+        DISConnection(project_id=text)
+    except ConfigurationError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a project id: give letters, digits, - and _") from None
     return text
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = int(text) if text.isascii() and text.isdigit() else -1
     if port not in range(65_536):
-        raise argparse.ArgumentTypeError(f"{port} is not a port: give 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give 0 to 65535")
     return port

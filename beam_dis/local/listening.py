@@ -13,6 +13,8 @@ from __future__ import annotations
 import errno
 import socket
 
+from beam_dis.endpoints import is_localhost
+
 BACKLOG = 2048
 MAX_PORT = 65535
 
@@ -48,13 +50,14 @@ def endpoint_of(listener: socket.socket) -> str:
 
 
 def _bound(host: str, port: int, option: int | None) -> socket.socket:
+    address = "127.0.0.1" if is_localhost(host) else host  # whatever the system's resolver says [RFC 6761]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only for sockets whose protocol is TCP: with it, each answer waits 40 ms
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if option is not None:
             bound.setsockopt(socket.SOL_SOCKET, option, 1)
-        bound.bind((host, port))
+        bound.bind((address, port))
     except (OSError, OverflowError) as error:
         bound.close()
         raise StartError(_why_not(host, port, error)) from error

@@ -18,6 +18,7 @@ from beam_dis.cli.serve import announcement
 from beam_dis.client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.local import LocalDIS
+from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.options import DISOptions
 
 pytestmark = pytest.mark.integration
@@ -34,6 +35,14 @@ def refused(*arguments: object, shell: str = "", **environment: str) -> list[str
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     return ended.stderr.splitlines()
+
+
+def misused(*arguments: str) -> str:
+    """What the command line says about arguments of a wrong form."""
+    command = [sys.executable, "-m", "beam_dis", "serve", "--data", "unused", *arguments]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    return ended.stderr
 
 
 @contextmanager
@@ -184,11 +193,11 @@ def test_it_can_serve_only_one_project(tmp_path):
             _open(f"{endpoint}/v2/other/streams")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "", "0", "my-machine.example"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "0", "my-machine.example"])
 def test_without_keys_it_serves_other_machines_only_on_request(tmp_path, host):
     [line] = refused(tmp_path / "data", "--host", host)
     assert line == (
-        f"beam-dis: error: --host {host or repr('')} lets other machines use this server, and it has no keys: give it keys"
+        f"beam-dis: error: --host {host} lets other machines use this server, and it has no keys: give it keys"
         " (--access-key-file FILE), or let everybody use it with --no-keys"
     )
     assert not (tmp_path / "data").exists()
@@ -212,11 +221,66 @@ def test_a_name_is_allowed_by_an_option_that_may_be_repeated(tmp_path):
             _open(url, {"Host": "evil.example"})
 
 
+@pytest.mark.parametrize("option", ["--host", "--allowed-host"])
 @pytest.mark.parametrize("name", ["http://dis", "dis:7700", "*", ""])
-def test_an_allowed_host_is_a_name_without_scheme_and_port(tmp_path, name):
-    command = [*SERVE, str(tmp_path), "--allowed-host", name]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, f"{name!r} is not a host: give a name or an address" in ended.stderr) == (2, True)
+def test_a_host_is_a_name_or_an_address_without_scheme_and_port(option, name):
+    assert f"argument {option}: {name!r} is not a host: give a name or an address" in misused(option, name)
+
+
+@pytest.mark.parametrize("project", ["a b", "a/b", "", "ä"])
+def test_a_project_that_no_client_can_name_is_refused(project):
+    assert f"argument --project: {project!r} is not a project id: give letters" in misused("--project", project)
+
+
+@pytest.mark.parametrize("port", ["abc", "70000", "-1", "٣"])
+def test_a_wrong_port_is_refused(port):
+    assert f"argument --port: {port!r} is not a port: give 0 to 65535" in misused(f"--port={port}")
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST", "dis.localhost", "[::1]"])
+def test_each_name_of_this_machine_needs_no_keys(tmp_path, host):
+    with serving(tmp_path, "--host", host) as (_, line):
+        endpoint = "http://[::1]:" if host == "[::1]" else "http://127.0.0.1:"
+        assert line.startswith(f"beam-dis: serving {endpoint}")
+
+
+def test_a_key_file_that_is_missing_is_an_error_that_says_so(tmp_path):
+    [line] = refused(tmp_path / "data", "--access-key-file", tmp_path / "gone")
+    assert (
+        line
+        == f"beam-dis: error: {tmp_path / 'gone'} can't be read (No such file or directory): it should contain the keys"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["access_key = A\nsecret_key = SEC RET", "access_key = Ä\nsecret_key = SECRET", "auth_token = SECRET\x00"]
+)
+def test_a_secret_that_no_client_can_send_is_an_error_that_does_not_show_it(tmp_path, text):
+    keys = private(tmp_path / "keys", f"[basic]\n{text}\n")
+    [line] = refused(tmp_path / "data", "--access-key-file", keys)
+    assert line.startswith(f"beam-dis: error: {keys}: ")
+    assert "printable ASCII" in line
+    assert "SEC" not in line
+
+
+def test_a_file_of_the_admin_token_without_admin_is_an_error(tmp_path):
+    [line] = refused(tmp_path / "data", "--admin-token-file", private(tmp_path / "token", "T"))
+    assert line == "beam-dis: error: --admin-token-file is given without --admin: add --admin, or leave it out"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (AccessKeys(access_key="A", secret_key="S"), ["HUAWEICLOUD_SDK_AK"]),
+        (AccessKeys(access_key="A", secret_key="S", auth_token="T"), ["HUAWEICLOUD_SDK_AK"]),
+        (AccessKeys(auth_token="T"), ["Token"]),
+        (None, []),
+    ],
+)
+def test_it_says_how_clients_get_the_keys_that_it_needs(keys, said):
+    lines = announcement("http://127.0.0.1:1", Path("d"), keys=keys)[2:]
+    assert len(lines) == len(said)
+    assert all(word in line for word, line in zip(said, lines, strict=True))
 
 
 def test_its_data_are_private_whatever_the_umask(tmp_path):

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from beam_dis.endpoints import is_localhost
 from beam_dis.wire.error_codes import Refusal
 
 _AUTHORITY = re.compile(r"(\[[^\]@/]*\]|[^\[\]:@/]*)(?::[0-9]*)?")
@@ -27,7 +28,7 @@ _SHOWN = 100
 
 def is_loopback(host: str) -> bool:
     """Whether a host is a loopback address or ``localhost``, so that only this machine can reach it."""
-    if host == "localhost" or host.endswith(".localhost"):
+    if is_localhost(host):
         return True
     address = _address(host)
     return address is not None and address.is_loopback
