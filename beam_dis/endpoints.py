@@ -120,7 +120,7 @@ def checked_url(kind: str, value: Any, *, source: str = "") -> str:
             f"{source or kind} {shown} is not a URL of http or https that ends after host and port, such as"
             f" {_EXAMPLES[kind]}"
         )
-    return str(value).removesuffix("/")
+    return f"{url.scheme}://{url.netloc}"
 
 
 def _is_plain(url: SplitResult) -> bool:

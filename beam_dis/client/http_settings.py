@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import re
@@ -26,7 +27,7 @@ import httpx
 
 from beam_dis.endpoints import is_loopback
 from beam_dis.errors import ConfigurationError
-from beam_dis.texts import Secret
+from beam_dis.texts import Secret, one_line
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
@@ -90,17 +91,43 @@ def ssl_context(ca_bundle: str | os.PathLike[str] | None, *, trust_environment: 
     """The certificates to trust, by rule 4.
 
     Raises:
-        ConfigurationError: the file or folder has no certificates.
+        ConfigurationError: the file or folder has no certificates, or OpenSSL can't write the file of SSLKEYLOGFILE.
     """
+    source, value = _named_certificates(ca_bundle, trust_environment=trust_environment)
+    shown = one_line(f"{source} {value!r}")
+    try:
+        if value is None:
+            return httpx.create_ssl_context(trust_env=False)
+        is_folder = Path(value).is_dir()
+        if source == "SSL_CERT_DIR" or (is_folder and source == "REQUESTS_CA_BUNDLE"):
+            return _context_of_folders(shown, value)
+        if is_folder:
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        return ssl.create_default_context(cafile=value)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        key_log = os.environ.get("SSLKEYLOGFILE")
+        if key_log and getattr(error, "filename", None) == key_log:
+            raise ConfigurationError(
+                one_line(f"SSLKEYLOGFILE {key_log!r}")
+                + f" can't be written: {reason}; name a file that can be written, or leave it out"
+            ) from error
+        raise ConfigurationError(
+            f"{shown} is not a file of certificates: {reason}; name a file in PEM format, or leave it out"
+        ) from error
+
+
+def _named_certificates(ca_bundle: str | os.PathLike[str] | None, *, trust_environment: bool) -> tuple[str, str | None]:
+    """The argument or variable that names the certificates, and its value; None for those that come with httpx."""
     if ca_bundle is not None:
-        return _context_of_file("ca_bundle", os.fspath(ca_bundle))
-    names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE") if trust_environment else ()
-    for name in names:
+        if not isinstance(ca_bundle, str | os.PathLike):
+            raise ConfigurationError(f"ca_bundle={ca_bundle!r}: give the path of a file with certificates")
+        return "ca_bundle", os.fsdecode(ca_bundle)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE") if trust_environment else ():
         value = os.environ.get(name)
         if value:
-            is_folder = name == "SSL_CERT_DIR" or (name == "REQUESTS_CA_BUNDLE" and Path(value).is_dir())
-            return _context_of_folders(name, value) if is_folder else _context_of_file(name, value)
-    return httpx.create_ssl_context(trust_env=False)
+            return name, value
+    return "httpx", None
 
 
 def _proxy_of_environment(endpoint: str) -> tuple[str, Proxy | None] | None:
@@ -121,6 +148,8 @@ def _proxy_of_environment(endpoint: str) -> tuple[str, Proxy | None] | None:
 
 def _parsed(source: str, text: str) -> Proxy | None:
     """A proxy from its URL; None if it can't be read. It raises nothing, because its variables contain the password."""
+    if not isinstance(text, str):
+        return None
     whole = text.strip()
     try:
         url = urlsplit(whole if "://" in whole else f"http://{whole}")
@@ -166,25 +195,11 @@ def _is_named(host: str, port: int, entry: str) -> bool:
         return bool(suffix) and (host.rstrip(".") == suffix or host.rstrip(".").endswith(f".{suffix}"))
 
 
-def _context_of_file(source: str, path: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=path)
-    except (OSError, ValueError) as error:
-        reason = "it is a folder" if Path(path).is_dir() else error
-        raise ConfigurationError(
-            f"{source} {path!r} is not a file of certificates: {reason}; name a file in PEM format, or leave it out"
-        ) from error
-
-
-def _context_of_folders(source: str, value: str) -> ssl.SSLContext:
-    try:
-        names = [
-            path.name for folder in value.split(os.pathsep) if Path(folder).is_dir() for path in Path(folder).iterdir()
-        ]
-    except OSError as error:
-        raise ConfigurationError(f"{source} {value!r} can't be read: {error}") from error
+def _context_of_folders(shown: str, value: str) -> ssl.SSLContext:
+    folders = [Path(folder) for folder in value.split(os.pathsep)]
+    names = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir()]
     if not any(map(_HASHED_NAME.fullmatch, names)):
         raise ConfigurationError(
-            f"{source} {value!r} is not a folder of certificates: name one that OpenSSL's c_rehash has prepared, or leave it out"
+            f"{shown} is not a folder of certificates: name one that OpenSSL's c_rehash has prepared, or leave it out"
         )
     return ssl.create_default_context(capath=value)

@@ -68,6 +68,9 @@ def iam_token(
     login = Login(user=user, password=Secret(password), domain=domain, project_id=project_id)
     del password, proxy
     _check_login(login)
+    for name, text in (("region", region), ("endpoint", endpoint)):
+        if text is not None and not _is_text(text):
+            raise ConfigurationError(f"iam_token({name}=…) is {type(text).__name__}: give a str that is not empty")
     url = iam_endpoint(endpoint, region)
     with closing(
         HTTPTransport(url, proxy=None if through is None else through.reveal(), ca_bundle=ca_bundle)

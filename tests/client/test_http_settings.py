@@ -164,6 +164,36 @@ def test_a_ca_bundle_that_has_no_certificates_is_named_with_its_path(no_certific
         HTTPTransport("https://dis.example", ca_bundle=no_certificates)
 
 
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"])
+def test_a_path_that_is_too_long_is_named_by_its_variable(variable, monkeypatch):
+    monkeypatch.setenv(variable, "/" + "x" * 5000)
+    with pytest.raises(ConfigurationError, match=f"{variable} '/xxx.* is not a (file|folder) of certificates") as error:
+        HTTPTransport("https://dis.example")
+    assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("where", ["missing/keys.log", "."])
+@pytest.mark.parametrize("ca_bundle", [None, certifi.where()])
+def test_a_log_of_tls_keys_that_cannot_be_written_is_named(where, ca_bundle, tmp_path, monkeypatch):
+    """Python writes it for every context. The certificates are not at fault."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / where))
+    with pytest.raises(ConfigurationError, match=r"^SSLKEYLOGFILE '.*' can't be written: .*leave it out") as error:
+        HTTPTransport("https://dis.example", ca_bundle=ca_bundle)
+    assert "certificates" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", [5, b"/certificates.pem"])
+def test_a_ca_bundle_that_is_no_path_is_named(value):
+    with pytest.raises(ConfigurationError, match=r"^ca_bundle=.*: give the path"):
+        HTTPTransport("https://dis.example", ca_bundle=value)
+
+
+@pytest.mark.parametrize("value", [5, b"http://proxy:3128"])
+def test_a_proxy_that_is_no_text_is_named(value):
+    with pytest.raises(ConfigurationError, match="the proxy of proxy= can't be used"):
+        HTTPTransport("https://dis.example", proxy=value)
+
+
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
 def test_the_certificates_of_a_file_are_trusted(variable, monkeypatch):
     monkeypatch.setenv(variable, certifi.where())

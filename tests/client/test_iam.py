@@ -119,3 +119,11 @@ def test_a_login_with_a_wrong_argument_is_refused_by_its_name(name, value):
     with pytest.raises(ConfigurationError, match=rf"^iam_token\({name}=.*: give a str") as error:
         iam_token(**arguments, endpoint="https://iam.example")
     assert name != "password" or "hunter2" not in repr(error.value)
+
+
+@pytest.mark.parametrize("name", ["region", "endpoint"])
+@pytest.mark.parametrize("value", ["", 5, b"https://me:hunter2@iam.example", ["eu-de"]], ids=repr)
+def test_a_region_or_an_endpoint_that_is_no_text_is_refused_by_its_name(name, value):
+    with pytest.raises(ConfigurationError, match=rf"^iam_token\({name}=…\) is .*: give a str") as error:
+        iam_token(user="u", password="p", domain="d", project_id="1", **{name: value})
+    assert "hunter2" not in repr(error.value)

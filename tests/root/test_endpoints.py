@@ -52,6 +52,11 @@ def test_this_machine_is_known_by_each_of_its_names(host):
     assert is_loopback(f"http://{host}")
 
 
+@pytest.mark.parametrize("text", ["HTTP://127.0.0.1:7700", "http://127.0.0.1:7700/", "http://127.0.0.1:7700"])
+def test_an_endpoint_has_one_form(text):
+    assert checked_url("endpoint", text) == "http://127.0.0.1:7700"
+
+
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1.example", "localhost.example", "notlocalhost", "192.168.0.1", "[::ffff:10.0.0.1]", "[fe80::1]", "dis", "dis.example"],
