@@ -68,8 +68,11 @@ class ServiceError(DISError):
     """The service answered with an error.
 
     ``code`` is the DIS code ("DIS.4301"), or "" if the answer had none; ``status`` is the HTTP status;
-    ``service_message`` is the text that the service sent.
+    ``service_message`` is the text that the service sent. ``retry_after`` is for how many seconds the answer asks to wait, by its
+    Retry-After header; None if it has none.
     """
+
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, code: str = "", status: int = 0, service_message: str = "") -> None:
         super().__init__(message)

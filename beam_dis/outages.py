@@ -190,7 +190,10 @@ class FailureSeries:
         left = self._kind_began + wait_limit(failure, endless=self._endless, worked=worked) - now
         if not self._endless:
             left = min(left, self._began + max(limits.bounded for limits in WAIT_LIMITS.values()) - now)
-        return None if left <= 0 else min(left, next(self._pauses_of(throttled=failure is Failure.THROTTLED)))
+        if left <= 0:
+            return None
+        asked = error.retry_after or 0.0 if isinstance(error, ServiceError) else 0.0
+        return min(left, max(asked, next(self._pauses_of(throttled=failure is Failure.THROTTLED))))
 
     def _pauses_of(self, *, throttled: bool) -> Iterator[float]:
         if throttled not in self._pauses:

@@ -27,6 +27,9 @@ from beam_dis.wire.messages import without_nulls
 
 M = TypeVar("M")
 
+MOST_RETRY_AFTER = 60
+"""The most seconds of a Retry-After header that are waited (ours)."""
+
 _CODES = ("errorCode", "error_code", "code")
 _TEXTS = ("message", "error_msg", "errorMsg")
 _MAX_CODE = 50
@@ -71,7 +74,7 @@ def error_of(request: RequestInfo, response: Response, *, unsigned: bool = False
         advice = _UNSIGNED
     message = f"{request}: {code or 'HTTP ' + str(response.status)} {text}".rstrip()
     found = _OUT_OF_RANGE.search(text) if code == "DIS.4224" else None
-    return service_error(
+    error = service_error(
         f"{message} - {advice}" if advice else message,
         code=code,
         status=response.status,
@@ -79,6 +82,8 @@ def error_of(request: RequestInfo, response: Response, *, unsigned: bool = False
         earliest=int(found[2]) if found else None,
         next_number=int(found[3]) if found else None,
     )
+    error.retry_after = retry_after(response)
+    return error
 
 
 def error_body(body: bytes) -> tuple[str, str]:
@@ -146,6 +151,21 @@ def as_of(answer: GoodAnswer, now: float) -> int:
     """
     answered = date_of(answer.response)
     return int(((now if answered is None else answered) - answer.response.seconds) * 1000)
+
+
+def retry_after(response: Response) -> float | None:
+    """The seconds that a Retry-After header asks to wait, as a number or as a date; None if it is missing or unreadable.
+
+    A date is compared with the Date header of the answer. More than a minute counts as a minute.
+    """
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:10]), MOST_RETRY_AFTER))
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - (date_of(response) or float("inf"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, min(seconds, MOST_RETRY_AFTER))
 
 
 def date_of(response: Response) -> float | None:

@@ -5,7 +5,8 @@ Rule 2: if no connection was made, or the service answered with a code whose rem
 Rule 3: if the answer was lost (cut, timed out, unreadable, an HTTP 5xx from something in between) or damaged (a 400 without
 a DIS code, from a service that has answered as a DIS before): repeat only if ``retry_lost`` says so.
 Rule 4: if the service throttles: repeat after longer pauses, unless the caller slows down itself.
-Rule 5: raise any other error unchanged. A TransportError says ``maybe_done`` if any attempt may have been carried out.
+Rule 5: if the answer has a Retry-After header, the pause is at least that long. If the deadline is earlier, raise at once.
+Rule 6: raise any other error unchanged. A TransportError says ``maybe_done`` if any attempt may have been carried out.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Retry:
             except (TransportError, ServiceError) as error:
                 self.maybe_done = self.maybe_done or lost_answer(error)
                 pause = next(throttled if _is_throttling(error) else pauses)
+                if isinstance(error, ServiceError) and error.retry_after is not None:
+                    pause = max(pause, error.retry_after)
                 passed = self.clock() - start
                 if not self._repeats(error) or passed + pause >= self.deadline:
                     raise self._final(error, passed) from error.__cause__

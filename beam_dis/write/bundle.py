@@ -17,12 +17,13 @@ from typing import Any, NamedTuple, TypeGuard
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import StreamService
-from beam_dis.write.batching import Batch, Batcher, StreamLimits
+from beam_dis.write.batching import DEFAULT_OPTIONS, Batch, Batcher, RequestOptions
 from beam_dis.write.delivery import Delivery, WriteResult, dead_letter_unsent
 from beam_dis.write.ordering import queue_of
 from beam_dis.write.pace import PACES
 from beam_dis.write.routing import ElementEncoder, StreamFunction
 from beam_dis.write.sender import Sender
+from beam_dis.write.streams import Streams
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,7 @@ class WritePlan:
         ordered: keep the order of each partition key.
         results: return a WrittenRecord for each element that was written.
         dead_letters: return a DeadLetter for an element that can't be written, instead of failing.
+        options: how many requests are sent at a time, and how large they are.
     """
 
     stream: str | StreamFunction
@@ -42,6 +44,7 @@ class WritePlan:
     ordered: bool = False
     results: bool = False
     dead_letters: bool = False
+    options: RequestOptions = DEFAULT_OPTIONS
 
 
 class BundleCounts(NamedTuple):
@@ -62,23 +65,28 @@ class BundleCounts(NamedTuple):
 class BundleWriter:
     """Writes one bundle after the other; used by one thread."""
 
-    def __init__(self, plan: WritePlan, service: StreamService, sender: Sender | None = None) -> None:
+    def __init__(
+        self, plan: WritePlan, service: StreamService, sender: Sender | None = None, known: Streams | None = None
+    ) -> None:
         self._plan = plan
-        self._sender = sender or Sender(service.write, pace_of=partial(PACES.of, service), ordered=plan.ordered)
-        self._limits = StreamLimits(service.describe)
+        pace_of = partial(PACES.of, service)
+        self._sender = sender or Sender(
+            service.write, pace_of=pace_of, in_flight=plan.options.in_flight, ordered=plan.ordered
+        )
+        self._known = known or Streams(service.describe, written=lambda stream: pace_of(stream).written)
         self._counts = BundleCounts()
         self._streams: set[str] = set()
         self._queues = self._sender.queues
         self._keeps_origins = plan.results or plan.dead_letters  # otherwise an element is dropped once it is encoded
-        self._batcher = Batcher(self._limits)
+        self._batcher = Batcher(self._known.limits, options=plan.options)
 
     def begin(self) -> None:
         """Begin a bundle, after waiting for what an earlier one left in flight if it failed in another step."""
         self._sender.abandon()
-        self._limits.forget_missing()
+        self._known.forget_missing()
         self._counts = BundleCounts()
         self._streams = set()
-        self._batcher = Batcher(self._limits)
+        self._batcher = Batcher(self._known.limits, options=self._plan.options)
 
     def add(self, origin: Any) -> Iterable[WriteResult]:
         """Add the element of ``origin`` to the bundle.

@@ -52,10 +52,21 @@ class Delivery:
         resent: how many records were sent again.
         request_throttled: whether the service throttled the last request as a whole.
         error: why the last request failed as a whole, though not for one of its records; None if it didn't.
+        scaling_since: since when records are refused because the stream is being scaled; None if none of the last request was.
         failed: whether a record of the last request failed for another reason than throttling, and is to be sent again.
     """
 
-    __slots__ = ("answers", "batch", "error", "failed", "request_throttled", "requests", "resent", "to_send")
+    __slots__ = (
+        "answers",
+        "batch",
+        "error",
+        "failed",
+        "request_throttled",
+        "requests",
+        "resent",
+        "scaling_since",
+        "to_send",
+    )
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -65,6 +76,7 @@ class Delivery:
         self.resent = 0
         self.request_throttled = False
         self.error: DISError | None = None
+        self.scaling_since: float | None = None
         self.failed = False
 
     def add_answers(self, sent: Sequence[int], answers: Sequence[Written | NotWritten], *, ordered: bool) -> None:

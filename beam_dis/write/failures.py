@@ -6,6 +6,8 @@ Rules:
    send again. A record may then be written twice ("at least once").
 3. A refusal that is no record's fault, such as wrong credentials or a missing stream, fails the bundle. If records of the
    stream were written before, it may pass, and is believed only after a minute.
+4. A record with a key alone, or without one, can't be at fault if its partition doesn't exist or has expired. The stream is
+   being scaled, so this is believed only after a minute too.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from beam_dis.errors import (
     PartitionNotFoundError,
     ServiceError,
 )
-from beam_dis.outages import Failure, failure_of, wait_limit
-from beam_dis.stream_service import NotWritten
+from beam_dis.outages import WAIT_LIMITS, Failure, failure_of, wait_limit
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import NotWritten, Written
 
 
 class FailureAction(Enum):
@@ -32,6 +35,10 @@ class FailureAction(Enum):
     RAISE = "fail the bundle"
 
 
+SCALING_SECONDS = WAIT_LIMITS[Failure.REFUSED].bounded
+"""For how long the partitions of keys may be missing or expired, because the stream is being scaled."""
+
+_PARTITION_GONE = ("DIS.4302", "DIS.4319")
 _FAULT_OF_ONE_RECORD = (InvalidRequestError, PartitionNotFoundError, PartitionExpiredError)
 
 
@@ -62,3 +69,8 @@ def answer_for_each(error: DISError, action: FailureAction) -> NotWritten:
         retriable=action is not FailureAction.DIVIDE,
         throttled=action is FailureAction.SLOW_DOWN,
     )
+
+
+def is_of_scaling(record: PutRecord, answer: Written | NotWritten) -> bool:
+    """Whether a record was refused because of its partition, though it names none: the stream is being scaled."""
+    return isinstance(answer, NotWritten) and answer.code in _PARTITION_GONE and record.partition_id is None

@@ -28,6 +28,7 @@ from beam_dis.options import DISOptions
 from beam_dis.outputs import outputs_of, typed_output
 from beam_dis.services import shared_service
 from beam_dis.stream_service import StreamListing
+from beam_dis.write.batching import DEFAULT_OPTIONS, RequestOptions
 from beam_dis.write.bundle import WritePlan
 from beam_dis.write.delivery import WrittenRecord
 from beam_dis.write.put_records import DEAD_LETTERS, DONE, WRITTEN, PutRecordsFn, ServiceOf
@@ -75,6 +76,9 @@ class _Arguments(TypedDict, total=False):
     explicit_hash_key: FieldOrFunction
     partition_id: FieldOrFunction
     ordered: bool
+    in_flight: int
+    batch_records: int | None
+    batch_bytes: int | None
     connection: DISConnection | None
 
 
@@ -102,6 +106,9 @@ class WriteToDIS(
         dead_letters: return elements that can't be encoded, or that the service refuses for good, in ``.dead_letters``
             instead of failing the bundle. A failure that may pass is always retried, for two minutes, and then fails the
             bundle, which the runner repeats.
+        in_flight: how many requests a worker's instance of this step sends at a time, 1 to 64.
+        batch_records: the most records of a request, up to 1000. By default requests are as large as the service allows.
+        batch_bytes: the most bytes of data of a request. A larger record is sent alone.
         connection: endpoint, region, project, credentials. What is left out comes from the pipeline's options and the
             environment.
 
@@ -172,6 +179,9 @@ class WriteToDIS(
         ordered: bool = False,
         results: bool = False,
         dead_letters: bool = False,
+        in_flight: int = DEFAULT_OPTIONS.in_flight,
+        batch_records: int | None = None,
+        batch_bytes: int | None = None,
         connection: DISConnection | None = None,
     ) -> None:
         super().__init__()
@@ -185,6 +195,7 @@ class WriteToDIS(
         self._ordered = _checked_bool("ordered", ordered)
         self._results = _checked_bool("results", results)
         self._dead_letters = _checked_bool("dead_letters", dead_letters)
+        self._options = RequestOptions(in_flight=in_flight, batch_records=batch_records, batch_bytes=batch_bytes)
         self._connection = connection
         self._service_of: ServiceOf = shared_service
         self._validate()
@@ -199,6 +210,9 @@ class WriteToDIS(
             ordered=self._ordered,
             results=self._results,
             dead_letters=self._dead_letters,
+            in_flight=self._options.in_flight,
+            batch_records=self._options.batch_records,
+            batch_bytes=self._options.batch_bytes,
         )
 
     def expand(self, elements: pvalue.PCollection[Any]) -> WriteToDISResult[WrittenT, DeadLettersT]:
@@ -212,6 +226,7 @@ class WriteToDIS(
             ordered=self._ordered,
             results=self._results,
             dead_letters=self._wants_dead_letters(),
+            options=self._options,
         )
         put_records = beam.ParDo(PutRecordsFn(plan, connection, self._service_of))
         outputs = elements | "PutRecords" >> put_records.with_outputs(DEAD_LETTERS, DONE, main=WRITTEN)

@@ -96,3 +96,21 @@ def test_as_of_is_the_services_time_when_the_request_was_sent(headers, seconds, 
 
 def test_a_long_text_is_truncated():
     assert len(error_body(b'{"code":"X","message":"' + b"x" * 10_000 + b'"}')[1]) == 500
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": "86400"}, 60),
+        ({"retry-after": "9" * 5000}, 60),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:10 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 10),
+        ({"retry-after": "Wed, 21 Oct 2015 07:27:00 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(headers, seconds):
+    assert error_of(REQUEST, Response(429, headers, b"")).retry_after == seconds

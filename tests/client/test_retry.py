@@ -175,3 +175,19 @@ def test_every_finite_schedule_of_failures_gives_the_result_or_the_right_error(
     if not retry_lost:
         assert not {LOST, GATEWAY} & set(faults[: len(world.left) - 1])
     assert world.now <= deadline + attempt_seconds
+
+
+def test_a_pause_is_at_least_as_long_as_the_answer_asks():
+    error = answered("", 503)
+    error.retry_after = 5.0
+    world = World(error, "done")
+    retry = Retry(
+        deadline=60,
+        retry_lost=True,
+        retry_throttling=True,
+        clock=lambda: world.now,
+        sleep=world.sleep,
+        random=lambda: 0.5,
+    )
+    assert retry.run(world.attempt) == "done"
+    assert world.waits == [5.0]

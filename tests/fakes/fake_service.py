@@ -33,7 +33,8 @@ from beam_dis.wire.ranges import hash_of, hash_ranges, partition_id, partition_n
 
 THROTTLED = NotWritten("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
 BROKEN = NotWritten("DIS.5250", "Record could not be stored.", retriable=True)
-REJECTED = NotWritten("DIS.4302", "Partition does not exist.", retriable=False)
+REJECTED = NotWritten("DIS.4200", "Invalid request.", retriable=False)
+NO_PARTITION = NotWritten("DIS.4302", "Partition does not exist.", retriable=False)
 EMPTY = NotWritten("DIS.4200", "The record is empty.", retriable=False)
 
 
@@ -268,9 +269,11 @@ class FakeService:
     def _append(self, stream: FakeStream, record: PutRecord) -> Written | NotWritten:
         if not record.data:
             return EMPTY
-        partition = None if self.reject(record) else stream.partition_for(record)
-        if partition is None:
+        if self.reject(record):
             return REJECTED
+        partition = stream.partition_for(record)
+        if partition is None:
+            return NO_PARTITION
         stream.written.append(record)
         return partition.append(record, self.now_ms)
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_dis.errors import EncodeError
+from beam_dis.errors import ConfigurationError, EncodeError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import WriteLimits
-from beam_dis.write.batching import Batcher
+from beam_dis.write.batching import Batcher, RequestOptions
 
 LIMITS = WriteLimits(request_records=4, request_bytes=50, record_bytes=20)
 
@@ -51,6 +51,24 @@ def test_a_batch_is_cut_only_when_the_next_record_would_not_fit(triples):
     for batch, after in itertools.pairwise(batches):
         full = len(batch.records) == LIMITS.request_records
         assert full or batch.bytes + len(after.records[0].data) > LIMITS.request_bytes
+
+
+@given(records, st.integers(1, 5), st.integers(1, 60))
+@settings(deadline=None)
+def test_options_make_requests_smaller_and_a_large_record_is_sent_alone(triples, most_records, most_bytes):
+    options = RequestOptions(batch_records=most_records, batch_bytes=most_bytes)
+    batches = cut(triples, options=options)
+    assert sum(len(batch.records) for batch in batches) == len(triples)
+    for batch in batches:
+        assert 0 < len(batch.records) <= min(most_records, LIMITS.request_records)
+        assert batch.bytes <= min(most_bytes, LIMITS.request_bytes) or len(batch.records) == 1
+
+
+@pytest.mark.parametrize("name", ["in_flight", "batch_records", "batch_bytes"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "4", True, 10**9])
+def test_a_wrong_request_option_is_refused(name, value):
+    with pytest.raises(ConfigurationError, match=f"{name}=.*is not an int of 1 to"):
+        RequestOptions(**{name: value})
 
 
 @given(records, st.integers(20, 100))

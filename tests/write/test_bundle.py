@@ -90,7 +90,7 @@ def test_with_dead_letters_wrong_elements_are_returned_and_others_written():
 
 def test_a_record_refused_for_good_fails_the_bundle_and_names_it():
     service = FakeService.empty(limits=LIMITS, reject=lambda record: record.partition_key == "b")
-    message = "1 of 2 records .* refused for good.*'s': a record of 2 bytes with partition key 'b': DIS.4302 Partition"
+    message = "1 of 2 records .* refused for good.*'s': a record of 2 bytes with partition key 'b': DIS.4200 Invalid"
     with pytest.raises(WriteError, match=message):
         run(service, [b"a", b"bb"])
 
@@ -98,8 +98,8 @@ def test_a_record_refused_for_good_fails_the_bundle_and_names_it():
 def test_the_dead_letter_of_a_refused_record_has_its_code_and_data():
     service = FakeService.empty(limits=LIMITS, reject=lambda record: record.partition_key == "b")
     (result,), counts, _ = run(service, [b"a", b"bb"], dead_letters=True)
-    error = "stream 's': a record of 2 bytes with partition key 'b': DIS.4302 Partition does not exist."
-    letter = DeadLetter(error, "DIS.4302", "s", partition_key="b", data=b"bb", element=b"bb")
+    error = "stream 's': a record of 2 bytes with partition key 'b': DIS.4200 Invalid request."
+    letter = DeadLetter(error, "DIS.4200", "s", partition_key="b", data=b"bb", element=b"bb")
     assert WriteResult(Carrier(b"bb"), letter) == result
     assert BundleCounts(records=1, bytes=1, requests=1, refused=1) == counts
 

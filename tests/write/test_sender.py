@@ -2,7 +2,7 @@ import threading
 from contextlib import nullcontext
 
 import pytest
-from fake_service import BROKEN, THROTTLED, FakeService, Lost, Partly
+from fake_service import BROKEN, NO_PARTITION, THROTTLED, FakeService, Lost, Partly
 from fake_time import FakeTime, in_memory_sender
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +27,9 @@ from beam_dis.write.pace import StreamPace
 LIMITS = WriteLimits(request_records=5, request_bytes=100, record_bytes=100)
 REFUSED_CONNECTION = TransportError("connection refused", maybe_done=False)
 FAILED = ServerError("System error.", code="DIS.5000", status=500)
+NOT_RUNNING = StreamNotRunningError("Stream is not running.", code="DIS.4205", status=400)
+SCALING = PartitionNotFoundError("Partition does not exist.", code="DIS.4302", status=400)
+EXPIRED = NotWritten("DIS.4319", "Partition is expired.", retriable=False)
 TOO_MUCH = ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
 
 
@@ -39,6 +42,16 @@ def write_all(sender, keys):
     for batch in batcher.close_all():
         deliveries += sender.send(batch)
     return deliveries + sender.finish()
+
+
+def write_placed(sender, place):
+    """Write two records with the same place, and return their delivery."""
+    batcher = Batcher(lambda _: LIMITS)
+    for data in (b"0", b"1"):
+        batcher.add("s", 0, PutRecord(data, **place), None)
+    sender.send(batcher.close_all()[0])
+    (delivery,) = sender.finish()
+    return delivery
 
 
 def write_some(sender, count, then=lambda: None):
@@ -58,12 +71,12 @@ def last_copies(log):
 
 
 def faults():
-    refusals = st.sampled_from([THROTTLED, BROKEN])
+    refusals = st.sampled_from([THROTTLED, BROKEN, NO_PARTITION, EXPIRED])
     return st.one_of(
         st.none(),
         st.builds(Partly, st.integers(0, 31), refusals),
         st.just(Lost()),
-        st.sampled_from([REFUSED_CONNECTION, FAILED, TOO_MUCH]),
+        st.sampled_from([REFUSED_CONNECTION, FAILED, TOO_MUCH, NOT_RUNNING, SCALING]),
     )
 
 
@@ -173,6 +186,40 @@ def test_a_stream_that_is_being_created_is_waited_for():
     service = FakeService.empty([StreamNotRunningError("not yet", code="DIS.4205", status=400)] * 5)
     write_all(in_memory_sender(service), "a")
     assert len(service.written("s")) == 1
+
+
+@pytest.mark.parametrize("refusal", [NO_PARTITION, EXPIRED])
+@pytest.mark.parametrize("place", [{}, {"partition_key": "k"}, {"explicit_hash_key": "7"}])
+def test_a_missing_partition_of_a_key_is_waited_for_while_the_stream_is_scaled(refusal, place):
+    service = FakeService.empty([Partly(0b11, refusal)] * 3)
+    delivery = write_placed(in_memory_sender(service), place)
+    assert [type(answer) for answer in delivery.answers] == [Written, Written]
+
+
+@pytest.mark.parametrize("refusal", [NO_PARTITION, EXPIRED])
+def test_a_missing_partition_of_a_key_is_believed_after_a_minute(refusal):
+    """Other records of the request are written meanwhile, and don't prolong it."""
+    time, service = FakeTime(), FakeService.empty([Partly(0b1, refusal)] * 1000)
+    delivery = write_placed(in_memory_sender(service, time=time), {"partition_key": "k"})
+    assert [refusal, Written] == [delivery.answers[0], type(delivery.answers[1])]
+    assert 60 < time.now < 120
+
+
+@pytest.mark.parametrize("refusal", [NO_PARTITION, EXPIRED])
+def test_a_missing_partition_that_a_record_names_is_final(refusal):
+    service = FakeService.empty([Partly(0b1, refusal)])
+    delivery = write_placed(in_memory_sender(service), {"partition_id": 0})
+    assert [refusal, Written] == [delivery.answers[0], type(delivery.answers[1])]
+    assert len(service.requests) == 1
+
+
+def test_an_answer_that_asks_to_wait_is_obeyed():
+    for error in (ThrottledError("no", status=429), ServerError("no", status=503)):
+        error.retry_after = 40.0
+        time = FakeTime()
+        service = FakeService.empty([error])
+        write_all(in_memory_sender(service, time=time), "a")
+        assert (time.now, len(service.written("s"))) == (40.0, 1)
 
 
 def test_retries_end_at_the_deadline_with_the_last_answer():

@@ -263,6 +263,7 @@ def test_display_data_show_the_arguments():
         "ordered": True,
         "results": False,
         "dead_letters": False,
+        "in_flight": 4,
         "endpoint": LOCAL.endpoint,
         "project_id": "p",
         "region": "eu-de",
