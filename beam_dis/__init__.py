@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from beam_dis.errors import DISError
     from beam_dis.options import DISOptions
     from beam_dis.positions import StartingPosition, StoppingPosition
+    from beam_dis.producer import DISProducer
     from beam_dis.read import ReadAllFromDIS, ReadFromDIS, ReadFromDISResult
     from beam_dis.record import DISRecord, PutRecord
     from beam_dis.write import WriteToDIS, WriteToDISResult, WrittenRecord
@@ -33,6 +34,7 @@ _HOMES = {
     "DISConnection": "beam_dis.connection",
     "DISError": "beam_dis.errors",
     "DISOptions": "beam_dis.options",
+    "DISProducer": "beam_dis.producer",
     "DISRecord": "beam_dis.record",
     "DeadLetter": "beam_dis.dead_letter",
     "JSONCoder": "beam_dis.coders",
@@ -57,6 +59,7 @@ __all__ = [
     "DISConnection",
     "DISError",
     "DISOptions",
+    "DISProducer",
     "DISRecord",
     "DeadLetter",
     "JSONCoder",

@@ -82,6 +82,13 @@ def checked_int(argument: str, value: Any, lowest: int, highest: int, *, advice:
     return number
 
 
+def checked_bool(argument: str, value: Any) -> bool:
+    """Return True or False. Raises ConfigurationError for anything else."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{argument}={value!r}: give True or False")
+    return value
+
+
 def checked_text(argument: str, value: Any) -> str:
     """Return text.
 

@@ -1,5 +1,8 @@
 """Write: elements on the FnApiRunner → local DIS, compared with a bare loop and with a DoFn on the official client.
 
+DISProducer writes the same records without a pipeline. Both also write with 30 ms between request and answer, as over a slow network.
+Target: at least 0.7 of the throughput without.
+
 Run: ``python benchmarks/write.py [records]`` (1,000,000 by default, 200 bytes each, keys that never repeat, 8 partitions).
 The writers alternate in one run, so that the ratios don't depend on changes in the machine's speed. Target: at least 0.5
 of the bare loop (httpx and msgspec, no Beam, one connection) and at least 8 times a DoFn written by hand on
@@ -24,8 +27,9 @@ import httpx
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_dis import DISClient, DISConnection, WriteToDIS
+from beam_dis import DISClient, DISConnection, DISProducer, WriteToDIS
 from beam_dis.local import LocalDIS
+from beam_dis.testing import Latency
 from beam_dis.wire.records import PutRecordsRequest, PutRecordsRequestEntry, PutRecordsResult
 
 PARTITIONS = 8
@@ -33,6 +37,8 @@ REQUEST_RECORDS = 1000
 PADDING = b"x" * 192
 CHUNK = 20_000
 ROUNDS = 3
+LATENCY = Latency(operation="put_records", seconds=0.03)
+SLOW = " with 30 ms"
 OFFICIAL = "official client, 1000 a request"
 OFFICIAL_SINGLY = "official client, one a request"
 
@@ -113,6 +119,13 @@ def piped(sink: beam.PTransform[Any, Any], count: int) -> None:
     pipeline.run().wait_until_finish()
 
 
+def produced(connection: DISConnection, stream: str, count: int) -> None:
+    """Write without a pipeline."""
+    with DISProducer(stream, connection=connection) as out:
+        for data in elements(0, count):
+            out.put(data, partition_key=key_of(data))
+
+
 def rate(dis: DISClient, write: Callable[[str], None], count: int) -> float:
     """Records/s of one writer into a new stream, whose records are counted."""
     stream = f"bench-{next(_streams)}"
@@ -143,6 +156,7 @@ def writers(connection: DISConnection, count: int) -> dict[str, tuple[Callable[[
             lambda stream: piped(WriteToDIS(stream, partition_key=key_of, connection=connection), count),
             count,
         ),
+        "DISProducer": (lambda stream: produced(connection, stream, count), count),
         OFFICIAL: official(count // 10, REQUEST_RECORDS),
         OFFICIAL_SINGLY: official(count // 1000, 1),
     }
@@ -157,11 +171,18 @@ def main() -> None:
         for _ in range(ROUNDS):
             for name, (write, records) in writers(local.connection, count).items():
                 rates.setdefault(name, []).append(rate(dis, write, records))
+                if name in ("WriteToDIS", "DISProducer"):
+                    local.inject(LATENCY)
+                    rates.setdefault(name + SLOW, []).append(rate(dis, write, records))
+                    local.clear_faults()
     medians = {name: statistics.median(values) for name, values in rates.items()}
     for name, median in medians.items():
         print(f"{name:31} {median:10,.0f} records/s   ({min(rates[name]):,.0f} to {max(rates[name]):,.0f})")
     for name, asked in {"bare loop": 0.5, OFFICIAL: 8, OFFICIAL_SINGLY: 8}.items():
         print(f"WriteToDIS / {name:31} {medians['WriteToDIS'] / medians[name]:8.2f}   (target: at least {asked})")
+    for name in ("WriteToDIS", "DISProducer"):
+        print(f"{name + SLOW:31} / without {medians[name + SLOW] / medians[name]:18.2f}   (target: at least 0.7)")
+    print(f"DISProducer / WriteToDIS {medians['DISProducer'] / medians['WriteToDIS']:24.2f}   (target: at least 1)")
 
 
 if __name__ == "__main__":

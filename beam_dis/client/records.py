@@ -16,9 +16,9 @@ from beam_dis.client.arguments import checks_arguments, required
 from beam_dis.client.pages import Place, PutResult, ReadPage, cursor_of, page_of, place_in, put_of
 from beam_dis.client.transport import MAX_ANSWER_BYTES
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key
-from beam_dis.plain_values import described, plain_bytes, shown
+from beam_dis.plain_values import described
 from beam_dis.record import PutRecord
+from beam_dis.record_checks import checked_record
 from beam_dis.wire import records as wire
 from beam_dis.wire.limits import DEFAULT_FETCH_BYTES
 
@@ -194,23 +194,11 @@ def read_page(
 
 def _entry(record: Any) -> wire.PutRecordsRequestEntry:
     """Check a record, and convert it to what is sent. Raises EncodeError, which names the field."""
-    if not isinstance(record, PutRecord):
-        raise EncodeError(f"it is {described(record)}: give PutRecord(data, partition_key=…)")
-    given: Any = record.data
-    key, hash_key, partition = record.partition_key, record.explicit_hash_key, record.partition_id
-    try:
-        data = plain_bytes(given)
-    except TypeError:
-        advice = 'encode it, such as data="test".encode()' if isinstance(given, str) else "give bytes"
-        raise EncodeError(f"data={shown(given)} is of type {type(given).__name__}, not bytes: {advice}") from None
-    if not data:
-        raise EncodeError("data is empty: give at least one byte")
-    try:
-        return wire.PutRecordsRequestEntry(
-            data,
-            None if key is None else checked_partition_key("partition_key", key),
-            None if hash_key is None else checked_hash_key("explicit_hash_key", hash_key),
-            None if partition is None else canonical_partition_id(partition),
-        )
-    except ConfigurationError as error:
-        raise EncodeError(str(error)) from error
+    plain = checked_record(record)
+    hash_key, partition = plain.explicit_hash_key, plain.partition_id
+    return wire.PutRecordsRequestEntry(
+        plain.data,
+        plain.partition_key,
+        None if hash_key is None else str(hash_key),
+        None if partition is None else str(partition),
+    )

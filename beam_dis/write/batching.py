@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,14 @@ class Batcher:
         self._open.clear()
         self._bytes = 0
         return batches
+
+    def open_batches(self) -> list[Batch]:
+        """The open batches that have records."""
+        return [batch for batch in self._open.values() if batch.records]
+
+    def close_some(self, batches: Iterable[Batch]) -> list[Batch]:
+        """Close those of some batches that are still open, and return them."""
+        return [self._close(batch) for batch in batches if self._open.get((batch.stream, batch.queue)) is batch]
 
     def _start(self, stream: str, queue: int) -> Batch:
         batch = self._open[stream, queue] = Batch(stream, queue, self._limits_of(stream), self._options)

@@ -24,7 +24,7 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.delivery import Delivery
 from beam_dis.write.failures import (
-    SCALING_SECONDS,
+    SECONDS_OF_SCALING,
     FailureAction,
     action_on,
     answer_for_each,
@@ -105,6 +105,7 @@ class Deliverer:
                 answers = self._while_scaling(delivery, records, answers)
             finally:
                 pace.learn(records, () if delivery.request_throttled else answers, batch.limits)
+            pace.spread.note(batch.stream, records, answers, batch.limits.partitions)
             delivery.add_answers(indexes, answers, ordered=self._ordered)
             if len(delivery.to_send) < before:  # progress, so the pauses start short again
                 delays = full_jitter(random=self._random)
@@ -146,7 +147,7 @@ class Deliverer:
         now = self._clock()
         if delivery.scaling_since is None:
             delivery.scaling_since = now
-        if now > delivery.scaling_since + SCALING_SECONDS:
+        if now > delivery.scaling_since + SECONDS_OF_SCALING:
             return answers
         return [
             NotWritten(answer.code, answer.message, retriable=True)

@@ -107,31 +107,35 @@ class Delivery:
     def dead_letter(self, index: int, answer: NotWritten) -> WriteResult:
         """The dead letter of a record that the service refused for good."""
         origin, record = self.batch.origins[index], self.batch.records[index]
-        return _dead_letter(self._reason(index, answer), answer.code, origin, self.batch.stream, record)
+        return _dead_letter(self.reason(index, answer), answer.code, origin, self.batch.stream, record)
 
     def refusal_message(self, not_written: list[tuple[int, NotWritten]]) -> str:
         """Why the bundle fails, if the service refused records for good."""
         return (
             f"{len(not_written)} of {len(self.batch.records)} records of a request were refused for good; the first:"
-            f" {self._reason(*not_written[0])}."
+            f" {self.reason(*not_written[0])}."
             " With dead_letters=True such elements become dead letters instead"
         )
 
     def timeout_message(self, deadline: float) -> str:
         """Why the bundle fails, if records are still to be sent after ``deadline`` seconds."""
         answers = ((index, self.answers[index]) for index in self.to_send)
-        last = next(self._reason(index, answer) for index, answer in answers if isinstance(answer, NotWritten))
+        last = next(self.reason(index, answer) for index, answer in answers if isinstance(answer, NotWritten))
         return (
             f"{len(self.to_send)} of {len(self.batch.records)} records were not written within {deadline:g} s"
             f" and {self.requests} requests; the last answer: {last}"
         )
 
-    def _reason(self, index: int, answer: NotWritten) -> str:
+    def reason(self, index: int, answer: NotWritten) -> str:
         """Why one record wasn't written, without its data."""
+        code = "" if not answer.code or answer.code in answer.message else f"{answer.code} "
+        return f"{self.subject(index)}: {code}{answer.message}"
+
+    def subject(self, index: int) -> str:
+        """How messages call one record, without its data."""
         record = self.batch.records[index]
         key = f" with partition key {record.partition_key!r}" if record.partition_key is not None else ""
-        code = "" if not answer.code or answer.code in answer.message else f"{answer.code} "
-        return f"stream {self.batch.stream!r}: a record of {len(record.data):,} bytes{key}: {code}{answer.message}"
+        return f"stream {self.batch.stream!r}: a record of {len(record.data):,} bytes{key}"
 
 
 _NOT_SENT = NotWritten("", "none: records for its partition were throttled all the time", retriable=True)

@@ -35,7 +35,7 @@ class FailureAction(Enum):
     RAISE = "fail the bundle"
 
 
-SCALING_SECONDS = WAIT_LIMITS[Failure.REFUSED].bounded
+SECONDS_OF_SCALING = WAIT_LIMITS[Failure.REFUSED].bounded
 """For how long the partitions of keys may be missing or expired, because the stream is being scaled."""
 
 _PARTITION_GONE = ("DIS.4302", "DIS.4319")

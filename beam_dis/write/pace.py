@@ -31,6 +31,7 @@ from beam_dis.forks import FORKS
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, StreamService, WriteLimits, Written
 from beam_dis.wire.ranges import hash_of, hash_ranges, partition_number
+from beam_dis.write.spread import Spread
 
 FIRST_REQUESTS = 4
 """How many requests are sent to a stream before its first answer."""
@@ -118,7 +119,10 @@ class Allowance:
 
 
 class StreamPace:
-    """The pace of one stream. ``clock`` gives seconds that never go back. ``written``: the stream has taken a record."""
+    """The pace of one stream. ``clock`` gives seconds that never go back. ``written``: the stream has taken a record.
+
+    ``spread`` warns if all records go to one partition.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -127,6 +131,7 @@ class StreamPace:
         self._paused_until = 0.0
         self._progress = 0.0
         self.written = False
+        self.spread = Spread()
         self.after_fork()
         FORKS.register(self)
 

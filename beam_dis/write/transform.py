@@ -24,6 +24,7 @@ from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
 from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
+from beam_dis.names import checked_bool
 from beam_dis.options import DISOptions
 from beam_dis.outputs import outputs_of, typed_output
 from beam_dis.services import shared_service
@@ -192,9 +193,9 @@ class WriteToDIS(
             "explicit_hash_key": explicit_hash_key,
             "partition_id": partition_id,
         }
-        self._ordered = _checked_bool("ordered", ordered)
-        self._results = _checked_bool("results", results)
-        self._dead_letters = _checked_bool("dead_letters", dead_letters)
+        self._ordered = checked_bool("ordered", ordered)
+        self._results = checked_bool("results", results)
+        self._dead_letters = checked_bool("dead_letters", dead_letters)
         self._options = RequestOptions(in_flight=in_flight, batch_records=batch_records, batch_bytes=batch_bytes)
         self._connection = connection
         self._service_of: ServiceOf = shared_service
@@ -264,12 +265,6 @@ class WriteToDIS(
         element_encoder(bytes, **self._routing)
         if self._encode != "rows":
             encoder_for(self._encode, _nothing_to_describe)
-
-
-def _checked_bool(argument: str, given: Any) -> bool:
-    if not isinstance(given, bool):
-        raise ConfigurationError(f"{argument}={given!r}: give True or False")
-    return given
 
 
 def _fields_of(element_type: Any) -> Collection[str] | None:

@@ -1,0 +1,61 @@
+"""The warning if all records go to one partition."""
+
+import pytest
+from fake_service import FakeService
+from fake_time import in_memory_sender
+
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import WriteLimits
+from beam_dis.wire.ranges import hash_of, hash_ranges
+from beam_dis.write.batching import Batcher
+
+
+def write(records, partitions=4, bundles=1):
+    """Write records in several bundles to a stream with so many partitions."""
+    limits = WriteLimits(100, 2**20, 2**20, partitions=partitions)
+    sender = in_memory_sender(FakeService.empty(partitions=partitions))
+    for _ in range(bundles):
+        batcher = Batcher(lambda _: limits)
+        for record in records:
+            for batch in batcher.add("s", 0, record, None):
+                sender.send(batch)
+        for batch in batcher.close_all():
+            sender.send(batch)
+        sender.finish()
+    sender.close()
+
+
+@pytest.mark.parametrize("place", [{"partition_key": "k"}, {"explicit_hash_key": "0"}])
+def test_a_key_that_all_records_share_is_warned_about_once(caplog, place):
+    write([PutRecord(b"x", **place)] * 500, bundles=6)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("the first 1000 records for stream 's' all went to shardId-")
+    assert "one of 4 partitions" in line
+
+
+def same_partition(count):
+    """Keys whose hashes are all in the first of four partitions."""
+    end = hash_ranges(4)[0].end
+    keys = (key for number in range(10**6) if hash_of(key := str(number)) <= end)
+    return [next(keys) for _ in range(count)]
+
+
+def test_several_keys_of_one_partition_are_warned_about(caplog):
+    write([PutRecord(b"x", key) for key in same_partition(1000)])
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"records": [PutRecord(b"x", partition_id=0)] * 2000},
+        {"records": [PutRecord(b"x", "k")] * 2000, "partitions": 1},
+        {"records": [PutRecord(b"x", "k")] * 999},
+        {"records": [PutRecord(b"x", str(number)) for number in range(2000)]},
+        {"records": [PutRecord(b"x", "k")] * 900 + [PutRecord(b"x", str(number)) for number in range(2000)]},
+    ],
+    ids=["named partition", "one partition", "few records", "many keys", "one key at first"],
+)
+def test_other_records_are_not_warned_about(caplog, case):
+    write(**case)
+    assert caplog.records == []
