@@ -92,6 +92,14 @@ def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes]
     raise _wrong("encode", encode, "a function of the element that returns bytes")
 
 
+def row_encoder(stream: StreamListing) -> Callable[[Any], bytes]:
+    """The function that makes the data of a row, by the schema of a stream. Raises EncodeError if it has no schema for rows."""
+    try:
+        return Encoder(_coder_of(stream, "encode").encode)
+    except ConfigurationError as error:
+        raise EncodeError(str(error)) from error
+
+
 @dataclass(frozen=True)
 class Decoder:
     """Makes an element from a record, or from a part of it. Every failure is a DecodeError with the record's position."""

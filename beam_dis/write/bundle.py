@@ -9,14 +9,14 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import StreamService
+from beam_dis.stream_service import StreamListing, StreamService
 from beam_dis.write.batching import DEFAULT_OPTIONS, Batch, Batcher, RequestOptions
 from beam_dis.write.delivery import Delivery, WriteResult, dead_letter_unsent
 from beam_dis.write.ordering import queue_of
@@ -33,6 +33,8 @@ class WritePlan:
     Attributes:
         stream: the stream of all elements, or a function that returns each element's.
         to_record: makes the record of an element.
+        encode_for: makes the encoder of a stream's rows from its description; it takes the place of that of ``to_record``. None
+            if all streams have the same.
         ordered: keep the order of each partition key.
         results: return a WrittenRecord for each element that was written.
         dead_letters: return a DeadLetter for an element that can't be written, instead of failing.
@@ -41,6 +43,7 @@ class WritePlan:
 
     stream: str | StreamFunction
     to_record: ElementEncoder
+    encode_for: Callable[[StreamListing], Callable[[Any], bytes]] | None = None
     ordered: bool = False
     results: bool = False
     dead_letters: bool = False
@@ -74,6 +77,7 @@ class BundleWriter:
             service.write, pace_of=pace_of, in_flight=plan.options.in_flight, ordered=plan.ordered
         )
         self._known = known or Streams(service.describe, written=lambda stream: pace_of(stream).written)
+        self._encoders: dict[str, tuple[StreamListing, ElementEncoder]] = {}
         self._counts = BundleCounts()
         self._streams: set[str] = set()
         self._queues = self._sender.queues
@@ -102,7 +106,7 @@ class BundleWriter:
         plan = self._plan
         try:
             stream = plan.stream if isinstance(plan.stream, str) else plan.stream(origin.value)
-            record = plan.to_record(origin.value)
+            record = self._encoder_of(stream)(origin.value)
             queue = queue_of(record.partition_key, self._queues) if plan.ordered else 0
             full = self._batcher.add(stream, queue, record, origin if self._keeps_origins else None)
         except Exception as error:
@@ -131,6 +135,17 @@ class BundleWriter:
     def close(self) -> None:
         """Wait for the requests in flight and end the threads."""
         self._sender.close()
+
+    def _encoder_of(self, stream: str) -> ElementEncoder:
+        """What makes the records of a stream; made again when the stream is described again, since its schema may be another."""
+        plan = self._plan
+        if plan.encode_for is None:
+            return plan.to_record
+        listing = self._known.listing(stream)
+        known = self._encoders.get(stream)
+        if known is None or known[0] is not listing:
+            known = self._encoders[stream] = listing, replace(plan.to_record, encode=plan.encode_for(listing))
+        return known[1]
 
     def _becomes_dead_letter(self, error: Exception) -> TypeGuard[DISError]:
         """Whether the element is at fault; for a stream that doesn't exist, only if the element chose the stream."""

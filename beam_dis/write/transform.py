@@ -2,7 +2,7 @@
 
 Rules:
 1. The label of the step is frozen: runners match a running pipeline with its update by labels.
-2. Nothing here uses the network except ``encode="rows"``, which describes the stream once, when the pipeline is built.
+2. Nothing here uses the network except ``encode="rows"`` with one stream, which describes it once, when the pipeline is built.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apache_beam.typehints import typehints
 from apache_beam.typehints.row_type import RowTypeConstraint
 from typing_extensions import NamedTuple
 
-from beam_dis.coders.resolve import encoder_for
+from beam_dis.coders.resolve import encoder_for, row_encoder
 from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
@@ -37,11 +37,6 @@ from beam_dis.write.routing import FieldOrFunction, StreamFunction, element_enco
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-_ONE_STREAM = (
-    'encode="rows" needs one stream, to ask for its schema when the pipeline is built, and stream= is a function:'
-    " give a coder, such as AvroCoder(schema)"
-)
 
 coders.registry.register_coder(WrittenRecord, coders.RowCoder)
 coders.registry.register_coder(DeadLetter, coders.RowCoder)
@@ -93,8 +88,8 @@ class WriteToDIS(
     Args:
         stream: its name, or its id if another project shares it; or a function of the element that returns one.
         encode: how an element becomes bytes: ``"bytes"`` (it is bytes), ``"record"`` (a DISRecord's data and partition
-            key), ``"rows"`` (by the data_type and data_schema that the stream has when the pipeline is built), a Beam
-            coder, or a function of the element.
+            key), ``"rows"`` (by the data_type and data_schema that the stream has when the pipeline is built or, if a
+            function chooses the stream, when the worker first writes to it), a Beam coder, or a function of the element.
         partition_key: the key that chooses the partition and is stored with the record: the name of a field of the
             element, or a function of the element that returns a str or None. For a constant: ``lambda _: "k"``.
         explicit_hash_key: in the same way, a number in the hash ranges of the partitions: an int or decimal text,
@@ -219,11 +214,17 @@ class WriteToDIS(
     def expand(self, elements: pvalue.PCollection[Any]) -> WriteToDISResult[WrittenT, DeadLettersT]:
         """Complete the connection from the pipeline's options, check the elements' type, and write."""
         connection = connection_of_pipeline(self._connection, elements.pipeline.options.view_as(DISOptions))
-        encode, encodes = encoder_for(self._encode, lambda: self._describe(connection))
+        stream = self._stream
+        if self._encode == "rows" and isinstance(stream, StreamFunction):
+            to_record, encodes, encode_for = element_encoder(bytes, **self._routing), Any, row_encoder
+        else:
+            encode, encodes = encoder_for(self._encode, lambda: self._service_of(connection).describe(str(stream)))
+            to_record, encode_for = element_encoder(encode, **self._routing), None
         self._check_elements(elements.element_type, encodes)
         plan = WritePlan(
-            stream=self._stream,
-            to_record=element_encoder(encode, **self._routing),
+            stream=stream,
+            to_record=to_record,
+            encode_for=encode_for,
             ordered=self._ordered,
             results=self._results,
             dead_letters=self._wants_dead_letters(),
@@ -235,11 +236,6 @@ class WriteToDIS(
         written: Any = records if self._results else None
         dead_letters: Any = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter))
         return WriteToDISResult(typed_output(outputs, DONE, bytes), written, dead_letters)
-
-    def _describe(self, connection: DISConnection) -> StreamListing:
-        if isinstance(self._stream, StreamFunction):
-            raise ConfigurationError(_ONE_STREAM)
-        return self._service_of(connection).describe(self._stream)
 
     def _check_elements(self, element_type: Any, encodes: Any) -> None:
         # Beam knows no types with --no_pipeline_type_check, and a wrong one of Create with timestamped elements
@@ -258,8 +254,6 @@ class WriteToDIS(
             raise ConfigurationError(
                 f"connection={self._connection!r}: give a DISConnection, such as DISConnection(endpoint=…)"
             )
-        if self._encode == "rows" and isinstance(self._stream, StreamFunction):
-            raise ConfigurationError(_ONE_STREAM)
         if self._ordered and self._routing["partition_key"] is None:
             raise ConfigurationError("ordered=True keeps the order of each partition key: give partition_key= too")
         element_encoder(bytes, **self._routing)

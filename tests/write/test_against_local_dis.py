@@ -1,5 +1,7 @@
 """WriteToDIS against a local DIS; the records are read back with the client."""
 
+import operator
+
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -265,3 +267,21 @@ def test_rows_are_written_by_the_stream_s_schema(local_dis, make_stream, sink):
     stream = make_stream(data_type="CSV", data_schema=schema)
     run(lambda p: p | beam.Create([beam.Row(carrier="AA", n=7)]) | sink(stream, encode="rows", partition_key="carrier"))
     assert [(r.partition_key, r.data) for r in everything(local_dis.connection, stream)] == [("AA", b"AA,7")]
+
+
+def test_each_row_is_written_by_the_schema_of_the_stream_that_a_function_chooses(local_dis, make_stream, sink):
+    schema = '{"type":"record","name":"f","fields":[{"name":"to","type":"string"},{"name":"n","type":"int"}]}'
+    make_stream("csv", data_type="CSV", data_schema=schema)
+    make_stream("json", data_type="JSON", data_schema=schema)
+    make_stream("bare")
+    rows = [beam.Row(to=to, n=n) for n, to in enumerate(["csv", "json", "csv", "bare", "missing"])]
+
+    def build(p):
+        chosen = sink(operator.attrgetter("to"), encode="rows", partition_key="to", dead_letters=True)
+        letters = (p | beam.Create(rows) | chosen).dead_letters
+        reasons = letters | beam.Map(lambda letter: (letter.stream, "encode='rows' of stream" in letter.error))
+        assert_that(reasons, equal_to([("bare", True), ("missing", False)]))
+
+    run(build)
+    assert [r.data for r in everything(local_dis.connection, "csv")] == [b"csv,0", b"csv,2"]
+    assert [r.data for r in everything(local_dis.connection, "json")] == [b'{"to":"json","n":1}']

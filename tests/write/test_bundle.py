@@ -192,3 +192,17 @@ def test_a_missing_stream_is_described_again_in_the_next_bundle():
 def sorted_by_attempt(records):
     data = [record.data for record in records]
     return sorted(data[:3]) + sorted(data[3:])
+
+
+def test_an_encoder_is_made_once_for_each_stream():
+    made = []
+
+    def encode_for(listing):
+        made.append(listing.name)
+        return lambda element: listing.name.encode() + element
+
+    service = FakeService.empty(limits=LIMITS, streams=("a", "b"))
+    run(service, [b"a1", b"b1", b"a2", b"b2"], stream=StreamFunction(first_letter), encode_for=encode_for)
+    assert [record.data for record in service.written("a")] == [b"aa1", b"aa2"]
+    assert [record.data for record in service.written("b")] == [b"bb1", b"bb2"]
+    assert made == ["a", "b"]

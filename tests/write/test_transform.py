@@ -336,11 +336,6 @@ def test_wrong_arguments_are_refused_at_construction(arguments, message):
         WriteToDIS("s", **arguments)
 
 
-def test_the_schema_of_a_stream_function_is_refused():
-    with pytest.raises(ConfigurationError, match='encode="rows" needs one stream'):
-        WriteToDIS(lambda _: "s", encode="rows")
-
-
 def test_dead_letters_and_an_error_handler_are_refused():
     with pytest.raises(ConfigurationError, match="use one"):
         WriteToDIS("s", dead_letters=True).with_error_handler(ErrorHandler(beam.Map(print)))
