@@ -4,6 +4,7 @@ Rules:
 
 1. Each record becomes one element, in order, made when Beam asks for it.
 2. A record that doesn't decode raises, or becomes a dead letter if the user asked for those. It is never dropped.
+   With a limit, too many dead letters in a row raise.
 3. With event times the reading step decodes, because the time is in the decoded value; then this step only passes values on.
 """
 
@@ -27,12 +28,43 @@ from beam_dis.record import DISRecord
 DEAD_LETTERS = "dead_letters"
 
 
+class DeadLetterLimit:
+    """Raises DecodeError if more than ``most`` records in a row of one partition don't decode.
+
+    Each worker counts what it decodes. If a runner repeats records after a failure, the count of their partition starts again, so
+    that no record counts twice.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failed: dict[tuple[str, str], tuple[int, int]] = {}  # partition → how many, the last of them
+
+    def passed(self, record: DISRecord) -> None:
+        """Note a record that decodes."""
+        if self._failed:
+            self._failed.pop((record.stream, record.partition_id), None)
+
+    def failed(self, record: DISRecord, error: DecodeError) -> None:
+        """Note a record that doesn't decode. Raises DecodeError if it is one too many."""
+        partition, number = (record.stream, record.partition_id), record.sequence_number
+        count, last = self._failed.get(partition, (0, -1))
+        count = count + 1 if number > last else 1
+        self._failed[partition] = count, number
+        if count > self._most:
+            reason = (
+                f"{count} records in a row don't decode, and max_dead_letters={self._most}: check that decode= and the schema"
+                f" fit the stream. This one: {DecodeError(error.reason, field=error.field)}"
+            )
+            raise DecodeError(reason).at(*partition, number) from error
+
+
 @dataclass(frozen=True, slots=True)
 class PageDecoder:
-    """Decodes records with ``decode``; with ``dead_letters`` a DecodeError becomes a value."""
+    """Decodes records with ``decode``; with ``dead_letters`` a DecodeError becomes a value, up to ``limit``."""
 
     decode: Callable[[DISRecord], Any]
     dead_letters: bool
+    limit: DeadLetterLimit | None = None
 
     def values(self, records: Iterable[DISRecord]) -> Iterator[Any]:
         """The values of records, dead letters among them.
@@ -53,23 +85,37 @@ class PageDecoder:
 
     def _value(self, record: DISRecord) -> Any:
         try:
-            return self.decode(record)
+            value = self.decode(record)
         except DecodeError as error:
-            return _dead_letter(record, error)
+            return self._dead_letter(record, error)
+        if self.limit is not None:
+            self.limit.passed(record)
+        return value
 
     def _timed(self, record: DISRecord, event_micros: Callable[[Any], int]) -> tuple[int, Any]:
-        value = self._value(record) if self.dead_letters else self.decode(record)
-        if isinstance(value, DeadLetter):
-            return record.timestamp * MICROS_PER_MILLI, value
         try:
-            return event_micros(value), value
-        except Exception as error:
-            failure = DecodeError(f"timestamp_fn failed on {value!r}: {error!r}").at(
-                record.stream, record.partition_id, record.sequence_number
-            )
+            value = self.decode(record)
+            micros = _event_time(record, value, event_micros)
+        except DecodeError as error:
             if not self.dead_letters:
-                raise failure from error
-            return record.timestamp * MICROS_PER_MILLI, _dead_letter(record, failure)
+                raise
+            return record.timestamp * MICROS_PER_MILLI, self._dead_letter(record, error)
+        if self.limit is not None:
+            self.limit.passed(record)
+        return micros, value
+
+    def _dead_letter(self, record: DISRecord, error: DecodeError) -> DeadLetter:
+        """Everything that was read of a record, and why it doesn't decode. Raises DecodeError beyond the limit."""
+        if self.limit is not None:
+            self.limit.failed(record, error)
+        return DeadLetter(
+            error=str(error),
+            stream=record.stream,
+            partition_id=record.partition_id,
+            sequence_number=record.sequence_number,
+            partition_key=record.partition_key,
+            data=record.data,
+        )
 
 
 class DecodePageFn(beam.DoFn):
@@ -101,13 +147,11 @@ class PassDecodedFn(DecodePageFn):
         return self._sort_out(values) if self._decoder.dead_letters else values
 
 
-def _dead_letter(record: DISRecord, error: DecodeError) -> DeadLetter:
-    """Everything that was read of a record, and why it doesn't decode."""
-    return DeadLetter(
-        error=str(error),
-        stream=record.stream,
-        partition_id=record.partition_id,
-        sequence_number=record.sequence_number,
-        partition_key=record.partition_key,
-        data=record.data,
-    )
+def _event_time(record: DISRecord, value: Any, event_micros: Callable[[Any], int]) -> int:
+    """The event time of a record's value. Raises DecodeError with the record's position."""
+    try:
+        return event_micros(value)
+    except Exception as error:
+        raise DecodeError(f"timestamp_fn failed on {value!r}: {error!r}").at(
+            record.stream, record.partition_id, record.sequence_number
+        ) from error

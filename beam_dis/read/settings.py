@@ -43,6 +43,8 @@ OPTIONS_HELP = """
         watermark_lag: by how many seconds events may be late; for endless reads.
         dead_letters: return a :class:`ReadFromDISResult`, whose ``dead_letters`` has a :class:`DeadLetter` for each
             record that doesn't decode, instead of failing the pipeline.
+        max_dead_letters: fail nevertheless if more records than this, in a row in one partition, don't decode; None for no
+            limit. It needs ``dead_letters=True`` or ``with_error_handler``.
         on_expired: "fail", or where to continue, "earliest" or "latest", if records expired before they were read.
         on_missing: "fail", or "skip" to go on with the others if a stream or a partition isn't there, or isn't there any more.
         partitions: read only these, as numbers or partition ids.
@@ -68,6 +70,7 @@ class ReadOptions(TypedDict, total=False):
     metadata: Iterable[str]
     timestamp_fn: Callable[[Any], Any] | None
     watermark_lag: float
+    max_dead_letters: int | None
     on_expired: str
     on_missing: str
     partitions: Iterable[int | str] | None
@@ -89,6 +92,7 @@ class ReadSettings:
     timestamp_fn: Callable[[Any], Any] | None = None
     watermark_lag: float = 0.0
     dead_letters: bool = False
+    max_dead_letters: int | None = None
     on_expired: str = "fail"
     on_missing: str = "fail"
     partitions: tuple[int | str, ...] | None = None
@@ -206,6 +210,9 @@ class ReadSettings:
                 raise ConfigurationError(f"{name}={given!r} is none of {known}{did_you_mean(given, words)}")
         if not isinstance(self.dead_letters, bool):
             raise ConfigurationError(f"dead_letters={self.dead_letters!r}: give True or False")
+        most = self.max_dead_letters
+        if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 0):
+            raise ConfigurationError(f"max_dead_letters={most!r} is neither a number of records, 0 or more, nor None")
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):
             raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of the decoded value")
         if self.connection is not None and not isinstance(self.connection, DISConnection):

@@ -28,7 +28,7 @@ from beam_dis.options import DISOptions
 from beam_dis.outputs import outputs_of, typed_output
 from beam_dis.positions import AfterReading
 from beam_dis.read import state
-from beam_dis.read.decode import DEAD_LETTERS, DecodePageFn, PageDecoder, PassDecodedFn
+from beam_dis.read.decode import DEAD_LETTERS, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
 from beam_dis.read.discovery.list_once import DiscoverPartitionsFn, Discovery
 from beam_dis.read.discovery.name_streams import NameStreamsFn
 from beam_dis.read.discovery.watch import WatchPartitionsFn
@@ -92,6 +92,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             timestamp_fn=settings.timestamp_fn,
             watermark_lag=settings.watermark_lag,
             dead_letters=settings.dead_letters,
+            max_dead_letters=settings.max_dead_letters,
             on_expired=settings.on_expired,
             on_missing=settings.on_missing,
             partitions=None if settings.only is None else ", ".join(settings.only),
@@ -112,7 +113,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         decode, element_type = decoder_for(
             settings.decode, lambda: _describe(connection, settings.stream or ""), settings.metadata
         )
-        decoder = PageDecoder(decode, self._wants_dead_letters())
+        decoder = PageDecoder(decode, self._wants_dead_letters(), self._dead_letter_limit())
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
         runner = RunnerTraits()
         if settings.stop is None:
@@ -140,7 +141,8 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
         outputs = pages | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
         records = typed_output(outputs, RECORDS, element_type)
-        dead_letters = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter))
+        failed = typed_output(outputs, DEAD_LETTERS, DeadLetter)
+        dead_letters = self._pass_on_dead_letters(failed, (records, failed))
         return cast("OutputT", records if dead_letters is None else ReadFromDISResult(records, dead_letters))
 
     def _until(
@@ -166,6 +168,17 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             event_micros=event_micros,
             registry=self._registry,
         )
+
+    def _dead_letter_limit(self) -> DeadLetterLimit | None:
+        most = self._settings.max_dead_letters
+        if most is None:
+            return None
+        if not self._wants_dead_letters():
+            raise ConfigurationError(
+                f"max_dead_letters={most} needs dead_letters=True or with_error_handler(…): without them the first record that"
+                " doesn't decode fails the read"
+            )
+        return DeadLetterLimit(most)
 
     def _bounded(
         self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None, read_id: str

@@ -234,7 +234,7 @@ class WriteToDIS(
         outputs = elements | "PutRecords" >> put_records.with_outputs(DEAD_LETTERS, DONE, main=WRITTEN)
         records = typed_output(outputs, WRITTEN, WrittenRecord)
         written: Any = records if self._results else None
-        dead_letters: Any = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter))
+        dead_letters: Any = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter), (elements,))
         return WriteToDISResult(typed_output(outputs, DONE, bytes), written, dead_letters)
 
     def _check_elements(self, element_type: Any, encodes: Any) -> None:

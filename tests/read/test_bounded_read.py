@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,6 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms import error_handling
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
+from apache_beam.transforms.window import FixedWindows
 
 from beam_dis import (
     CSVCoder,
@@ -280,6 +282,56 @@ def test_an_error_handler_takes_the_dead_letters(
     ):
         rows = pipeline | source(stream, local_dis, decode=CSVCoder(WORD)).with_error_handler(handler)
         assert_that(rows | beam.Map(lambda row: row.word), equal_to(["a"]))
+
+
+@pytest.mark.fnapi
+@pytest.mark.parametrize("windowing", [None, FixedWindows(1000)])
+@pytest.mark.parametrize(("threshold", "fails"), [(0.7, False), (0.6, True)])
+def test_a_threshold_is_the_share_of_dead_letters_in_a_window(
+    local_dis: Any, client: DISClient, make_stream: Callable[..., str], threshold: float, fails: bool, windowing: Any
+) -> None:
+    stream = make_stream()
+    client.put_records(stream, [PutRecord(data=data) for data in (b"a,1", b"b,x", b"c,x")])
+
+    def run() -> None:
+        with (
+            beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline,
+            error_handling.ErrorHandler(beam.Map(lambda letter: letter.error)) as handler,
+        ):
+            _ = pipeline | source(stream, local_dis, decode=CSVCoder(WORD)).with_error_handler(
+                handler, threshold=threshold, threshold_windowing=windowing
+            )
+
+    with pytest.raises(Exception, match=r"2 of 3 elements of .* became dead letters") if fails else nullcontext():
+        run()
+
+
+@pytest.mark.fnapi
+@pytest.mark.parametrize("event_time", [False, True])
+def test_a_stream_of_another_schema_fails_a_read_with_a_limit(
+    local_dis: Any, client: DISClient, make_stream: Callable[..., str], event_time: bool
+) -> None:
+    stream = make_stream()
+    client.put_records(stream, [PutRecord(data=b"a,1")] + [PutRecord(data=b"b,x")] * 4)
+    options: dict[str, Any] = {"decode": CSVCoder(WORD), "dead_letters": True}
+    if event_time:
+        options["timestamp_fn"] = lambda _: 5
+
+    def run(most: int) -> None:
+        with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
+            result = pipeline | source(stream, local_dis, max_dead_letters=most, **options)
+            assert_that(result.dead_letters | beam.combiners.Count.Globally(), equal_to([4]))
+
+    run(4)
+    with pytest.raises(Exception, match="4 records in a row don't decode, and max_dead_letters=3:"):
+        run(3)
+
+
+def test_a_limit_needs_dead_letters() -> None:
+    with pytest.raises(ConfigurationError, match="max_dead_letters=3 needs dead_letters=True or with_error_handler"):
+        beam.Pipeline() | ReadFromDIS(
+            "s", stop="latest", max_dead_letters=3, connection=DISConnection(endpoint="http://h", project_id="p")
+        )
 
 
 @ON_FLINK_TOO

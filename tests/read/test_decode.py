@@ -6,7 +6,7 @@ import pytest
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DecodeError
-from beam_dis.read.decode import PageDecoder
+from beam_dis.read.decode import DeadLetterLimit, PageDecoder
 from beam_dis.read.values import RecordRun
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import PageRecord
@@ -55,3 +55,41 @@ def test_neighbours_of_equal_arrival_time_are_one_run_of_full_records() -> None:
     records = [PageRecord(0, b"1", 10, "k"), PageRecord(1, b"x", 20, "k"), PageRecord(2, b"3", 20, "k")]
     runs = list(RecordRun("flights", "shardId-0000000000", records).by_time())
     assert [(time, list(run)) for time, run in runs] == [(10, PAGE[:1]), (20, PAGE[1:])]
+
+
+def limited(most: int) -> PageDecoder:
+    return PageDecoder(number, dead_letters=True, limit=DeadLetterLimit(most))
+
+
+def test_more_failures_in_a_row_than_the_limit_raise() -> None:
+    values = limited(2).values(record(place, b"x") for place in range(3))
+    assert [type(next(values)) for _ in range(2)] == [DeadLetter, DeadLetter]
+    with pytest.raises(
+        DecodeError, match=r"sequence number 2: 3 records in a row don't decode, and max_dead_letters=2: .*b'x'"
+    ):
+        next(values)
+
+
+def test_a_record_that_decodes_starts_the_count_again() -> None:
+    data = [b"x", b"x", b"1"] * 3
+    assert len(list(limited(2).values(record(place, each) for place, each in enumerate(data)))) == 9
+
+
+def test_failures_are_counted_over_pages_and_apart_for_each_partition() -> None:
+    decoder = limited(2)
+    other = [record(9, b"1")._replace(partition_id="shardId-0000000001")]
+    list(decoder.values([record(0, b"x"), record(1, b"x")]))
+    list(decoder.values(other))
+    with pytest.raises(DecodeError, match="3 records in a row"):
+        list(decoder.values([record(2, b"x")]))
+
+
+def test_a_record_that_is_read_again_does_not_count_twice() -> None:
+    decoder = limited(2)
+    for _ in range(3):
+        assert len(list(decoder.values([record(0, b"x"), record(1, b"x")]))) == 2
+
+
+def test_failures_of_the_timestamp_function_count_too() -> None:
+    with pytest.raises(DecodeError, match="2 records in a row don't decode, and max_dead_letters=1"):
+        list(limited(1).runs_of_event_time([record(0, b"1"), record(1, b"2")], lambda value: value // 0))

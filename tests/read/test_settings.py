@@ -36,6 +36,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"partitions": 0}, r"partitions=0 is not a list.*\[0\]"),
         ({"partitions": "shardId-0000000000"}, r"partitions='shardId-0000000000' is not a list"),
         ({"dead_letters": "no"}, "dead_letters='no': give True or False"),
+        ({"max_dead_letters": -1}, "max_dead_letters=-1 is neither a number of records"),
+        ({"max_dead_letters": True}, "max_dead_letters=True"),
         ({"poll_interval": -1}, "poll_interval=-1"),
         ({"poll_interval": 0}, "poll_interval=0 is not a number of seconds, more than 0"),
         ({"watermark_lag": "1s"}, "watermark_lag='1s'"),

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -184,6 +185,22 @@ def test_an_error_handler_takes_the_dead_letters(service, write):
         assert result.dead_letters is None
 
     run(build)
+
+
+@pytest.mark.parametrize(("threshold", "fails"), [(0.5, False), (0.4, True), (0, True)])
+def test_a_threshold_is_the_share_of_elements_that_may_fail(write, threshold, fails):
+    def build(p):
+        with ErrorHandler(beam.Map(lambda letter: letter.element)) as handler:
+            p | beam.Create([b"a", b""]) | write().with_error_handler(handler, threshold=threshold)
+
+    with pytest.raises(Exception, match=r"1 of 2 elements of .* became dead letters") if fails else nullcontext():
+        run(build)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, "0.5", True, None])
+def test_a_threshold_that_is_no_share_is_refused(write, threshold):
+    with pytest.raises(ConfigurationError, match="threshold="):
+        write().with_error_handler(None, threshold=threshold)
 
 
 def test_with_an_error_handler_results_are_returned_only_if_asked_for(write):
