@@ -42,6 +42,8 @@ def command(*arguments: str) -> list[str]:
 def _import_path() -> list[str]:
     found = [str(Path(__file__).parents[2]), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     for entry in sys.path:
+        if not isinstance(entry, str):
+            continue  # such as a Path, which Python passes over too
         with suppress(OSError):  # a relative entry in a working directory that was removed
             found.append(os.path.abspath(entry))  # noqa: PTH100 - an entry may be empty, which means the working directory
     return list(dict.fromkeys(found))

@@ -94,6 +94,11 @@ def test_an_isolated_parent_starts_it_from_a_folder_that_it_added_to_its_path(tm
         assert run(program, option, folder=tmp_path) == "serving\n"
 
 
+def test_entries_of_the_path_that_python_passes_over_change_nothing(tmp_path):
+    program = f"import pathlib, sys; sys.path += [pathlib.Path('/tmp'), None, 5]\n{PROGRAM}"
+    assert run(program, folder=tmp_path) == "serving\n"
+
+
 @pytest.mark.parametrize(
     "shell", ["exec <&- ;", "exec >&- ;", "exec <&- >&- ;", "umask 0777;", "umask 0;", "ulimit -n 40;"]
 )
