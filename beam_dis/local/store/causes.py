@@ -11,6 +11,9 @@ import errno
 import os
 import sqlite3
 from pathlib import Path
+from shlex import quote
+
+from beam_dis.texts import one_line
 
 _ADVICE = {
     errno.ENOSPC: "free some space on its disk",
@@ -43,7 +46,7 @@ def database_advice(path: Path, error: sqlite3.Error) -> str:
     """What to do about an error of the database at ``path``."""
     text = str(error)
     if "locked" in text or "busy" in text:
-        return f"{other_processes(path)} uses it: end that; `lsof {path}` lists who has it open"
+        return f"{other_processes(path)} uses it: end that; `lsof {quote(str(path))}` lists who has it open"
     if "unable to open" in text:
         return _open_advice(path)
     return next((advice for part, advice in _ADVICE_OF_TEXTS.items() if part in text), "look at the system's log")
@@ -73,7 +76,7 @@ def _lock_owners(path: Path) -> set[int]:
 
 def _program(number: int) -> str:
     try:
-        return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
+        return one_line(Path(f"/proc/{number}/comm").read_text("utf-8", "replace"))
     except OSError:
         return "unknown"
 

@@ -17,6 +17,7 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from shlex import quote
 
 from beam_dis.local.store.causes import database_advice, other_processes
 from beam_dis.local.store.database import BUSY_SECONDS
@@ -120,7 +121,7 @@ class Wal:
     def _long_read(self) -> str:
         return (
             f"{self._path}: {other_processes(self._path)} reads it in one long transaction, so the WAL can't be copied into"
-            f" the file and grows: end that; `lsof {self._path}` lists who has it open"
+            f" the file and grows: end that; `lsof {quote(str(self._path))}` lists who has it open"
         )
 
     def _size(self) -> int:

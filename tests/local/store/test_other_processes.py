@@ -163,3 +163,9 @@ def test_a_file_that_can_not_be_opened_is_there_or_gone_or_one_too_many(tmp_path
 )  # fmt: skip
 def test_each_error_of_the_system_has_its_own_advice(number, advice):
     assert advice in system_advice(OSError(number, "x"))
+
+
+def test_the_command_that_lists_users_of_a_file_can_be_pasted(tmp_path):
+    """Also if the folder's name has spaces."""
+    path = tmp_path / "my data" / "log.db"
+    assert f"`lsof '{path}'` lists" in database_advice(path, sqlite3.OperationalError("database is locked"))
