@@ -64,6 +64,10 @@ class TransportError(DISError):
         self.not_a_dis = not_a_dis
 
 
+class AnswerTooLargeError(TransportError):
+    """The answer has more bytes than the request allows. Sending it again doesn't help."""
+
+
 class ServiceError(DISError):
     """The service answered with an error.
 

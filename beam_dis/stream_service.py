@@ -108,16 +108,23 @@ class ReadPosition(NamedTuple):
         return self.at(records[-1].sequence_number + 1) if records else self
 
 
+PAGE_MEMORY_BYTES = 6 * 1024 * 1024
+"""About the most memory that the records of a page take. Records of one byte take 240 times their data."""
+
+
 class Page(NamedTuple):
     """The records at a position, in sequence order.
 
     ``as_of`` is the service's clock (ms) when the page was requested, by its answer; ``checked_as_of`` is the same if the
     reader checks it against other answers. ``reopened`` counts how often the service had to look the position up again because it
-    no longer accepted what it had issued for it.
+    no longer accepted what it had issued for it. ``data_bytes`` is the data of all records. ``full``: more records are likely to
+    follow.
     """
 
     records: list[PageRecord]
     as_of: int
+    data_bytes: int
+    full: bool
     reopened: int = 0
     checked_as_of: int | None = None
 
@@ -168,6 +175,8 @@ class StreamService(Protocol):
 
     def read(self, position: ReadPosition, max_bytes: int) -> Page:
         """Read the records at a position, perhaps none, up to ``max_bytes`` of data; a single larger record still comes.
+
+        The page takes about ``PAGE_MEMORY_BYTES`` of memory at most, however small its records are.
 
         Raises:
             OutOfRangeError: the partition doesn't hold that number (any more).

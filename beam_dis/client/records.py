@@ -86,7 +86,7 @@ class RecordOperations:
         Args:
             partition_cursor: from ``get_cursor``, or the ``next_partition_cursor`` of the page before.
             max_fetch_bytes: the most data to return, counted before base64 (default 2 MiB). A larger record is never
-                returned.
+                returned. A record takes 240 bytes of memory besides its data: ask for less if records are small.
             app_name: the app that reads, for the service's statistics.
 
         Returns:
@@ -96,6 +96,7 @@ class RecordOperations:
             CursorRefusedError: the cursor is too old or damaged; open a new one at the next sequence number.
             PartitionExpiredError: the partition was scaled away and its retention has passed.
             ThrottledError: too much traffic until the deadline.
+            AnswerTooLargeError: the answer has more than 16 MiB and 16 bytes for each byte of ``max_fetch_bytes``.
         """
         page, _ = read_page(self._api, partition_cursor, max_fetch_bytes=max_fetch_bytes, app_name=app_name)
         return page
@@ -176,10 +177,12 @@ def read_page(
     place: Place | None = None,
     subject: str = "",
     retry_throttling: bool = True,
+    max_answer: int | None = None,
 ) -> tuple[ReadPage, GoodAnswer]:
     """Return a page of records and its answer.
 
     ``place`` is where the page begins, by default what the cursor says; ``subject`` says in errors where the page is from.
+    ``max_answer`` bounds the bytes of the answer; the default has room for any record, whatever its key.
     """
     query = wire.GetRecordsQuery(partition_cursor, max_fetch_bytes, None, app_name)
     return api.call(
@@ -188,7 +191,8 @@ def read_page(
         message=query,
         subject=subject,
         retry_throttling=retry_throttling,
-        max_answer=MAX_ANSWER_BYTES + ANSWER_BYTES_PER_BYTE * min(max_fetch_bytes or DEFAULT_FETCH_BYTES, MOST_FETCHED),
+        max_answer=max_answer
+        or MAX_ANSWER_BYTES + ANSWER_BYTES_PER_BYTE * min(max_fetch_bytes or DEFAULT_FETCH_BYTES, MOST_FETCHED),
     )
 
 

@@ -6,7 +6,8 @@ Rule 3: if the answer was lost (cut, timed out, unreadable, an HTTP 5xx from som
 a DIS code, from a service that has answered as a DIS before): repeat only if ``retry_lost`` says so.
 Rule 4: if the service throttles: repeat after longer pauses, unless the caller slows down itself.
 Rule 5: if the answer has a Retry-After header, the pause is at least that long. If the deadline is earlier, raise at once.
-Rule 6: raise any other error unchanged. A TransportError says ``maybe_done`` if any attempt may have been carried out.
+Rule 6: raise any other error unchanged, also that of an answer that is too large, since the next one would be as large. A
+TransportError says ``maybe_done`` if any attempt may have been carried out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from beam_dis.backoff import full_jitter
-from beam_dis.errors import ServiceError, TransportError
+from beam_dis.errors import AnswerTooLargeError, ServiceError, TransportError
 from beam_dis.wire.error_codes import Remedy
 
 _LOG = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ class Retry:
             self.sleep(pause)
 
     def _repeats(self, error: TransportError | ServiceError) -> bool:
+        if isinstance(error, AnswerTooLargeError):
+            return False
         if lost_answer(error):
             return self.retry_lost
         if isinstance(error, TransportError) or error.remedy is Remedy.RETRY:
@@ -86,7 +89,7 @@ class Retry:
         if isinstance(error, ServiceError):
             return error
         attempts = f" ({self._attempts} attempts in {passed:.1f} s)" if self._attempts > 1 else ""
-        return TransportError(f"{error}{attempts}", maybe_done=self.maybe_done, not_a_dis=error.not_a_dis)
+        return type(error)(f"{error}{attempts}", maybe_done=self.maybe_done, not_a_dis=error.not_a_dis)
 
 
 def lost_answer(error: TransportError | ServiceError) -> bool:

@@ -35,7 +35,7 @@ import httpcore
 from beam_dis.client.bounded_network import BoundedNetwork, RequestEnd
 from beam_dis.client.connection_pool import ConnectionPool
 from beam_dis.client.http_settings import Proxy, is_near, proxy_of, ssl_context
-from beam_dis.errors import ConfigurationError, TransportError
+from beam_dis.errors import AnswerTooLargeError, ConfigurationError, TransportError
 from beam_dis.texts import Secret, one_line
 
 KEEPALIVE_SECONDS = 50.0
@@ -232,8 +232,9 @@ class HTTPTransport:
         for chunk in cast("Iterable[bytes]", answer.stream):
             body.write(chunk)
             if body.tell() > most:
-                raise TransportError(
-                    f"{self._endpoint} answered with more than the {most} bytes that the request allows; is it a DIS?"
+                raise AnswerTooLargeError(
+                    f"{self._endpoint} answered with more than the {most} bytes that the request allows: ask for less, such as"
+                    " by a lower max_fetch_bytes, if it is a DIS"
                 )
             if time.monotonic() > end:
                 raise httpcore.ReadTimeout("the answer didn't end in time")

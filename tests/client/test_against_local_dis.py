@@ -1,6 +1,9 @@
 """Every operation against the local DIS over HTTP: unsigned, and with signatures that the server verifies."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -257,17 +260,33 @@ def test_a_token_that_is_no_longer_accepted_is_renewed(no_keys):
     assert Login.calls == 3
 
 
-def test_a_client_uses_a_proxy(keyed, no_keys):
+def test_a_client_uses_a_proxy(tmp_path, no_keys):
     """Only the proxy knows the host; the signature is for that host, and is accepted."""
-    with DISClient(
-        DISConnection(
-            endpoint="http://dis.invalid:7700",
-            project_id=uuid.uuid4().hex,
-            credentials=keyed.connection.credentials,
-            proxy=keyed.endpoint,
-        ),
-    ) as client:
-        assert client.list_streams().stream_names == []
+    command = [
+        sys.executable,
+        "-m",
+        "beam_dis",
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        tmp_path,
+        "--allowed-host",
+        "dis.invalid",
+    ]
+    environ = {**os.environ, "BEAM_DIS_ACCESS_KEY": AK, "BEAM_DIS_SECRET_KEY": SK}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as server:
+        try:
+            connection = DISConnection(
+                endpoint="http://dis.invalid:7700",
+                project_id=uuid.uuid4().hex,
+                credentials=Credentials(access_key=AK, secret_key=SK),
+                proxy=server.stdout.readline().split()[2],
+            )
+            with DISClient(connection) as client:
+                assert client.list_streams().stream_names == []
+        finally:
+            server.terminate()
 
 
 def test_a_client_survives_a_restart_of_the_server(tmp_path, no_keys):

@@ -9,13 +9,14 @@ import pytest
 from beam_dis.client.cursors import Cursors
 from beam_dis.client.targets import Targets
 from beam_dis.errors import (
+    AnswerTooLargeError,
     CursorRefusedError,
     DISError,
     OutOfRangeError,
     StreamNotFoundError,
     ThrottledError,
 )
-from beam_dis.stream_service import ReadPosition
+from beam_dis.stream_service import PAGE_MEMORY_BYTES, ReadPosition
 
 MIB = 1024 * 1024
 START = ReadPosition("flights", "id", "shardId-0000000000", 0)
@@ -30,8 +31,15 @@ class OnePartition:
         self.stream_id, self.generation, self.refusal = "id", 0, 4225
         self.opened, self.reads, self.described, self.max_bytes = [], [], 0, []
         self.throttled = False
+        self.data, self.key = lambda _: b"x", None
 
     def __call__(self, request):
+        answer = self.answer(request)
+        if len(answer.body) > request.max_answer:
+            raise AnswerTooLargeError("more bytes than the request allows")
+        return answer
+
+    def answer(self, request):
         url = urlsplit(request.target)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if "/streams/" in url.path:
@@ -55,9 +63,14 @@ class OnePartition:
             return self.refused(self.refusal)
         self.reads.append(start)
         self.max_bytes.append(int(query["max_fetch_bytes"]))
-        stop = min(start + self.page_records, self.next)
-        data = b64encode(b"x").decode()
-        records = [{"sequence_number": str(n), "data": data, "timestamp": n} for n in range(start, stop)]
+        records, left, stop = [], self.max_bytes[-1], start
+        for number in range(start, min(start + self.page_records, self.next)):
+            left -= len(self.data(number))
+            if left < 0:
+                break
+            data, key = b64encode(self.data(number)).decode(), self.key
+            records.append({"sequence_number": str(number), "data": data, "timestamp": number, "partition_key": key})
+            stop = number + 1
         return self.ok({"records": records, "next_partition_cursor": f"{generation}-{stop}"})
 
     def forget_cursors(self):
@@ -177,11 +190,71 @@ def test_throttling_uses_up_no_cursor(cursors, dis):
     assert dis.opened == [0]
 
 
-def test_every_request_leaves_room_for_the_largest_record(cursors, dis):
+def all_pages(cursors, position, count):
+    """The pages from a position on, until ``count`` records are read."""
+    pages = []
+    while sum(len(page) for page in pages) < count:
+        pages.append(read(cursors, position))
+        position = position.after(pages[-1])
+    assert [record.sequence_number for page in pages for record in page] == list(range(count))
+    return pages
+
+
+def memory(page):
+    return sum(240 + len(record.data) + len(record.partition_key or "") for record in page)
+
+
+def test_the_largest_record_is_read_whatever_was_requested(cursors, dis):
     """The service leaves out a record that is larger than the requested size; the reader would wait forever."""
-    cursors.read(START, 100)
-    cursors.read(START.at(10), 2 * MIB)
-    assert dis.max_bytes == [MIB, 2 * MIB]
+    dis.data = lambda number: b"x" * (MIB if number == 5 else 1)
+    dis.next = 10
+    assert [len(page) for page in all_pages(cursors, START, 10)] == [5, 1, 4]
+    assert len(cursors.read(START, 1).records) == 1
+
+
+def test_an_empty_page_was_requested_with_room_for_the_largest_record(cursors, dis):
+    """The next request at that position has it at once, so that polling takes one request."""
+    dis.next = 0
+    for _ in range(3):
+        assert read(cursors, START) == []
+    assert dis.max_bytes[1:] == [MIB] * 3
+
+
+@pytest.mark.parametrize("key", [None, "k" * 500], ids=["no key", "long key"])
+def test_pages_of_small_records_are_bounded_by_their_memory(key, cursors, dis):
+    dis.page_records, dis.next, dis.key = 10**6, 100_000, key
+    pages = all_pages(cursors, START, 100_000)
+    assert max(map(memory, pages)) <= 1.7 * PAGE_MEMORY_BYTES
+    assert len(pages) <= 2 + 2 * sum(map(memory, pages)) / PAGE_MEMORY_BYTES
+
+
+def test_pages_of_200_bytes_are_as_large_as_requested(cursors, dis):
+    dis.page_records, dis.next, dis.data = 10**6, 40_000, lambda _: b"x" * 200
+    first, second, *pages, _ = all_pages(cursors, START, 40_000)
+    assert len(first) * 200 <= 24 * 1024
+    assert len(second) == 16 * 24 * 1024 // 200
+    assert {len(page) for page in pages} == {2 * MIB // 200}
+
+
+def test_small_records_after_large_ones_are_refused_and_requested_again(cursors, dis):
+    """Judging by the size of the records before, their answer is too large."""
+    dis.page_records, dis.next = 10**6, 150_000
+    dis.data = lambda number: b"x" * (1000 if number < 3000 else 1)
+    pages = all_pages(cursors, START, 150_000)
+    assert max(map(memory, pages)) <= 4 * PAGE_MEMORY_BYTES
+    assert len(dis.max_bytes) <= 30
+
+
+def test_a_large_record_before_many_small_ones_is_read(cursors, dis):
+    dis.page_records, dis.next = 10**6, 120_000
+    dis.data = lambda number: b"x" * (900_000 if number == 10 else 1)
+    pages = all_pages(cursors, START, 120_000)
+    assert max(map(memory, pages)) <= 4 * PAGE_MEMORY_BYTES
+
+
+def test_a_record_whose_key_is_larger_than_a_page_is_read(cursors, dis):
+    dis.next, dis.key = 2, "k" * 9 * MIB
+    assert [len(page) for page in all_pages(cursors, START, 2)] == [1, 1]
 
 
 def test_a_request_names_its_stream_and_partition_in_errors(connect, ok, refused):

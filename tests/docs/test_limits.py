@@ -20,6 +20,7 @@ ROWS = {
     "pages prefetched per partition": ("PAGES_AHEAD", 4, "4"),
     "page requests in flight, per process and connection": ("UNDER_WAY", 8, "8"),
     "data in a page": ("PAGE_BYTES", 2 * MIB, "2 MiB"),
+    "memory of the records of a page": ("PAGE_MEMORY_BYTES", 6 * MIB, "about 6 MiB"),
     "overhead counted per record in memory": ("RECORD_BYTES", 240, "240 bytes"),
     "time in one call of the endless read": ("BUNDLE_SECONDS", 2.0, "2 s"),
     "data in one call of the endless read": ("BUNDLE_BYTES", 64 * MIB, "64 MB"),

@@ -226,13 +226,14 @@ class FakeService:
             raise service_error("Sequence_number out of range.", code="DIS.4224", status=400, **held)
         self.reads.append(start)
         records: list[PageRecord] = []
+        size = 0
         for number in range(start, min(start + self.page_records, partition.next)):
             record = partition.record(number)
-            max_bytes -= len(record.data)
-            if max_bytes < 0 and records:
+            if size + len(record.data) > max_bytes and records:
                 break
             records.append(record)
-        return Page(records, self.now_ms)
+            size += len(record.data)
+        return Page(records, self.now_ms, data_bytes=size, full=size > max_bytes // 2)
 
     def write(self, stream: str, records: Sequence[PutRecord]) -> list[Written | NotWritten]:
         self._check_open()

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from beam_dis.errors import ThrottledError
 from beam_dis.forks import FORKS
-from beam_dis.stream_service import Page, ReadPosition
+from beam_dis.stream_service import PAGE_MEMORY_BYTES, Page, ReadPosition
 
 BUDGET_BYTES = 64 * 1024 * 1024
 PAGES_AHEAD = 4
@@ -34,10 +34,9 @@ _THROTTLED_SECONDS = 1.0
 
 
 class _Fetched(NamedTuple):
-    """A page; ``full`` if more records are likely to follow it; ``weight`` is the memory that it takes in bytes."""
+    """A page, and the memory that it takes in bytes."""
 
     page: Page
-    full: bool
     weight: int
 
 
@@ -166,7 +165,7 @@ class Prefetch:
 
     def _continue(self, position: ReadPosition, done: Future[_Fetched], stop: int | None, depth: int) -> None:
         """Fetch what follows a page that is there, unless somebody took the page, who then continues."""
-        if not done.cancelled() and not done.exception() and done.result().full:
+        if not done.cancelled() and not done.exception() and done.result().page.full:
             self._fetch_ahead(position.after(done.result().page.records), stop, depth, after=position)
 
     def _start(self, position: ReadPosition, budget: int, after: ReadPosition | None = None) -> Future[_Fetched] | None:
@@ -191,16 +190,15 @@ class Prefetch:
 
     def _fetch(self, position: ReadPosition) -> _Fetched:
         page = self._read(position)
-        data = sum([len(record.data) for record in page.records])
-        weight = data + RECORD_BYTES * (len(page.records) + 1)
+        weight = page.data_bytes + RECORD_BYTES * (len(page.records) + 1)
         if page.records:
-            self._expect_weight(weight, data)
-        return _Fetched(page, full=data > self._page_bytes // 2, weight=weight)
+            self._expect_weight(weight, page.data_bytes)
+        return _Fetched(page, weight)
 
     def _expect_weight(self, weight: int, data: int) -> None:
         """Learn from a page what others may take. The first one shows what a full page of such records would take."""
         with self._lock:
-            scaled = weight * self._page_bytes // max(data, 1)
+            scaled = min(weight * self._page_bytes // max(data, 1), PAGE_MEMORY_BYTES)
             before = self._expected_weight * 9 // 10 if self._any_fetched else scaled
             self._expected_weight = max(self._page_bytes, weight, min(before, self._budget // 2))
             self._any_fetched = True

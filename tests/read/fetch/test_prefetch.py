@@ -53,7 +53,7 @@ class Background:
         if number in self.fails:
             raise self.fails.pop(number)
         page = range(number, min(number + 10, self.end))
-        return Page([PageRecord(n, b".", 0) for n in page], 0)
+        return Page([PageRecord(n, b".", 0) for n in page], 0, data_bytes=len(page), full=len(page) == 10)
 
     def submit(self, fetch: Callable[[ReadPosition], Any], position: ReadPosition) -> Future[Any]:
         future = _WatchedFuture(self.waited_for)

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_dis.read.watermark.service_clock import AGREEING_SECONDS, TOLERANCE_SECONDS, ServiceClock
+from beam_dis.read.watermark.service_clock import (
+    FIRST_TOLERANCE_SECONDS,
+    TOLERANCE_SECONDS,
+    ServiceClock,
+)
 
 NOON = 1_767_268_800
 """2026-01-01, 12:00 UTC."""
@@ -143,11 +147,10 @@ def test_a_slow_answer_is_no_wrong_clock() -> None:
     skews=st.lists(st.tuples(st.booleans(), st.floats(-10 * DAY, 10 * DAY)), max_size=60),
     pause=st.floats(0.01, 5),
 )
-def test_single_wrong_clocks_never_move_time_ahead(skews: list[tuple[bool, float]], pause: float) -> None:
-    """At most three wrong answers follow one another."""
+def test_single_wrong_clocks_never_move_time_far_ahead(skews: list[tuple[bool, float]], pause: float) -> None:
+    """At most three wrong answers follow one another; the first answer of all may be wrong by a minute."""
     world, wrong = World(), 0
     for is_wrong, skew in skews:
         wrong = wrong + 1 if is_wrong and wrong < 3 else 0
-        assert world.answer(skew if wrong else 0.0) <= 3 * TOLERANCE_SECONDS + 0.01
+        assert world.answer(skew if wrong else 0.0) <= FIRST_TOLERANCE_SECONDS + 3 * TOLERANCE_SECONDS + 0.01
         world.true += pause
-    assert AGREEING_SECONDS > 0
