@@ -49,6 +49,7 @@ class StreamListing(NamedTuple):
 
     ``as_of`` is the service's clock (ms) when the listing was requested, by its answer; ``checked_as_of`` is the same if the
     reader checks it against other answers. ``data_schema`` is an Avro schema as JSON text, or None. ``delimiter`` is for CSV.
+    ``compression`` is the stream's compression_format, or None.
     """
 
     name: str
@@ -60,6 +61,7 @@ class StreamListing(NamedTuple):
     limits: WriteLimits
     as_of: int
     checked_as_of: int | None = None
+    compression: str | None = None
 
     @property
     def time(self) -> int:

@@ -215,6 +215,7 @@ def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing
             partitions=max(1, sum(partition.status == wire.ACTIVE for partition in partitions)),
         ),
         as_of=asked_at,
+        compression=None if answer.compression_format in {None, "", "none"} else answer.compression_format,
     )
 
 

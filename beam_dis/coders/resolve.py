@@ -167,10 +167,10 @@ _ENCODERS: dict[str, tuple[Callable[[Any], bytes], Any]] = {
     "bytes": (Encoder(_same), bytes),
 }
 
-_CODERS: dict[str, Callable[[str, str], RowsCoder]] = {
-    "BLOB": lambda schema, _delimiter: AvroCoder(schema),
-    "JSON": lambda schema, _delimiter: JSONCoder(schema),
-    "CSV": lambda schema, delimiter: CSVCoder(schema, delimiter=delimiter),
+_CODERS: dict[str, Callable[[str, StreamListing], RowsCoder]] = {
+    "BLOB": lambda schema, stream: AvroCoder(schema, compression=stream.compression),
+    "JSON": lambda schema, stream: JSONCoder(schema, compression=stream.compression),
+    "CSV": lambda schema, stream: CSVCoder(schema, delimiter=stream.delimiter, compression=stream.compression),
 }
 
 
@@ -178,7 +178,7 @@ def _coder_of(stream: StreamListing, argument: str) -> RowsCoder:
     """The coder of a stream's rows. Raises ConfigurationError if the stream has no schema for rows."""
     try:
         schema = format_of(stream.data_type, stream.data_schema, delimiter=stream.delimiter).schema
-        return _CODERS[stream.data_type](schema.text, stream.delimiter)
+        return _CODERS[stream.data_type](schema.text, stream)
     except ConfigurationError as error:
         raise ConfigurationError(f"{argument}='rows' of stream {stream.name!r}: {error}") from error
 

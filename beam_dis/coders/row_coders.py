@@ -7,7 +7,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -17,9 +17,14 @@ import apache_beam as beam
 from beam_dis.coders.metadata import METADATA
 from beam_dis.coders.row_types import RowTypeHint, attributes
 from beam_dis.coders.row_values import RowValues
-from beam_dis.errors import ConfigurationError
-from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat
+from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat, Rows
+from beam_dis.formats.compression import CompressedFormat
+from beam_dis.formats.framing import ConfluentFormat, ContainerFormat, SingleObjectFormat, hint
+from beam_dis.formats.several_rows import CSVHeaderFormat, CSVLinesFormat, JSONArrayFormat, JSONLinesFormat
 from beam_dis.formats.type_tree import RecordField, RecordType, Scalar
+from beam_dis.names import did_you_mean
+from beam_dis.plain_values import shown
 from beam_dis.record import DISRecord
 
 AvroSchema = str | Mapping[str, Any]
@@ -31,6 +36,8 @@ class RowsCoder(beam.coders.Coder):
     def __init__(self, format_: Format, values: RowValues, **settings: Any) -> None:
         self.schema, self.values = format_.schema, values
         self._settings = settings
+        if settings.get("compression") is not None:
+            format_ = CompressedFormat(format_, settings["compression"])
         self._decode, self._encode = format_.decode, format_.encode
         self.row_type = values.row_type(format_.schema.record)
 
@@ -39,8 +46,14 @@ class RowsCoder(beam.coders.Coder):
         return self._encode(value)
 
     def decode(self, encoded: bytes) -> Any:
-        """The row of a record's bytes. Raises DecodeError with the field's name."""
-        return self._decode(encoded)
+        """The row of a record's bytes, or a list of them if records have several. Raises DecodeError with the field's name."""
+        try:
+            return self._decode(encoded)
+        except DecodeError as error:
+            known = hint(encoded, self._settings)
+            if not known:
+                raise
+            raise DecodeError(error.reason + known, field=error.field) from error
 
     def is_deterministic(self) -> bool:
         """True: maps are written in the order of their keys."""
@@ -64,10 +77,16 @@ class RowsCoder(beam.coders.Coder):
 
 
 class AvroCoder(RowsCoder):
-    """Schemaless Avro: the binary encoding of one value, by a schema.
+    """Avro: the binary encoding of one value by a schema, alone or with the schema that it was written with.
 
     Args:
         schema: an Avro schema, as JSON text or as parsed JSON.
+        framing: ``"none"``, the value alone; ``"single-object"``, after a fingerprint of its schema; ``"confluent"``, after the id
+            of its schema; ``"container"``, a container file, which may hold several rows.
+        schemas: the other schemas that records may be written with: a list for ``"single-object"``; for ``"confluent"`` a
+            function that returns the schema of an id, or a dict.
+        schema_id: the id of the schema, to write ``"confluent"``.
+        compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
 
@@ -75,16 +94,43 @@ class AvroCoder(RowsCoder):
         ConfigurationError: it isn't an Avro schema of a record.
     """
 
-    def __init__(self, schema: AvroSchema, *, times: str = "beam") -> None:
+    def __init__(
+        self,
+        schema: AvroSchema,
+        *,
+        framing: str = "none",
+        schemas: Any = None,
+        schema_id: int | None = None,
+        compression: str | None = None,
+        times: str = "beam",
+    ) -> None:
         values = RowValues(times)
-        super().__init__(AvroFormat(schema, values), values, times=times)
+        plain = AvroFormat(schema, values)
+        framing = _one_of(("none", "single-object", "confluent", "container"), framing=framing)
+        if schemas is not None and framing not in {"single-object", "confluent"}:
+            raise ConfigurationError("schemas= is for framing='single-object' and framing='confluent'")
+        if schema_id is not None and framing != "confluent":
+            raise ConfigurationError(f"schema_id={schema_id!r} is for framing='confluent'")
+        format_: Format = plain
+        if framing == "single-object":
+            if isinstance(schemas, Iterator):
+                schemas = list(schemas)
+            format_ = SingleObjectFormat(plain, () if schemas is None else schemas)
+        elif framing == "confluent":
+            format_ = ConfluentFormat(plain, schemas, schema_id)
+        elif framing == "container":
+            format_ = ContainerFormat(plain)
+        options = {"framing": framing, "schemas": schemas, "schema_id": schema_id, "compression": compression}
+        super().__init__(format_, values, times=times, **options)
 
 
 class JSONCoder(RowsCoder):
-    """One JSON object per record; timestamps and dates are written as the schema's numbers.
+    """JSON objects; timestamps and dates are written as the schema's numbers.
 
     Args:
         schema: an Avro schema, as JSON text or as parsed JSON.
+        records: ``"one"``, a record is an object; ``"lines"``, one on each line; ``"array"``, an array of them.
+        compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
 
@@ -92,13 +138,20 @@ class JSONCoder(RowsCoder):
         ConfigurationError: it isn't an Avro schema of a record.
     """
 
-    def __init__(self, schema: AvroSchema, *, times: str = "beam") -> None:
+    def __init__(
+        self, schema: AvroSchema, *, records: str = "one", compression: str | None = None, times: str = "beam"
+    ) -> None:
         values = RowValues(times)
-        super().__init__(JSONFormat(schema, values), values, times=times)
+        one = JSONFormat(schema, values)
+        records = _one_of(("one", "lines", "array"), records=records)
+        format_: Format = one
+        if records != "one":
+            format_ = JSONLinesFormat(one) if records == "lines" else JSONArrayFormat(one)
+        super().__init__(format_, values, records=records, compression=compression, times=times)
 
 
 class CSVCoder(RowsCoder):
-    """One row of CSV per record, columns in the order of the schema's fields; timestamps are ISO 8601 text.
+    """Rows of CSV, columns in the order of the schema's fields; timestamps are ISO 8601 text.
 
     Args:
         schema: an Avro schema, as JSON text or as parsed JSON; flat.
@@ -107,6 +160,9 @@ class CSVCoder(RowsCoder):
         booleans: the texts of true and false, such as ``("t", "f")`` or ``("1", "0")``. ``true`` and ``false`` are read too.
         time_zone: the zone of timestamps whose text has none, as databases print them: ``"UTC"``, ``"+02:00"`` or
             ``"Europe/Berlin"``. By default they are refused.
+        records: ``"one"``, a record is a row; ``"lines"``, one on each line; ``"header"``, the same after a line with the names
+            of the columns, which may be in any order.
+        compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
 
@@ -122,11 +178,20 @@ class CSVCoder(RowsCoder):
         null: str = "",
         booleans: tuple[str, str] = ("true", "false"),
         time_zone: str | None = None,
+        records: str = "one",
+        compression: str | None = None,
         times: str = "beam",
     ) -> None:
         values = RowValues(times)
         options: Any = {"delimiter": delimiter, "null": null, "booleans": booleans, "time_zone": time_zone}
-        super().__init__(CSVFormat(schema, values, **options), values, times=times, **options)
+        one = CSVFormat(schema, values, **options)
+        records = _one_of(("one", "lines", "header"), records=records)
+        format_: Format = one
+        if records == "lines":
+            format_ = CSVLinesFormat(one)
+        elif records == "header":
+            format_ = CSVHeaderFormat(one, values, partial(CSVFormat, **options))
+        super().__init__(format_, values, records=records, compression=compression, times=times, **options)
 
 
 class RowsWithMetadata:
@@ -158,7 +223,11 @@ class RowsWithMetadata:
 
     def __call__(self, record: DISRecord) -> Any:
         """The row of a record. Raises DecodeError."""
-        return self._make((*self._coder.decode(record.data), *[part(record) for part in self._parts]))
+        parts = [part(record) for part in self._parts]
+        rows = self._coder.decode(record.data)
+        if isinstance(rows, Rows):
+            return Rows(self._make((*row, *parts)) for row in rows)
+        return self._make((*rows, *parts))
 
     def to_type_hint(self) -> Any:
         """The row type as Beam's own type."""
@@ -176,3 +245,13 @@ def _part(name: str, coder: RowsCoder) -> Callable[[DISRecord], Any]:
         return get
     value = number.value
     return lambda record: value(get(record))
+
+
+def _one_of(words: Sequence[str], **argument: str) -> str:
+    """The value of an argument. Raises ConfigurationError if it is none of the words."""
+    ((name, given),) = argument.items()
+    if given not in words:
+        raise ConfigurationError(
+            f"{name}={shown(given)} is none of {', '.join(map(repr, words))}{did_you_mean(given, words)}"
+        )
+    return given

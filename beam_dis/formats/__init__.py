@@ -12,9 +12,9 @@ Rules:
 
 from beam_dis.formats.avro_binary import AvroFormat
 from beam_dis.formats.csv_rows import CSVFormat
-from beam_dis.formats.format import Format, format_of
+from beam_dis.formats.format import Format, Rows, format_of
 from beam_dis.formats.json_objects import JSONFormat
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.type_tree import Schema
 
-__all__ = ["AvroFormat", "CSVFormat", "Format", "JSONFormat", "Schema", "format_of", "read_schema"]
+__all__ = ["AvroFormat", "CSVFormat", "Format", "JSONFormat", "Rows", "Schema", "format_of", "read_schema"]

@@ -1,4 +1,4 @@
-"""Schemaless Avro records: the binary encoding of one value, without a container and without a schema id.
+"""Schemaless Avro records: the binary encoding of one value, and nothing else. ``framing`` has the others.
 
 Rules:
 1. A record is exactly one value, to the last byte.
@@ -32,16 +32,21 @@ class AvroFormat:
 
     def decode(self, data: bytes) -> Any:
         """The value of a record's bytes. Raises DecodeError."""
+        value, pos = self.decode_at(data, 0)
+        end = len(data)
+        if pos != end:
+            raise DecodeError(f"{end - pos} bytes are left after the value: it was written with another schema")
+        return value
+
+    def decode_at(self, data: bytes, pos: int) -> tuple[Any, int]:
+        """The value at a position, and the position after it. Raises DecodeError."""
         end = len(data)
         try:
-            value, pos = self._read(data, 0, end)
+            return self._read(data, pos, end)
         except ValueMismatch as mismatch:
             raise mismatch.decode_error() from mismatch
         except RecursionError as error:
             raise DecodeError(f"{end} bytes are nested too deeply: {shown(data)}") from error
-        if pos != end:
-            raise DecodeError(f"{end - pos} bytes are left after the value: it was written with another schema")
-        return value
 
     def encode(self, value: Any) -> bytes:
         """The bytes of a value. Raises EncodeError."""

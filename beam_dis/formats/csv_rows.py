@@ -77,17 +77,7 @@ class CSVFormat:
 
     def decode(self, data: bytes) -> Any:
         """The value of a row. Raises DecodeError."""
-        try:
-            text = data.decode()
-        except UnicodeDecodeError as error:
-            refuse_other_encoding(data)
-            raise DecodeError(f"not UTF-8: {error.reason} at byte {error.start}") from error
-        if not text.isascii() and text[0] == TEXT_MARK:
-            text = text[1:]
-        if text[-1:] == "\n":
-            text = text[:-1]
-        if text[-1:] == "\r":
-            text = text[:-1]
+        text = _text_of(data)
         read = self._read if "_" not in text else self._read_with_underscores
         if '"' in text:
             raw, cells = self._quoted_cells(text)
@@ -103,6 +93,16 @@ class CSVFormat:
             return read(cells, raw)
         except ValueMismatch as mismatch:
             raise mismatch.decode_error() from mismatch
+
+    def cells(self, data: bytes) -> list[str]:
+        """The cells of a row, without their quotes. Raises DecodeError."""
+        text = _text_of(data)
+        return self._quoted_cells(text)[1] if '"' in text else text.split(self.delimiter)
+
+    def quoted(self, text: str) -> str:
+        """A text as a cell, in quotes if it must be."""
+        must = self.delimiter in text or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
+        return '"' + text.replace('"', '""') + '"' if must else text
 
     def encode(self, value: Any) -> bytes:
         """The row of a value. Raises EncodeError."""
@@ -146,10 +146,9 @@ class CSVFormat:
         if column.nullable and is_missing(value):
             return self.null
         text = column.to_text(value)
-        must = self.delimiter in text or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
-        if must or (column.nullable and (text == self.null or (not text and not column.is_text))):
+        if column.nullable and (text == self.null or (not text and not column.is_text)):
             return '"' + text.replace('"', '""') + '"'
-        return text
+        return self.quoted(text)
 
 
 class _RowSource:
@@ -247,6 +246,18 @@ class _RowSource:
             f"if null in {tuple_of(texts)}: raise wrong" if texts else "",
             f"if '' in {tuple_of(empty)}: raise wrong" if empty else "",
         ]
+
+
+def _text_of(data: bytes) -> str:
+    """A row without a byte order mark and a line break at its end. Raises DecodeError."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        refuse_other_encoding(data)
+        raise DecodeError(f"not UTF-8: {error.reason} at byte {error.start}") from error
+    if not text.isascii() and text[0] == TEXT_MARK:
+        text = text[1:]
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _is_plain(column: Column) -> bool:

@@ -7,7 +7,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from beam_dis.errors import ConfigurationError
@@ -17,17 +17,27 @@ from beam_dis.formats.json_objects import JSONFormat
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.type_tree import Schema
 
+MOST_ROWS = 1_000_000
+"""The most rows that a record may have."""
+
+
+class Rows(list[Any]):
+    """The values of a record that holds several; a list, so that it is never taken for one value that is a list."""
+
 
 class Format(Protocol):
     """Reads and writes the values of a schema."""
 
     schema: Schema
 
-    def decode(self, data: bytes) -> dict[str, Any]:
-        """The value of a record's bytes, fields in the order of the schema. Raises DecodeError with the field's path."""
+    def decode(self, data: bytes) -> Any:
+        """The value of a record's bytes, fields in the order of the schema, or :class:`Rows` of such values.
+
+        Raises DecodeError with the field's path.
+        """
         ...
 
-    def encode(self, value: Mapping[str, Any]) -> bytes:
+    def encode(self, value: Any) -> bytes:
         """The bytes of a value. Raises EncodeError with the field's path and the value."""
         ...
 

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. Each record becomes one element, in order, made when Beam asks for it.
+1. Each record becomes one element, or one for each of its rows; in order, made when Beam asks for it.
 2. A record that doesn't decode raises, or becomes a dead letter if the user asked for those. It is never dropped.
    With a limit, too many dead letters in a row raise.
 3. With event times the reading step decodes, because the time is in the decoded value; then this step only passes values on.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -22,6 +22,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DecodeError
+from beam_dis.formats import Rows
 from beam_dis.read.values import MICROS_PER_MILLI, RecordRun
 from beam_dis.record import DISRecord
 
@@ -73,13 +74,17 @@ class PageDecoder:
         """
         decode = self._value if self.dead_letters else self.decode
         for record in records:
-            yield decode(record)
+            value = decode(record)
+            if type(value) is Rows:
+                yield from value
+            else:
+                yield value
 
     def runs_of_event_time(
         self, records: Iterable[DISRecord], event_micros: Callable[[Any], int]
     ) -> Iterator[tuple[int, list[Any]]]:
         """``(event time in µs, values)`` for neighbours of equal time; a dead letter keeps its arrival time."""
-        timed = (self._timed(record, event_micros) for record in records)
+        timed = chain.from_iterable(self._timed(record, event_micros) for record in records)
         for micros, run in groupby(timed, key=itemgetter(0)):
             yield micros, [value for _, value in run]
 
@@ -92,17 +97,18 @@ class PageDecoder:
             self.limit.passed(record)
         return value
 
-    def _timed(self, record: DISRecord, event_micros: Callable[[Any], int]) -> tuple[int, Any]:
+    def _timed(self, record: DISRecord, event_micros: Callable[[Any], int]) -> list[tuple[int, Any]]:
         try:
             value = self.decode(record)
-            micros = _event_time(record, value, event_micros)
+            values = value if type(value) is Rows else [value]
+            timed = [(_event_time(record, each, event_micros), each) for each in values]
         except DecodeError as error:
             if not self.dead_letters:
                 raise
-            return record.timestamp * MICROS_PER_MILLI, self._dead_letter(record, error)
+            return [(record.timestamp * MICROS_PER_MILLI, self._dead_letter(record, error))]
         if self.limit is not None:
             self.limit.passed(record)
-        return micros, value
+        return timed
 
     def _dead_letter(self, record: DISRecord, error: DecodeError) -> DeadLetter:
         """Everything that was read of a record, and why it doesn't decode. Raises DecodeError beyond the limit."""

@@ -35,7 +35,7 @@ ROOMS = {
     "local": {"wire", "formats", *ROOT_FILES},
     "coders": {"formats", *ROOT_FILES},
     "services": {"client", *ROOT_FILES},
-    "read": {"wire", "coders", "options", "error_handling", "outputs", "services", *ROOT_FILES},
+    "read": {"wire", "coders", "formats", "options", "error_handling", "outputs", "services", *ROOT_FILES},
     "write": {"wire", "coders", "options", "error_handling", "outputs", "services", *ROOT_FILES},
     "producer": {"wire", "services", "write", *ROOT_FILES},
     "cli": {"wire", "client", "local", *ROOT_FILES},
@@ -48,7 +48,7 @@ ROOMS = {
 
 LIBRARIES = {
     "wire": {"msgspec"},
-    "formats": {"fastavro", "msgspec"},
+    "formats": {"fastavro", "msgspec", "pyarrow"},
     "client": {"httpcore", "httpx", "msgspec"},
     "local": {"httptools", "msgspec", "starlette", "uvicorn"},
     "coders": {"apache_beam", "fastavro"},

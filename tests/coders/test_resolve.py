@@ -7,6 +7,7 @@ from apache_beam.internal import pickler
 from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.coders.resolve import decoder_for, encoder_for
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
+from beam_dis.formats.compression import compression_of
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import StreamListing, WriteLimits
 
@@ -58,6 +59,33 @@ def test_a_field_without_a_usable_name_is_refused_with_the_streams_name(data_typ
     for resolve in (decoder_for, encoder_for):
         with pytest.raises(ConfigurationError, match=r"'rows' of stream 'flights': .*field"):
             resolve("rows", lambda: stream(data_type, schema))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "zip"])
+@pytest.mark.parametrize(
+    ("data_type", "coder"),
+    [("BLOB", AvroCoder(SCHEMA)), ("JSON", JSONCoder(SCHEMA)), ("CSV", CSVCoder(SCHEMA, delimiter=";"))],
+)
+def test_rows_of_a_stream_with_a_compression_format_are_compressed(data_type, coder, compression):
+    listing = stream(data_type)._replace(compression=compression)
+    row = coder.row_type(1, "x")
+    decode, _ = decoder_for("rows", lambda: listing)
+    encode, _ = encoder_for("rows", lambda: listing)
+    assert encode(row) == compression_of(compression).compress(coder.encode(row))
+    assert decode(RECORD._replace(data=encode(row))) == row
+    with pytest.raises(DecodeError, match=PLACE):
+        decode(RECORD._replace(data=coder.encode(row)))
+
+
+def test_a_compression_format_that_is_not_known_is_refused_with_the_streams_name():
+    with pytest.raises(ConfigurationError, match="stream 'flights': compression='lz9' is none of 'gzip'"):
+        decoder_for("rows", lambda: stream("CSV")._replace(compression="lz9"))
+
+
+def test_metadata_is_added_to_each_row_of_a_record():
+    decode, _ = decoder_for(JSONCoder(SCHEMA, records="array"), undescribed, ("sequence_number",))
+    rows = decode(RECORD._replace(data=b'[{"a":1,"b":"x"},{"a":2,"b":"y"}]'))
+    assert [tuple(row) for row in rows] == [(1, "x", 17), (2, "y", 17)]
 
 
 def test_rows_describes_the_stream_once_when_the_pipeline_is_built():

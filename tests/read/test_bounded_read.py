@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -267,6 +268,34 @@ def test_metadata_is_in_the_rows_and_their_key_can_be_written_again(
     with beam.Pipeline(options=bounded_options) as pipeline:
         copied = pipeline | source(copy, local_dis) | beam.Map(lambda record: (record.data, record.partition_key))
         assert_that(copied, equal_to([(b"%s,1" % word, key) for word, key in WORDS_AND_KEYS]))
+
+
+@pytest.mark.fnapi
+def test_rows_of_a_stream_with_a_compression_format_are_compressed(
+    bounded_options: PipelineOptions, local_dis: Any, client: DISClient
+) -> None:
+    name = "compressed-words"
+    client.create_stream(name, partition_count=1, data_type="JSON", data_schema=WORD, compression_format="gzip")
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        words = pipeline | beam.Create([{"word": "a", "n": 1}, {"word": "b", "n": 2}])
+        _ = words | WriteToDIS(name, encode="rows", connection=local_dis.connection)
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        data = pipeline | source(name, local_dis, decode=lambda record: gzip.decompress(record.data)[:9])
+        assert_that(data, equal_to([b'{"word":"'] * 2))
+        rows = pipeline | "Rows" >> source(name, local_dis, decode="rows")
+        assert_that(rows | beam.Map(lambda row: (row.word, row.n)), equal_to([("a", 1), ("b", 2)]), label="Compare")
+
+
+@pytest.mark.fnapi
+def test_a_record_of_several_rows_is_several_elements(
+    bounded_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    stream = make_stream()
+    client.put_records(stream, [PutRecord(data=data) for data in (b"a,1\nb,2\n", b"c,3\nd,x\n")])
+    with beam.Pipeline(options=bounded_options) as pipeline:
+        result = pipeline | source(stream, local_dis, decode=CSVCoder(WORD, records="lines"), dead_letters=True)
+        assert_that(result.records | beam.Map(lambda row: row.word), equal_to(["a", "b"]))
+        assert_that(result.dead_letters | beam.Map(lambda dead: dead.data), equal_to([b"c,3\nd,x\n"]), label="Dead")
 
 
 @pytest.mark.fnapi

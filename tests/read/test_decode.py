@@ -6,6 +6,7 @@ import pytest
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DecodeError
+from beam_dis.formats import Rows
 from beam_dis.read.decode import DeadLetterLimit, PageDecoder
 from beam_dis.read.values import RecordRun
 from beam_dis.record import DISRecord
@@ -93,3 +94,33 @@ def test_a_record_that_is_read_again_does_not_count_twice() -> None:
 def test_failures_of_the_timestamp_function_count_too() -> None:
     with pytest.raises(DecodeError, match="2 records in a row don't decode, and max_dead_letters=1"):
         list(limited(1).runs_of_event_time([record(0, b"1"), record(1, b"2")], lambda value: value // 0))
+
+
+def rows(r: DISRecord) -> Rows:
+    if r.data == b"x":
+        raise DecodeError("x").at(r.stream, r.partition_id, r.sequence_number)
+    return Rows(int(part) for part in r.data.split())
+
+
+def test_a_record_of_several_rows_is_several_values_and_one_dead_letter() -> None:
+    page = [record(0, b"1 2"), record(1, b""), record(2, b"x"), record(3, b"3")]
+    first, second, dead, last = PageDecoder(rows, dead_letters=True).values(page)
+    assert (first, second, last) == (1, 2, 3)
+    assert (dead.sequence_number, dead.data) == (2, b"x")
+    assert list(PageDecoder(rows, dead_letters=False).values(page[:2])) == [1, 2]
+
+
+def test_each_row_of_a_record_has_its_event_time() -> None:
+    runs = PageDecoder(rows, dead_letters=True).runs_of_event_time([record(0, b"1 2 2")], lambda value: value)
+    assert list(runs) == [(1, [1]), (2, [2, 2])]
+
+
+def test_an_event_time_that_fails_for_one_row_makes_the_record_a_dead_letter() -> None:
+    ((_, (dead,)),) = PageDecoder(rows, dead_letters=True).runs_of_event_time(
+        [record(0, b"1 0", 7)], lambda value: 1 // value
+    )
+    assert isinstance(dead, DeadLetter)
+
+
+def test_a_list_of_a_users_function_is_one_value() -> None:
+    assert list(PageDecoder(lambda r: [r.data], dead_letters=True).values([record(0, b"1")])) == [[b"1"]]
