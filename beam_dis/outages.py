@@ -101,10 +101,16 @@ _BY_CLASS: tuple[tuple[type[Exception], Failure], ...] = (
 )
 
 
+_PAGES_OF_OTHERS = frozenset(range(400, 429)) | {451}
+"""Statuses of proxies and web servers, if the answer has no code. 429 and 441 are DIS's own or those of its gateway."""
+
+
 def failure_of(error: Exception) -> Failure:
     """Return the kind of failure that an error is."""
     if isinstance(error, TransportError):
         return Failure.NOT_A_DIS if error.not_a_dis else Failure.NO_ANSWER
+    if isinstance(error, ServiceError) and not error.code and error.status in _PAGES_OF_OTHERS:
+        return Failure.NOT_A_DIS
     for error_class, failure in _BY_CLASS:
         if isinstance(error, error_class):
             return failure

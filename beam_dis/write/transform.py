@@ -243,7 +243,7 @@ class WriteToDIS(
         if known and not typehints.is_consistent_with(element_type, encodes):
             raise ConfigurationError(
                 f"encode={self._encode!r} takes {encodes.__name__}, and the elements are {element_type}:"
-                " say with encode= how they are written, such as encode=lambda element: element.encode()"
+                " say with encode= how they are written, such as encode=lambda element: str(element).encode()"
             )
         fields = _fields_of(element_type)
         if fields is not None:

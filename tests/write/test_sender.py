@@ -143,9 +143,9 @@ def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(error):
     assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == delivery.answers[3]
 
 
-@pytest.mark.parametrize("error", [AuthenticationError, StreamNotFoundError])
-def test_an_error_that_is_no_records_fault_is_raised(error):
-    service = FakeService.empty([error("no", status=400)])
+@pytest.mark.parametrize(("error", "code"), [(AuthenticationError, "DIS.4100"), (StreamNotFoundError, "DIS.4301")])
+def test_an_error_that_is_no_records_fault_is_raised(error, code):
+    service = FakeService.empty([error("no", code=code, status=400)])
     with pytest.raises(error, match="no"):
         write_all(in_memory_sender(service), "a")
 
@@ -379,7 +379,7 @@ def test_after_a_failure_no_waiting_batch_is_sent():
     def failing(stream, records):
         service.requests.append(records)
         assert second_waits.wait(10)
-        raise StreamNotFoundError("gone", status=400)
+        raise StreamNotFoundError("gone", code="DIS.4301", status=400)
 
     service.write = failing
     sender = in_memory_sender(service, in_flight=1)
