@@ -6,6 +6,7 @@
     ├── ConfigurationError        an argument or a setting is wrong or missing (also a ValueError)
     ├── CredentialsError          no credentials were found, or they may not be sent to that endpoint
     ├── TransportError            no answer: refused, cut, timed out; ``maybe_done``: it may have been carried out
+    │   └── AnswerTooLargeError       more bytes than the request allows
     ├── ServiceError              the service refused: ``code``, ``status``, ``service_message``
     │   ├── AuthenticationError       HTTP 441 and 401, DIS.4100-4112
     │   ├── AccessDeniedError         DIS.4116, 4117, HTTP 403
