@@ -6,8 +6,8 @@ Rules:
    date, list (arrays), dict (maps and nested records) and None.
 3. ``decode(encode(value)) == value`` for every such value.
 4. Data that doesn't fit the schema raises DecodeError or EncodeError, with the name of the field.
-5. A schema with a type that isn't supported raises ConfigurationError when the format is made. Not supported are fixed,
-   decimal, times of day, local and nanosecond timestamps, uuid, recursion, and unions other than null and one type.
+5. A schema that isn't Avro's, or isn't a record, raises ConfigurationError when the format is made.
+6. ``compression``, ``several_rows`` and ``framing`` have formats around these, and :class:`Rows` is what a record of several has.
 """
 
 from beam_dis.formats.avro_binary import AvroFormat

@@ -212,7 +212,7 @@ def reader_of(writer: Schema, format_: AvroFormat) -> ReadAt:
         try:
             value = fastavro.schemaless_reader(BytesIO(data[pos:end]), theirs, ours, return_record_name=True)
             fastavro.schemaless_writer(resolved, ours, value)
-        except (fastavro.read.SchemaResolutionError, *FAULTS) as error:
+        except (fastavro.read.SchemaResolutionError, EOFError, *FAULTS) as error:
             raise DecodeError(
                 f"written with another schema, which can't be read as this one: {brief(error)}"
             ) from error

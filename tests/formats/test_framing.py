@@ -138,6 +138,16 @@ def test_a_schema_that_can_not_be_resolved_is_a_decode_error():
         ContainerFormat(AvroFormat(NEW)).decode(container(other, [{"id": "x"}]))
 
 
+def test_an_array_with_a_wrong_size_is_a_decode_error_under_another_schema():
+    """The library that resolves schemas skips an array by its size, and the reader of this package by its items."""
+    nulls = {"name": "gone", "type": {"type": "array", "items": "null"}}
+    old = {"type": "record", "name": "R", "fields": [{"name": "id", "type": "int"}, nulls]}
+    format_ = ConfluentFormat(AvroFormat(NEW), {1: old})
+    assert format_.decode(b"\0\0\0\0\x01\x0a\x03\x00\x00") == {"id": 5, "note": None}
+    with pytest.raises(DecodeError, match="which can't be read as this one"):
+        format_.decode(b"\0\0\0\0\x01\x0a\x03\x7e\x00")
+
+
 def test_logical_types_are_resolved_as_their_numbers():
     def schema(*fields):
         return {"type": "record", "name": "R", "fields": list(fields)}
