@@ -210,7 +210,9 @@ def reader_of(writer: Schema, format_: AvroFormat) -> ReadAt:
         _, end = theirs_format.decode_at(data, pos)
         resolved = BytesIO()
         try:
-            value = fastavro.schemaless_reader(BytesIO(data[pos:end]), theirs, ours, return_record_name=True)
+            value = fastavro.schemaless_reader(
+                BytesIO(data[pos:end]), theirs, ours, return_record_name=True, return_named_type=True
+            )
             fastavro.schemaless_writer(resolved, ours, value)
         except (fastavro.read.SchemaResolutionError, EOFError, *FAULTS) as error:
             raise DecodeError(

@@ -148,6 +148,23 @@ def test_an_array_with_a_wrong_size_is_a_decode_error_under_another_schema():
         format_.decode(b"\0\0\0\0\x01\x0a\x03\x7e\x00")
 
 
+@pytest.mark.parametrize("value", [None, "s", {"E": "B"}, {"X": {"a": 1}}, {"Y": {"a": 1}}, {"F": b"ab"}, [None, {}]])
+def test_a_union_keeps_its_branch_under_another_schema(value):
+    def record(name):
+        return {"type": "record", "name": name, "fields": [{"name": "a", "type": "int", "default": 0}]}
+
+    def schema(*fields):
+        return {"type": "record", "name": "R", "fields": list(fields)}
+
+    enum, fixed = {"type": "enum", "name": "E", "symbols": ["A", "B"]}, {"type": "fixed", "name": "F", "size": 2}
+    array = {"type": "array", "items": ["null", record("Z")]}
+    union = {"name": "u", "type": ["null", "string", enum, record("X"), record("Y"), fixed, array]}
+    old, new = schema(union, {"name": "gone", "type": "int"}), schema(union)
+    data = AvroFormat(old).encode({"u": value, "gone": 1})
+    found = ConfluentFormat(AvroFormat(new), {1: old}).decode(b"\0\0\0\0\x01" + data)
+    assert found["u"] == AvroFormat(old).decode(data)["u"]
+
+
 def test_logical_types_are_resolved_as_their_numbers():
     def schema(*fields):
         return {"type": "record", "name": "R", "fields": list(fields)}
