@@ -17,7 +17,8 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.typehints import decorators, trivial_inference
 
-from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder, RowsCoder, RowsWithMetadata
+from beam_dis.coders.evolving import EvolvingRows
+from beam_dis.coders.row_coders import AvroCoder, CSVCoder, JSONCoder, RowsCoder, RowsWithMetadata, WritersCoder
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import format_of
 from beam_dis.formats.mismatch import brief
@@ -27,10 +28,11 @@ from beam_dis.record import DISRecord
 from beam_dis.stream_service import StreamListing
 
 Describe = Callable[[], StreamListing]
+Schemas = Callable[[], tuple[str, ...]]
 
 
 def decoder_for(
-    decode: Any, describe: Describe, metadata: Sequence[str] = ()
+    decode: Any, describe: Describe, metadata: Sequence[str] = (), schemas: Schemas | None = None
 ) -> tuple[Callable[[DISRecord], Any], Any]:
     """The function that makes an element from a record, and the type of the elements.
 
@@ -38,6 +40,8 @@ def decoder_for(
         decode: ``"record"``, ``"bytes"``, ``"rows"``, a Beam coder for the data, or a function of the DISRecord.
         describe: returns the stream's description; called once, now, for ``"rows"`` only.
         metadata: the fields of the record that are in a row too, by their names in ``METADATA``.
+        schemas: returns the schemas that the stream has had, newest first, for records that don't decode as ``"rows"`` of its
+            description; None if they are all written with that.
 
     Returns:
         The function, which raises DecodeError with the record's position, and the type.
@@ -54,11 +58,16 @@ def decoder_for(
     known = _DECODERS.get(decode) if isinstance(decode, str) else None
     if known is not None:
         return known
+    read = None
     if decode == "rows":
         decode = _coder_of(describe(), "decode")
+        if schemas is not None and isinstance(decode, WritersCoder):
+            read = EvolvingRows(decode, schemas).decode
     if metadata:
-        rows = RowsWithMetadata(decode, metadata)
+        rows = RowsWithMetadata(decode, metadata, read)
         return Decoder(rows), rows.to_type_hint()
+    if read is not None:
+        return Decoder(read, attrgetter("data")), decode.to_type_hint()
     if isinstance(decode, beam.coders.Coder):
         return Decoder(decode.decode, attrgetter("data")), decode.to_type_hint()
     if callable(decode) and not _is_coder_class(decode):

@@ -7,18 +7,20 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 
 from beam_dis.coders.metadata import METADATA
 from beam_dis.coders.row_types import RowTypeHint, attributes
 from beam_dis.coders.row_values import RowValues
 from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat, Rows
+from beam_dis.formats.avro_versions import AvroVersions, read_writers
 from beam_dis.formats.compression import CompressedFormat
 from beam_dis.formats.framing import ConfluentFormat, ContainerFormat, SingleObjectFormat, hint
 from beam_dis.formats.several_rows import CSVHeaderFormat, CSVLinesFormat, JSONArrayFormat, JSONLinesFormat
@@ -76,7 +78,17 @@ class RowsCoder(beam.coders.Coder):
         return f"{type(self).__name__}({self.row_type.__name__})"
 
 
-class AvroCoder(RowsCoder):
+class WritersCoder(RowsCoder):
+    """A coder that can be given the schemas that records may be written with."""
+
+    def with_writers(self, schemas: Iterable[AvroSchema]) -> WritersCoder:
+        """The same coder for records of these schemas. Raises ConfigurationError if they can't be read as its rows."""
+        make: Any = type(self)
+        made: WritersCoder = make(self.schema.text, **{**self._settings, "writer_schemas": schemas})
+        return made
+
+
+class AvroCoder(WritersCoder):
     """Avro: the binary encoding of one value by a schema, alone or with the schema that it was written with.
 
     Args:
@@ -86,12 +98,15 @@ class AvroCoder(RowsCoder):
         schemas: the other schemas that records may be written with: a list for ``"single-object"``; for ``"confluent"`` a
             function that returns the schema of an id, or a dict.
         schema_id: the id of the schema, to write ``"confluent"``.
+        writer_schemas: for ``framing="none"``, other schemas that records may be written with, the most likely one first. A record
+            is read with the first schema that reads it to its last byte; ``schema`` comes before them unless it is in the list.
+            Rows are of ``schema``.
         compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
 
     Raises:
-        ConfigurationError: it isn't an Avro schema of a record.
+        ConfigurationError: it isn't an Avro schema of a record, or records of a writer's schema can't be read as its rows.
     """
 
     def __init__(
@@ -101,6 +116,7 @@ class AvroCoder(RowsCoder):
         framing: str = "none",
         schemas: Any = None,
         schema_id: int | None = None,
+        writer_schemas: Iterable[AvroSchema] = (),
         compression: str | None = None,
         times: str = "beam",
     ) -> None:
@@ -111,8 +127,15 @@ class AvroCoder(RowsCoder):
             raise ConfigurationError("schemas= is for framing='single-object' and framing='confluent'")
         if schema_id is not None and framing != "confluent":
             raise ConfigurationError(f"schema_id={schema_id!r} is for framing='confluent'")
+        writers = read_writers(writer_schemas)
+        if writers and framing != "none":
+            raise ConfigurationError(
+                f"writer_schemas= is for framing='none': with framing={framing!r} a record names its schema"
+            )
         format_: Format = plain
-        if framing == "single-object":
+        if writers:
+            format_ = AvroVersions(plain, writers, values, _count)
+        elif framing == "single-object":
             if isinstance(schemas, Iterator):
                 schemas = list(schemas)
             format_ = SingleObjectFormat(plain, () if schemas is None else schemas)
@@ -121,7 +144,15 @@ class AvroCoder(RowsCoder):
         elif framing == "container":
             format_ = ContainerFormat(plain)
         options = {"framing": framing, "schemas": schemas, "schema_id": schema_id, "compression": compression}
-        super().__init__(format_, values, times=times, **options)
+        super().__init__(
+            format_, values, times=times, writer_schemas=tuple(writer.text for writer in writers), **options
+        )
+
+
+def _count(other: bool, ambiguous: bool) -> None:
+    """Count a record that another schema than that of the rows reads, or that several read."""
+    Metrics.counter("beam_dis.read", "other_schemas").inc(int(other))
+    Metrics.counter("beam_dis.read", "ambiguous_records").inc(int(ambiguous))
 
 
 class JSONCoder(RowsCoder):
@@ -150,7 +181,7 @@ class JSONCoder(RowsCoder):
         super().__init__(format_, values, records=records, compression=compression, times=times)
 
 
-class CSVCoder(RowsCoder):
+class CSVCoder(WritersCoder):
     """Rows of CSV, columns in the order of the schema's fields; timestamps are ISO 8601 text.
 
     Args:
@@ -162,6 +193,8 @@ class CSVCoder(RowsCoder):
             ``"Europe/Berlin"``. By default they are refused.
         records: ``"one"``, a record is a row; ``"lines"``, one on each line; ``"header"``, the same after a line with the names
             of the columns, which may be in any order.
+        writer_schemas: other schemas that rows may be written with, the most likely one first. A row with as many columns as one
+            of them has fields has its columns, which are found by name and alias.
         compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
@@ -179,34 +212,38 @@ class CSVCoder(RowsCoder):
         booleans: tuple[str, str] = ("true", "false"),
         time_zone: str | None = None,
         records: str = "one",
+        writer_schemas: Iterable[AvroSchema] = (),
         compression: str | None = None,
         times: str = "beam",
     ) -> None:
-        values = RowValues(times)
+        values, writers = RowValues(times), read_writers(writer_schemas)
         options: Any = {"delimiter": delimiter, "null": null, "booleans": booleans, "time_zone": time_zone}
-        one = CSVFormat(schema, values, **options)
+        one = CSVFormat(schema, values, writers=writers, **options)
         records = _one_of(("one", "lines", "header"), records=records)
         format_: Format = one
         if records == "lines":
             format_ = CSVLinesFormat(one)
         elif records == "header":
             format_ = CSVHeaderFormat(one, values, partial(CSVFormat, **options))
-        super().__init__(format_, values, records=records, compression=compression, times=times, **options)
+        options |= {"records": records, "writer_schemas": tuple(writer.text for writer in writers)}
+        super().__init__(format_, values, compression=compression, times=times, **options)
 
 
 class RowsWithMetadata:
     """Makes a row of a record: the values of its data, then those of its metadata.
 
     Args:
-        coder: reads the data.
+        coder: the coder of the rows without metadata.
         names: names of :data:`METADATA`, at least one.
+        decode: reads the data; by default the coder.
 
     Raises:
         ConfigurationError: the schema has a field of that name.
     """
 
-    def __init__(self, coder: RowsCoder, names: Sequence[str]) -> None:
-        self._coder, self._names = coder, tuple(names)
+    def __init__(self, coder: RowsCoder, names: Sequence[str], decode: Callable[[bytes], Any] | None = None) -> None:
+        self._coder, self._names, self._given = coder, tuple(names), decode
+        self._decode = coder.decode if decode is None else decode
         record, values = coder.schema.record, coder.values
         fields = [field.name for field in record.fields]
         taken = dict(zip(attributes(fields), fields, strict=True))
@@ -224,7 +261,7 @@ class RowsWithMetadata:
     def __call__(self, record: DISRecord) -> Any:
         """The row of a record. Raises DecodeError."""
         parts = [part(record) for part in self._parts]
-        rows = self._coder.decode(record.data)
+        rows = self._decode(record.data)
         if isinstance(rows, Rows):
             return Rows(self._make((*row, *parts)) for row in rows)
         return self._make((*rows, *parts))
@@ -234,7 +271,7 @@ class RowsWithMetadata:
         return RowTypeHint(self.row_type)
 
     def __reduce__(self) -> Any:
-        return RowsWithMetadata, (self._coder, self._names)
+        return RowsWithMetadata, (self._coder, self._names, self._given)
 
 
 def _part(name: str, coder: RowsCoder) -> Callable[[DISRecord], Any]:

@@ -2,7 +2,8 @@
 
 Rules:
 1. A record is exactly one value, to the last byte.
-2. The data don't say which schema they were written with. Reading them with another schema is an error at best.
+2. The data don't say which schema they were written with. Reading them with another schema is an error at best, unless
+   that schema is given too: then they are resolved.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from beam_dis.errors import DecodeError, EncodeError
-from beam_dis.formats.avro_reader import AvroReader
+from beam_dis.formats.avro_reader import AvroReader, Read
 from beam_dis.formats.avro_writer import AvroWriter
 from beam_dis.formats.json_writer import JSONTexts
 from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.resolution import Adapt, SchemaResolver, WrittenValues
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.type_tree import Schema
 from beam_dis.formats.value_types import PLAIN, ValueTypes
@@ -22,12 +24,22 @@ from beam_dis.plain_values import shown
 
 
 class AvroFormat:
-    """Schemaless Avro, with the schema given as text, parsed JSON or a Schema."""
+    """Schemaless Avro, with the schema given as text, parsed JSON or a Schema.
 
-    def __init__(self, schema: str | Mapping[str, Any] | Schema, types: ValueTypes = PLAIN) -> None:
+    Records to read were written with the schema ``writer``; None is the schema itself. Raises ValueMismatch if the two can't be
+    resolved.
+    """
+
+    def __init__(
+        self, schema: str | Mapping[str, Any] | Schema, types: ValueTypes = PLAIN, writer: Schema | None = None
+    ) -> None:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         texts = JSONTexts(self.schema, types)
-        self._read = AvroReader(self.schema, types, texts.writer).function()
+        self._read = (
+            AvroReader(self.schema, types, texts.writer).function()
+            if writer is None
+            else _resolving(writer, SchemaResolver(self.schema, types).adapter(writer.record, self.schema.record))
+        )
         self._write = AvroWriter(self.schema, types, texts.reader).function()
 
     def decode(self, data: bytes) -> Any:
@@ -56,3 +68,14 @@ class AvroFormat:
             raise mismatch.encode_error() from mismatch
         except RecursionError as error:
             raise EncodeError(f"{shown(value)} can't be written: it is nested too deeply ({error})") from error
+
+
+def _resolving(writer: Schema, adapt: Adapt) -> Read:
+    written = WrittenValues()
+    read = AvroReader(writer, written, JSONTexts(writer, written).writer).function()
+
+    def resolve(data: bytes, pos: int, end: int) -> tuple[Any, int]:
+        value, pos = read(data, pos, end)
+        return adapt(value), pos
+
+    return resolve

@@ -3,15 +3,19 @@
 Rules:
 1. A row has as many columns as the schema has fields. It may begin with a byte order mark and end with one line break; it is
    written without.
-2. A cell is quoted only if it must be: because of its characters, or because its text would be read as null.
-3. Rows are read and written by functions made for the schema. A row that these don't take, because of a quoted null, a 5.0
+2. Columns that are missing at the end have their defaults, or are null if they are nullable. A row with as many columns as
+   another writer's schema has fields has that schema's columns, which are found by name and alias. More columns are refused:
+   they may come from a value that should be in quotes.
+3. A cell is quoted only if it must be: because of its characters, or because its text would be read as null.
+4. Rows are read and written by functions made for the schema. A row that these don't take, because of a quoted null, a 5.0
    for an int or a wrong value, is read or written again column by column.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,7 +31,7 @@ from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
 from beam_dis.formats.scalars import RANGES, is_missing
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.source import Source, function, indented, lines, tuple_of
-from beam_dis.formats.type_tree import Enumeration, RecordType, Scalar, Schema
+from beam_dis.formats.type_tree import Enumeration, Nullable, RecordType, Scalar, Schema
 from beam_dis.formats.value_types import PLAIN, RecordShape, ValueTypes, in_order
 from beam_dis.plain_values import shown
 
@@ -47,6 +51,7 @@ class CSVFormat:
         null: the text of a null in nullable columns.
         booleans: the texts of true and false, which are written; ``true`` and ``false`` are read in any case.
         time_zone: the zone of timestamps whose text has none: ``"UTC"``, ``"+02:00"`` or a name such as ``"Europe/Berlin"``.
+        writers: other schemas that rows may be written with, the most likely one first.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class CSVFormat:
         null: str = "",
         booleans: tuple[str, str] = ("true", "false"),
         time_zone: str | None = None,
+        writers: Sequence[Schema] = (),
     ) -> None:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         self.delimiter = _checked_delimiter(delimiter)
@@ -66,7 +72,13 @@ class CSVFormat:
         record = self.schema.record
         shape = types.record(record)
         self._make = shape.make
-        self._order = in_order(record, shape, defaults_of(self.schema, record, types))
+        defaults = defaults_of(self.schema, record, types)
+        self._order = in_order(record, shape, defaults)
+        self._missing = {
+            **{field.name: None for field in record.fields if isinstance(field.type, Nullable)},
+            **defaults,
+        }
+        self._places = {len(writer.record.fields): _places(record, writer.record) for writer in reversed(writers)}
         self._columns = [Column(field, types, options) for field in record.fields]
         self._quoted_null = f'"{null}"'
         self._cell = _cell_pattern(self.delimiter)
@@ -87,10 +99,11 @@ class CSVFormat:
             raw = cells = text.split(self.delimiter)
             if "\n" in text or "\r" in text:
                 raise DecodeError(f"a line break outside of quotes, which is more than one row: {shown(text)}")
-        if len(cells) != len(self._columns):
-            raise DecodeError(f"{len(cells)} columns, but the schema has {len(self._columns)} fields: {shown(data)}")
+        count = len(self._columns)
         try:
-            return read(cells, raw)
+            if len(cells) == count:
+                return read(cells, raw)
+            return self._read_other(cells, raw, data)
         except ValueMismatch as mismatch:
             raise mismatch.decode_error() from mismatch
 
@@ -127,6 +140,26 @@ class CSVFormat:
             tuple(stopped if place == at else self._value_of(place, cells, raw) for place in range(len(cells)))
         )
 
+    def _read_other(self, cells: list[str], raw: list[str], data: bytes) -> Any:
+        """Read a row with another number of columns."""
+        count = len(self._columns)
+        places = self._places.get(len(cells))
+        if places is None and len(cells) < count:
+            places = [*range(len(cells)), *[None] * (count - len(cells))]
+        names = [column.name for column in self._columns]
+        if places is None or any(
+            place is None and name not in self._missing for place, name in zip(places, names, strict=True)
+        ):
+            raise DecodeError(f"{len(cells)} columns, but the schema has {count} fields: {shown(data)}")
+        cells = ["" if place is None else cells[place] for place in places]
+        raw = ["" if place is None else raw[place] for place in places]
+        return self._make(
+            tuple(
+                deepcopy(self._missing[names[field]]) if place is None else self._value_of(field, cells, raw)
+                for field, place in enumerate(places)
+            )
+        )
+
     def _value_of(self, place: int, cells: list[str], raw: list[str]) -> Any:
         try:
             return self._columns[place].read(raw[place], cells[place])
@@ -149,6 +182,15 @@ class CSVFormat:
         if column.nullable and (text == self.null or (not text and not column.is_text)):
             return '"' + text.replace('"', '""') + '"'
         return self.quoted(text)
+
+
+def _places(record: RecordType, written: RecordType) -> list[int | None]:
+    """The column of each field in rows of a writer's schema; None if they have none."""
+    columns = {field.name: place for place, field in enumerate(written.fields)}
+    return [
+        next((columns[name] for name in (field.name, *field.aliases) if name in columns), None)
+        for field in record.fields
+    ]
 
 
 class _RowSource:

@@ -37,6 +37,7 @@ from beam_dis.read.partition.endless import PollPartitionFn, PollPartitionForApp
 from beam_dis.read.partition.finalizers import with_finalizer
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
+from beam_dis.read.schema_history import StreamSchemas
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
 from beam_dis.read.until import ReadUntilFn, ReadUntilForAppFn
 from beam_dis.read.values import StreamPartition, StreamStart
@@ -110,8 +111,12 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         settings, pipeline, read_id = self._settings, source.pipeline, uuid4().hex
         connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
+        stream, interval = settings.stream or "", settings.discovery_interval
         decode, element_type = decoder_for(
-            settings.decode, lambda: _describe(connection, settings.stream or ""), settings.metadata
+            settings.decode,
+            lambda: _describe(connection, stream),
+            settings.metadata,
+            None if interval is None else StreamSchemas(connection, stream, interval),
         )
         decoder = PageDecoder(decode, self._wants_dead_letters(), self._dead_letter_limit())
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 import pytest
+from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.testing.util import assert_that, equal_to
@@ -19,10 +21,12 @@ from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 from apache_beam.transforms.window import FixedWindows
 
 from beam_dis import (
+    AvroCoder,
     CSVCoder,
     DISClient,
     DISConnection,
     DISRecord,
+    JSONCoder,
     ReadAllFromDIS,
     ReadFromDIS,
     StartingPosition,
@@ -268,6 +272,28 @@ def test_metadata_is_in_the_rows_and_their_key_can_be_written_again(
     with beam.Pipeline(options=bounded_options) as pipeline:
         copied = pipeline | source(copy, local_dis) | beam.Map(lambda record: (record.data, record.partition_key))
         assert_that(copied, equal_to([(b"%s,1" % word, key) for word, key in WORDS_AND_KEYS]))
+
+
+@pytest.mark.parametrize("data_type", ["BLOB", "JSON", "CSV"])
+@pytest.mark.fnapi
+def test_rows_keep_their_type_when_the_schema_of_the_stream_changes(
+    local_dis: Any, client: DISClient, make_stream: Callable[..., str], data_type: str
+) -> None:
+    """The pipeline is built before the stream's schema changes, and the new field stands before an old one."""
+    coder = {"BLOB": AvroCoder, "JSON": JSONCoder, "CSV": CSVCoder}[data_type]
+    word, n = json.loads(WORD)["fields"]
+    newer = json.dumps({**json.loads(WORD), "fields": [word, {"name": "lang", "type": "string"}, n]})
+    stream = make_stream(partitions=1, data_type=data_type, data_schema=WORD)
+    client.put_records(stream, [PutRecord(data=coder(WORD).encode({"word": "a", "n": 1}))])
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
+    rows = pipeline | source(stream, local_dis, decode="rows")
+    assert_that(rows | beam.Map(tuple), equal_to([("a", 1), ("b", 2)]))
+    client.update_stream(stream, data_schema=newer)
+    client.put_records(stream, [PutRecord(data=coder(newer).encode({"word": "b", "lang": "en", "n": 2}))])
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters = result.metrics().query(MetricsFilter().with_name("other_schemas"))["counters"]
+    assert [counter.committed for counter in counters] == ([1] if data_type == "BLOB" else [])
 
 
 @pytest.mark.fnapi

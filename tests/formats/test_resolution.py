@@ -1,0 +1,203 @@
+"""Records that were written with one schema are read as values of another one, as fastavro does."""
+
+import io
+import json
+from datetime import datetime, timezone
+from decimal import Decimal
+
+import fastavro
+import pytest
+
+from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.formats import AvroFormat, read_schema
+from beam_dis.formats.avro_versions import AvroVersions, resolved
+from beam_dis.formats.value_types import PLAIN
+
+
+def record(*fields, **attributes):
+    return {"type": "record", "name": "R", "fields": list(fields), **attributes}
+
+
+def field(name, type_, **attributes):
+    return {"name": name, "type": type_, **attributes}
+
+
+def enum(*symbols, **attributes):
+    return {"type": "enum", "name": "E", "symbols": list(symbols), **attributes}
+
+
+MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
+INNER = {"type": "record", "name": "Inner", "fields": [field("x", "int")]}
+WIDER = {"type": "record", "name": "Inner", "fields": [field("y", "string", default="d"), field("x", "long")]}
+OTHER = {"type": "record", "name": "Other", "fields": [field("x", "int")]}
+DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
+
+CASES = {
+    "added": ([field("a", "int")], [field("b", "string", default="x"), field("a", "int")], {"a": 5}),
+    "added list": ([], [field("b", {"type": "array", "items": "int"}, default=[1])], {}),
+    "removed": (
+        [field("a", "int"), field("b", {"type": "map", "values": INNER})],
+        [field("a", "int")],
+        {"a": 5, "b": {}},
+    ),
+    "moved": ([field("a", "int"), field("b", "string")], [field("b", "string"), field("a", "int")], {"a": 1, "b": "x"}),
+    "renamed": ([field("old", "int")], [field("new", "int", aliases=["older", "old"])], {"old": 5}),
+    "int to long": ([field("a", "int")], [field("a", "long")], {"a": 5}),
+    "long to double": ([field("a", "long")], [field("a", "double")], {"a": 5}),
+    "float to double": ([field("a", "float")], [field("a", "double")], {"a": 0.5}),
+    "string to bytes": ([field("a", "string")], [field("a", "bytes")], {"a": "é"}),
+    "bytes to string": ([field("a", "bytes")], [field("a", "string")], {"a": "é".encode()}),
+    "int to nullable long": ([field("a", "int")], [field("a", ["null", "long"])], {"a": 5}),
+    "nullable to plain": ([field("a", ["null", "int"])], [field("a", "long")], {"a": 5}),
+    "other order of null": ([field("a", ["null", "int"])], [field("a", ["int", "null"])], {"a": None}),
+    "unknown symbol": ([field("a", enum("X", "Y"))], [field("a", enum("Y", "Z", default="Z"))], {"a": "X"}),
+    "known symbol": ([field("a", enum("X", "Y"))], [field("a", enum("Y", "X"))], {"a": "X"}),
+    "nested": ([field("a", INNER)], [field("a", WIDER)], {"a": {"x": 5}}),
+    "in an array": (
+        [field("a", {"type": "array", "items": INNER})],
+        [field("a", {"type": "array", "items": WIDER})],
+        {"a": [{"x": 5}, {"x": 6}]},
+    ),
+    "in a map": (
+        [field("a", {"type": "map", "values": "int"})],
+        [field("a", {"type": "map", "values": "double"})],
+        {"a": {"k": 5}},
+    ),
+    "decimal": ([field("a", DECIMAL)], [field("b", "int", default=1), field("a", DECIMAL)], {"a": "5.25"}),
+}
+
+
+def prepared(value):
+    """Decimals, which the cases have as text."""
+    return {name: Decimal(item) if item == "5.25" else item for name, item in value.items()}
+
+
+def written(schema, value):
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), value)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_are_resolved_as_fastavro_resolves_them(case):
+    before, after, value = CASES[case]
+    writer, reader = record(*before), record(*after)
+    data = written(writer, prepared(value))
+    expected = fastavro.schemaless_reader(
+        io.BytesIO(data), fastavro.parse_schema(writer), fastavro.parse_schema(reader)
+    )
+    assert resolved(read_schema(reader), PLAIN, read_schema(writer)).decode(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value", "expected"),
+    [
+        ([], [field("a", MILLIS, default=5)], {}, datetime(1970, 1, 1, 0, 0, 0, 5000, tzinfo=timezone.utc)),
+        (
+            [field("a", "long")],
+            [field("a", MILLIS)],
+            {"a": 5},
+            datetime(1970, 1, 1, 0, 0, 0, 5000, tzinfo=timezone.utc),
+        ),
+        ([field("a", MILLIS)], [field("a", "long")], {"a": 5}, 5),
+        ([field("a", "int")], [field("a", "float")], {"a": 2**24 + 1}, float(2**24)),
+    ],
+)
+def test_times_are_resolved_as_their_numbers_and_floats_have_32_bits(before, after, value, expected):
+    writer, reader = record(*before), record(*after)
+    format_ = resolved(read_schema(reader), PLAIN, read_schema(writer))
+    assert format_.decode(written(writer, value)) == {"a": expected}
+
+
+def test_unions_are_resolved_branch_by_branch():
+    writer = record(field("a", ["null", "int", "string", OTHER]))
+    reader = record(field("a", [INNER, "null", "string", "double", OTHER]))
+    format_ = resolved(read_schema(reader), PLAIN, read_schema(writer))
+    for given, read in (
+        (None, None),
+        (5, {"Inner": None, "string": None, "double": 5.0, "Other": None}),
+        ("s", {"Inner": None, "string": "s", "double": None, "Other": None}),
+        ({"x": 5}, {"Inner": None, "string": None, "double": None, "Other": {"x": 5}}),
+    ):
+        assert format_.decode(written(writer, {"a": given})) == {"a": read}
+
+
+def test_what_can_not_be_resolved_fails_at_the_record_only_in_unions_and_enums():
+    union, plain = read_schema(record(field("a", ["null", "int", "string"]))), read_schema(record(field("a", "int")))
+    format_ = resolved(plain, PLAIN, union)
+    assert format_.decode(written(json.loads(union.text), {"a": 5})) == {"a": 5}
+    for value in None, "s":
+        with pytest.raises(DecodeError, match="can't be read as 'int'") as failure:
+            format_.decode(written(json.loads(union.text), {"a": value}))
+        assert failure.value.field == "a"
+    symbols = record(field("a", enum("X", "Y")))
+    with pytest.raises(DecodeError, match="has no symbol 'X' and no default"):
+        resolved(read_schema(record(field("a", enum("Y")))), PLAIN, read_schema(symbols)).decode(
+            written(symbols, {"a": "X"})
+        )
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "message"),
+    [
+        ([], [field("a", "int")], "field 'a': it isn't in the writer's schema, and has no default"),
+        ([field("a", "long")], [field("a", "int")], "field 'a': 'long' of the writer's schema can't be read as 'int'"),
+        ([field("a", INNER)], [field("a", {**INNER, "fields": [field("x", "string")]})], "field 'a.x': 'int'"),
+        ([field("a", "int")], [field("a", INNER)], "field 'a': 'int'"),
+    ],
+)
+def test_schemas_that_can_not_be_resolved_are_refused_with_the_field(writer, reader, message):
+    with pytest.raises(ConfigurationError, match=message):
+        resolved(read_schema(record(*reader)), PLAIN, read_schema(record(*writer)))
+
+
+def test_a_default_is_not_shared_between_values():
+    reader = record(field("a", {"type": "array", "items": "int"}, default=[]))
+    format_ = resolved(read_schema(reader), PLAIN, read_schema(record()))
+    format_.decode(b"")["a"].append(1)
+    assert format_.decode(b"") == {"a": []}
+
+
+FIRST = record(field("id", "int"))
+SECOND = record(field("id", "int"), field("note", ["null", "string"]))
+THIRD = record(field("id", "long"), field("size", "double"))
+SWAPPED = record(field("n", "int"), field("id", "int"))
+ORDERED = record(field("id", "int"), field("n", "int", default=0))
+
+
+def versions(own, writers, seen):
+    return AvroVersions(
+        AvroFormat(own), map(read_schema, writers), noticed=lambda other, ambiguous: seen.append((other, ambiguous))
+    )
+
+
+def test_each_record_is_read_with_the_schema_that_reads_it_to_its_last_byte():
+    seen = []
+    wide = record(field("id", "long"), field("note", ["null", "string"]), field("size", "double", default=-1))
+    reader = versions(wide, [SECOND, FIRST, THIRD], seen)
+    assert reader.decode(written(wide, {"id": 1, "note": "a", "size": 0.5})) == {"id": 1, "note": "a", "size": 0.5}
+    assert not seen
+    assert reader.decode(written(SECOND, {"id": 2, "note": "b"})) == {"id": 2, "note": "b", "size": -1}
+    assert reader.decode(written(FIRST, {"id": 3})) == {"id": 3, "note": None, "size": -1}
+    assert reader.decode(written(THIRD, {"id": 4, "size": 1.5})) == {"id": 4, "note": None, "size": 1.5}
+    assert seen == [(True, False)] * 3
+    with pytest.raises(DecodeError, match="field 'id'"):
+        reader.decode(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("writers", "value", "other"), [([SWAPPED], (1, 2), False), ([SWAPPED, ORDERED], (2, 1), True)]
+)
+def test_of_two_schemas_that_read_a_record_the_first_counts(writers, value, other):
+    """The reader's own schema is the first unless it is in the list."""
+    seen = []
+    read = versions(ORDERED, writers, seen).decode(b"\x02\x04")
+    assert (read["id"], read["n"]) == value
+    assert seen == [(other, True)]
+
+
+def test_schemas_that_read_the_same_value_are_not_ambiguous():
+    seen = []
+    promoted = record(field("id", "long"))
+    assert versions(promoted, [FIRST, {**promoted, "doc": "again"}], seen).decode(b"\x02") == {"id": 1}
+    assert seen == [(True, False)]
