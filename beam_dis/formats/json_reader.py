@@ -142,6 +142,11 @@ class JSONReader:
         known = self._structs.get(id(record))
         if known is None:
             fields = [(f"f{place}", *self._member(field, f"f{place}")) for place, field in enumerate(record.fields)]
+            for place, names in _aliases(record).items():
+                wire = self._or_unset(record.fields[place].type)
+                fields[place] = (f"f{place}", wire, msgspec.field(name=record.fields[place].name, default=_UNSET))
+                for number, name in enumerate(names):
+                    fields.append((f"f{place}_{number}", wire, msgspec.field(name=name, default=_UNSET)))
             known = self._structs[id(record)] = msgspec.defstruct("Record", fields, kw_only=True)
         return known
 
@@ -155,7 +160,11 @@ class JSONReader:
         default = default_of(self._schema, field, self._types)
         if default is None or _is_itself(field.type):
             return wire, msgspec.field(name=field.name, default=default)
-        return (wire if wire is Any else wire | msgspec.UnsetType), msgspec.field(name=field.name, default=_UNSET)
+        return self._or_unset(field.type), msgspec.field(name=field.name, default=_UNSET)
+
+    def _or_unset(self, type_: Type) -> Any:
+        wire = self._wire(type_)
+        return wire if wire is Any or wire is msgspec.Raw else wire | msgspec.UnsetType
 
     def _function(self, type_: Type) -> str:
         type_ = self._schema.resolve(type_)
@@ -170,8 +179,11 @@ class JSONReader:
     def _record(self, name: str, record: RecordType) -> str:
         use = self._source.name_of
         shape = self._types.record(record)
-        body = []
+        body, aliases = [], _aliases(record)
         for place, field in enumerate(record.fields):
+            if place in aliases:
+                body.append(lines(f"at = {place}", self._aliased(field, f"s.f{place}", len(aliases[place]))))
+                continue
             convert = self._field(field, "v")
             if convert:
                 body.append(lines(f"at = {place}", f"v = s.f{place}", convert, f"s.f{place} = v"))
@@ -179,7 +191,25 @@ class JSONReader:
         return function(
             f"{name}(s)",
             guarded(lines(*body), f"{steps}[at]") if body else "",
-            f"return {use(shape.make, 'make')}(astuple(s))",
+            f"return {use(shape.make, 'make')}(astuple(s){f'[:{len(record.fields)}]' if aliases else ''})",
+        )
+
+    def _aliased(self, field: RecordField, place: str, count: int) -> str:
+        """Source that sets a field that may have one of several names."""
+        if field.default is not NO_DEFAULT:
+            default = default_of(self._schema, field, self._types)
+            absent = f"v = {self._source.name_of(lambda: deepcopy(default), 'default')}()"
+        elif isinstance(field.type, Nullable) or (isinstance(field.type, UnionOf) and field.type.null is not None):
+            absent = "v = None"
+        else:
+            absent = f"raise {self._source.name_of(_missing, 'missing')}()"
+        convert = self._convert(field.type, "v")
+        return lines(
+            f"v = {place}",
+            *(f"if v is UNSET: v = {place}_{number}" for number in range(count)),
+            f"if v is UNSET:\n    {absent}",
+            f"else:\n{indented(convert)}" if convert else "",
+            f"{place} = v",
         )
 
     def _field(self, field: RecordField, v: str) -> str:
@@ -300,6 +330,22 @@ class JSONReader:
         if wire is msgspec.Raw:
             return lambda value: self._source.get(name)(msgspec.json.encode(value))
         return lambda value: self._source.get(name)(msgspec.convert(value, wire))
+
+
+def _aliases(record: RecordType) -> dict[int, list[str]]:
+    """The other names of the fields that have some, by their places; the name of a field is no alias of another."""
+    taken = {field.name for field in record.fields}
+    found: dict[int, list[str]] = {}
+    for place, field in enumerate(record.fields):
+        for alias in field.aliases:
+            if alias not in taken:
+                taken.add(alias)
+                found.setdefault(place, []).append(alias)
+    return found
+
+
+def _missing() -> ValueMismatch:
+    return ValueMismatch("the required field is missing, and so are its aliases")
 
 
 def branches_stand_alone(union: UnionOf) -> bool:

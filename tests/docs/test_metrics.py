@@ -22,8 +22,8 @@ def named(heading: str) -> set[str]:
 
 
 def reported(kind: str) -> set[str]:
-    """The names of all metrics of a kind that the code of read/ makes with a constant name."""
-    files = (ROOT / "beam_dis" / "read").rglob("*.py")
+    """The names of all metrics of a kind that the code of read/ and coders/ makes with a constant name."""
+    files = [path for room in ("read", "coders") for path in (ROOT / "beam_dis" / room).rglob("*.py")]
     calls = [
         node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
     ]

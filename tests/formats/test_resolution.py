@@ -9,7 +9,7 @@ import fastavro
 import pytest
 
 from beam_dis.errors import ConfigurationError, DecodeError
-from beam_dis.formats import AvroFormat, read_schema
+from beam_dis.formats import AvroFormat, JSONFormat, read_schema
 from beam_dis.formats.avro_versions import AvroVersions, resolved
 from beam_dis.formats.value_types import PLAIN
 
@@ -201,3 +201,33 @@ def test_schemas_that_read_the_same_value_are_not_ambiguous():
     promoted = record(field("id", "long"))
     assert versions(promoted, [FIRST, {**promoted, "doc": "again"}], seen).decode(b"\x02") == {"id": 1}
     assert seen == [(True, False)]
+
+
+def test_a_field_of_json_is_found_by_its_name_and_then_by_its_aliases():
+    schema = record(
+        field("id", "int", aliases=["number", "key"]),
+        field("at", ["null", MILLIS], aliases=["time", "id"]),
+        field("tags", {"type": "array", "items": INNER}, default=[], aliases=["labels"]),
+        field("more", ["null", "R"], aliases=["next"]),
+        field("half", "float"),
+    )
+    format_ = JSONFormat(schema)
+    moment = datetime(1970, 1, 1, 0, 0, 1, tzinfo=timezone.utc)
+    old = {"key": 5, "time": 1000, "labels": [{"x": 1}], "next": {"number": 1, "half": 0}, "half": 0.5}
+    row = format_.decode(json.dumps(old).encode())
+    assert (row["id"], row["at"], row["tags"], row["half"]) == (5, moment, [{"x": 1}], 0.5)
+    assert json.loads(row["more"]) == {"number": 1, "half": 0}
+    assert format_.decode(b'{"key": 4.0, "id": 5, "half": 1}') == {
+        "id": 5,
+        "at": None,
+        "tags": [],
+        "more": None,
+        "half": 1.0,
+    }
+    assert format_.decode(b'{"key": 4.0, "half": 1}')["id"] == 4
+    for data, wrong in ((b'{"half": 1}', "id"), (b'{"number": "x", "half": 1}', "number")):
+        with pytest.raises(DecodeError) as failure:
+            format_.decode(data)
+        assert failure.value.field == wrong
+    plain = {**row, "more": None}
+    assert format_.decode(format_.encode(plain)) == plain
