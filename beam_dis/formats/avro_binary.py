@@ -34,6 +34,7 @@ class AvroFormat:
         self, schema: str | Mapping[str, Any] | Schema, types: ValueTypes = PLAIN, writer: Schema | None = None
     ) -> None:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
+        self.types = types
         texts = JSONTexts(self.schema, types)
         self._read = (
             AvroReader(self.schema, types, texts.writer).function()

@@ -2,8 +2,7 @@
 
 Rules:
 1. A record is written with the coder's schema, and read with the schema that it names.
-2. A record of another schema is resolved to the coder's by Avro's rules: names, aliases, defaults, promotions. It is read with its
-   own schema first, so that damaged data are found by rule 3 of ``avro_reader``.
+2. A record of another schema is resolved to the coder's by Avro's rules: names, aliases, defaults, promotions.
 3. A schema that can't be found isn't remembered, so the next record asks again.
 4. The same value always gives the same bytes.
 """
@@ -14,15 +13,14 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from io import BytesIO
 from typing import Any
 
-import fastavro
-from fastavro.schema import fingerprint, to_parsing_canonical_form
+from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
 
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.avro_binary import AvroFormat
 from beam_dis.formats.avro_reader import read_long
+from beam_dis.formats.avro_versions import resolved
 from beam_dis.formats.compression import MOST_BYTES, inflated, unsnapped
 from beam_dis.formats.format import MOST_ROWS, Rows
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch, brief, reason_of
@@ -199,28 +197,9 @@ class ContainerFormat:
 
 def reader_of(writer: Schema, format_: AvroFormat) -> ReadAt:
     """The function that reads what was written with a schema as values of the format's schema. Raises ConfigurationError."""
-    if writer.text == format_.schema.text:
+    if writer.record == format_.schema.record:
         return format_.decode_at
-    ours, theirs = _plain_schema(format_.schema), _plain_schema(writer)
-    if to_parsing_canonical_form(ours) == to_parsing_canonical_form(theirs):
-        return format_.decode_at
-    theirs_format = AvroFormat(writer)
-
-    def read(data: bytes, pos: int) -> tuple[Any, int]:
-        _, end = theirs_format.decode_at(data, pos)
-        resolved = BytesIO()
-        try:
-            value = fastavro.schemaless_reader(
-                BytesIO(data[pos:end]), theirs, ours, return_record_name=True, return_named_type=True
-            )
-            fastavro.schemaless_writer(resolved, ours, value)
-        except (fastavro.read.SchemaResolutionError, EOFError, *FAULTS) as error:
-            raise DecodeError(
-                f"written with another schema, which can't be read as this one: {brief(error)}"
-            ) from error
-        return format_.decode(resolved.getvalue()), end
-
-    return read
+    return resolved(format_.schema, format_.types, writer).decode_at
 
 
 def hint(data: bytes, options: Mapping[str, Any]) -> str:
@@ -249,30 +228,14 @@ def _whole(read: ReadAt, data: bytes, pos: int) -> Any:
 
 
 def _fingerprint(schema: Schema) -> bytes:
-    """The 8 bytes of a schema's CRC-64-AVRO, in the order in which records have them."""
-    return bytes.fromhex(fingerprint(to_parsing_canonical_form(_plain_schema(schema)), "CRC-64-AVRO"))
-
-
-def _plain_schema(schema: Schema) -> Any:
-    """A schema for fastavro without logical types, so that it reads and writes their plain values. Raises ConfigurationError."""
+    """The 8 bytes of a schema's CRC-64-AVRO, in the order in which records have them. Raises ConfigurationError."""
     try:
-        return fastavro.parse_schema(_without_logical_types(json.loads(schema.text)), named_schemas={})
-    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, RecursionError, *FAULTS) as error:
+        canonical = to_parsing_canonical_form(json.loads(schema.text))
+    except (SchemaParseException, UnknownType, RecursionError, *FAULTS) as error:
         raise ConfigurationError(
-            f"data_schema {shown(schema.text)}: records that name their schema need one that is strictly Avro: {brief(error)}"
+            f"data_schema {shown(schema.text)}: a fingerprint needs a schema that is strictly Avro: {brief(error)}"
         ) from error
-
-
-def _without_logical_types(avro: Any) -> Any:
-    if isinstance(avro, list):
-        return [_without_logical_types(item) for item in avro]
-    if not isinstance(avro, dict):
-        return avro
-    return {
-        key: value if key == "default" else _without_logical_types(value)
-        for key, value in avro.items()
-        if key != "logicalType"
-    }
+    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
 
 
 def _metadata(data: bytes) -> tuple[dict[str, bytes], int]:
