@@ -5,6 +5,7 @@ Rules:
 1. A test that needs Prism or Flink is marked ``prism`` or ``flink``.
 2. If that runner isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
 3. With CI=true a missing runner is an error before any test runs.
+4. With CI=true hypothesis tries the same examples in each run, so that a run can be repeated. Elsewhere it tries new ones.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -38,6 +40,9 @@ END_WHEN_IDLE = "--shutdown_sources_after_idle_ms=0"
 """With checkpoints on, a bounded job ends only with this flag. An endless job then makes no checkpoints and finalizes nothing."""
 NO_RETRIES = "--number_of_execution_retries=0"
 """With checkpoints on, Flink restarts a failed job indefinitely, also one that failed because it was cancelled."""
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 FN_API = pytest.param("FnApiRunner", marks=pytest.mark.fnapi)
 PRISM = pytest.param("PrismRunner", marks=pytest.mark.prism)
 FLINK = pytest.param("FlinkRunner", marks=pytest.mark.flink)

@@ -173,7 +173,10 @@ class CSVFormat:
                 cells.append(self._cell_of(column, value))
             except _CAUGHT as error:  # noqa: PERF203 - only rows that the fast function doesn't take
                 raise at_step(error, f".{column.name}") from error
-        return '""' if cells == [""] else self.delimiter.join(cells)
+        if cells != [""]:
+            return self.delimiter.join(cells)
+        lone_null = is_missing(values[0]) and self._columns[0].takes("")  # in quotes it would be a value
+        return "\n" if lone_null else '""'
 
     def _cell_of(self, column: Column, value: Any) -> str:
         if column.nullable and is_missing(value):

@@ -77,6 +77,14 @@ def test_a_lone_empty_column_is_quoted_so_that_the_record_has_a_byte():
     assert format_.decode(b'""') == {"a": ""}
 
 
+@pytest.mark.parametrize(("type_", "row"), [("string", b"\n"), ("bytes", b"\n"), ("int", b'""'), (DAY, b'""')])
+def test_a_lone_null_has_a_byte_too_and_is_read_back(type_, row):
+    """A quoted cell would be the empty value of some types, and a line of its own is null for all."""
+    format_ = CSVFormat(columns(a=["null", type_]))
+    assert format_.encode({"a": None}) == row
+    assert format_.decode(row) == {"a": None}
+
+
 @pytest.mark.parametrize(
     ("row", "value"),
     [
