@@ -34,6 +34,13 @@ EVIDENCE: dict[tuple[str, str], tuple[str, str]] = {
     ("CSV, JSON", "write"): ("", "test_rows_are_written_by_the_stream_s_schema"),
     ("Avro", "read"): ("", "test_rows_are_read_and_written_by_the_streams_description[BLOB-coder0]"),
     ("Avro", "write"): ("", "test_flights_are_the_same_in_every_format"),
+    ("compressed records", "read"): ("", "test_rows_of_a_stream_with_a_compression_format_are_compressed[FnApiRunner]"),
+    ("compressed records", "write"): (
+        "",
+        "test_rows_of_a_stream_with_a_compression_format_are_compressed[FnApiRunner]",
+    ),
+    ("several rows", "read"): ("", "test_a_record_of_several_rows_is_several_elements[FnApiRunner]"),
+    ("records of older", "read"): ("", "test_rows_keep_their_type_when_the_schema_of_the_stream_changes[BLOB]"),
     ("streams:", "DISClient"): ("", f"{CLIENT}test_a_stream_is_scaled_changed_and_shared"),
     ("streams:", "local DIS"): ("", f"{CLIENT}test_streams_are_created_described_listed_and_deleted"),
     ("records:", "DISClient"): ("", f"{CLIENT}test_records_are_put_and_read"),
