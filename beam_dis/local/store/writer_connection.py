@@ -3,6 +3,7 @@
 Rule 1: memory follows after COMMIT: the catalogue changes only once the change is on disk.
 Rule 2: after any error of the database the connection is closed. The next transaction opens another one and reads the
 committed state again, so that memory can't differ from the disk.
+Rule 3: nothing is acknowledged once the file was removed or replaced under the server: what is written then has no name.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class WriterConnection:
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._open()
+        self._file = self._file_now()
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work`` in a transaction and commit it.
@@ -100,6 +102,7 @@ class WriterConnection:
             result = work(transaction)
             wal_bytes = transaction.write()
             connection.execute("COMMIT")
+            self._check_file()
         except sqlite3.Error as error:
             self._disconnect()
             advice = database_advice(self._path, error)
@@ -130,12 +133,29 @@ class WriterConnection:
 
     def _opened(self) -> sqlite3.Connection:
         """The connection, opened again after an error; StoreUnavailable if it can't be opened, or for its WAL."""
+        if self._connection is None:
+            self._check_file()
         try:
             connection = self._connection or self._open()
         except StoreError as error:
             raise StoreUnavailable(str(error)) from error
         self._wal.check(connection)
         return connection
+
+    def _check_file(self) -> None:
+        if self._file_now() != self._file:
+            raise StoreUnavailable(
+                f"{self._path} was removed or replaced while the server was running, and nothing is stored any more: stop the"
+                " server, restore the folder from a copy, and start it again"
+            )
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """The file that the path names; None if there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,6 +1,7 @@
 """A disk that is full or read-only while the store is open: SQLite refuses writes with the codes that it has for these."""
 
 import logging
+import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -93,3 +94,16 @@ def test_another_cause_is_logged_again(caplog):
     problem.succeeded()
     problem.succeeded()
     assert [record.getMessage() for record in caplog.records] == ["a", "b", "it works again"]
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_nothing_is_acknowledged_after_the_file_was_taken_away(opened, stream, replaced):
+    """What is written then goes into a file without a name, which the next start doesn't find."""
+    file = opened.folder / "log.db"
+    kept = file.rename(opened.folder / "kept.db")
+    if replaced:
+        shutil.copy(kept, file)
+    for _ in range(3):
+        error = failure(opened, stream)
+        assert isinstance(error, StoreUnavailable)
+        assert "log.db was removed or replaced while the server was running" in str(error)
