@@ -59,6 +59,7 @@ def test_a_signal_at_a_moment_of_the_start_ends_it_with_status_0(tmp_path, momen
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_after_any_delay_ends_it(tmp_path, number):
     """Until Python runs our first line, the signal has its usual effect. Afterwards the status is 0."""

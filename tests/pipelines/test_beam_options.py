@@ -45,10 +45,8 @@ READS: dict[str, dict[str, Any]] = {
     "timestamp_fn": {"decode": "rows", "timestamp_fn": lambda row: Timestamp(row.n)},
 }
 """A read by each form of decoding and each option that changes its steps."""
-OPTIONS = [
-    ["--runtime_type_check"],
-    ["--performance_runtime_type_check"],
-    ["--no_pipeline_type_check"],
+TYPE_CHECKS = [["--runtime_type_check"], ["--performance_runtime_type_check"], ["--no_pipeline_type_check"]]
+OTHER_OPTIONS = [
     ["--type_check_additional=all"],
     ["--save_main_session"],
     ["--pickle_library=cloudpickle"],
@@ -129,7 +127,14 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+@pytest.mark.parametrize(
+    "options",
+    [
+        *TYPE_CHECKS,
+        *(pytest.param(options, marks=pytest.mark.long) for options in OTHER_OPTIONS),
+    ],
+    ids=" ".join,
+)
 @pytest.mark.parametrize("runner", ["FnApiRunner", pytest.param("DirectRunner", marks=pytest.mark.prism)])
 def test_every_element_comes_through_under_an_option_of_beam(
     runner: str,

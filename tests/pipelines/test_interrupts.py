@@ -84,10 +84,11 @@ def seconds_to_end(program, *arguments):
     return time.monotonic() - started, errors
 
 
-WRITES = ["throttled write", "write of throttled records", "failing write", "slow write"]
+OFTEN = ["throttled write", "failing write", "read"]
+SELDOM = ["write of throttled records", "slow write", "slow read"]
 
 
-@pytest.mark.parametrize("what", [*WRITES, "read", "slow read"])
+@pytest.mark.parametrize("what", [*OFTEN, *(pytest.param(what, marks=pytest.mark.long) for what in SELDOM)])
 @pytest.mark.parametrize(
     "runner",
     [

@@ -140,7 +140,9 @@ def test_an_endless_read_goes_on_when_one_of_two_streams_is_deleted(
 
 
 @pytest.mark.prism
-@pytest.mark.parametrize("code", [4301, 4302, 4319, 4205, 4112])
+@pytest.mark.parametrize(
+    "code", [4301, 4205, *(pytest.param(code, marks=pytest.mark.long) for code in (4302, 4319, 4112))]
+)
 def test_one_refusal_does_not_end_an_endless_read(
     code: int, streams: Any, prism_options: PipelineOptions, tmp_path: Path
 ) -> None:
@@ -158,7 +160,9 @@ def test_one_refusal_does_not_end_an_endless_read(
 
 
 @pytest.mark.prism
-@pytest.mark.parametrize("operation", ["get_records", "describe_stream", None])
+@pytest.mark.parametrize(
+    "operation", [None, *(pytest.param(name, marks=pytest.mark.long) for name in ("get_records", "describe_stream"))]
+)
 def test_one_wrong_clock_makes_no_record_late(
     operation: str | None, streams: Any, prism_options: PipelineOptions, tmp_path: Path
 ) -> None:
