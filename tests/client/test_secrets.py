@@ -176,8 +176,15 @@ def closing_server():
     return HTTPTransport(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
 
+SLOWEST = "no identity service"
+"""It is tried for twenty seconds."""
+
+
 @pytest.mark.usefixtures("no_keys")
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(
+    "failure",
+    [pytest.param(name, marks=pytest.mark.long) if name == SLOWEST else name for name in FAILURES],
+)
 def test_no_local_variable_of_a_traceback_shows_a_secret(failure, connect):
     """Printers of tracebacks show local variables: rich, pytest with --showlocals, and services that collect errors."""
     with pytest.raises(DISError) as error:

@@ -163,6 +163,7 @@ def _put_large(client: DISClient, partition_id: str) -> None:
 
 
 @pytest.mark.prism
+@pytest.mark.long
 def test_a_slow_step_makes_no_record_late(prism_location: str) -> None:
     """The step needs five seconds for a page, and another partition reports its watermark during that bundle."""
     options = PipelineOptions(["--runner=PrismRunner", f"--prism_location={prism_location}", "--streaming"])

@@ -256,6 +256,7 @@ def test_an_unknown_stream_fails_and_the_message_names_the_streams(make_stream, 
         run(lambda p: p | beam.Create([b"a"]) | sink("elsewhere"))
 
 
+@pytest.mark.long
 def test_an_unreachable_service_fails_the_pipeline_and_is_named():
     nowhere = DISConnection(endpoint="http://127.0.0.1:9", project_id="p", deadline=1.0)
     with pytest.raises(TransportError, match=r"127\.0\.0\.1:9"):
