@@ -1,4 +1,4 @@
-"""A network on which a request ends on time, whatever the other side does.
+"""A network on which a request ends on time, even if the other side never answers.
 
 httpcore's timeouts limit each silence, and some steps have no timeout at all. Here the thread sets the end of its request
 before it sends, and each step waits until that end at most.

@@ -2,8 +2,8 @@
 
 Rules:
 
-1. A reservation is a socket that is bound and never listens. No other program can bind the port, and while no server
-   runs, connections are refused, as they are after a crash.
+1. A reservation is a socket that is bound and never listens. Other programs can't bind the port, except one of the same user
+   that asks for it with SO_REUSEPORT. While no server runs, connections are refused, as they are after a crash.
 2. A reserved port can be bound with SO_REUSEPORT. The option is set after the reservation is bound, so that two reservations
    can't share a port.
 """

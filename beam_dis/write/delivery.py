@@ -2,7 +2,7 @@
 
 Rules:
 1. Pure state: no I/O, no clock, no Beam. One thread sends a delivery, and only then another one reads it.
-2. ``origin`` is whatever carries an element in its attribute ``value`` (Beam's WindowedValue); each result has it.
+2. ``origin`` is the object that has an element in its attribute ``value`` (Beam's WindowedValue); each result has it.
 3. Beam reads the annotations of WrittenRecord at run time, so this file has no ``from __future__ import annotations``.
 """
 

@@ -5,7 +5,7 @@ Rules:
 2. No request is in flight when ``finish`` or ``abandon`` return, or when an error is raised: otherwise a late request
    could overtake its own repetition.
 3. The first failure stops everything that waits, at once.
-4. The threads never keep a process from ending, and neither does ``close``, whatever a request in flight waits for.
+4. Neither the threads nor ``close`` keep a process from ending, even if a request in flight gets no answer.
 5. Time, sleep and randomness are parameters.
 """
 

@@ -6,8 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows
+from running_pipelines import eventually, put, running
 
 from beam_dis import DISClient, DISConnection, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
 from beam_dis.local import LocalDIS
-from beam_dis.record import PutRecord
 from beam_dis.testing import ClockSkew, RequestRefused
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(170)]
-
-
-def put(client: DISClient, stream: str, numbers: range) -> None:
-    """Put each number as a record."""
-    assert client.put_records(stream, [PutRecord(b"%d" % n) for n in numbers]).failed_record_count == 0
 
 
 @pytest.fixture
@@ -62,25 +56,6 @@ def numbers_in(folder: Path) -> Counter[int]:
     return Counter(int(line) for file in folder.glob("*.txt") for line in file.read_text().split())
 
 
-def eventually(look: Callable[[], Any], expected: Any, seconds: float = 60.0) -> None:
-    """Call ``look`` until it returns ``expected``; fail after ``seconds``."""
-    until = time.monotonic() + seconds
-    while (seen := look()) != expected and time.monotonic() < until:
-        time.sleep(0.2)
-    assert seen == expected
-
-
-@contextmanager
-def running(pipeline: beam.Pipeline) -> Iterator[Any]:
-    """Run a pipeline, and cancel it at the end of the block."""
-    result = pipeline.run()
-    try:
-        yield result
-    finally:
-        if not PipelineState.is_terminal(result.state):
-            result.cancel()
-
-
 def test_a_bounded_read_goes_on_without_a_missing_stream(streams: Any) -> None:
     dis, _ = streams
     with beam.Pipeline(runner="FnApiRunner") as pipeline:
@@ -111,9 +86,9 @@ def test_an_endless_read_goes_on_without_a_missing_stream(
     read = ReadAllFromDIS(on_missing="skip", decode="bytes", poll_interval=0.2, connection=dis.connection)
     _ = pipeline | beam.Create(["a", "never-there", "b"]) | read | beam.ParDo(AppendToFile(tmp_path))
     with running(pipeline):
-        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]))
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]), seconds=60.0)
         put(client, "b", range(110, 120))
-        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 120)]))
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 120)]), seconds=60.0)
 
 
 @pytest.mark.prism
@@ -129,13 +104,13 @@ def test_an_endless_read_goes_on_when_one_of_two_streams_is_deleted(
     )
     _ = pipeline | beam.Create(["a", "b"]) | read | beam.ParDo(AppendToFile(tmp_path))
     with running(pipeline) as result:
-        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]))
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]), seconds=60.0)
         client.delete_stream("a")
         time.sleep(75)  # refusals are believed after a minute
         client.create_stream("a", partition_count=2)
         put(client, "a", range(10))
         put(client, "b", range(110, 120))
-        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 120)]))
+        eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 120)]), seconds=60.0)
         assert result.state == PipelineState.RUNNING
 
 
@@ -151,11 +126,11 @@ def test_one_refusal_does_not_end_an_endless_read(
     read = ReadFromDIS("a", decode="bytes", poll_interval=0.2, discovery_interval=1.0, connection=dis.connection)
     _ = pipeline | read | beam.ParDo(AppendToFile(tmp_path))
     with running(pipeline) as result:
-        eventually(lambda: numbers_in(tmp_path), Counter(range(10)))
+        eventually(lambda: numbers_in(tmp_path), Counter(range(10)), seconds=60.0)
         for operation in ("get_records", "describe_stream"):
             dis.inject(RequestRefused(code=f"DIS.{code}", count=2, operation=operation))
         put(client, "a", range(10, 20))
-        eventually(lambda: numbers_in(tmp_path), Counter(range(20)))
+        eventually(lambda: numbers_in(tmp_path), Counter(range(20)), seconds=60.0)
         assert result.state == PipelineState.RUNNING
 
 
@@ -195,7 +170,7 @@ def test_one_wrong_clock_makes_no_record_late(
             now = int(time.time() * 1000)
             put(client, "a", range(now, now + 1))
             time.sleep(0.1)
-        eventually(lambda: sum(number * times for number, times in numbers_in(tmp_path).items()), 25)
+        eventually(lambda: sum(number * times for number, times in numbers_in(tmp_path).items()), 25, seconds=60.0)
 
 
 class Page(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Refuses requests that a web page makes a browser send, because a server without keys trusts whoever reaches it.
+"""Refuses requests that a web page makes a browser send, because a server without keys answers everyone who can connect.
 
 Rules:
 
