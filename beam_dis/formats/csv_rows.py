@@ -96,7 +96,7 @@ class CSVFormat:
             if '""' in raw or self._quoted_null in raw:
                 read = self._read_slowly
         else:
-            raw = cells = text.split(self.delimiter)
+            raw = cells = text.split(self.delimiter) if text or self._columns else []
             if "\n" in text or "\r" in text:
                 raise DecodeError(f"a line break outside of quotes, which is more than one row: {shown(text)}")
         count = len(self._columns)

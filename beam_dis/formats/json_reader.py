@@ -70,6 +70,9 @@ _WIRE: dict[str, Any] = {
 }
 """The msgspec types of scalars in JSON."""
 
+_ENTRIES = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""The values of an object, not read yet."""
+
 _LENIENT: dict[str, Any] = {**_WIRE, "int": _INT | float, "long": _LONG | float}
 """The same for records that write a whole number as 5.0."""
 
@@ -123,7 +126,7 @@ class JSONReader:
             return self._scalars[type_.name]
         if isinstance(type_, Nullable):
             inner = self._wire(type_.of)
-            return inner if inner is Any or inner is msgspec.Raw else inner | None
+            return inner if inner is msgspec.Raw else inner | None
         if isinstance(type_, (RecordType, Duration)):
             return self._struct(type_.record if isinstance(type_, Duration) else type_)
         if isinstance(type_, ArrayOf):
@@ -136,7 +139,7 @@ class JSONReader:
             return str if type_.uuid else bytes
         if isinstance(type_, DecimalType):
             return Decimal
-        return msgspec.Raw if isinstance(type_, JSONText) else Any
+        return msgspec.Raw  # a union or JSON text
 
     def _struct(self, record: RecordType) -> Any:
         known = self._structs.get(id(record))
@@ -164,7 +167,7 @@ class JSONReader:
 
     def _or_unset(self, type_: Type) -> Any:
         wire = self._wire(type_)
-        return wire if wire is Any or wire is msgspec.Raw else wire | msgspec.UnsetType
+        return wire if wire is msgspec.Raw else wire | msgspec.UnsetType
 
     def _function(self, type_: Type) -> str:
         type_ = self._schema.resolve(type_)
@@ -306,30 +309,30 @@ class JSONReader:
         branches = [self._branch(field.type.of) for field in union.record.fields]  # type: ignore[union-attr]
         places = {name: place for names in (union.tags, shape.names) for place, name in enumerate(names)}
 
-        def read(value: Any) -> Any:
-            if value is None and union.null is not None:
+        def read(raw: Any) -> Any:
+            data = b"null" if raw is None else bytes(raw)
+            if data == b"null" and union.null is not None:
                 return None
-            tagged = next(iter(value)) if type(value) is dict and len(value) == 1 else None
-            first = places.get(tagged) if tagged is not None else None
-            order = [(place, value) for place in range(count)]
+            order = [(place, data) for place in range(count)]
+            entries = _ENTRIES(data) if data[:1] == b"{" else {}
+            first = places.get(next(iter(entries))) if len(entries) == 1 else None
             if first is not None:
-                order.insert(count if stands_alone else 0, (first, value[tagged]))
+                order.insert(count if stands_alone else 0, (first, bytes(next(iter(entries.values())))))
             for place, inner in order:
                 try:
                     made = branches[place](inner)
-                except (ValueMismatch, msgspec.ValidationError):
+                except (ValueMismatch, msgspec.MsgspecError):
                     continue
                 return shape.make(tuple(made if other == place else None for other in range(count)))
-            raise expected(" | ".join(union.tags), value)
+            raise expected(" | ".join(union.tags), msgspec.json.decode(data))
 
         return read
 
-    def _branch(self, type_: Type) -> Callable[[Any], Any]:
+    def _branch(self, type_: Type) -> Callable[[bytes], Any]:
+        """The function that reads the JSON of a branch, from text, because a part of it may be JSON text in the row."""
         name = self._function(type_)
-        wire = self._wire(type_)
-        if wire is msgspec.Raw:
-            return lambda value: self._source.get(name)(msgspec.json.encode(value))
-        return lambda value: self._source.get(name)(msgspec.convert(value, wire))
+        decode = msgspec.json.Decoder(self._wire(type_)).decode
+        return lambda data: self._source.get(name)(decode(data))
 
 
 def _aliases(record: RecordType) -> dict[int, list[str]]:

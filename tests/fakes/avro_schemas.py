@@ -78,17 +78,28 @@ def durations(names):
     return logical("fixed", "duration", name=names.next("D"), size=12), values
 
 
+def recursive(names):
+    """A record that contains itself: there it is JSON text in a row."""
+    number, rest = names.next("n"), names.next("r")
+    schema = {"type": "record", "name": names.next("L"), "fields": [{"name": number, "type": "long"}]}
+    schema["fields"].append({"name": rest, "type": ["null", schema["name"]]})
+    texts = st.integers(-9, 9).map(lambda value: f'{{"{number}":{value},"{rest}":null}}')
+    return schema, st.fixed_dictionaries({number: st.integers(-9, 9), rest: st.none() | texts})
+
+
 @st.composite
 def types(draw, names, depth):
     """A schema, with the strategy of its values; at most ``depth`` levels of nesting."""
     flat = ["scalar", "scalar", "enum", "fixed"]
-    kind = draw(st.sampled_from([*flat, "duration", "nullable", "union", "array", "map", "record"] if depth else flat))
+    nested = ["duration", "nullable", "union", "array", "map", "record", "recursive"]
+    kind = draw(st.sampled_from([*flat, *nested] if depth else flat))
     drawn = {
         "scalar": lambda: draw(st.sampled_from(SCALARS)),
         "enum": lambda: enumerations(names),
         "fixed": lambda: draw(fixeds(names)),
         "duration": lambda: durations(names),
         "record": lambda: draw(records(names, depth - 1)),
+        "recursive": lambda: recursive(names),
         "union": lambda: draw(unions(names, depth - 1)),
     }.get(kind)
     if drawn is not None:

@@ -32,6 +32,14 @@ def test_rows_are_read_as_in_rfc_4180_with_a_few_extensions(row, value):
     assert CSVFormat(columns(a="int", b="string")).decode(row) == value
 
 
+def test_a_record_without_fields_is_an_empty_row():
+    format_ = CSVFormat(columns())
+    assert format_.encode({}) == b""
+    assert format_.decode(b"") == format_.decode(b"\r\n") == {}
+    with pytest.raises(DecodeError, match="1 columns, but the schema has 0 fields"):
+        format_.decode(b"x")
+
+
 @pytest.mark.parametrize("row", [b"1,x", b'1,"x,y"', b"1,x\r\n", b'"1",x'])
 def test_a_byte_order_mark_in_front_of_a_row_is_dropped_once(row):
     format_ = CSVFormat(columns(a="int", b="string"))

@@ -1,5 +1,6 @@
 import json
 from datetime import date, datetime, timezone
+from decimal import Decimal
 
 import pytest
 
@@ -52,6 +53,69 @@ def test_an_object_in_another_encoding_is_refused_by_its_name(encoding):
 def test_the_vendors_example_with_a_field_named_as_its_record_is_read():
     value = {"id": "2017/10/11 11:11:11", "info": [{"date": "2018/10/11 11:11:11"}]}
     assert JSONFormat(VENDOR_EXAMPLE).decode(json.dumps(value).encode()) == value
+
+
+LISP = {
+    "type": "record",
+    "name": "Lisp",
+    "fields": [
+        {
+            "name": "value",
+            "type": [
+                "null",
+                "string",
+                {
+                    "type": "record",
+                    "name": "Cons",
+                    "fields": [{"name": "car", "type": "Lisp"}, {"name": "cdr", "type": "Lisp"}],
+                },
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_record_inside_itself_is_read_in_a_branch_of_a_union_too(tagged):
+    """Avro's own example. In the record it is JSON text, as it stands in the data."""
+    cons = '{"car": {"value": "a"}, "cdr":{"value" :null}}'
+    data = f'{{"value": {{"Cons": {cons}}}}}' if tagged else f'{{"value": {cons}}}'
+    value = JSONFormat(LISP).decode(data.encode())
+    assert value == {"value": {"string": None, "Cons": {"car": '{"value": "a"}', "cdr": '{"value" :null}'}}}
+    written = JSONFormat(LISP).encode(value)
+    assert json.loads(written) == {"value": json.loads(cons)}
+
+
+@pytest.mark.parametrize(
+    ("branches", "data", "expected"),
+    [
+        (
+            ["string", {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}],
+            b"1.10",
+            Decimal("1.10"),
+        ),
+        (["null", "double", "string"], b"5", 5.0),
+        (["boolean", {"type": "array", "items": ["null", "long"]}], b"[ 1, null ]", [1, None]),
+    ],
+)
+def test_a_value_of_a_union_is_read_from_its_text(branches, data, expected):
+    value = one(branches).decode(b'{"a": ' + data + b" }")["a"]
+    assert [item for item in value.values() if item is not None] == [expected]
+
+
+def test_a_union_in_a_list_or_with_a_default_is_read():
+    format_ = one({"type": "array", "items": ["null", "int", "string"]})
+    assert format_.decode(b'{"a": [ null, 1,"x" ]}') == {
+        "a": [None, {"int": 1, "string": None}, {"int": None, "string": "x"}]
+    }
+    assert one(["int", "string"], default=5).decode(b"{}") == {"a": {"int": 5, "string": None}}
+    assert one(["null", "int", "string"]).decode(b"{}") == {"a": None}
+
+
+@pytest.mark.parametrize("text", [b'"\xff"', b'{"x": "\xff"}', b'{"\xff": 1}', b"[1e999]", b"1e999"])
+def test_what_no_branch_of_a_union_reads_is_a_decode_error(text):
+    with pytest.raises(DecodeError):
+        one(["int", "string", {"type": "map", "values": "int"}]).decode(b'{"a": ' + text + b"}")
 
 
 def test_a_wrong_nested_value_is_named_by_its_path():
