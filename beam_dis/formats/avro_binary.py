@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from beam_dis.errors import DecodeError, EncodeError
-from beam_dis.formats.avro_reader import AvroReader, Read
+from beam_dis.formats.avro_reader import AvroReader
 from beam_dis.formats.avro_writer import AvroWriter
 from beam_dis.formats.json_writer import JSONTexts
 from beam_dis.formats.mismatch import ValueMismatch
-from beam_dis.formats.resolution import Adapt, SchemaResolver, WrittenValues
+from beam_dis.formats.resolution import ResolvingReader
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.type_tree import Schema
 from beam_dis.formats.value_types import PLAIN, ValueTypes
@@ -36,11 +36,12 @@ class AvroFormat:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         self.types = types
         texts = JSONTexts(self.schema, types)
-        self._read = (
-            AvroReader(self.schema, types, texts.writer).function()
+        reader = (
+            AvroReader(self.schema, types, texts.writer)
             if writer is None
-            else _resolving(writer, SchemaResolver(self.schema, types).adapter(writer.record, self.schema.record))
+            else ResolvingReader(self.schema, types, writer)
         )
+        self._read = reader.function()
         self._write = AvroWriter(self.schema, types, texts.reader).function()
 
     def decode(self, data: bytes) -> Any:
@@ -69,14 +70,3 @@ class AvroFormat:
             raise mismatch.encode_error() from mismatch
         except RecursionError as error:
             raise EncodeError(f"{shown(value)} can't be written: it is nested too deeply ({error})") from error
-
-
-def _resolving(writer: Schema, adapt: Adapt) -> Read:
-    written = WrittenValues()
-    read = AvroReader(writer, written, JSONTexts(writer, written).writer).function()
-
-    def resolve(data: bytes, pos: int, end: int) -> tuple[Any, int]:
-        value, pos = read(data, pos, end)
-        return adapt(value), pos
-
-    return resolve

@@ -116,13 +116,20 @@ class AvroReader:
         schema: the schema.
         types: what its values are in Python.
         json_text: returns the function that writes a value of a type as JSON text, for types that are JSON text in a row.
+        source: gets the functions; by default they have one of their own.
     """
 
-    def __init__(self, schema: Schema, types: ValueTypes, json_text: Callable[[Type], Callable[[Any], str]]) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        types: ValueTypes,
+        json_text: Callable[[Type], Callable[[Any], str]],
+        source: Source | None = None,
+    ) -> None:
         self._schema = schema
         self._types = types
         self._json_text = json_text
-        self._source = Source()
+        self._source = source or Source()
         self._source.use(ZIGZAG=ZIGZAG, read_long=read_long, read_int=read_int)
         self._source.use(ends=ends, no_branch=no_branch, too_many=too_many)
 
@@ -138,24 +145,24 @@ class AvroReader:
     def _function(self, type_: Type) -> str:
         type_ = self._schema.resolve(type_)
         if isinstance(type_, RecordType):
-            return self._source.function_of(type_, "record", lambda name: self._record(name, type_))
+            return self._source.function_of((type_,), "record", lambda name: self._record(name, type_))
         if isinstance(type_, UnionOf):
-            return self._source.function_of(type_, "union", lambda name: self._union(name, type_))
+            return self._source.function_of((type_,), "union", lambda name: self._union(name, type_))
         if isinstance(type_, ArrayOf):
-            return self._source.function_of(type_, "array", lambda name: self._array(name, type_))
+            return self._source.function_of(
+                (type_,), "array", lambda name: self._array(name, type_, self.read(type_.of, "v"))
+            )
         if isinstance(type_, MapOf):
-            return self._source.function_of(type_, "map", lambda name: self._map(name, type_))
+            return self._source.function_of((type_,), "map", lambda name: self._map(name, self.read(type_.of, "v")))
         return self._source.function_of(
-            type_, "value", lambda name: function(f"{name}(data, pos, end)", self._read(type_, "v"), "return v, pos")
+            (type_,), "value", lambda name: function(f"{name}(data, pos, end)", self.read(type_, "v"), "return v, pos")
         )
 
     def _record(self, name: str, record: RecordType) -> str:
         use = self._source.name_of
         shape = self._types.record(record)
         steps = use(steps_of(field.name for field in record.fields), "steps")
-        body = [
-            lines(f"at = {place}", self._read(field.type, f"v{place}")) for place, field in enumerate(record.fields)
-        ]
+        body = [lines(f"at = {place}", self.read(field.type, f"v{place}")) for place, field in enumerate(record.fields)]
         values = tuple_of(f"v{place}" for place in range(len(record.fields)))
         return function(
             f"{name}(data, pos, end)",
@@ -174,19 +181,17 @@ class AvroReader:
             body.append(f"if n == {union.null}:\n    return None, pos")
         for place, (number, field) in enumerate(zip(numbers, union.record.fields, strict=True)):
             values = tuple_of("v" if other == place else "None" for other in range(count))
-            inner = guarded(self._read(field.type.of, "v"), f"{steps}[{place}]")  # type: ignore[union-attr]
+            inner = guarded(self.read(field.type.of, "v"), f"{steps}[{place}]")  # type: ignore[union-attr]
             body.append(
                 lines(f"if n == {number}:", indented(lines(inner, f"return {use(shape.make, 'make')}({values}), pos")))
             )
         return function(f"{name}(data, pos, end)", *body, "raise no_branch(128)")
 
-    def _array(self, name: str, array: ArrayOf) -> str:
-        return self._blocks(
-            name, "[]", lines(self._read(array.of, "v"), "items.append(v)"), 'f"[{len(items)}]"', array.of
-        )
+    def _array(self, name: str, array: ArrayOf, item: str) -> str:
+        return self._blocks(name, "[]", lines(item, "items.append(v)"), 'f"[{len(items)}]"', array.of)
 
-    def _map(self, name: str, map_: MapOf) -> str:
-        body = lines("key = None", self._read(Scalar("string"), "key"), self._read(map_.of, "v"), "items[key] = v")
+    def _map(self, name: str, item: str) -> str:
+        body = lines("key = None", self._primitive("string", "key"), item, "items[key] = v")
         return self._blocks(name, "{}", body, 'f"[{key!r}]"', Scalar("string"))
 
     def _blocks(self, name: str, empty: str, item: str, step: str, of: Type) -> str:
@@ -221,7 +226,7 @@ class AvroReader:
             return isinstance(type_.of, Named) or self._has_bytes(type_.of)
         return type_ != Scalar("null")
 
-    def _read(self, type_: Type, v: str) -> str:
+    def read(self, type_: Type, v: str) -> str:
         """Source that sets ``v`` to the value at ``pos``, and ``pos`` to the position after it."""
         use = self._source.name_of
         if isinstance(type_, Nullable):
@@ -230,7 +235,7 @@ class AvroReader:
                 "n = data[pos]",
                 "pos += 1",
                 f"if n == {present}:",
-                indented(self._read(type_.of, v)),
+                indented(self.read(type_.of, v)),
                 f"elif n == {null}:",
                 f"    {v} = None",
                 "else:",
@@ -240,7 +245,7 @@ class AvroReader:
             number = self._types.number(type_)
             inner = self._primitive(type_.avro, v)
             if type_.name == "uuid":
-                return lines(inner, f"{v} = {use(_canonical, 'uuid')}({v})")
+                return lines(inner, f"{v} = {use(canonical_uuid, 'uuid')}({v})")
             return inner if number is None else lines(inner, f"{v} = {use(number.value, 'value')}({v})")
         if isinstance(type_, Enumeration):
             symbols = {2 * number: symbol for number, symbol in enumerate(type_.symbols[:64])}
@@ -313,7 +318,8 @@ def _fixed(size: int, v: str) -> str:
     return lines(f"stop = pos + {size}", "if stop > end:", "    raise ends()", f"{v} = data[pos:stop]", "pos = stop")
 
 
-def _canonical(text: str) -> str:
+def canonical_uuid(text: str) -> str:
+    """The canonical text of a UUID. Raises ValueMismatch."""
     try:
         return str(UUID(text))
     except ValueError as error:

@@ -142,13 +142,13 @@ class AvroWriter:
     def _function(self, type_: Type) -> str:
         type_ = self._schema.resolve(type_)
         if isinstance(type_, RecordType):
-            return self._source.function_of(type_, "record", lambda name: self._record(name, type_))
+            return self._source.function_of((type_,), "record", lambda name: self._record(name, type_))
         if isinstance(type_, ArrayOf):
-            return self._source.function_of(type_, "array", lambda name: self._array(name, type_))
+            return self._source.function_of((type_,), "array", lambda name: self._array(name, type_))
         if isinstance(type_, MapOf):
-            return self._source.function_of(type_, "map", lambda name: self._map(name, type_))
+            return self._source.function_of((type_,), "map", lambda name: self._map(name, type_))
         return self._source.function_of(
-            type_, "value", lambda name: function(f"{name}(v)", self._write(type_, "v", "p"), "return p")
+            (type_,), "value", lambda name: function(f"{name}(v)", self._write(type_, "v", "p"), "return p")
         )
 
     def _record(self, name: str, record: RecordType) -> str:

@@ -71,11 +71,11 @@ class JSONWriter:
     def _function(self, type_: Type) -> str:
         type_ = self._schema.resolve(type_)
         if isinstance(type_, RecordType):
-            return self._source.function_of(type_, "record", lambda name: self._record(name, type_))
+            return self._source.function_of((type_,), "record", lambda name: self._record(name, type_))
         if isinstance(type_, (ArrayOf, MapOf)):
-            return self._source.function_of(type_, "items", lambda name: self._items(name, type_))
+            return self._source.function_of((type_,), "items", lambda name: self._items(name, type_))
         return self._source.function_of(
-            type_, "value", lambda name: function(f"{name}(v)", self._build(type_, "v"), "return v")
+            (type_,), "value", lambda name: function(f"{name}(v)", self._build(type_, "v"), "return v")
         )
 
     def _record(self, name: str, record: RecordType) -> str:

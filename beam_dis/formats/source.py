@@ -24,7 +24,7 @@ class Source:
         self._functions: list[str] = []
         self._objects: dict[str, Any] = {"CAUGHT": CAUGHT, "at_step": at_step}
         self._names: dict[int, str] = {}
-        self._written: dict[int, str] = {}
+        self._written: dict[tuple[int, ...], str] = {}
         self._kept: list[Any] = []
 
     @property
@@ -38,7 +38,7 @@ class Source:
 
     def name_of(self, value: Any, hint: str) -> str:
         """The name of an object in the source."""
-        if isinstance(value, (int, float, type(None))):
+        if isinstance(value, (int, type(None))):
             return repr(value)
         name = self._names.get(id(value))
         if name is None:
@@ -52,14 +52,15 @@ class Source:
         """Add a function."""
         self._functions.append(text)
 
-    def function_of(self, type_: Any, hint: str, write: Callable[[str], str]) -> str:
-        """The name of the function of a type; ``write`` gets the name and returns the source, if it isn't there yet."""
-        known = self._written.get(id(type_))
+    def function_of(self, types: tuple[Any, ...], hint: str, write: Callable[[str], str]) -> str:
+        """The name of the function of some types; ``write`` gets the name and returns the source, if it isn't there yet."""
+        key = tuple(map(id, types))
+        known = self._written.get(key)
         if known is not None:
             return known
         name = f"{hint}_{len(self._written)}"
-        self._kept.append(type_)
-        self._written[id(type_)] = name
+        self._kept.append(types)
+        self._written[key] = name
         self._functions.append(write(name))
         return name
 

@@ -79,7 +79,7 @@ class Nullable:
     """A value or None: Avro's union of null and one other type."""
 
     of: Type
-    null_first: bool = field(default=True, compare=False)
+    null_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats import AvroFormat, JSONFormat, read_schema
 from beam_dis.formats.avro_versions import AvroVersions, resolved
+from beam_dis.formats.framing import reader_of
 from beam_dis.formats.value_types import PLAIN
 
 
@@ -149,6 +150,60 @@ def test_what_can_not_be_resolved_fails_at_the_record_only_in_unions_and_enums()
 def test_schemas_that_can_not_be_resolved_are_refused_with_the_field(writer, reader, message):
     with pytest.raises(ConfigurationError, match=message):
         resolved(read_schema(record(*reader)), PLAIN, read_schema(record(*writer)))
+
+
+@pytest.mark.parametrize("value", [None, 5])
+def test_schemas_that_differ_in_the_order_of_null_write_other_bytes(value):
+    last, first = (record(field("a", union)) for union in (["int", "null"], ["null", "int"]))
+    assert versions(first, [last], []).decode(written(last, {"a": value})) == {"a": value}
+    assert reader_of(read_schema(last), AvroFormat(first))(written(last, {"a": value}), 0)[0] == {"a": value}
+
+
+def test_nested_unions_that_can_not_be_resolved_are_refused_at_once():
+    """Each of 20 levels has a union of two records, and only the innermost ones can't be resolved: trying all is 2**20 tries."""
+
+    def nested(innermost):
+        fields = [field("x", innermost)]
+        for level in range(20):
+            names = [f"R{level}", f"S{level}"]
+            branches = [{"type": "record", "name": names[0], "fields": fields}]
+            branches.append({"type": "record", "name": names[1], "fields": _by_name(fields)})
+            fields = [field("x", branches)]
+        return record(*fields)
+
+    with pytest.raises(ConfigurationError, match="field 'x"):
+        resolved(read_schema(nested("int")), PLAIN, read_schema(nested("string")))
+
+
+def _by_name(fields):
+    """The same fields with the names of the types that are defined already."""
+    return [
+        field(
+            item["name"],
+            [branch["name"] for branch in item["type"]] if isinstance(item["type"], list) else item["type"],
+        )
+        for item in fields
+    ]
+
+
+def test_one_field_of_the_writer_may_be_several_of_the_reader():
+    writer = record(field("a", "int"), field("b", "string"))
+    reader = record(field("x", "double", aliases=["a"]), field("y", MILLIS, aliases=["a"]), field("b", "bytes"))
+    value = resolved(read_schema(reader), PLAIN, read_schema(writer)).decode(written(writer, {"a": 5, "b": "é"}))
+    moment = datetime(1970, 1, 1, 0, 0, 0, 5000, tzinfo=timezone.utc)
+    assert value == {"x": 5.0, "y": moment, "b": "é".encode()}
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [(b"\x02\x02a\x02\xff", "b[0].x"), (b"\x02\x08a", "skipped"), (b"\x02", "skipped"), (b"", "n")],
+)
+def test_an_error_of_a_record_of_another_schema_names_the_field(data, wrong):
+    writer = record(field("n", "int"), field("skipped", "string"), field("b", {"type": "array", "items": INNER}))
+    reader = record(field("b", {"type": "array", "items": WIDER}))
+    with pytest.raises(DecodeError) as failure:
+        resolved(read_schema(reader), PLAIN, read_schema(writer)).decode(data)
+    assert failure.value.field == wrong
 
 
 def test_a_default_is_not_shared_between_values():

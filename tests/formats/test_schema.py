@@ -65,7 +65,7 @@ def test_a_pickled_schema_still_has_no_default_if_it_had_none():
         ({"type": "error", "name": "E", "fields": []}, RecordType("E", ())),
         ({"type": "array", "items": "null"}, ArrayOf(Scalar("null"))),
         (["null", "int"], Nullable(Scalar("int"))),
-        (["int", "null"], Nullable(Scalar("int"))),
+        (["int", "null"], Nullable(Scalar("int"), null_first=False)),
         (["null", "R"], Nullable(JSONText(Named("R")))),
         ({"type": "array", "items": "R"}, ArrayOf(JSONText(Named("R")))),
     ],
