@@ -5,7 +5,9 @@ Rules:
 1. A test that needs Prism or Flink is marked ``prism`` or ``flink``.
 2. If that runner isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
 3. With CI=true a missing runner is an error before any test runs.
-4. With CI=true hypothesis tries the same examples in each run, so that a run can be repeated. Elsewhere it tries new ones.
+4. If a test runs on Prism and on Flink, `make test` runs it on Prism and `make check-long` on Flink, because a job on Flink takes many
+   seconds. A test marked ``each_runner`` runs on both in `make test`.
+5. With CI=true hypothesis tries the same examples in each run, so that a run can be repeated. Elsewhere it tries new ones.
 """
 
 from __future__ import annotations
@@ -215,7 +217,13 @@ def _job_endpoint(server: subprocess.Popen[bytes], log: Path, seconds: float = 6
     return found[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before the tests are selected by their markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    on_prism = {item.nodeid for item in items if item.get_closest_marker("prism")}
+    for item in items:
+        repeats_prism = "FlinkRunner" in item.nodeid and item.nodeid.replace("FlinkRunner", "PrismRunner") in on_prism
+        if repeats_prism and item.get_closest_marker("each_runner") is None:
+            item.add_marker("long")
     missing = {name for name, location in RUNNERS.items() if not location(config).exists()}
     left_out: dict[str, list[str]] = {}
     for name in sorted(missing):

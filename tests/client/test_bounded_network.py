@@ -149,8 +149,9 @@ def test_a_deadline_bounds_a_server_that_takes_the_request_byte_by_byte(undistur
         def swallow():
             with suppress(OSError):
                 connection, _ = listener.accept()
-                while connection.recv(1):
-                    time.sleep(0.01)
+                with connection:
+                    while connection.recv(1):
+                        time.sleep(0.01)
 
         for _ in range(3):
             threading.Thread(target=swallow, daemon=True).start()

@@ -44,6 +44,7 @@ def options_of(runner, request):
     return [f"--runner={runner}", f"--prism_location={request.getfixturevalue('prism_location')}"]
 
 
+@pytest.mark.each_runner
 @pytest.mark.parametrize(
     "runner",
     [

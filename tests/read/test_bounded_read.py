@@ -85,6 +85,7 @@ def id_of(record: DISRecord) -> tuple[str, int]:
     return record.partition_id, record.sequence_number
 
 
+@pytest.mark.each_runner
 @ON_FLINK_TOO
 def test_every_record_is_read_once(
     bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]

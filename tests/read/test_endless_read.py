@@ -44,6 +44,7 @@ def copy(options: PipelineOptions, connection: Any, source: str, target: str, **
     return pipeline
 
 
+@pytest.mark.each_runner
 def test_windows_fire_during_the_read_with_the_sums_of_a_bounded_read(
     endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
@@ -141,6 +142,7 @@ def test_no_record_is_late_while_up_to_eight_partitions_are_scaled(
         eventually(lambda: sum(values_in(client, target)), 8000)
 
 
+@pytest.mark.each_runner
 def test_records_of_a_partition_that_is_listed_seconds_later_are_not_late(
     endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
@@ -235,6 +237,7 @@ def test_a_restored_partition_is_read_on_without_repeats(
             eventually(lambda: Counter(n for n in values_in(client, "target") if n >= 100), Counter(range(100, 200)))
 
 
+@pytest.mark.each_runner
 def test_an_app_continues_at_the_commit_of_a_stopped_pipeline(
     endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
@@ -364,6 +367,7 @@ def test_cancel_ends_the_polling(prism_location: str) -> None:
         assert _calls(dis) == before
 
 
+@pytest.mark.each_runner
 def test_nothing_is_lost_when_the_server_is_killed(
     endless_options: PipelineOptions, make_stream: Callable[..., str]
 ) -> None:

@@ -113,6 +113,7 @@ def numbers(count):
     )
 
 
+@pytest.mark.each_runner
 @EVERYWHERE
 def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, make_stream, sink, flags):
     stream = make_stream(partitions=4)

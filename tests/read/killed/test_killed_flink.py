@@ -38,6 +38,7 @@ def killed_while_it_copies(copying: Copying, flags: list[str], kill: Callable[[]
         numbers.wait_until_all_are_committed()
 
 
+@pytest.mark.long
 def test_nothing_is_lost_when_workers_are_killed(copying: Copying, pool: Any, flink_options: list[str]) -> None:
     def kill() -> None:
         assert pool.kill_workers() > 0
