@@ -47,8 +47,9 @@ check: lint types test package  ## lint, types, make test, the docs' code blocks
 check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes
 	$(PY) -m pytest -m long
 
-soak: $(READY)  ## the soaks for ten minutes on each runner
+soak: $(READY)  ## the soaks for ten minutes on each runner, and fuzzing for five minutes a format
 	BEAM_DIS_SOAK_SECONDS=600 $(PY) -m pytest -m long tests/read/test_soak.py
+	BEAM_DIS_FUZZ_SECONDS=300 $(PY) -m pytest -m long tests/formats/test_fuzz.py
 
 bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

@@ -114,7 +114,7 @@ class CSVFormat:
 
     def quoted(self, text: str) -> str:
         """A text as a cell, in quotes if it must be."""
-        must = self.delimiter in text or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
+        must = _splits(text, self.delimiter) or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
         return '"' + text.replace('"', '""') + '"' if must else text
 
     def encode(self, value: Any) -> bytes:
@@ -263,9 +263,12 @@ class _RowSource:
             "if not PLAIN.issuperset(map(type, values)): raise wrong",
             f"null = {source.name_of(self._columns[0].null, 'null')}" if self._columns else "",
             *self._looks_null(),
-            "text = delimiter.join([null if v is None else str(v) for v in values])",
+            "cells = [null if v is None else str(v) for v in values]",
+            "text = delimiter.join(cells)",
             "if text and '\"' not in text and '\\n' not in text and '\\r' not in text and text[0] != BOM:",
-            f"    if text.count(delimiter) == {len(self._columns) - 1}:",
+            f"    if text.count(delimiter) == {len(self._columns) - 1}:"
+            if len(self._delimiter) == 1
+            else "    if text.split(delimiter) == cells:",
             "        return text",
         )
         text = function(
@@ -323,6 +326,11 @@ def _cell_pattern(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf"{cell}|(?s:.+)")  # what is no cell is taken as one piece, so that no text is searched twice
 
 
+def _splits(text: str, delimiter: str) -> bool:
+    """Whether a delimiter is found in a text, or at its end too early: a ``:`` before ``::`` looks like a part of it."""
+    return delimiter in text + delimiter[:-1]
+
+
 def _checked_delimiter(delimiter: str) -> str:
     typed = _ESCAPES.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
     if not typed or set(typed) & set(f'"\r\n{TEXT_MARK}') or not _is_utf8(typed):
@@ -335,7 +343,7 @@ def _checked_delimiter(delimiter: str) -> str:
 def _checked_null(null: str, delimiter: str) -> str:
     if not isinstance(null, str) or not _is_utf8(null):
         raise ConfigurationError(f"null={null!r} must be the text of a null, such as 'NA' or ''")
-    if delimiter in null or set(null) & set('"\r\n'):
+    if _splits(null, delimiter) or set(null) & set('"\r\n'):
         raise ConfigurationError(f"null={null!r} must not contain the delimiter, a quote or a line break")
     return null
 

@@ -3,7 +3,8 @@
 Rules:
 1. Users never see it: ``decode`` turns it into a DecodeError, ``encode`` into an EncodeError.
 2. A path reads as in Python: ``info[0].date``. ``m[...]`` is some entry of a map.
-3. A message shows at most 200 characters of a value, and takes no time for the rest of it.
+3. A message shows at most 200 characters of a value, and takes no time for the rest of it. It shows at most 200 of a path, which
+   may be long: keys of maps are in it, and a record may contain itself thousands of times.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.plain_values import shown
 
 _LONGEST_REASON = 200
+_LONGEST_PATH = 200
 _LOCATED = re.compile(r"^(?P<reason>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
 _NOT_FOUND = object()
@@ -41,8 +43,9 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
 
     @property
     def field(self) -> str:
-        """The path without its leading dot."""
-        return self.path.removeprefix(".")
+        """The path without its leading dot; of a long one, its start and its end."""
+        path = self.path.removeprefix(".")
+        return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
 
     def decode_error(self) -> DecodeError:
         """The error for the reader of the record."""
@@ -55,7 +58,10 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
 
 def brief(error: BaseException) -> str:
     """What an error says, cut to a length; without the value that a UnicodeError carries."""
-    text = str(error) or type(error).__name__
+    return _cut(str(error) or type(error).__name__)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
 
 
@@ -96,7 +102,7 @@ def mismatch_of(error: msgspec.MsgspecError, parse: Callable[[], Any] | None = N
     """
     match = _LOCATED.match(str(error))
     reason, path = (match["reason"], match["path"]) if match else (str(error), "")
-    reason = reason.replace("int | float", "int")
+    reason = _cut(reason.replace("int | float", "int"))  # it has the whole value of an unknown symbol
     if parse is None or not match:
         return ValueMismatch(reason, path)
     try:

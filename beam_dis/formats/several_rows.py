@@ -4,7 +4,8 @@ Rules:
 1. ``decode`` gives the values of all rows, in order, or raises DecodeError with the number of the row: a record is read as a whole
    or not at all.
 2. ``encode`` writes a record of one row.
-3. Empty lines are no rows.
+3. Empty lines are no rows. In CSV a line of spaces or tabs is a row: the delimiter may be one, and so may a value. A row that
+   would be an empty line, such as that of a single null, is refused.
 4. A record has at most 1,000,000 rows, so that a small compressed record can't fill the memory.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from beam_dis.errors import DecodeError
+from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.formats.byte_order_mark import refuse_other_encoding, without_mark
 from beam_dis.formats.csv_rows import CSVFormat
 from beam_dis.formats.defaults import defaults_of
@@ -81,7 +82,7 @@ class CSVLinesFormat:
 
     def encode(self, value: Any) -> bytes:
         """A line. Raises EncodeError."""
-        return self._format.encode(value) + b"\n"
+        return _csv_line(self._format, value)
 
 
 class CSVHeaderFormat:
@@ -100,7 +101,6 @@ class CSVHeaderFormat:
         self, format_: CSVFormat, types: ValueTypes, format_of: Callable[[Schema, ValueTypes], CSVFormat]
     ) -> None:
         self.schema = format_.schema
-        self._encode = format_.encode
         self._types = types
         self._format_of = format_of
         record = format_.schema.record
@@ -128,7 +128,7 @@ class CSVHeaderFormat:
 
     def encode(self, value: Any) -> bytes:
         """The header and a row. Raises EncodeError."""
-        return self._header + self._encode(value) + b"\n"
+        return self._header + _csv_line(self._format, value)
 
     def _reader(self, header: bytes) -> Callable[[bytes], Any]:
         """The function that reads a row under a header. Raises DecodeError."""
@@ -186,7 +186,15 @@ def _csv_lines(data: bytes) -> Iterable[bytes]:
     lines = without_mark(data).split(b"\n")
     if b'"' in data:
         lines = _joined(lines)
-    return filter(bytes.strip, lines)
+    return (line for line in lines if line not in {b"", b"\r"})
+
+
+def _csv_line(format_: CSVFormat, value: Any) -> bytes:
+    """The line of a row. Raises EncodeError."""
+    row = format_.encode(value)
+    if row in {b"", b"\n"}:
+        raise EncodeError(f"{shown(value)} is an empty line, which is no row: choose null=, the text of a null")
+    return row + b"\n"
 
 
 def _joined(lines: list[bytes]) -> list[bytes]:

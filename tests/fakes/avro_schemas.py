@@ -1,9 +1,11 @@
-"""Schemas that Avro allows, and values of them, for property tests."""
+"""Schemas that Avro allows, and values of them, for property tests; examples of them, and when values are equal."""
 
 import itertools
+import math
 from datetime import datetime, timezone
 from decimal import Decimal
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -167,3 +169,49 @@ def flat_records(draw):
 
 nested_records = st.builds(Names).flatmap(lambda names: records(names, 3))
 """Records of every type, nested three levels deep."""
+
+
+def drawn(strategy, count, number):
+    """The first examples of a strategy; the same for the same number."""
+    found = []
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def take(example):
+        found.append(example)
+
+    take()
+    return found
+
+
+def same(left, right):
+    """Whether values are equal, with NaN equal to itself and 0.0 unequal to -0.0."""
+    if isinstance(left, dict):
+        return (
+            isinstance(right, dict) and list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+        )
+    if isinstance(left, list):
+        return (
+            isinstance(right, list)
+            and len(left) == len(right)
+            and all(same(a, b) for a, b in zip(left, right, strict=True))
+        )
+    if isinstance(left, float) and isinstance(right, float):
+        return (math.isnan(left) and math.isnan(right)) or (
+            left == right and math.copysign(1, left) == math.copysign(1, right)
+        )
+    return type(left) is type(right) and left == right
+
+
+def without_order(value):
+    """A value with its maps in the order of their keys."""
+    if isinstance(value, dict):
+        return {key: without_order(value[key]) for key in sorted(value)}
+    return [without_order(item) for item in value] if isinstance(value, list) else value

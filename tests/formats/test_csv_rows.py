@@ -32,6 +32,19 @@ def test_rows_are_read_as_in_rfc_4180_with_a_few_extensions(row, value):
     assert CSVFormat(columns(a="int", b="string")).decode(row) == value
 
 
+@pytest.mark.parametrize("delimiter", ["::", "||", "aba", ":-:"])
+@pytest.mark.parametrize("kind", ["string", "bytes"])
+def test_a_cell_that_ends_like_the_start_of_the_delimiter_is_quoted(delimiter, kind):
+    schema = columns(a=kind, b=["null", "int"], c=["null", "string"])
+    format_ = CSVFormat(schema, delimiter=delimiter, null="NA")
+    for size in range(1, len(delimiter)):
+        text = "x" + delimiter[:size]
+        value = {"a": text if kind == "string" else text.encode(), "b": None, "c": text}
+        assert format_.decode(format_.encode(value)) == value
+    with pytest.raises(ConfigurationError, match="must not contain the delimiter"):
+        CSVFormat(schema, delimiter="::", null="N:")
+
+
 def test_a_record_without_fields_is_an_empty_row():
     format_ = CSVFormat(columns())
     assert format_.encode({}) == b""

@@ -118,6 +118,22 @@ def test_what_no_branch_of_a_union_reads_is_a_decode_error(text):
         one(["int", "string", {"type": "map", "values": "int"}]).decode(b'{"a": ' + text + b"}")
 
 
+def test_an_error_is_short_however_long_a_symbol_or_a_key_is():
+    symbol, key = "x" * 100_000, "k" * 100_000
+    for type_, value in (
+        ({"type": "enum", "name": "E", "symbols": ["A"]}, symbol),
+        (["null", "int", "string"], [symbol]),
+    ):
+        with pytest.raises(DecodeError) as failure:
+            one(type_).decode(json.dumps({"a": value}).encode())
+        assert len(str(failure.value)) < 500
+    nested = {"type": "map", "values": {"type": "bytes", "logicalType": "decimal", "precision": 2}}
+    with pytest.raises(DecodeError) as failure:
+        one(nested).decode(json.dumps({"a": {key: "123"}}).encode())
+    assert len(str(failure.value)) < 500
+    assert failure.value.field.startswith("a['k")
+
+
 def test_a_wrong_nested_value_is_named_by_its_path():
     with pytest.raises(DecodeError) as caught:
         JSONFormat(VENDOR_EXAMPLE).decode(b'{"id": "", "info": [{"date": ""}, {"date": 5}]}')

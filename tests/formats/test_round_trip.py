@@ -7,31 +7,12 @@ from io import BytesIO
 
 import fastavro
 import pytest
-from avro_schemas import SCALARS, TEXT, Names, flat_records, logical, nested_records
+from avro_schemas import SCALARS, TEXT, Names, flat_records, logical, nested_records, same, without_order
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beam_dis.errors import EncodeError
 from beam_dis.formats import AvroFormat, CSVFormat, JSONFormat
-
-
-def same(left, right):
-    """Whether values are equal, with NaN equal to itself and 0.0 unequal to -0.0."""
-    if isinstance(left, dict):
-        return (
-            isinstance(right, dict) and list(left) == list(right) and all(same(left[key], right[key]) for key in left)
-        )
-    if isinstance(left, list):
-        return (
-            isinstance(right, list)
-            and len(left) == len(right)
-            and all(same(a, b) for a, b in zip(left, right, strict=True))
-        )
-    if isinstance(left, float) and isinstance(right, float):
-        return (math.isnan(left) and math.isnan(right)) or (
-            left == right and math.copysign(1, left) == math.copysign(1, right)
-        )
-    return type(left) is type(right) and left == right
 
 
 def holds(value, found):
@@ -41,12 +22,6 @@ def holds(value, found):
 
 
 property_test = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=200)
-
-
-def without_order(value):
-    if isinstance(value, dict):
-        return {key: without_order(value[key]) for key in sorted(value)}
-    return [without_order(item) for item in value] if isinstance(value, list) else value
 
 
 @property_test

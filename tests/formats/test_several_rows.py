@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beam_dis.errors import DecodeError
+from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.formats import CSVFormat, JSONFormat, Rows, several_rows
 from beam_dis.formats.several_rows import CSVHeaderFormat, CSVLinesFormat, JSONArrayFormat, JSONLinesFormat
 from beam_dis.formats.value_types import PLAIN
@@ -108,3 +108,30 @@ def test_a_record_of_too_many_rows_is_refused(monkeypatch):
     assert len(format_.decode(b"1,a,2\n" * 3)) == 3
     with pytest.raises(DecodeError, match="more than 3 rows"):
         format_.decode(b"1,a,2\n" * 4)
+
+
+def only(type_: object) -> CSVFormat:
+    return CSVFormat({"type": "record", "name": "R", "fields": [{"name": "a", "type": type_}]}, delimiter="\t")
+
+
+@pytest.mark.parametrize("make", [CSVLinesFormat, lambda format_: CSVHeaderFormat(format_, PLAIN, CSVFormat)])
+@pytest.mark.parametrize(
+    ("type_", "value"), [("string", ""), ("string", "  "), (["null", "string"], ""), (["null", "string"], " ")]
+)
+def test_a_row_of_one_empty_or_blank_text_is_read_again(make, type_, value):
+    format_ = make(only(type_))
+    assert format_.decode(format_.encode({"a": value})) == [{"a": value}]
+
+
+def test_a_row_of_a_single_null_is_refused_because_it_would_be_no_row():
+    with pytest.raises(EncodeError, match="is an empty line, which is no row: choose null="):
+        CSVLinesFormat(only(["null", "string"])).encode({"a": None})
+    named = CSVLinesFormat(CSVFormat(only(["null", "string"]).schema, null="NA"))
+    assert named.decode(named.encode({"a": None})) == [{"a": None}]
+
+
+def test_a_row_of_nulls_between_tabs_is_a_row():
+    fields = [{"name": name, "type": ["null", "string"]} for name in "ab"]
+    format_ = CSVLinesFormat(CSVFormat({"type": "record", "name": "R", "fields": fields}, delimiter="\t"))
+    assert format_.encode({"a": None, "b": None}) == b"\t\n"
+    assert format_.decode(b"x\t\n\t\n\r\n\t\r\n") == [{"a": "x", "b": None}] + [{"a": None, "b": None}] * 2
