@@ -149,10 +149,16 @@ class AvroCoder(WritersCoder):
         )
 
 
+_OTHER_SCHEMAS = Metrics.counter("beam_dis.read", "other_schemas")
+_AMBIGUOUS_RECORDS = Metrics.counter("beam_dis.read", "ambiguous_records")
+
+
 def _count(other: bool, ambiguous: bool) -> None:
     """Count a record that another schema than that of the rows reads, or that several read."""
-    Metrics.counter("beam_dis.read", "other_schemas").inc(int(other))
-    Metrics.counter("beam_dis.read", "ambiguous_records").inc(int(ambiguous))
+    if other:
+        _OTHER_SCHEMAS.inc()
+    if ambiguous:
+        _AMBIGUOUS_RECORDS.inc()
 
 
 class JSONCoder(RowsCoder):

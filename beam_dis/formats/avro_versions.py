@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.errors import ConfigurationError
 from beam_dis.formats.avro_binary import AvroFormat
 from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.schema import read_schema
@@ -57,13 +57,9 @@ class AvroVersions:
     def decode(self, data: bytes) -> Any:
         """The value of a record's bytes. Raises DecodeError if no schema reads it."""
         value, ambiguous, reader = _MISSING, False, self._own
-        failure = DecodeError("no schema reads the record")
         for format_ in self._formats:
-            try:
-                read = format_.decode(data)
-            except DecodeError as error:
-                if format_ is self._own:
-                    failure = error
+            read = format_.decode_or(data, _MISSING)
+            if read is _MISSING:
                 continue
             if value is _MISSING:
                 value, reader = read, format_
@@ -71,7 +67,7 @@ class AvroVersions:
                 ambiguous = True
                 break
         if value is _MISSING:
-            raise failure
+            return self._own.decode(data)  # which raises what is wrong
         if ambiguous or reader is not self._own:
             self._noticed(reader is not self._own, ambiguous)
         return value

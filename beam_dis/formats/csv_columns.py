@@ -9,9 +9,10 @@ Rules:
 
 from __future__ import annotations
 
+import csv
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal, InvalidOperation
@@ -154,6 +155,28 @@ def _primitive_functions(name: str, convert: Convert, options: CellOptions) -> t
     if name == "null":
         return lambda cell: _null(cell, options.null), lambda value: convert(value) or options.null
     return convert, convert
+
+
+class _Line:
+    """What csv.writer writes to, so that ``writerow`` returns the text."""
+
+    write = str
+
+
+def text_writer(delimiter: str) -> Callable[[Sequence[Any]], str]:
+    """The function that joins the texts of values, that of None is empty. A subclass of str is the text that it contains.
+
+    The result has a quote, or is empty, if a cell must be in quotes because of the delimiter. csv takes one character as that.
+    """
+    if len(delimiter) == 1 and delimiter != "\0":
+        return csv.writer(_Line, delimiter=delimiter, lineterminator="").writerow
+
+    def join(values: Sequence[Any]) -> str:
+        cells = ["" if value is None else value if isinstance(value, str) else str(value) for value in values]
+        text = delimiter.join(cells)
+        return text if text.split(delimiter) == cells else ""
+
+    return join
 
 
 def type_name(type_: Any) -> str:

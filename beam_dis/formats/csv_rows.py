@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -24,7 +25,7 @@ import msgspec
 
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding
-from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column
+from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column, text_writer
 from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.exact import exact_struct, has_doubles
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
@@ -38,7 +39,6 @@ from beam_dis.plain_values import shown
 _ESCAPES = {"\\t": "\t", "\\0": "\0", "\\|": "|"}
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _CAUGHT = (ValueMismatch, *FAULTS)
-_PLAIN = frozenset({str, int, float, type(None)})
 
 
 class CSVFormat:
@@ -249,9 +249,14 @@ class _RowSource:
     def writer(self, order: Any, slowly: Any) -> Any:
         """The function that writes a row."""
         source = Source()
-        source.use(order=order, slowly=slowly, CAUGHT=(*_CAUGHT, msgspec.ValidationError), kind=self._shape.kind)
-        source.use(delimiter=self._delimiter, convert=msgspec.convert, Values=exact_struct(self._record))
-        source.use(astuple=msgspec.structs.astuple, PLAIN=_PLAIN, wrong=_UnusualError, BOM=TEXT_MARK)
+        source.use(order=order, slowly=slowly, CAUGHT=(*_CAUGHT, msgspec.ValidationError, csv.Error), BOM=TEXT_MARK)
+        source.use(convert=msgspec.convert, Values=exact_struct(self._record))
+        source.use(
+            astuple=msgspec.structs.astuple,
+            wrong=_UnusualError,
+            kind=self._shape.kind,
+            text_of=text_writer(self._delimiter),
+        )
         others = [f"s.f{place}" for place, column in enumerate(self._columns) if not _is_plain(column)]
         writes = [source.name_of(column.to_text, "write") for column in self._columns if not _is_plain(column)]
         body = lines(
@@ -260,16 +265,14 @@ class _RowSource:
             "if values != row: raise wrong" if has_doubles(self._record) else "",
             *(f"if {v} is not None: {v} = {write}({v})" for v, write in zip(others, writes, strict=True)),
             "values = astuple(s)" if others else "",
-            "if not PLAIN.issuperset(map(type, values)): raise wrong",
             f"null = {source.name_of(self._columns[0].null, 'null')}" if self._columns else "",
             *self._looks_null(),
-            "cells = [null if v is None else str(v) for v in values]",
-            "text = delimiter.join(cells)",
+            "values = [null if v is None else v for v in values]"
+            if any(column.null for column in self._columns)
+            else "",
+            "text = text_of(values)",
             "if text and '\"' not in text and '\\n' not in text and '\\r' not in text and text[0] != BOM:",
-            f"    if text.count(delimiter) == {len(self._columns) - 1}:"
-            if len(self._delimiter) == 1
-            else "    if text.split(delimiter) == cells:",
-            "        return text",
+            "    return text",
         )
         text = function(
             "write(row)",

@@ -38,7 +38,7 @@ def exact_struct(record: RecordType, *, finite: bool = False) -> type[msgspec.St
     msgspec raises ValidationError for a value that isn't exactly of its type. ``finite`` refuses NaN and infinities.
     """
     fields = [(f"f{place}", _type(field.type, finite=finite)) for place, field in enumerate(record.fields)]
-    return msgspec.defstruct("Values", fields, array_like=True)
+    return msgspec.defstruct("Values", fields, array_like=True, gc=False)
 
 
 def has_doubles(record: RecordType) -> bool:

@@ -150,7 +150,7 @@ class JSONReader:
                 fields[place] = (f"f{place}", wire, msgspec.field(name=record.fields[place].name, default=_UNSET))
                 for number, name in enumerate(names):
                     fields.append((f"f{place}_{number}", wire, msgspec.field(name=name, default=_UNSET)))
-            known = self._structs[id(record)] = msgspec.defstruct("Record", fields, kw_only=True)
+            known = self._structs[id(record)] = msgspec.defstruct("Record", fields, kw_only=True, gc=False)
         return known
 
     def _member(self, field: RecordField, label: str) -> tuple[Any, Any]:

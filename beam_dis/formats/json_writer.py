@@ -83,7 +83,7 @@ class JSONWriter:
         shape = self._types.record(record)
         order = use(in_order(record, shape, defaults_of(self._schema, record, self._types)), "in_order")
         fields = [(f"f{place}", Any, msgspec.field(name=field.name)) for place, field in enumerate(record.fields)]
-        struct = use(msgspec.defstruct("Record", fields), "Struct")
+        struct = use(msgspec.defstruct("Record", fields, gc=False), "Struct")
         steps = use(steps_of(field.name for field in record.fields), "steps")
         places = range(len(fields))
         builds = [lines(f"at = {place}", self._build(record.fields[place].type, f"v{place}")) for place in places]
