@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from beam_dis.options import DISOptions
     from beam_dis.positions import StartingPosition, StoppingPosition
     from beam_dis.producer import DISProducer
-    from beam_dis.read import ReadAllFromDIS, ReadFromDIS, ReadFromDISResult
+    from beam_dis.read import CommitToDIS, ReadAllFromDIS, ReadFromDIS, ReadFromDISResult, ReadPositions
     from beam_dis.record import DISRecord, PutRecord
     from beam_dis.write import WriteToDIS, WriteToDISResult, WrittenRecord
 
 _HOMES = {
     "AvroCoder": "beam_dis.coders",
     "CSVCoder": "beam_dis.coders",
+    "CommitToDIS": "beam_dis.read",
     "Credentials": "beam_dis.credentials",
     "DISClient": "beam_dis.client.dis_client",
     "DISConnection": "beam_dis.connection",
@@ -42,6 +43,7 @@ _HOMES = {
     "ReadAllFromDIS": "beam_dis.read",
     "ReadFromDIS": "beam_dis.read",
     "ReadFromDISResult": "beam_dis.read",
+    "ReadPositions": "beam_dis.read",
     "StartingPosition": "beam_dis.positions",
     "StoppingPosition": "beam_dis.positions",
     "Token": "beam_dis.credentials",
@@ -54,6 +56,7 @@ _HOMES = {
 __all__ = [
     "AvroCoder",
     "CSVCoder",
+    "CommitToDIS",
     "Credentials",
     "DISClient",
     "DISConnection",
@@ -67,6 +70,7 @@ __all__ = [
     "ReadAllFromDIS",
     "ReadFromDIS",
     "ReadFromDISResult",
+    "ReadPositions",
     "StartingPosition",
     "StoppingPosition",
     "Token",

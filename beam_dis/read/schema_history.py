@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from beam_dis.connection import DISConnection
 from beam_dis.errors import StreamNotFoundError
 from beam_dis.forks import ForkSafeLock
-from beam_dis.services import shared_service
-from beam_dis.stream_service import StreamService
+from beam_dis.services import open_service, shared_service
+from beam_dis.stream_service import StreamListing, StreamService
 
 MOST_SCHEMAS = 16
 
@@ -70,3 +70,12 @@ class StreamSchemas:
     def __call__(self) -> tuple[str, ...]:
         """The schemas, newest first; lists the stream if that is due."""
         return SCHEMA_HISTORY.refresh(self.connection, self.stream, self.interval)
+
+
+def describe_once(connection: DISConnection, stream: str) -> StreamListing:
+    """Describe a stream while the pipeline is built, through a service that is closed at once."""
+    service = open_service(connection)
+    try:
+        return service.describe(stream)
+    finally:
+        service.close()

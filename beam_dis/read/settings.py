@@ -30,8 +30,10 @@ OPTIONS_HELP = """
             None is the app's checkpoint with ``app``, else the earliest record.
         stop: a :class:`StoppingPosition`, exclusive, or text: "latest" or an ISO time. It makes the read bounded;
             ``StoppingPosition.after(records=…, seconds=…)`` does so without an end that is known. None reads without an end.
-        app: the app that owns the checkpoints, created unless it exists. The next number to read is committed to it
-            once the runner has finalised the bundle that read up to it. Partitions are then read in one piece each.
+        app: the app that owns the checkpoints, created unless it exists; ``commit`` says when they are committed.
+        commit: "finalized" commits to the app once the runner has finalised the bundle that read the records; after a shuffle,
+            they may not have been written yet. Partitions are then read in one piece each. "manual" commits nothing, and
+            returns a :class:`ReadFromDISResult`, whose ``positions`` go to :class:`CommitToDIS` once the records are written.
         decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and data_schema,
             which are looked up when the pipeline is built (not with ReadAllFromDIS, whose streams aren't known then); a
             Beam coder, for the bytes; or a function of the DISRecord.
@@ -58,10 +60,11 @@ OPTIONS_HELP = """
         ServiceError: while the pipeline runs, or while it is built with ``decode="rows"``.
     """
 T = TypeVar("T")
+_CHOICES = {"on_expired": POLICIES, "on_missing": ("fail", "skip"), "commit": ("finalized", "manual")}
 
 
 class ReadOptions(TypedDict, total=False):
-    """The options of a read, except ``dead_letters``, on which the type of the result depends."""
+    """The options of a read, except ``dead_letters`` and ``commit``, on which the type of the result depends."""
 
     start: StartingPosition | str | None
     stop: StoppingPosition | str | None
@@ -87,6 +90,7 @@ class ReadSettings:
     start: StartingPosition | None = None
     stop: StoppingPosition | None = None
     app: str | None = None
+    commit: str = "finalized"
     decode: Any = "record"
     metadata: tuple[str, ...] = ()
     timestamp_fn: Callable[[Any], Any] | None = None
@@ -101,7 +105,9 @@ class ReadSettings:
     connection: DISConnection | None = None
 
     @classmethod
-    def of(cls, transform: str, stream: str | None, dead_letters: Any, options: ReadOptions) -> ReadSettings:
+    def of(
+        cls, transform: str, stream: str | None, dead_letters: Any, commit: Any, options: ReadOptions
+    ) -> ReadSettings:
         """The settings of a transform; a TypeError names an argument that it doesn't have."""
         known = [field.name for field in fields(cls) if field.name != "stream"]
         for name in options:
@@ -116,7 +122,7 @@ class ReadSettings:
         for name, position in (("start", StartingPosition), ("stop", StoppingPosition)):
             if given.get(name) is not None:
                 given[name] = _position(name, position, given[name])
-        return cls(stream=stream, dead_letters=dead_letters, **given)
+        return cls(stream=stream, dead_letters=dead_letters, commit=commit, **given)
 
     def __post_init__(self) -> None:
         self._check_names()
@@ -131,6 +137,16 @@ class ReadSettings:
         if self.start is not None:
             return self.start
         return StartingPosition.checkpoint() if self.app else StartingPosition.earliest()
+
+    @property
+    def finalized_app(self) -> str | None:
+        """The app to which finalizers commit; None if there is none."""
+        return self.app if self.commit == "finalized" else None
+
+    @property
+    def outputs_positions(self) -> bool:
+        """Whether the read outputs its positions, for CommitToDIS."""
+        return self.commit == "manual"
 
     @property
     def limit(self) -> AfterReading | None:
@@ -155,6 +171,8 @@ class ReadSettings:
             checked_app("app", self.app)
         elif self.start is not None and isinstance(self.start.at, AtCheckpoint):
             raise ConfigurationError("start=checkpoint() needs app=…, the app whose checkpoint it is")
+        if self.app is None and self.outputs_positions:
+            raise ConfigurationError('commit="manual" needs app=…, the app to which CommitToDIS commits')
 
     def _check_positions(self) -> None:
         if self.stop is not None:
@@ -203,7 +221,7 @@ class ReadSettings:
                 raise ConfigurationError(f"metadata={self.metadata!r} has {name!r} twice")
 
     def _check_rest(self) -> None:
-        for name, words in {"on_expired": POLICIES, "on_missing": ("fail", "skip")}.items():
+        for name, words in _CHOICES.items():
             given = getattr(self, name)
             if given not in words:
                 known = ", ".join(map(repr, words))
@@ -242,7 +260,7 @@ def documented(*, stream: str) -> Callable[[type[T]], type[T]]:
             + "\n"
             + OPTIONS_HELP.format(first=stream and f"        stream: {stream}\n")
         )
-        types = {**get_type_hints(ReadOptions), "dead_letters": bool}
+        types = {**get_type_hints(ReadOptions), "dead_letters": bool, "commit": str}
         parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
         for field in fields(ReadSettings):
             if field.name == "stream":

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 from apache_beam import coders
 
+from beam_dis.read.commit_progress import CommitProgress
 from beam_dis.read.values import (
     KnownPartitions,
+    ReadPositions,
     SequenceRange,
     StreamPartition,
     StreamStart,
@@ -86,6 +88,27 @@ class WatermarkStateCoder(_StateCoder):
     kind, name = WatermarkState, "watermark"
 
 
+class ReadPositionsCoder(_StateCoder):
+    """App, stream, stream id, partition, start, stop, origin."""
+
+    kind, name = ReadPositions, "read position"
+
+
+class CommitProgressCoder(_StateCoder):
+    """The next number to commit, then the ranges that wait, each as its start and stop."""
+
+    kind, name = CommitProgress, "commit progress"
+
+    def fields(self, value: CommitProgress) -> tuple[Any, ...]:
+        """The next number and the waiting ranges."""
+        return value.next_number, value.waiting
+
+    def value(self, *fields: Any) -> CommitProgress:
+        """The ranges as tuples."""
+        next_number, waiting = fields
+        return CommitProgress(next_number=next_number, waiting=tuple((start, stop) for start, stop in waiting))
+
+
 class KnownPartitionsCoder(_StateCoder):
     """Stream id, the partitions that were output, whether the watch is over."""
 
@@ -120,3 +143,4 @@ def register() -> None:
     """Make Beam use these coders for the elements of the source."""
     coders.registry.register_coder(StreamStart, StreamStartCoder)
     coders.registry.register_coder(StreamPartition, StreamPartitionCoder)
+    coders.registry.register_coder(ReadPositions, ReadPositionsCoder)

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Literal, TypeVar, cast, overload
 from uuid import uuid4
 
 import apache_beam as beam
@@ -25,7 +25,7 @@ from beam_dis.display import display_items
 from beam_dis.error_handling import TakesErrorHandler
 from beam_dis.errors import ConfigurationError
 from beam_dis.options import DISOptions
-from beam_dis.outputs import outputs_of, typed_output
+from beam_dis.outputs import typed_output
 from beam_dis.positions import AfterReading
 from beam_dis.read import state
 from beam_dis.read.decode import DEAD_LETTERS, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
@@ -35,34 +35,22 @@ from beam_dis.read.discovery.watch import WatchPartitionsFn
 from beam_dis.read.partition.bounded import ReadPartitionFn, ReadPartitionForAppFn
 from beam_dis.read.partition.endless import PollPartitionFn, PollPartitionForAppFn
 from beam_dis.read.partition.finalizers import with_finalizer
+from beam_dis.read.partition.position_output import POSITIONS
 from beam_dis.read.process.registry import Registry, this_process
+from beam_dis.read.result import DeadLetters, PCollection, Positions, ReadFromDISResult
 from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
-from beam_dis.read.schema_history import StreamSchemas
+from beam_dis.read.schema_history import StreamSchemas, describe_once
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
 from beam_dis.read.until import ReadUntilFn, ReadUntilForAppFn
-from beam_dis.read.values import StreamPartition, StreamStart
+from beam_dis.read.values import ReadPositions, StreamPartition, StreamStart
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
 from beam_dis.read.watermark.policy import WatermarkPolicy
-from beam_dis.services import open_service
 from beam_dis.stream_service import StreamListing
 
+PAGES = "pages"
 RECORDS = "records"
 
-PCollection: TypeAlias = pvalue.PCollection[Any]
 OutputT = TypeVar("OutputT")
-
-
-@outputs_of("ReadFromDIS(dead_letters=True)")
-class ReadFromDISResult(NamedTuple):
-    """The outputs of a read with ``dead_letters=True``.
-
-    Attributes:
-        records: what ``decode`` makes of the records.
-        dead_letters: a DeadLetter for each record that doesn't decode.
-    """
-
-    records: PCollection
-    dead_letters: PCollection
 
 
 class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
@@ -75,9 +63,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         self._settings = settings
         self._dead_letters = settings.dead_letters
         if not (isinstance(settings.decode, str) and settings.decode == "rows"):
-            decoder_for(
-                settings.decode, _nothing_to_describe, settings.metadata
-            )  # raises ConfigurationError now, not when it is used
+            decoder_for(settings.decode, _nothing_to_describe, settings.metadata)  # raises a ConfigurationError now
 
     def display_data(self) -> dict[str, Any]:
         """The options; nothing secret."""
@@ -88,6 +74,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             start=repr(settings.starting_at.at),
             stop=None if settings.stop is None else repr(settings.stop.at),
             app=settings.app,
+            commit=settings.commit,
             decode=settings.decode,
             metadata=", ".join(settings.metadata) or None,
             timestamp_fn=settings.timestamp_fn,
@@ -114,7 +101,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         stream, interval = settings.stream or "", settings.discovery_interval
         decode, element_type = decoder_for(
             settings.decode,
-            lambda: _describe(connection, stream),
+            lambda: describe_once(connection, stream),
             settings.metadata,
             None if interval is None else StreamSchemas(connection, stream, interval),
         )
@@ -122,14 +109,16 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
         runner = RunnerTraits()
         if settings.stop is None:
-            runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=settings.app)
+            runner = check_runner(
+                pipeline.runner, pipeline.options, registry=self._registry(), app=settings.finalized_app
+            )
         streams = source | "Stream" >> self._streams(read_id, runner)
-        finalizes_all = settings.app is not None and finalizes_every_bundle(pipeline.runner)
+        finalizes_all = settings.finalized_app is not None and finalizes_every_bundle(pipeline.runner)
         if settings.limit is not None:
             if finalizes_all:
                 streams |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamStart)
             read_until = self._until(connection, settings.limit, decoder, event_micros, read_id)
-            pages = streams | "ReadUntil" >> beam.ParDo(read_until)
+            outputs = streams | "ReadUntil" >> self._with_positions(read_until)
         else:
             if settings.stop is not None:
                 discover, read = self._bounded(connection, decoder, event_micros, read_id)
@@ -142,13 +131,23 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             )
             if finalizes_all:
                 partitions |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamPartition)
-            pages = partitions | "ReadPartition" >> beam.ParDo(read)
+            outputs = partitions | "ReadPartition" >> self._with_positions(read)
+        pages, positions = outputs, None
+        if settings.outputs_positions:
+            pages, positions = outputs[PAGES], typed_output(outputs, POSITIONS, ReadPositions)
         decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
-        outputs = pages | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
-        records = typed_output(outputs, RECORDS, element_type)
-        failed = typed_output(outputs, DEAD_LETTERS, DeadLetter)
+        decoded = pages | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
+        records = typed_output(decoded, RECORDS, element_type)
+        failed = typed_output(decoded, DEAD_LETTERS, DeadLetter)
         dead_letters = self._pass_on_dead_letters(failed, (records, failed))
-        return cast("OutputT", records if dead_letters is None else ReadFromDISResult(records, dead_letters))
+        if dead_letters is None and positions is None:
+            return cast("OutputT", records)
+        return cast("OutputT", ReadFromDISResult(records, dead_letters, positions))
+
+    def _with_positions(self, read: beam.DoFn) -> Any:
+        """A step that reads, with positions as its second output if they are asked for."""
+        step = beam.ParDo(read)
+        return step.with_outputs(POSITIONS, main=PAGES) if self._settings.outputs_positions else step
 
     def _until(
         self,
@@ -160,7 +159,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
     ) -> beam.DoFn:
         """The step that reads until it has enough."""
         settings = self._settings
-        step = ReadUntilFn if settings.app is None else ReadUntilForAppFn
+        step = ReadUntilFn if settings.finalized_app is None else ReadUntilForAppFn
         return step(
             connection,
             self._discovery(),
@@ -171,6 +170,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             discovery_interval=settings.discovery_interval,
             decoder=decoder,
             event_micros=event_micros,
+            outputs_positions=settings.outputs_positions,
             registry=self._registry,
         )
 
@@ -189,13 +189,14 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None, read_id: str
     ) -> tuple[beam.DoFn, beam.DoFn]:
         """The steps that discover and read ranges with an end."""
-        app = self._settings.app
+        app = self._settings.finalized_app
         options: dict[str, Any] = {
             "read_id": read_id,
             "on_expired": self._settings.on_expired,
             "on_missing": self._settings.on_missing,
             "decoder": decoder,
             "event_micros": event_micros,
+            "positions_for": self._settings.app if self._settings.outputs_positions else None,
             "registry": self._registry,
         }
         return (
@@ -229,6 +230,8 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         options: dict[str, Any] = {
             "read_id": read_id,
             "times": RunTimes(policy=policy, decoder=decoder, event_micros=event_micros),
+            "app": settings.app,
+            "outputs_positions": settings.outputs_positions,
             "on_expired": settings.on_expired,
             "on_missing": settings.on_missing,
             "poll_interval": settings.poll_interval,
@@ -236,9 +239,8 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             "resumes_at_once": runner.resumes_at_once,
             "registry": self._registry,
         }
-        if settings.app is None:
-            return discover, PollPartitionFn(connection, **options)
-        return discover, PollPartitionForAppFn(connection, app=settings.app, **options)
+        step = PollPartitionFn if settings.finalized_app is None else PollPartitionForAppFn
+        return discover, step(connection, **options)
 
     def _discovery(self) -> Discovery:
         settings = self._settings
@@ -261,30 +263,53 @@ class ReadFromDIS(_Read[OutputT]):
         stream: str,
         *,
         dead_letters: Literal[False] = False,
+        commit: Literal["finalized"] = "finalized",
         **options: Unpack[ReadOptions],
     ) -> None: ...
     @overload
     def __init__(
-        self: ReadFromDIS[ReadFromDISResult],
+        self: ReadFromDIS[ReadFromDISResult[DeadLetters, None]],
         stream: str,
         *,
         dead_letters: Literal[True],
+        commit: Literal["finalized"] = "finalized",
         **options: Unpack[ReadOptions],
     ) -> None: ...
     @overload
     def __init__(
-        self: ReadFromDIS[PCollection | ReadFromDISResult],
+        self: ReadFromDIS[ReadFromDISResult[None, Positions]],
         stream: str,
         *,
-        dead_letters: bool,
+        dead_letters: Literal[False] = False,
+        commit: Literal["manual"],
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadFromDIS[ReadFromDISResult[DeadLetters, Positions]],
+        stream: str,
+        *,
+        dead_letters: Literal[True],
+        commit: Literal["manual"],
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadFromDIS[PCollection | ReadFromDISResult[DeadLetters | None, Positions | None]],
+        stream: str,
+        *,
+        dead_letters: bool = False,
+        commit: str = "finalized",
         **options: Unpack[ReadOptions],
     ) -> None: ...
 
-    def __init__(self, stream: str, *, dead_letters: bool = False, **options: Unpack[ReadOptions]) -> None:
+    def __init__(
+        self, stream: str, *, dead_letters: bool = False, commit: str = "finalized", **options: Unpack[ReadOptions]
+    ) -> None:
         super().__init__()
         if stream is None:
             raise ConfigurationError("stream=None is not the name or the id of a stream")
-        self._set_options(ReadSettings.of("ReadFromDIS", stream, dead_letters, options))
+        self._set_options(ReadSettings.of("ReadFromDIS", stream, dead_letters, commit, options))
 
     def expand(self, pbegin: pvalue.PBegin) -> OutputT:
         """The one stream, then the steps of a read."""
@@ -309,25 +334,55 @@ class ReadAllFromDIS(_Read[OutputT]):
 
     @overload
     def __init__(
-        self: ReadAllFromDIS[PCollection], *, dead_letters: Literal[False] = False, **options: Unpack[ReadOptions]
+        self: ReadAllFromDIS[PCollection],
+        *,
+        dead_letters: Literal[False] = False,
+        commit: Literal["finalized"] = "finalized",
+        **options: Unpack[ReadOptions],
     ) -> None: ...
     @overload
     def __init__(
-        self: ReadAllFromDIS[ReadFromDISResult], *, dead_letters: Literal[True], **options: Unpack[ReadOptions]
+        self: ReadAllFromDIS[ReadFromDISResult[DeadLetters, None]],
+        *,
+        dead_letters: Literal[True],
+        commit: Literal["finalized"] = "finalized",
+        **options: Unpack[ReadOptions],
     ) -> None: ...
     @overload
     def __init__(
-        self: ReadAllFromDIS[PCollection | ReadFromDISResult], *, dead_letters: bool, **options: Unpack[ReadOptions]
+        self: ReadAllFromDIS[ReadFromDISResult[None, Positions]],
+        *,
+        dead_letters: Literal[False] = False,
+        commit: Literal["manual"],
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadAllFromDIS[ReadFromDISResult[DeadLetters, Positions]],
+        *,
+        dead_letters: Literal[True],
+        commit: Literal["manual"],
+        **options: Unpack[ReadOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ReadAllFromDIS[PCollection | ReadFromDISResult[DeadLetters | None, Positions | None]],
+        *,
+        dead_letters: bool = False,
+        commit: str = "finalized",
+        **options: Unpack[ReadOptions],
     ) -> None: ...
 
-    def __init__(self, *, dead_letters: bool = False, **options: Unpack[ReadOptions]) -> None:
+    def __init__(
+        self, *, dead_letters: bool = False, commit: str = "finalized", **options: Unpack[ReadOptions]
+    ) -> None:
         super().__init__()
         if isinstance(options.get("decode"), str) and options["decode"] == "rows":
             raise ConfigurationError(
                 "ReadAllFromDIS(decode=\"rows\"): the streams' schemas aren't known when the pipeline is built: give a coder,"
                 " such as AvroCoder(schema)"
             )
-        self._set_options(ReadSettings.of("ReadAllFromDIS", None, dead_letters, options))
+        self._set_options(ReadSettings.of("ReadAllFromDIS", None, dead_letters, commit, options))
 
     def expand(self, streams: PCollection) -> OutputT:
         """The streams of the input, then the steps of a read."""
@@ -338,15 +393,6 @@ class ReadAllFromDIS(_Read[OutputT]):
             read_id=read_id, resumes_at_once=runner.resumes_at_once, registry=self._registry
         )
         return beam.ParDo(name_streams).with_output_types(StreamStart)
-
-
-def _describe(connection: DISConnection, stream: str) -> StreamListing:
-    """Describe a stream while the pipeline is built, through a service that is closed at once."""
-    service = open_service(connection)
-    try:
-        return service.describe(stream)
-    finally:
-        service.close()
 
 
 def _nothing_to_describe() -> StreamListing:

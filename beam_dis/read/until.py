@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import Lineage
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from beam_dis.connection import DISConnection
 from beam_dis.display import display_items
@@ -37,6 +38,7 @@ from beam_dis.read.discovery.list_once import Discovery, log_start
 from beam_dis.read.fetch.counts import PendingCounts
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
+from beam_dis.read.partition.position_output import position_output
 from beam_dis.read.partition.tracker import SequenceRangeTracker
 from beam_dis.read.process.committer import Committer
 from beam_dis.read.process.pace import Pace
@@ -45,6 +47,7 @@ from beam_dis.read.state import SequenceRangeCoder
 from beam_dis.read.values import (
     MICROS_PER_MILLI,
     KnownPartitions,
+    ReadPositions,
     RecordRun,
     SequenceRange,
     StreamPartition,
@@ -70,9 +73,10 @@ class _BackgroundCounts:
 
 
 class _Partition:
-    """A partition, the position after its last output, and what its requests have given so far."""
+    """A partition, where its reading began, the position after its last output, and what its requests have given so far."""
 
     def __init__(self, element: StreamPartition) -> None:
+        self.start = element.start
         self.position = element.at(element.start)
         self.answered = False
         self.failure: DISError | None = None
@@ -100,6 +104,7 @@ class ReadUntilFn(beam.DoFn):
         discovery_interval: float | None,
         decoder: PageDecoder,
         event_micros: Callable[[Any], int] | None = None,
+        outputs_positions: bool = False,
         registry: Callable[[], Registry] = this_process,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -113,6 +118,7 @@ class ReadUntilFn(beam.DoFn):
         self._discovery_interval = discovery_interval
         self._decoder = decoder
         self._event_micros = event_micros
+        self._outputs_positions = outputs_positions
         self._registry = registry
         self._clock = clock
         self._sleep = sleep
@@ -132,9 +138,16 @@ class ReadUntilFn(beam.DoFn):
     def display_data(self) -> dict[str, Any]:
         return display_items(self._connection)
 
-    def process(self, element: StreamStart) -> Iterator[TimestampedValue[Any]]:
-        """Read the stream."""
+    def process(self, element: StreamStart) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
+        """Read the stream, then output the positions of its partitions."""
         yield from self._read(element)
+        app = self._discovery.app
+        if app is not None and self._outputs_positions:
+            for partition in self._partitions.values():
+                start, (stream, stream_id, partition_id, stop) = partition.start, partition.position
+                if start < stop:
+                    read = ReadPositions(app, stream, stream_id, partition_id, start, stop, start)
+                    yield position_output(read, self._newest)
 
     def _read(self, element: StreamStart) -> Generator[TimestampedValue[Any], None, list[ReadPosition]]:
         """Read the stream; return the position after the last output of each partition."""
@@ -165,6 +178,7 @@ class ReadUntilFn(beam.DoFn):
     def _start(self, element: StreamStart) -> None:
         """Nothing is known of the stream: its listing is the one request to make."""
         self._element = element
+        self._newest = MIN_TIMESTAMP.micros
         self._known = KnownPartitions()
         self._pace = Pace(clock=self._clock)
         self._partitions: dict[Hashable, _Partition] = {}
@@ -280,9 +294,11 @@ class ReadUntilFn(beam.DoFn):
     def _output(self, position: ReadPosition, record: PageRecord) -> Iterator[TimestampedValue[Any]]:
         run = RecordRun(position.stream, position.partition_id, [record])
         if self._event_micros is None:
+            self._newest = max(self._newest, record.timestamp * MICROS_PER_MILLI)
             yield TimestampedValue(run, Timestamp(micros=record.timestamp * MICROS_PER_MILLI))
         else:
             for micros, values in self._decoder.runs_of_event_time(run, self._event_micros):
+                self._newest = max(self._newest, micros)
                 yield TimestampedValue(values, Timestamp(micros=micros))
 
     def _note_output(self, part: Hashable, page: Page, records: list[PageRecord]) -> None:

@@ -123,6 +123,23 @@ class KnownPartitions:
         return replace(self, stream_id=stream_id, partitions=tuple(sorted({*self.partitions, *new})))
 
 
+class ReadPositions(NamedTuple):
+    """A part of a partition that a read has read: the sequence numbers ``start`` to ``stop`` (exclusive).
+
+    A read with ``commit="manual"`` outputs one for each page, and one for numbers without records. Together they cover what it
+    has read, without a gap. ``origin`` is the number at which the read began the partition. ``stream`` is the name or id that
+    the user gave; ``stream_id`` tells the stream from one that is recreated under its name.
+    """
+
+    app: str
+    stream: str
+    stream_id: str
+    partition_id: str
+    start: int
+    stop: int
+    origin: int
+
+
 class WatermarkState(NamedTuple):
     """How far a partition itself has come, and the watermark that was reported for it; both in ms."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, ove
 
 import apache_beam as beam
 from apache_beam import coders, pvalue
-from apache_beam.transforms.window import TimestampedValue
+from apache_beam.transforms.window import FixedWindows, GlobalWindows, TimestampedValue
 from apache_beam.typehints import typehints
 from apache_beam.typehints.row_type import RowTypeConstraint
 from typing_extensions import NamedTuple
@@ -54,7 +54,7 @@ class WriteToDISResult(NamedTuple, Generic[WrittenT, DeadLettersT]):
 
     Attributes:
         done: has no elements. ``other | beam.transforms.util.WaitOn(result.done)`` holds each window of ``other`` until
-            all records of that window are in the stream.
+            all records of that window are in the stream. If an endless input has no windows, ``done`` has windows of a second.
         written: a WrittenRecord for each element that was written; None without ``results=True``.
         dead_letters: a DeadLetter for each element that wasn't; None without ``dead_letters=True``.
     """
@@ -235,7 +235,10 @@ class WriteToDIS(
         records = typed_output(outputs, WRITTEN, WrittenRecord)
         written: Any = records if self._results else None
         dead_letters: Any = self._pass_on_dead_letters(typed_output(outputs, DEAD_LETTERS, DeadLetter), (elements,))
-        return WriteToDISResult(typed_output(outputs, DONE, bytes), written, dead_letters)
+        done = typed_output(outputs, DONE, bytes)
+        if not elements.is_bounded and elements.windowing.windowfn == GlobalWindows():
+            done |= "DoneWindows" >> beam.WindowInto(FixedWindows(1))  # the global window would never be over
+        return WriteToDISResult(done, written, dead_letters)
 
     def _check_elements(self, element_type: Any, encodes: Any) -> None:
         # Beam knows no types with --no_pipeline_type_check, and a wrong one of Create with timestamped elements

@@ -68,6 +68,9 @@ LIBRARIES = {
 BEAM_SHELLS = {
     "read": {
         "decode.py",
+        "commit/after_windows.py",
+        "commit/commit_positions.py",
+        "commit/transform.py",
         "discovery/list_once.py",
         "discovery/name_streams.py",
         "discovery/watch.py",
@@ -75,9 +78,11 @@ BEAM_SHELLS = {
         "partition/endless.py",
         "partition/finalizers.py",
         "partition/metrics.py",
+        "partition/position_output.py",
         "partition/tracker.py",
         "until.py",
         "process/registry.py",
+        "result.py",
         "runners.py",
         "state.py",
         "transform.py",

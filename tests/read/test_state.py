@@ -10,7 +10,15 @@ from apache_beam import coders
 
 from beam_dis.positions import StartingPosition
 from beam_dis.read import state
-from beam_dis.read.values import KnownPartitions, SequenceRange, StreamPartition, StreamStart, WatermarkState
+from beam_dis.read.commit_progress import CommitProgress
+from beam_dis.read.values import (
+    KnownPartitions,
+    ReadPositions,
+    SequenceRange,
+    StreamPartition,
+    StreamStart,
+    WatermarkState,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -34,6 +42,14 @@ CASES = {
     "stream_partition-v1-input": (
         state.StreamPartitionCoder(),
         StreamPartition("flights", "8QM3Nt9YTLowtUVYJhO0", "shardId-0000000003", 5, None, "3f2a"),
+    ),
+    "read_positions-v1": (
+        state.ReadPositionsCoder(),
+        ReadPositions("delays", "flights", "8QM3Nt9YTLowtUVYJhO0", "shardId-0000000003", 5, 900, 2),
+    ),
+    "commit_progress-v1": (
+        state.CommitProgressCoder(),
+        CommitProgress(next_number=900, waiting=((1000, 2**40), (2**62, 2**62 + 1))),
     ),
     "stream_partition-v1-endless": (
         state.StreamPartitionCoder(),

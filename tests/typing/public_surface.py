@@ -6,12 +6,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from apache_beam import DoFn, Map, Pipeline
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import PCollection, PDone
 from apache_beam.transforms.error_handling import ErrorHandler
 from typing_extensions import assert_type
 
 from beam_dis import (
     AvroCoder,
+    CommitToDIS,
     Credentials,
     CSVCoder,
     DeadLetter,
@@ -23,6 +24,7 @@ from beam_dis import (
     ReadAllFromDIS,
     ReadFromDIS,
     ReadFromDISResult,
+    ReadPositions,
     StartingPosition,
     StoppingPosition,
     Token,
@@ -64,8 +66,12 @@ def transforms(connection: DISConnection) -> None:
     ReadFromDIS("s", start=StoppingPosition.latest())  # type: ignore[call-overload]
     begin = Pipeline() | Map(str)
     assert_type(ReadFromDIS("s").expand(begin), PCollection[Any])
-    assert_type(ReadFromDIS("s", dead_letters=True).expand(begin), ReadFromDISResult)
-    assert_type(ReadAllFromDIS(dead_letters=True).with_error_handler(None), ReadAllFromDIS[ReadFromDISResult])
+    failed = ReadFromDISResult[PCollection[DeadLetter], None]
+    assert_type(ReadFromDIS("s", dead_letters=True).expand(begin), failed)
+    assert_type(ReadAllFromDIS(dead_letters=True).with_error_handler(None), ReadAllFromDIS[failed])
+    manual = ReadFromDIS("s", app="a", commit="manual").expand(begin)
+    assert_type(manual.positions, PCollection[ReadPositions])
+    assert_type(CommitToDIS("a").expand(manual.positions), PDone)
     WriteToDIS(lambda row: str(row.stream), encode=JSONCoder(SCHEMA), partition_key="a", connection=connection)
     WriteToDIS("s", encode=AvroCoder(SCHEMA), results=True, dead_letters=True)
     WriteToDIS("s", connection="http://127.0.0.1:7700")  # type: ignore[call-overload]

@@ -2,12 +2,13 @@
 
 Element: a StreamPartition. Restriction: its SequenceRange, known from the element alone.
 
-Splitting: a range is cut beforehand into parts of 100,000 numbers, and anywhere while it is read. With an app it stays whole,
-because a checkpoint says that everything before it was read.
+Splitting: a range is cut beforehand into parts of 100,000 numbers, and anywhere while it is read. If finalizers commit to an app,
+it stays whole, because a checkpoint says that everything before it was read.
 
 Progress and size: numbers read and left; bytes left, by the mean size of the records that this process has read.
 
-Output: runs of records with equal timestamps, which the next step, fused to this one, decodes one by one.
+Output: runs of records with equal timestamps, which the next step, fused to this one, decodes one by one. If asked for, a position
+after each page, as an output of its own.
 
 Timestamps: the arrival time, or the user's function of the decoded value.
 
@@ -20,16 +21,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from beam_dis.connection import DISConnection
 from beam_dis.display import display_items
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.fetch.counts import estimated_bytes
+from beam_dis.read.partition.claimed import ClaimedRanges
 from beam_dis.read.partition.loop import RangeReader
 from beam_dis.read.partition.metrics import ReadMetrics
+from beam_dis.read.partition.position_output import position_output
 from beam_dis.read.partition.tracker import SequenceRangeTracker
 from beam_dis.read.process.committer import Committer
 from beam_dis.read.process.registry import Registry, this_process
@@ -53,6 +57,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         on_missing: str = "fail",
         decoder: PageDecoder,
         event_micros: Callable[[Any], int] | None = None,
+        positions_for: str | None = None,
         registry: Callable[[], Registry] = this_process,
     ) -> None:
         self._connection = connection
@@ -61,6 +66,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         self._on_missing = on_missing
         self._decoder = decoder
         self._event_micros = event_micros
+        self._positions_for = positions_for
         self._registry = registry
         self._metrics = ReadMetrics()
 
@@ -95,21 +101,28 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
     def display_data(self) -> dict[str, Any]:
         return display_items(self._connection)
 
-    def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any]]:
-        """The rest of the range, in runs of equal time."""
+    def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
+        """The rest of the range, in runs of equal time, and the position after each page."""
         loop = RangeReader(self._shared, on_expired=self._on_expired, on_missing=self._on_missing, counts=self._metrics)
         position = element.at(tracker.current_restriction().start)
-        for records in loop.read(position, tracker):
+        claims, newest = ClaimedRanges(tracker, element, self._positions_for), MIN_TIMESTAMP.micros
+        for records in loop.read(position, claims):
             self._metrics.add_pending(self._shared.pending)
             arrived = records[-1].timestamp
             self._progress.note_range(element.stream, element.key, records=len(records), arrived=arrived)
             page = RecordRun(element.stream, element.partition_id, records)
             if self._event_micros is None:
                 for milliseconds, run in page.by_time():
+                    newest = max(newest, milliseconds * MICROS_PER_MILLI)
                     yield TimestampedValue(run, Timestamp(micros=milliseconds * MICROS_PER_MILLI))
             else:
                 for micros, values in self._decoder.runs_of_event_time(page, self._event_micros):
+                    newest = max(newest, micros)
                     yield TimestampedValue(values, Timestamp(micros=micros))
+            if (read := claims.take()) is not None:
+                yield position_output(read, newest)
+        if (read := claims.take()) is not None:
+            yield position_output(read, newest)
 
 
 class ReadPartitionFn(_RangeReading):
@@ -121,7 +134,7 @@ class ReadPartitionFn(_RangeReading):
         self,
         element: StreamPartition,
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
-    ) -> Iterator[TimestampedValue[Any]]:
+    ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """Read the rest of the range."""
         yield from self._read(element, tracker)
 
@@ -146,7 +159,7 @@ class ReadPartitionForAppFn(_RangeReading):
         element: StreamPartition,
         finalizer: Any = beam.DoFn.BundleFinalizerParam,  # before the restriction: Beam's invoker fails otherwise
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
-    ) -> Iterator[TimestampedValue[Any]]:
+    ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """Read the rest of the range, then register its end to be committed."""
         yield from self._read(element, tracker)
         stop = tracker.current_restriction().stop

@@ -8,8 +8,8 @@ reads at least one page, until a page is empty or the bundle's budget of two sec
 Giving up the call: on a runner that resumes at once, a call also ends if its next page is under way while a page of another
 partition is there. Each call ends by moving the watermark and deferring.
 
-Commit: with an app, the next number is registered with the bundle finalizer on every call until it is committed, because
-runners may lose finalizers.
+Commit: if finalizers commit to an app, the next number is registered with the bundle finalizer on every call until it is committed,
+because runners may lose finalizers. If positions are asked for, each page has one, as an output of its own.
 
 Watermark: see ``watermark/policy.py`` and ``process/board.py``.
 
@@ -25,6 +25,7 @@ from collections.abc import Callable, Generator, Hashable, Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
@@ -34,16 +35,18 @@ from beam_dis.display import display_items
 from beam_dis.errors import DISError, ThrottledError
 from beam_dis.outages import is_missing
 from beam_dis.read.fetch.counts import estimated_bytes
+from beam_dis.read.partition.claimed import ClaimedRanges
 from beam_dis.read.partition.finalizers import finalize_nothing
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
+from beam_dis.read.partition.position_output import position_output
 from beam_dis.read.partition.tracker import SequenceRangeTracker
 from beam_dis.read.process.pace import LONGEST_DELAY
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import SequenceRangeCoder
 from beam_dis.read.values import LAST_NUMBER, RecordRun, SequenceRange, StreamPartition
 from beam_dis.read.watermark.estimator import ForwardWatermarkProvider
-from beam_dis.read.watermark.event_time import AHEAD_MS, RunTimes, has_event_time
+from beam_dis.read.watermark.event_time import AHEAD_MS, RunTimes, has_event_time, timestamp_of
 from beam_dis.stream_service import ReadPosition
 
 BUNDLE_SECONDS = 2.0
@@ -60,6 +63,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         *,
         read_id: str,
         times: RunTimes,
+        app: str | None = None,
+        outputs_positions: bool = False,
         on_expired: str,
         on_missing: str = "fail",
         poll_interval: float,
@@ -72,6 +77,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._connection = connection
         self._read_id = read_id
         self._times = times
+        self._app = app
+        self._outputs_positions = outputs_positions
         self._on_expired = on_expired
         self._on_missing = on_missing
         self._poll_interval = poll_interval
@@ -123,16 +130,18 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def _poll(
         self, element: StreamPartition, tracker: Any, estimator: Any
-    ) -> Generator[TimestampedValue[Any], None, tuple[ReadPosition, float | None]]:
+    ) -> Generator[TimestampedValue[Any] | TaggedOutput[str, Any], None, tuple[ReadPosition, float | None]]:
         """Poll once; return where the next poll begins, and in how many seconds; None if the partition has ended."""
         self._read_state.alarm.partition_read()
         position = element.at(tracker.current_restriction().start)
         if pause := self._read_state.pace.wait_briefly(element.key, self._sleep):
             return position, pause
+        self._warn_if_app_is_shared(element)
+        claims = ClaimedRanges(tracker, element, self._app if self._outputs_positions else None)
         poll = PartitionPoll(
             self._shared,
             position,
-            tracker,
+            claims,
             counts=self._metrics,
             on_expired=self._on_expired,
             poll_interval=self._poll_interval,
@@ -140,7 +149,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             is_over=self._is_over,
         )
         with self._shared.prefetch.reading(position):
-            yield from self._output(element.key, poll, estimator)
+            yield from self._output(element.key, poll, claims, estimator)
         self._shared.keep_ends(position, max(REFRESH_ENDS_SECONDS, 2 * self._expired_poll_interval))
         wait: float | None
         if poll.position != position or poll.failure is None:
@@ -160,8 +169,10 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             self._resumes_at_once and self._shared.prefetch.other_partition_ready(position)
         )
 
-    def _output(self, partition: Hashable, poll: PartitionPoll, estimator: Any) -> Iterator[TimestampedValue[Any]]:
-        """The poll's records, and the watermark after each page."""
+    def _output(
+        self, partition: Hashable, poll: PartitionPoll, claims: ClaimedRanges, estimator: Any
+    ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
+        """The poll's records, and the position and the watermark after each page."""
         board, start, behind, count = self._read_state.board, poll.position, 0, 0
         watermark = estimator.own()
         board.enter(partition, watermark)
@@ -169,18 +180,23 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             for page in poll.pages():
                 self._warn_if_ahead(start, watermark, page.time)
                 run = RecordRun(start.stream, start.partition_id, page.records)
-                times = []
+                times, newest = [], timestamp_of(watermark).micros
                 for micros, values in self._times.runs(run, watermark, page.latest_time, self._metrics.add):
                     if has_event_time(values):
                         times.append(micros // 1000)
                         if times[-1] < estimator.reported():
                             self._metrics.add("late_records", len(list(values)))
+                    newest = max(newest, micros)
                     yield TimestampedValue(values, Timestamp(micros=micros))
+                if (read := claims.take()) is not None:
+                    yield position_output(read, newest)
                 if times:
                     watermark = self._times.policy.after_records(watermark, max(times), page.time)
                 estimator.advance(watermark, board.lowest(partition, watermark))
                 behind, count = max(0, page.time - page.records[-1].timestamp), count + len(page.records)
                 self._metrics.update_millis_behind(behind)
+            if (read := claims.take()) is not None:
+                yield position_output(read, timestamp_of(watermark).micros)
             if poll.caught_up_at_ms is not None:
                 self._warn_if_ahead(start, watermark, poll.caught_up_at_ms)
                 watermark = self._times.policy.after_nothing(watermark, poll.caught_up_at_ms)
@@ -195,6 +211,16 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             )
         finally:
             board.leave(partition)
+
+    def _warn_if_app_is_shared(self, element: StreamPartition) -> None:
+        if self._app is None or not self._shared.app_readers.claim_warning(self._app, element.stream_id, self._read_id):
+            return
+        _log.warning(
+            "app %s: another running read commits to it in stream %s too. Each of them reads every record, and the app"
+            " continues where one of them committed last: give each read an app of its own",
+            self._app,
+            element.stream,
+        )
 
     def _warn_if_ahead(self, position: ReadPosition, watermark: int, time: int) -> None:
         """Log a watermark that is ahead of the service's clock: it was stored by an earlier run, and doesn't go back."""
@@ -243,7 +269,7 @@ class PollPartitionFn(_PartitionPolling):
         element: StreamPartition,
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - Beam reads parameters from defaults
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
-    ) -> Iterator[TimestampedValue[Any]]:
+    ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """Poll the partition once."""
         _, pause = yield from self._poll(element, tracker, estimator)
         if pause is not None:
@@ -256,13 +282,9 @@ class PollPartitionForAppFn(_PartitionPolling):
     It is a step of its own, because Prism finalises each bundle of such a step.
     """
 
-    def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
-        super().__init__(connection, **options)
-        self._app = app
-
     def setup(self) -> None:
         super().setup()
-        self._committer = self._read_state.committer(self._shared.service, self._app)
+        self._committer = self._read_state.committer(self._shared.service, self._app or "")
 
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
@@ -271,16 +293,9 @@ class PollPartitionForAppFn(_PartitionPolling):
         finalizer: Any = beam.DoFn.BundleFinalizerParam,  # before the restriction: Beam's invoker fails otherwise
         tracker: Any = beam.DoFn.RestrictionParam(),  # noqa: B008 - as above
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ForwardWatermarkProvider()),  # noqa: B008 - as above
-    ) -> Iterator[TimestampedValue[Any]]:
+    ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """Poll the partition once, and register the position after it until it is committed."""
         position, pause = yield from self._poll(element, tracker, estimator)
-        if self._shared.app_readers.claim_warning(self._app, element.stream_id, self._read_id):
-            _log.warning(
-                "app %s: another running read commits to it in stream %s too. Each of them reads every record, and the app"
-                " continues where one of them committed last: give each read an app of its own",
-                self._app,
-                element.stream,
-            )
         next_number = (position.stream, position.partition_id, position.sequence_number)
         if self._committer.due(*next_number):
             finalizer.register(self._committer.register(*next_number))

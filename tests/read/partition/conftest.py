@@ -57,7 +57,7 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
             "expired_poll_interval": 10.0,
             **options,
         }
-        step = PollPartitionForAppFn if "app" in options else PollPartitionFn
+        step = PollPartitionForAppFn if "app" in options and not options.get("outputs_positions") else PollPartitionFn
         fn = step(CONNECTION, times=times, registry=lambda: registry, clock=now, sleep=now.sleep, **settings)
         driver = calls(fn, StreamPartition("flights", stream_id, name, start, None, input_id))
         driver.shared = registry.enter_connection(CONNECTION, driver)
