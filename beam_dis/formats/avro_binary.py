@@ -52,15 +52,6 @@ class AvroFormat:
             raise DecodeError(f"{end - pos} bytes are left after the value: it was written with another schema")
         return value
 
-    def decode_or(self, data: bytes, otherwise: Any) -> Any:
-        """The value of a record's bytes, or ``otherwise`` if this schema doesn't read them to the last one."""
-        end = len(data)
-        try:
-            value, pos = self._read(data, 0, end)
-        except (ValueMismatch, RecursionError):
-            return otherwise
-        return value if pos == end else otherwise
-
     def decode_at(self, data: bytes, pos: int) -> tuple[Any, int]:
         """The value at a position, and the position after it. Raises DecodeError."""
         end = len(data)

@@ -197,7 +197,7 @@ class ContainerFormat:
 
 def reader_of(writer: Schema, format_: AvroFormat) -> ReadAt:
     """The function that reads what was written with a schema as values of the format's schema. Raises ConfigurationError."""
-    if writer.record == format_.schema.record:
+    if writer.writes_as(format_.schema):
         return format_.decode_at
     return resolved(format_.schema, format_.types, writer).decode_at
 

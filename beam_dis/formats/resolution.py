@@ -14,15 +14,16 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
+from typing import Any
 
 from beam_dis.formats.avro_reader import AvroReader, Read, canonical_uuid
 from beam_dis.formats.defaults import default_of
 from beam_dis.formats.json_writer import JSONTexts
 from beam_dis.formats.mismatch import ValueMismatch
-from beam_dis.formats.scalars import single
+from beam_dis.formats.scalars import RANGES, single, to_integer
 from beam_dis.formats.source import Source, function, guarded, indented, lines, steps_of, tuple_of
 from beam_dis.formats.type_tree import (
     NO_DEFAULT,
@@ -41,7 +42,9 @@ from beam_dis.formats.type_tree import (
     Type,
     UnionOf,
 )
-from beam_dis.formats.value_types import RecordShape, ValueTypes
+from beam_dis.formats.value_types import NumberType, ValueTypes
+
+ReadVersion = Callable[[bytes, int, int], tuple[Any, int, int]]
 
 _NULL = Scalar("null")
 
@@ -52,19 +55,19 @@ _PROMOTED = {
     ("int", "double"): "float({v})",
     ("long", "double"): "float({v})",
     ("float", "double"): "{v}",
+    ("string", "bytes"): "{v}.encode()",
+    ("bytes", "string"): "{v}.decode()",
 }
-"""The types of two numbers → source of the second, by the first."""
+"""The written type and the one that is read → source of the second value, by the first."""
 
 
 class WrittenValues(ValueTypes):
-    """Values as they are written: records are tuples, times and dates numbers."""
+    """Values as they are written: times and dates are numbers."""
 
-    def record(self, record: RecordType) -> RecordShape:
-        """What a record is: the tuple of its values."""
-        return RecordShape(tuple, tuple, tuple(field.name for field in record.fields))
-
-    def number(self, scalar: Scalar) -> None:
-        """None: each is just its number."""
+    def number(self, scalar: Scalar) -> NumberType | None:
+        """What a time or a date is: its number."""
+        is_logical = scalar.avro in RANGES and scalar.name != scalar.avro
+        return NumberType(int, to_integer(*RANGES[scalar.avro])) if is_logical else None
 
 
 class ResolvingReader(AvroReader):
@@ -88,6 +91,34 @@ class ResolvingReader(AvroReader):
     def function(self) -> Read:
         """The function that reads the schema's record. Raises ValueMismatch if the schemas can't be resolved."""
         return self._source.compile(self._resolved_record(self._writer.record, self._schema.record))
+
+    def function_of_versions(self, shorter: Mapping[int, RecordType], number: int) -> ReadVersion:
+        """The function that reads the writer's records, and in the same pass those of other schemas.
+
+        It returns the value, the position after it, and the number of the schema.
+
+        Args:
+            shorter: schemas that the writer's extends, as :meth:`extends` says, by their numbers.
+            number: the number of the writer's schema.
+
+        Raises:
+            ValueMismatch: the schemas can't be resolved.
+        """
+        ends = {len(record.fields): other for other, record in shorter.items()}
+        self._source.add(self._record_of("versions", self._writer.record, self._schema.record, ends, number))
+        return self._source.compile("versions")
+
+    def extends(self, written: RecordType) -> bool:
+        """Whether the writer's schema has the fields of another one, and then more, so that the end of a record tells them apart."""
+        mine, read = self._writer.record.fields, self._schema.record
+        first, more = mine[: len(written.fields)], mine[len(written.fields) :]
+        if first != written.fields or not more or not self._has_bytes(more[0].type) or any(map(_is_text, first)):
+            return False
+        found = _found(written, read)
+        absent = [field for field, name in zip(read.fields, found, strict=True) if name is None]
+        names = {field.name for field in first}
+        same = [name if name in names else None for name in _found(self._writer.record, read)]
+        return found == same and all(field.default is not NO_DEFAULT or _is_nullable(field) for field in absent)
 
     def _resolve(self, written: Type, read: Type, v: str) -> str:
         """Source that sets ``v`` to the value of type ``read`` that is written at ``pos``, and ``pos`` to the position after it."""
@@ -117,9 +148,7 @@ class ResolvingReader(AvroReader):
         raise _unlike(written, read)
 
     def _resolved_scalar(self, written: Scalar, read: Scalar, v: str) -> str:
-        if {written.avro, read.avro} == {"string", "bytes"}:
-            source = self._primitive(read.avro, v)
-        elif written.avro == read.avro:
+        if written.avro == read.avro:
             source = self._primitive(written.avro, v)
         elif (promoted := _PROMOTED.get((written.avro, read.avro))) is not None:
             source = lines(self._primitive(written.avro, v), f"{v} = {promoted.format(v=v)}")
@@ -147,13 +176,33 @@ class ResolvingReader(AvroReader):
     def _resolved_record(self, written: RecordType, read: RecordType) -> str:
         return self._pair("record", written, read, lambda name: self._record_of(name, written, read))
 
-    def _record_of(self, name: str, written: RecordType, read: RecordType) -> str:
+    def _record_of(
+        self, name: str, written: RecordType, read: RecordType, ends: Mapping[int, int] = {}, number: int | None = None
+    ) -> str:
+        """The function of a record. That of versions returns a ``number`` too, and its faults don't say where they are.
+
+        Args:
+            name: the name of the function.
+            written: the record of the writer.
+            read: the record of the reader.
+            ends: after how many fields the record of another version may end, and the number of that version.
+            number: the number of the writer's version; None if the record is none.
+        """
         use = self._source.name_of
-        names = [field.name for field in written.fields]
-        found = [next((name for name in (field.name, *field.aliases) if name in names), None) for field in read.fields]
+        make = use(self._types.record(read).make, "make")
+        found = _found(written, read)
         steps: list[str] = []
         body: list[str] = []
-        for given in written.fields:
+        values: dict[int, str] = {}
+
+        def made(version: int | None) -> str:
+            """Source that returns the record of the fields that are read so far."""
+            taken = [values.get(place) or self._absent(field) for place, field in enumerate(read.fields)]
+            return f"return {make}({tuple_of(taken)}), pos{'' if version is None else f', {version}'}"
+
+        for count, given in enumerate(written.fields):
+            if count in ends:
+                body.append(lines("if pos == end:", indented(made(ends[count]))))
             places = [place for place, name in enumerate(found) if name == given.name]
             if not places:
                 body.append(lines(f"at = {len(steps)}", self._written.read(given.type, "v")))
@@ -163,15 +212,10 @@ class ResolvingReader(AvroReader):
                 start = "pos = start" if again else "start = pos" if len(places) > 1 else ""
                 body.append(lines(start, f"at = {len(steps)}", self._inside(field, given.type, f"v{place}")))
                 steps.append(field.name)
-        absent = [f"v{place} = {self._absent(read.fields[place])}" for place, name in enumerate(found) if name is None]
-        step = f"{use(steps_of(steps), 'steps')}[at]"
-        make = use(self._types.record(read).make, "make")
-        return function(
-            f"{name}(data, pos, end)",
-            guarded(lines(*body), step) if body else "",
-            *absent,
-            f"return {make}({tuple_of(f'v{place}' for place in range(len(read.fields)))}), pos",
-        )
+                values[place] = f"v{place}"
+        if number is None and body:
+            body = [guarded(lines(*body), f"{use(steps_of(steps), 'steps')}[at]")]
+        return function(f"{name}(data, pos, end)", *body, made(number))
 
     def _inside(self, field: RecordField, written: Type, v: str) -> str:
         try:
@@ -186,7 +230,7 @@ class ResolvingReader(AvroReader):
             inner = field.type.of if isinstance(field.type, Nullable) else field.type
             is_shared = isinstance(inner, (Scalar, Enumeration, Fixed, DecimalType, JSONText))
             return default if is_shared else f"deepcopy({default})"
-        if isinstance(field.type, Nullable) or (isinstance(field.type, UnionOf) and field.type.null is not None):
+        if _is_nullable(field):
             return "None"
         raise ValueMismatch("it isn't in the writer's schema, and has no default", f".{field.name}")
 
@@ -261,6 +305,21 @@ class ResolvingReader(AvroReader):
             raise
 
 
+def _found(written: RecordType, read: RecordType) -> list[str | None]:
+    """For each of the reader's fields the name of the writer's; None if there is none."""
+    names = {field.name for field in written.fields}
+    return [next((name for name in (field.name, *field.aliases) if name in names), None) for field in read.fields]
+
+
+def _is_nullable(field: RecordField) -> bool:
+    return isinstance(field.type, Nullable) or (isinstance(field.type, UnionOf) and field.type.null is not None)
+
+
+def _is_text(field: RecordField) -> bool:
+    """Whether a field has JSON text in it: two schemas may mean different types by the same name."""
+    return "JSONText(" in repr(field.type)
+
+
 def _no_symbol(enum: str, symbol: str) -> ValueMismatch:
     return ValueMismatch(f"the enum {enum!r} has no symbol {symbol!r} and no default")
 
@@ -274,14 +333,15 @@ def _is_same_plain_type(written: Type, read: Type) -> bool:
 
 
 def _difference(written: Type, branch: Type) -> int:
-    """How far a branch is from the written type: 0 for the same type or name, 1 for the same kind, 2 for a promotion."""
+    """How far a branch is from the written type: 0 for the same one, 1 for its simple name, 2 for its kind, 3 for a promotion."""
     if isinstance(written, Scalar) and isinstance(branch, Scalar):
-        return 0 if written.name == branch.name else 1 if written.avro == branch.avro else 2
+        return 0 if written.name == branch.name else 2 if written.avro == branch.avro else 3
     if type(written) is not type(branch):
-        return 2
-    names = [getattr(branch, "name", ""), *getattr(branch, "aliases", ())]
-    simple = {name.rpartition(".")[2] for name in names}
-    return 0 if getattr(written, "name", "").rpartition(".")[2] in simple else 1
+        return 3
+    name, names = getattr(written, "name", ""), [getattr(branch, "name", ""), *getattr(branch, "aliases", ())]
+    if name in names:
+        return 0
+    return 1 if name.rpartition(".")[2] in {other.rpartition(".")[2] for other in names} else 2
 
 
 def _unlike(written: Type, read: Type) -> ValueMismatch:

@@ -190,6 +190,10 @@ class Schema:
     record: RecordType
     named: Mapping[str, Type]
 
+    def writes_as(self, other: Schema) -> bool:
+        """Whether another schema writes the same values as the same bytes."""
+        return self.record == other.record and self.named == other.named
+
     def resolve(self, type_: Type) -> Type:
         """A type, or the one that a name is of."""
         return self.named[type_.name] if isinstance(type_, Named) else type_

@@ -1,6 +1,7 @@
 """Records that were written with one schema are read as values of another one, as fastavro does."""
 
 import io
+import itertools
 import json
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -256,6 +257,70 @@ def test_schemas_that_read_the_same_value_are_not_ambiguous():
     promoted = record(field("id", "long"))
     assert versions(promoted, [FIRST, {**promoted, "doc": "again"}], seen).decode(b"\x02") == {"id": 1}
     assert seen == [(True, False)]
+
+
+def test_a_record_is_of_the_version_after_whose_fields_it_ends():
+    """Versions append fields, the last one with an alias of a field that the first one has."""
+    first = record(field("id", "int"), field("old", "string"))
+    second = record(*first["fields"], field("size", ["int", "null"]))
+    third = record(*second["fields"], field("name", "string"))
+    own = record(
+        field("name", "string", aliases=["old"]),
+        field("id", "long"),
+        field("size", ["null", "long"]),
+        field("at", MILLIS, default=0),
+    )
+    start = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    for order in itertools.permutations([first, second, third, own]):
+        seen = []
+        reader = versions(own, order, seen)
+        rows = [
+            reader.decode(written(first, {"id": 1, "old": "a"})),
+            reader.decode(written(second, {"id": 2, "old": "b", "size": 300})),
+            reader.decode(written(third, {"id": 3, "old": "c", "size": None, "name": "d"})),
+            reader.decode(written(own, {"name": "e", "id": 400, "size": 4, "at": start})),
+        ]
+        assert [(row["id"], row["name"], row["size"]) for row in rows] == [
+            (1, "a", None),
+            (2, "b", 300),
+            (3, "d", None),
+            (400, "e", 4),
+        ]
+        assert all(row["at"] == start for row in rows)
+        assert [other for other, _ in seen] == [True] * 3
+        for data in (
+            b"",
+            written(first, {"id": 1, "old": "a"})[:-1],
+            written(second, {"id": 2, "old": "b", "size": 300})[:-1],
+        ):
+            with pytest.raises(DecodeError):
+                reader.decode(data)
+
+
+def test_an_appended_field_without_bytes_leaves_a_record_ambiguous():
+    seen = []
+    empty = {"type": "record", "name": "Empty", "fields": []}
+    appended = record(*FIRST["fields"], field("mark", empty))
+    reader = versions(record(*FIRST["fields"], field("mark", ["null", empty])), [FIRST, appended], seen)
+    assert reader.decode(b"\x02") == {"id": 1, "mark": None}
+    assert seen == [(True, True)]
+
+
+def test_a_record_inside_itself_is_the_text_that_its_writer_wrote():
+    x, y = ({"type": "record", "name": f"{space}.X", "fields": [field("q", "float")]} for space in ("a", "b"))
+    own = record(field("at", MILLIS), field("u", ["null", "int", x, y]), field("next", ["null", "R"]), name="R")
+    newer = read_schema({**own, "fields": [*own["fields"], field("z", "int")]})
+    data = AvroFormat(newer).encode(
+        {
+            "at": datetime(1970, 1, 1, tzinfo=timezone.utc),
+            "u": {"b.X": {"q": 0.5}},
+            "next": '{"at": 5, "u": {"b.X": {"q": 2}}, "next": null, "z": 1}',
+            "z": 1,
+        }
+    )
+    row = resolved(read_schema(own), PLAIN, newer).decode(data)
+    assert row["u"] == {"int": None, "a_X": None, "b_X": {"q": 0.5}}
+    assert json.loads(row["next"]) == {"at": 5, "u": {"b.X": {"q": 2.0}}, "next": None, "z": 1}
 
 
 def test_a_field_of_json_is_found_by_its_name_and_then_by_its_aliases():
