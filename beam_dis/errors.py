@@ -198,9 +198,10 @@ class DecodeError(DISError, ValueError):
         self.stream = stream
         self.partition_id = partition_id
         self.sequence_number = sequence_number
-        what = f"field {field!r}: {reason}" if field else reason
-        place = f"stream {stream!r}, partition {partition_id}, sequence number {sequence_number}: "
-        super().__init__(what if stream is None else place + what)  # whole: Beam rebuilds errors from their arguments
+        message = f"field {field!r}: {reason}" if field else reason
+        if stream is not None:
+            message = f"stream {stream!r}, partition {partition_id}, sequence number {sequence_number}: {message}"
+        super().__init__(message)  # whole: Beam rebuilds errors from their arguments
 
     def at(self, stream: str, partition_id: str, sequence_number: int) -> DecodeError:
         """The same error, with the position of the record."""

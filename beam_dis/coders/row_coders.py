@@ -150,6 +150,7 @@ class AvroCoder(WritersCoder):
 
 
 _OTHER_SCHEMAS = Metrics.counter("beam_dis.read", "other_schemas")
+_OTHER_COLUMNS = Metrics.counter("beam_dis.read", "other_columns")
 _AMBIGUOUS_RECORDS = Metrics.counter("beam_dis.read", "ambiguous_records")
 
 
@@ -224,7 +225,7 @@ class CSVCoder(WritersCoder):
     ) -> None:
         values, writers = RowValues(times), read_writers(writer_schemas)
         options: Any = {"delimiter": delimiter, "null": null, "booleans": booleans, "time_zone": time_zone}
-        one = CSVFormat(schema, values, writers=writers, **options)
+        one = CSVFormat(schema, values, writers=writers, noticed=_OTHER_COLUMNS.inc, **options)
         records = _one_of(("one", "lines", "header"), records=records)
         format_: Format = one
         if records == "lines":

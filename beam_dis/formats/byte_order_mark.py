@@ -19,6 +19,7 @@ _OTHER_ENCODINGS = {  # UTF-32 first, since its little-endian mark begins with t
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+_OTHER_MARKS = tuple(_OTHER_ENCODINGS)
 
 
 def without_mark(data: bytes) -> bytes:
@@ -28,6 +29,8 @@ def without_mark(data: bytes) -> bytes:
 
 def refuse_other_encoding(data: bytes) -> None:
     """Raises DecodeError if text that isn't UTF-8 begins with the mark of another encoding."""
+    if not data.startswith(_OTHER_MARKS):
+        return
     for mark, encoding in _OTHER_ENCODINGS.items():
         if data.startswith(mark):
             raise DecodeError(f"the text is {encoding}, by its byte order mark: records are UTF-8")

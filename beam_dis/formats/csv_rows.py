@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import timedelta, timezone, tzinfo
 from typing import Any
@@ -52,6 +52,7 @@ class CSVFormat:
         booleans: the texts of true and false, which are written; ``true`` and ``false`` are read in any case.
         time_zone: the zone of timestamps whose text has none: ``"UTC"``, ``"+02:00"`` or a name such as ``"Europe/Berlin"``.
         writers: other schemas that rows may be written with, the most likely one first.
+        noticed: is called for each row with another number of columns than the schema has fields.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class CSVFormat:
         booleans: tuple[str, str] = ("true", "false"),
         time_zone: str | None = None,
         writers: Sequence[Schema] = (),
+        noticed: Callable[[], None] = lambda: None,
     ) -> None:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         self.delimiter = _checked_delimiter(delimiter)
@@ -71,7 +73,7 @@ class CSVFormat:
         options = CellOptions(null=null, booleans=_checked_booleans(booleans), zone=_zone(time_zone))
         record = self.schema.record
         shape = types.record(record)
-        self._make = shape.make
+        self._make, self._noticed = shape.make, noticed
         defaults = defaults_of(self.schema, record, types)
         self._order = in_order(record, shape, defaults)
         self._missing = {
@@ -153,12 +155,14 @@ class CSVFormat:
             raise DecodeError(f"{len(cells)} columns, but the schema has {count} fields: {shown(data)}")
         cells = ["" if place is None else cells[place] for place in places]
         raw = ["" if place is None else raw[place] for place in places]
-        return self._make(
+        value = self._make(
             tuple(
                 deepcopy(self._missing[names[field]]) if place is None else self._value_of(field, cells, raw)
                 for field, place in enumerate(places)
             )
         )
+        self._noticed()
+        return value
 
     def _value_of(self, place: int, cells: list[str], raw: list[str]) -> Any:
         try:

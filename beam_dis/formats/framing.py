@@ -204,6 +204,8 @@ def reader_of(writer: Schema, format_: AvroFormat) -> ReadAt:
 
 def hint(data: bytes, options: Mapping[str, Any]) -> str:
     """The end of a message: what data seem to be by their first bytes, unless ``options`` of the coder say it; or ""."""
+    if not data.startswith(_KNOWN_STARTS):
+        return ""
     for start, (what, option, value) in _KNOWN.items():
         if data.startswith(start) and len(data) >= 5 and options.get(option) != value:
             return f" (it begins like {what}, which a coder with {option}={value!r} reads)"
@@ -218,6 +220,8 @@ _KNOWN = {
     CONFLUENT + b"\x00": ("Confluent's encoding", "framing", "confluent"),
 }
 """First bytes → what begins with them, and the option of a coder that reads it."""
+
+_KNOWN_STARTS = tuple(_KNOWN)
 
 
 def _whole(read: ReadAt, data: bytes, pos: int) -> Any:

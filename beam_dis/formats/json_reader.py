@@ -108,9 +108,7 @@ class JSONReader:
             try:
                 return convert(decode(data))
             except msgspec.MsgspecError as error:
-                if self._lenient or (
-                    "`int`, got `float`" not in str(error) and "`int | null`, got `float`" not in str(error)
-                ):
+                if self._lenient or not _is_float_for_int(str(error)):
                     raise mismatch_of(error, lambda: msgspec.json.decode(data)) from error
             except UnicodeDecodeError as error:
                 raise ValueMismatch(f"not a JSON object, because it isn't UTF-8: {error.reason}") from error

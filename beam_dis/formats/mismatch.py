@@ -22,7 +22,7 @@ from beam_dis.plain_values import shown
 _LONGEST_REASON = 200
 _LONGEST_PATH = 200
 _LOCATED = re.compile(r"^(?P<reason>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _NOT_FOUND = object()
 
 FAULTS = (LookupError, ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, struct.error)
@@ -118,8 +118,8 @@ def _at(value: Any, path: str) -> Any:
     if "[...]" in path:
         return _NOT_FOUND
     try:
-        for step in _STEP.finditer(path):
-            value = value[step["name"]] if step["index"] is None else value[int(step["index"])]
+        for name, index in _STEP.findall(path):
+            value = value[name] if name else value[int(index)]
     except (LookupError, TypeError):
         return _NOT_FOUND
     return value

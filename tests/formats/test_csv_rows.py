@@ -1,9 +1,10 @@
 from datetime import date, datetime, timezone
+from enum import Enum
 
 import pytest
 
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
-from beam_dis.formats import CSVFormat
+from beam_dis.formats import CSVFormat, read_schema
 
 
 def columns(**types):
@@ -329,3 +330,32 @@ def test_a_field_with_a_default_may_be_left_out_when_writing():
     schema = columns(a="int")
     schema["fields"].append({"name": "b", "type": "string", "default": "none"})
     assert CSVFormat(schema).encode({"a": 1}) == b"1,none"
+
+
+def test_rows_with_another_number_of_columns_are_noticed_once_each():
+    seen = []
+    schema = columns(a="int", b=["null", "string"])
+    wider = read_schema(columns(a="int", b=["null", "string"], c="int"))
+    format_ = CSVFormat(schema, writers=[wider], noticed=lambda: seen.append(1))
+    assert [format_.decode(row)["a"] for row in (b"1,x", b"2", b"3,x,4")] == [1, 2, 3]
+    assert len(seen) == 2
+    for row in b"x", b"6,x,7,8":
+        with pytest.raises(DecodeError):
+            format_.decode(row)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", "||", "\0"])
+def test_a_subclass_of_str_is_written_as_the_text_that_it_contains(delimiter):
+    class Color(str, Enum):
+        RED = "red"
+
+    class Loud(str):
+        __slots__ = ()
+
+        def __str__(self):
+            return "LOUD"
+
+    schema = columns(a="string", b=["null", "string"], c="int")
+    value = {"a": Color.RED, "b": Loud("quiet"), "c": 5}
+    assert CSVFormat(schema, delimiter=delimiter).encode(value).decode() == delimiter.join(["red", "quiet", "5"])
