@@ -37,16 +37,21 @@ class RowValues(ValueTypes):
         if times not in _TIMES:
             raise ConfigurationError(f"times={times!r} is none of {', '.join(map(repr, _TIMES))}")
         self._numbers, self._layout = _TIMES[times]
+        self._shapes: dict[int, tuple[RecordType, RecordShape]] = {}
 
     def row_type(self, record: RecordType) -> Any:
         """The row type of a record."""
         return row_type(self._layout(record))
 
     def record(self, record: RecordType) -> RecordShape:
-        """What a record is: a row."""
-        made = self.row_type(record)
-        names = attributes([field.name for field in record.fields])
-        return RecordShape(made, partial(tuple.__new__, made), names, METADATA_FIELDS)
+        """What a record is: a row. It is the same for each use of a record, since a big schema has a long layout."""
+        _, shape = self._shapes.get(id(record), (record, None))
+        if shape is None:
+            made = self.row_type(record)
+            names = attributes([field.name for field in record.fields])
+            shape = RecordShape(made, partial(tuple.__new__, made), names, METADATA_FIELDS)
+            self._shapes[id(record)] = record, shape  # an id is only unique among living objects
+        return shape
 
     def number(self, scalar: Scalar) -> NumberType | None:
         """What a time or a date is in a row."""

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 import beam_dis.coders.row_types
 from beam_dis.coders import AvroCoder, JSONCoder
 from beam_dis.coders.dis_record import DISRecord
+from beam_dis.coders.row_values import RowValues
 from beam_dis.errors import EncodeError
+from beam_dis.formats import read_schema
 
 
 def schema(name, **types):
@@ -120,3 +122,14 @@ def test_the_hint_of_rows_is_beams_own_hint_of_the_row_type():
 def test_a_name_that_is_no_layout_is_no_attribute_of_the_module():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         beam_dis.coders.row_types.Nothing  # noqa: B018
+
+
+def test_the_row_type_of_a_record_is_made_once_however_often_it_is_used():
+    """Each of 20 records has the one before it twice, so the layout of the last one has thousands of fields."""
+    nested = {"type": "record", "name": "R0", "fields": [{"name": "x", "type": "int"}]}
+    for level in range(1, 20):
+        fields = [{"name": "a", "type": nested}, {"name": "b", "type": f"R{level - 1}"}]
+        nested = {"type": "record", "name": f"R{level}", "fields": fields}
+    values, record = RowValues(), read_schema(nested).record
+    assert values.record(record) is values.record(record)
+    assert values.record(record).kind is AvroCoder(nested).row_type
