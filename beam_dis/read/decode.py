@@ -21,7 +21,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from beam_dis.dead_letter import DeadLetter
-from beam_dis.errors import DecodeError
+from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats import Rows
 from beam_dis.read.values import MICROS_PER_MILLI, RecordRun
 from beam_dis.record import DISRecord
@@ -35,6 +35,18 @@ class DeadLetterLimit:
     Each worker counts what it decodes. If a runner repeats records after a failure, the count of their partition starts again, so
     that no record counts twice.
     """
+
+    @classmethod
+    def of(cls, most: int | None, *, wanted: bool) -> DeadLetterLimit | None:
+        """The limit of a read; None if there is none. Raises ConfigurationError if dead letters aren't ``wanted``."""
+        if most is None:
+            return None
+        if not wanted:
+            raise ConfigurationError(
+                f"max_dead_letters={most} needs dead_letters=True or with_error_handler(…): without them the first record that"
+                " doesn't decode fails the read"
+            )
+        return cls(most)
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -16,7 +16,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.prism_runner import PrismJobServer
 from apache_beam.utils.interactive_utils import is_in_ipython
 
@@ -57,17 +57,33 @@ def finalizes_every_bundle(runner: object) -> bool:
     return type(runner).__name__ in _RESUMING
 
 
+def finalizes_before_shuffles(runner: object) -> bool:
+    """Whether a runner finalises a bundle before the steps after a shuffle have run, and keeps what waits there in memory."""
+    return type(runner).__name__ in _IN_PROCESS | _RESUMING
+
+
 def check_runner(
-    runner: object, options: PipelineOptions, *, registry: Registry, app: str | None = None
+    runner: object, options: PipelineOptions, *, registry: Registry, app: str | None = None, endless: bool = True
 ) -> RunnerTraits:
     """Find out what a runner can do, warn if that isn't everything, and refuse what would lose data silently.
+
+    Args:
+        runner: the pipeline's.
+        options: the pipeline's.
+        registry: knows which runners were warned about.
+        app: the app to which finalizers commit, if there is one.
+        endless: whether the read has no end; of a bounded read only the finalizers matter.
 
     Raises:
         ConfigurationError: several workers in one process, which drop what an endless read defers.
     """
+    if app is not None:
+        _check_finalizers(runner, options, app, endless=endless)
+    if not endless:
+        return RunnerTraits()
     if runs_endless_steps(runner, options):
         _warn_about_the_switch(runner, registry)
-        _check_flink(runner, options, app)
+        _check_flink(runner, options)
         return RunnerTraits(streams=True, resumes_at_once=type(runner).__name__ in _RESUMING)
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers != 1:
@@ -97,7 +113,7 @@ def _warn_about_the_switch(runner: object, registry: Registry) -> None:
     )
 
 
-def _check_flink(runner: object, options: PipelineOptions, app: str | None) -> None:
+def _check_flink(runner: object, options: PipelineOptions) -> None:
     """A checkpoint in the middle of a bundle withholds its output until the next bundle starts, which may never happen.
 
     Seen on Flink 1.19 with bundles of one second: there was no output with checkpoints every 1, 2 and 5 s; with bundles of a
@@ -105,14 +121,8 @@ def _check_flink(runner: object, options: PipelineOptions, app: str | None) -> N
     """
     if type(runner).__name__ != "FlinkRunner":
         return
+    interval, bundle = (_flink_milliseconds(options, name) for name in _FLINK_MILLISECONDS)
     known = options.get_all_options(retain_unknown_options=True)
-    interval, bundle = (int(known.get(name) or default) for name, default in _FLINK_MILLISECONDS.items())
-    if interval <= 0 and app is not None:
-        _log.warning(
-            "app %s: without --checkpointing_interval Flink finalises nothing, so nothing is ever committed to the app."
-            " Add --checkpointing_interval=2000 --finish_bundle_before_checkpointing",
-            app,
-        )
     if 0 < interval < _SAFE_BUNDLES * bundle and not known.get("finish_bundle_before_checkpointing"):
         _log.warning(
             "--checkpointing_interval=%d cuts bundles of %d ms (--max_bundle_time_mills): on Flink such a read may never output"
@@ -120,6 +130,30 @@ def _check_flink(runner: object, options: PipelineOptions, app: str | None) -> N
             interval,
             bundle,
         )
+
+
+def _check_finalizers(runner: object, options: PipelineOptions, app: str, *, endless: bool) -> None:
+    """Warn if Flink won't run the finalizers that commit to an app: in batch mode it fails, without checkpoints it runs none."""
+    if type(runner).__name__ != "FlinkRunner":
+        return
+    if not endless and not options.view_as(StandardOptions).streaming:
+        _log.warning(
+            'app %s: Flink fails on finalizers in batch mode. Use commit="manual" with CommitToDIS, or add --streaming'
+            " --checkpointing_interval=2000 --finish_bundle_before_checkpointing --shutdown_sources_after_idle_ms=0",
+            app,
+        )
+    elif _flink_milliseconds(options, "checkpointing_interval") <= 0:
+        _log.warning(
+            "app %s: without --checkpointing_interval Flink finalises nothing, so nothing is ever committed to the app."
+            " Add --checkpointing_interval=2000 --finish_bundle_before_checkpointing",
+            app,
+        )
+
+
+def _flink_milliseconds(options: PipelineOptions, name: str) -> int:
+    """An option that only Flink's job server knows, or its default."""
+    known = options.get_all_options(retain_unknown_options=True)
+    return int(known.get(name) or _FLINK_MILLISECONDS[name])
 
 
 def _given_to_prism(options: PipelineOptions) -> bool:

@@ -41,6 +41,7 @@ from beam_dis.read.result import DeadLetters, PCollection, Positions, ReadFromDI
 from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
 from beam_dis.read.schema_history import StreamSchemas, describe_once
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
+from beam_dis.read.shuffles import warn_about_a_shuffle
 from beam_dis.read.until import ReadUntilFn, ReadUntilForAppFn
 from beam_dis.read.values import ReadPositions, StreamPartition, StreamStart
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
@@ -57,6 +58,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
     """The steps of both transforms."""
 
     _settings: ReadSettings
+    _records: PCollection
     _registry: Callable[[], Registry] = staticmethod(this_process)
 
     def _set_options(self, settings: ReadSettings) -> None:
@@ -105,15 +107,16 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             settings.metadata,
             None if interval is None else StreamSchemas(connection, stream, interval),
         )
-        decoder = PageDecoder(decode, self._wants_dead_letters(), self._dead_letter_limit())
+        decoder = PageDecoder(
+            decode,
+            self._wants_dead_letters(),
+            DeadLetterLimit.of(settings.max_dead_letters, wanted=self._wants_dead_letters()),
+        )
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
-        runner = RunnerTraits()
-        if settings.stop is None:
-            runner = check_runner(
-                pipeline.runner, pipeline.options, registry=self._registry(), app=settings.finalized_app
-            )
+        app, is_endless = settings.finalized_app, settings.stop is None
+        runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=app, endless=is_endless)
         streams = source | "Stream" >> self._streams(read_id, runner)
-        finalizes_all = settings.finalized_app is not None and finalizes_every_bundle(pipeline.runner)
+        finalizes_all = app is not None and finalizes_every_bundle(pipeline.runner)
         if settings.limit is not None:
             if finalizes_all:
                 streams |= "FinalizeNothing" >> beam.Map(with_finalizer).with_output_types(StreamStart)
@@ -137,12 +140,18 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             pages, positions = outputs[PAGES], typed_output(outputs, POSITIONS, ReadPositions)
         decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
         decoded = pages | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
-        records = typed_output(decoded, RECORDS, element_type)
+        self._records = records = typed_output(decoded, RECORDS, element_type)
         failed = typed_output(decoded, DEAD_LETTERS, DeadLetter)
         dead_letters = self._pass_on_dead_letters(failed, (records, failed))
         if dead_letters is None and positions is None:
             return cast("OutputT", records)
         return cast("OutputT", ReadFromDISResult(records, dead_letters, positions))
+
+    def to_runner_api_parameter(self, unused_context: Any) -> Any:
+        """Warn about shuffles: Beam asks for this when the whole pipeline is known."""
+        if (app := self._settings.finalized_app) is not None:
+            warn_about_a_shuffle(self._records, app, self._registry())
+        return super().to_runner_api_parameter(unused_context)
 
     def _with_positions(self, read: beam.DoFn) -> Any:
         """A step that reads, with positions as its second output if they are asked for."""
@@ -173,17 +182,6 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             outputs_positions=settings.outputs_positions,
             registry=self._registry,
         )
-
-    def _dead_letter_limit(self) -> DeadLetterLimit | None:
-        most = self._settings.max_dead_letters
-        if most is None:
-            return None
-        if not self._wants_dead_letters():
-            raise ConfigurationError(
-                f"max_dead_letters={most} needs dead_letters=True or with_error_handler(…): without them the first record that"
-                " doesn't decode fails the read"
-            )
-        return DeadLetterLimit(most)
 
     def _bounded(
         self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None, read_id: str

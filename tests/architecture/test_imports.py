@@ -84,6 +84,7 @@ BEAM_SHELLS = {
         "process/registry.py",
         "result.py",
         "runners.py",
+        "shuffles.py",
         "state.py",
         "transform.py",
         "watermark/estimator.py",

@@ -121,13 +121,24 @@ def test_a_runner_that_cannot_stream_is_warned_about_with_the_remedy(caplog: pyt
     assert "--runner=PrismRunner" in said
 
 
+@pytest.mark.parametrize("endless", [True, False])
 @pytest.mark.parametrize(("flags", "warned"), [([], True), (["--checkpointing_interval=60000"], False)])
 def test_an_app_on_flink_without_checkpoints_is_warned_about(
-    flags: list[str], warned: bool, caplog: pytest.LogCaptureFixture
+    flags: list[str], warned: bool, endless: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
+    flags = [*flags, "--streaming"]
     with caplog.at_level(logging.WARNING, logger="beam_dis"):
-        check_runner(FlinkRunner(), PipelineOptions(flags), app="delays", registry=REGISTRY)
+        check_runner(FlinkRunner(), PipelineOptions(flags), app="delays", endless=endless, registry=REGISTRY)
     assert ("nothing is ever committed" in caplog.text) == warned
+
+
+@pytest.mark.parametrize("endless", [True, False])
+def test_an_app_in_flinks_batch_mode_is_warned_about(endless: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Flink chooses batch mode for a job without an endless collection unless it is told otherwise."""
+    options = PipelineOptions(["--checkpointing_interval=60000"])
+    with caplog.at_level(logging.WARNING, logger="beam_dis"):
+        check_runner(FlinkRunner(), options, app="delays", endless=endless, registry=REGISTRY)
+    assert ("Flink fails on finalizers in batch mode" in caplog.text) == (not endless)
 
 
 def test_workers_that_drop_deferred_work_are_refused() -> None:

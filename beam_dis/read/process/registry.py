@@ -165,11 +165,11 @@ class Registry:
         with self._lock:
             return self._connections.find(connection)
 
-    def claim_warning(self, runner: object) -> bool:
-        """Whether a warning about a runner is still to be logged; True once per runner object."""
+    def claim_warning(self, subject: object) -> bool:
+        """Whether a warning about a runner or a pipeline is still to be logged; True once per object."""
         with self._lock:
-            claimed = runner not in self._warned
-            self._warned.add(runner)
+            claimed = subject not in self._warned
+            self._warned.add(subject)
             return claimed
 
     @property

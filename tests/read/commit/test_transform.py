@@ -144,6 +144,47 @@ def test_a_job_stopped_with_open_windows_and_started_again_loses_nothing(
         eventually(lambda: sorted(set(copied(client, target))), list(range(numbers)))
 
 
+@pytest.mark.flink
+@pytest.mark.parametrize("manual", [True, False])
+def test_a_job_continues_on_another_runner_from_its_app(
+    runner_flags: Callable[..., list[str]],
+    local_dis: Any,
+    client: DISClient,
+    make_stream: Callable[..., str],
+    manual: bool,
+) -> None:
+    """Each run is bounded, and reads what the one before didn't commit. The last bundle is committed on Flink too."""
+    source, target = make_stream(partitions=2), make_stream()
+    commit: dict[str, Any] = {"commit": "manual"} if manual else {}
+    for run, runner in enumerate(("FnApiRunner", "FlinkRunner", "PrismRunner", "FlinkRunner")):
+        put(client, source, range(run * 100, run * 100 + 100))
+        pipeline = beam.Pipeline(options=PipelineOptions(runner_flags(runner)))
+        read = pipeline | ReadFromDIS(
+            source, app=APP, stop="latest", decode="bytes", connection=local_dis.connection, **commit
+        )
+        written = (read.records if manual else read) | WriteToDIS(target, connection=local_dis.connection)
+        if manual:
+            _ = read.positions | beam.WaitOn(written.done) | CommitToDIS(APP, connection=local_dis.connection)
+        pipeline.run().wait_until_finish()
+        assert sorted(values_in(client, target)) == list(range(run * 100 + 100))
+        assert sum(committed(client, source)) == run * 100 + 100
+
+
+@pytest.mark.flink
+def test_flinks_batch_mode_commits_what_is_written(
+    flink_endpoint: str, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+) -> None:
+    source, target = make_stream(partitions=2), make_stream()
+    put(client, source, range(100))
+    options = PipelineOptions(
+        ["--runner=FlinkRunner", "--environment_type=LOOPBACK", f"--job_endpoint={flink_endpoint}"]
+    )
+    copying = copy_in_groups(options, local_dis.connection, source, target, window=FixedWindows(1), stop="latest")
+    copying.run().wait_until_finish()
+    assert copied(client, target) == list(range(100))
+    assert sum(committed(client, source)) == 100
+
+
 def test_a_read_after_records_commits_what_it_has_written(
     bounded_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
