@@ -46,15 +46,14 @@ class AvroFormat:
 
     def decode(self, data: bytes) -> Any:
         """The value of a record's bytes. Raises DecodeError."""
-        value, pos = self.decode_at(data, 0)
         end = len(data)
+        value, pos = self.decode_at(data, 0, end)
         if pos != end:
             raise DecodeError(f"{end - pos} bytes are left after the value: it was written with another schema")
         return value
 
-    def decode_at(self, data: bytes, pos: int) -> tuple[Any, int]:
-        """The value at a position, and the position after it. Raises DecodeError."""
-        end = len(data)
+    def decode_at(self, data: bytes, pos: int, end: int) -> tuple[Any, int]:
+        """The value at a position, and the position after it; ``end`` is that of the data. Raises DecodeError."""
         try:
             return self._read(data, pos, end)
         except ValueMismatch as mismatch:

@@ -3,8 +3,9 @@
 Rules:
 1. A function takes the bytes, a position and the end, and returns a value and the position after it.
 2. A value is taken only if all of its bytes are there, is in the range of its type, and is written as Avro says.
-3. Arrays and maps have no more items than there are bytes left, so a short record can't fill the memory. Items that have no
-   bytes of their own are limited to 65,536.
+3. Arrays and maps have no more items than there are bytes left, so a short record can't fill the memory.
+4. Values that have no bytes of their own are counted: a record has at most 65,536 items of arrays and fields of records of this
+   kind, in all of its arrays and records together. A null in an array is one, and so is a field of a record of nulls.
 
 For ``{"type": "record", "name": "R", "fields": [{"name": "id", "type": "long"}, {"name": "name", "type": ["null", "string"]}]}``
 the source is::
@@ -50,7 +51,6 @@ from beam_dis.formats.type_tree import (
     Fixed,
     JSONText,
     MapOf,
-    Named,
     Nullable,
     RecordType,
     Scalar,
@@ -63,9 +63,14 @@ from beam_dis.formats.value_types import ValueTypes
 Read = Callable[[bytes, int, int], tuple[Any, int]]
 
 ZIGZAG = tuple((n >> 1) ^ -(n & 1) for n in range(128))
-_MOST_EMPTY_ITEMS = 65_536
 _BOOLEANS = {0: False, 1: True}
 _DURATION = struct.Struct("<III")
+
+
+class End(int):
+    """The position where a record ends, and how many values without bytes may still be read from it."""
+
+    left = 65_536
 
 
 def read_long(data: bytes, pos: int) -> tuple[int, int]:
@@ -109,6 +114,11 @@ def too_many(count: int) -> ValueMismatch:
     return ValueMismatch(f"{count} items are more than the record has bytes for")
 
 
+def too_many_empty() -> ValueMismatch:
+    """The mismatch of a record that has more values without bytes than are read."""
+    return ValueMismatch("there are more items and fields without bytes than are read from one record")
+
+
 class AvroReader:
     """Writes the functions that read the types of a schema.
 
@@ -131,11 +141,20 @@ class AvroReader:
         self._json_text = json_text
         self._source = source or Source()
         self._source.use(ZIGZAG=ZIGZAG, read_long=read_long, read_int=read_int)
-        self._source.use(ends=ends, no_branch=no_branch, too_many=too_many)
+        self._source.use(ends=ends, no_branch=no_branch, too_many=too_many, too_many_empty=too_many_empty, End=End)
+        self._known: dict[int, bool] = {}
 
     def function(self) -> Read:
         """The function that reads the schema's record."""
-        return self._source.compile(self._function(self._schema.record))
+        return self._compiled(self._function(self._schema.record))
+
+    def _compiled(self, name: str) -> Callable[..., Any]:
+        """The function of a name. It begins a count of values without bytes if the schema has any, unless ``end`` has one."""
+        if "end.left" not in self._source.text:
+            return self._source.compile(name)
+        counted = "end if type(end) is End else End(end)"
+        self._source.add(function("counted(data, pos, end)", f"return {name}(data, pos, {counted})"))
+        return self._source.compile("counted")
 
     def source(self) -> str:
         """The source of all functions."""
@@ -166,6 +185,7 @@ class AvroReader:
         values = tuple_of(f"v{place}" for place in range(len(record.fields)))
         return function(
             f"{name}(data, pos, end)",
+            self._counted_fields(record),
             guarded(lines(*body), f"{steps}[at]") if body else "",
             f"return {use(shape.make, 'make')}({values}), pos",
         )
@@ -195,14 +215,13 @@ class AvroReader:
         return self._blocks(name, "{}", body, 'f"[{key!r}]"', Scalar("string"))
 
     def _blocks(self, name: str, empty: str, item: str, step: str, of: Type) -> str:
-        most = "end - pos" if self._has_bytes(of) else str(_MOST_EMPTY_ITEMS)
+        checked = "if count > end - pos:\n    raise too_many(count)" if self.has_bytes(of) else _counted("count")
         start = "key = None" if empty == "{}" else ""
         loop = lines(
             "if count < 0:",
             "    count = -count",
             "    _, pos = read_long(data, pos)",
-            f"if count > {most}{'' if most == 'end - pos' else ' - len(items)'}:",
-            "    raise too_many(count)",
+            checked,
             "for _ in range(count):",
             indented(item),
             "count, pos = read_long(data, pos)",
@@ -216,15 +235,22 @@ class AvroReader:
             "return items, pos",
         )
 
-    def _has_bytes(self, type_: Type) -> bool:
+    def _counted_fields(self, record: RecordType) -> str:
+        """Source that counts the fields of a record without bytes."""
+        return "" if not record.fields or self.has_bytes(record) else _counted(len(record.fields))
+
+    def has_bytes(self, type_: Type) -> bool:
         """Whether every value of a type has at least one byte."""
-        if isinstance(type_, RecordType):
-            return any(self._has_bytes(field.type) for field in type_.fields)
-        if isinstance(type_, Fixed):
-            return type_.size > 0
         if isinstance(type_, JSONText):
-            return isinstance(type_.of, Named) or self._has_bytes(type_.of)
-        return type_ != Scalar("null")
+            return self.has_bytes(self._schema.resolve(type_.of))
+        if isinstance(type_, RecordType):
+            if id(type_) not in self._known:  # a record may be used in many places
+                self._known[id(type_)] = (
+                    True  # for a record inside itself: it is in a union or an array, which have bytes
+                )
+                self._known[id(type_)] = any(self.has_bytes(field.type) for field in type_.fields)
+            return self._known[id(type_)]
+        return type_ != Scalar("null") and getattr(type_, "size", None) != 0
 
     def read(self, type_: Type, v: str) -> str:
         """Source that sets ``v`` to the value at ``pos``, and ``pos`` to the position after it."""
@@ -312,6 +338,11 @@ class AvroReader:
         unpack = struct.Struct("<f" if name == "float" else "<d")
         unpack_from = self._source.name_of(unpack.unpack_from, "unpack")
         return lines(f"({v},) = {unpack_from}(data, pos)", f"pos += {unpack.size}")
+
+
+def _counted(values: int | str) -> str:
+    """Source that counts values without bytes."""
+    return lines(f"end.left -= {values}", "if end.left < 0:", "    raise too_many_empty()")
 
 
 def _fixed(size: int, v: str) -> str:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
 
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.avro_binary import AvroFormat
-from beam_dis.formats.avro_reader import read_long
+from beam_dis.formats.avro_reader import End, Read, read_long
 from beam_dis.formats.avro_versions import resolved
 from beam_dis.formats.compression import MOST_BYTES, inflated, unsnapped
 from beam_dis.formats.format import MOST_ROWS, Rows
@@ -29,7 +29,6 @@ from beam_dis.formats.type_tree import Schema
 from beam_dis.plain_values import shown
 
 AvroSchema = str | Mapping[str, Any]
-ReadAt = Callable[[bytes, int], tuple[Any, int]]
 
 SINGLE_OBJECT = b"\xc3\x01"
 CONTAINER = b"Obj\x01"
@@ -53,7 +52,7 @@ class SingleObjectFormat:
         self.schema = format_.schema
         self._encode = format_.encode
         self._header = SINGLE_OBJECT + _fingerprint(format_.schema)
-        self._readers: dict[bytes, ReadAt] = {self._header: format_.decode_at}
+        self._readers: dict[bytes, Read] = {self._header: format_.decode_at}
         for writer in map(read_schema, schemas):
             self._readers.setdefault(SINGLE_OBJECT + _fingerprint(writer), reader_of(writer, format_))
 
@@ -95,7 +94,7 @@ class ConfluentFormat:
         self._format = format_
         self._schemas = schemas.get if isinstance(schemas, Mapping) else schemas
         self._id = schema_id
-        self._readers: dict[int, ReadAt] = {} if schema_id is None else {schema_id: format_.decode_at}
+        self._readers: dict[int, Read] = {} if schema_id is None else {schema_id: format_.decode_at}
 
     def decode(self, data: bytes) -> Any:
         """The value of a record. Raises DecodeError."""
@@ -111,7 +110,7 @@ class ConfluentFormat:
             raise EncodeError("framing='confluent' needs schema_id=, the id of the schema, to write")
         return CONFLUENT + self._id.to_bytes(4, "big") + self._format.encode(value)
 
-    def _reader(self, number: int) -> ReadAt:
+    def _reader(self, number: int) -> Read:
         if self._schemas is None:
             raise DecodeError(f"written with schema {number}, which isn't known: give schemas=, a function of the id")
         try:
@@ -136,7 +135,7 @@ class ContainerFormat:
     def __init__(self, format_: AvroFormat) -> None:
         self.schema = format_.schema
         self._format = format_
-        self._readers: dict[bytes, ReadAt] = {}
+        self._readers: dict[bytes, Read] = {}
         metadata = _long(2)
         for key, value in (("avro.schema", format_.schema.text), ("avro.codec", "null")):
             metadata += _prefixed(key.encode()) + _prefixed(value.encode())
@@ -160,9 +159,9 @@ class ContainerFormat:
         except (ValueMismatch, IndexError) as error:
             raise DecodeError(f"a damaged Avro container file: {reason_of(error)}") from error
 
-    def _values(self, data: bytes, pos: int, sync: bytes, codec: bytes, read: ReadAt) -> Rows:
+    def _values(self, data: bytes, pos: int, sync: bytes, codec: bytes, read: Read) -> Rows:
         values = Rows()
-        left = MOST_BYTES
+        left, empty = MOST_BYTES, MOST_ROWS
         while pos < len(data):
             count, pos = read_long(data, pos)
             size, pos = read_long(data, pos)
@@ -174,15 +173,17 @@ class ContainerFormat:
                 raise ValueMismatch(f"it has more than {MOST_ROWS} values, the most that are read")
             block = _unpacked(block, codec, left)
             left -= len(block)
-            at = 0
+            at, end = 0, End(len(block))
+            end.left = empty  # one count for the whole file
             for _ in range(count):
-                value, at = read(block, at)
+                value, at = read(block, at, end)
                 values.append(value)
+            empty = end.left
             if at != len(block):
                 raise ValueMismatch(f"{len(block) - at} bytes are left after the values of a block")
         return values
 
-    def _reader(self, text: bytes) -> ReadAt:
+    def _reader(self, text: bytes) -> Read:
         read = self._readers.get(text)
         if read is None:
             try:
@@ -195,7 +196,7 @@ class ContainerFormat:
         return read
 
 
-def reader_of(writer: Schema, format_: AvroFormat) -> ReadAt:
+def reader_of(writer: Schema, format_: AvroFormat) -> Read:
     """The function that reads what was written with a schema as values of the format's schema. Raises ConfigurationError."""
     if writer.writes_as(format_.schema):
         return format_.decode_at
@@ -224,8 +225,8 @@ _KNOWN = {
 _KNOWN_STARTS = tuple(_KNOWN)
 
 
-def _whole(read: ReadAt, data: bytes, pos: int) -> Any:
-    value, end = read(data, pos)
+def _whole(read: Read, data: bytes, pos: int) -> Any:
+    value, end = read(data, pos, len(data))
     if end != len(data):
         raise DecodeError(f"{len(data) - end} bytes are left after the value: it was written with another schema")
     return value

@@ -90,7 +90,7 @@ class ResolvingReader(AvroReader):
 
     def function(self) -> Read:
         """The function that reads the schema's record. Raises ValueMismatch if the schemas can't be resolved."""
-        return self._source.compile(self._resolved_record(self._writer.record, self._schema.record))
+        return self._compiled(self._resolved_record(self._writer.record, self._schema.record))
 
     def function_of_versions(self, shorter: Mapping[int, RecordType], number: int) -> ReadVersion:
         """The function that reads the writer's records, and in the same pass those of other schemas.
@@ -106,19 +106,23 @@ class ResolvingReader(AvroReader):
         """
         ends = {len(record.fields): other for other, record in shorter.items()}
         self._source.add(self._record_of("versions", self._writer.record, self._schema.record, ends, number))
-        return self._source.compile("versions")
+        return self._compiled("versions")
 
     def extends(self, written: RecordType) -> bool:
         """Whether the writer's schema has the fields of another one, and then more, so that the end of a record tells them apart."""
         mine, read = self._writer.record.fields, self._schema.record
         first, more = mine[: len(written.fields)], mine[len(written.fields) :]
-        if first != written.fields or not more or not self._has_bytes(more[0].type) or any(map(_is_text, first)):
+        if first != written.fields or not more or not self.has_bytes(more[0].type) or any(map(_is_text, first)):
             return False
         found = _found(written, read)
         absent = [field for field, name in zip(read.fields, found, strict=True) if name is None]
         names = {field.name for field in first}
         same = [name if name in names else None for name in _found(self._writer.record, read)]
         return found == same and all(field.default is not NO_DEFAULT or _is_nullable(field) for field in absent)
+
+    def has_bytes(self, type_: Type) -> bool:
+        """Whether every value of one of the writer's types has at least one byte."""
+        return self._written.has_bytes(type_)
 
     def _resolve(self, written: Type, read: Type, v: str) -> str:
         """Source that sets ``v`` to the value of type ``read`` that is written at ``pos``, and ``pos`` to the position after it."""
@@ -215,7 +219,7 @@ class ResolvingReader(AvroReader):
                 values[place] = f"v{place}"
         if number is None and body:
             body = [guarded(lines(*body), f"{use(steps_of(steps), 'steps')}[at]")]
-        return function(f"{name}(data, pos, end)", *body, made(number))
+        return function(f"{name}(data, pos, end)", self._counted_fields(written), *body, made(number))
 
     def _inside(self, field: RecordField, written: Type, v: str) -> str:
         try:
