@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ import msgspec
 from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis import AvroCoder, CSVCoder, JSONCoder
+from beam_dis.coders.batches import ArrowBatches, BatchedRowHint, RowBatches
+from beam_dis.coders.resolve import ArrowDecoder
 from beam_dis.errors import DecodeError
+from beam_dis.read.decode_batches import BatchDecoder
+from beam_dis.record import DISRecord
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 TURNS = 60
@@ -110,8 +115,25 @@ def sections() -> Iterator[tuple[str, int, list[Pair]]]:
     wide = JSONCoder(WIDE)
     rows = [wide.decode(msgspec.json.encode(wide_of(number))) for number in range(20)]
     yield from of_schema("300 nullable fields", WIDE, rows, hand_of_wide)
+    yield "a page of 1,000 flights as one Arrow batch, compared with 1,000 rows", 1000, [*arrow_pages(flights * 4)]
     yield "a bad record, compared with four good ones", 1, [*bad_records(flights, rows)]
     yield "a flight of another schema, compared with one of the rows' own", len(flights), [*other_schemas(flights)]
+
+
+def arrow_pages(flights: list[Any]) -> Iterator[Pair]:
+    """From records to a batch, as ``decode="arrow"`` does it, beside decoding them to rows."""
+    for coder in (AvroCoder(FLIGHTS), CSVCoder(FLIGHTS), JSONCoder(FLIGHTS)):
+        name, batches = type(coder).__name__, ArrowBatches(coder)
+        data = [coder.encode(row) for row in flights]
+        records = [DISRecord("s", "shardId-0000000000", number, None, each, 0) for number, each in enumerate(data)]
+        decoder = BatchDecoder(ArrowDecoder(batches.decode, attrgetter("data"), batches), False, batches=batches)
+        (batch,) = decoder.values(records)
+        assert list(RowBatches(BatchedRowHint(batches)).explode_batch(batch)) == flights, name
+        yield (
+            f"{name} to Arrow",
+            part(each(coder.decode), data),
+            part(lambda items, of=decoder: list(of.values(items)), records),
+        )
 
 
 def of_schema(

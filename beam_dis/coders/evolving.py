@@ -32,6 +32,11 @@ class EvolvingRows:
         self._known: tuple[str, ...] = ()
         self._refused: frozenset[str] = frozenset()
 
+    @property
+    def knows_others(self) -> bool:
+        """Whether records are read with other schemas than the rows' too."""
+        return bool(self._known)
+
     def decode(self, data: bytes) -> Any:
         """The row of a record's bytes. Raises DecodeError."""
         try:

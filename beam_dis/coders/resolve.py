@@ -37,8 +37,8 @@ def decoder_for(
     """The function that makes an element from a record, and the type of the elements.
 
     Args:
-        decode: ``"record"``, ``"bytes"``, ``"rows"``, a Beam coder for the data, or a function of the DISRecord.
-        describe: returns the stream's description; called once, now, for ``"rows"`` only.
+        decode: ``"record"``, ``"bytes"``, ``"rows"``, ``"arrow"``, a Beam coder for the data, or a function of the DISRecord.
+        describe: returns the stream's description; called once, now, for ``"rows"`` and ``"arrow"`` only.
         metadata: the fields of the record that are in a row too, by their names in ``METADATA``.
         schemas: returns the schemas that the stream has had, newest first, for records that don't decode as ``"rows"`` of its
             description; None if they are all written with that.
@@ -50,7 +50,7 @@ def decoder_for(
         ConfigurationError: ``decode`` is something else, or the stream has no schema for rows, or ``metadata`` is for rows
             and ``decode`` gives others.
     """
-    if metadata and decode != "rows" and not isinstance(decode, RowsCoder):
+    if metadata and not isinstance(decode, RowsCoder) and decode not in ("rows", "arrow"):
         raise ConfigurationError(
             f"metadata={metadata!r} adds fields to rows, and decode={shown(decode)} gives none:"
             " give decode='rows' or a coder such as AvroCoder(schema)"
@@ -58,9 +58,11 @@ def decoder_for(
     known = _DECODERS.get(decode) if isinstance(decode, str) else None
     if known is not None:
         return known
+    if decode == "arrow":
+        return _arrow_decoder(_coder_of(describe(), decode=decode), metadata, schemas)
     read = None
     if decode == "rows":
-        decode = _coder_of(describe(), "decode")
+        decode = _coder_of(describe(), decode=decode)
         if schemas is not None and isinstance(decode, WritersCoder):
             read = EvolvingRows(decode, schemas).decode
     if metadata:
@@ -93,7 +95,7 @@ def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes]
     if known is not None:
         return known
     if encode == "rows":
-        encode = _coder_of(describe(), "encode")
+        encode = _coder_of(describe(), encode=encode)
     if isinstance(encode, beam.coders.Coder):
         return Encoder(encode.encode), Any
     if callable(encode) and not _is_coder_class(encode):
@@ -104,7 +106,7 @@ def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes]
 def row_encoder(stream: StreamListing) -> Callable[[Any], bytes]:
     """The function that makes the data of a row, by the schema of a stream. Raises EncodeError if it has no schema for rows."""
     try:
-        return Encoder(_coder_of(stream, "encode").encode)
+        return Encoder(_coder_of(stream, encode="rows").encode)
     except ConfigurationError as error:
         raise EncodeError(str(error)) from error
 
@@ -125,6 +127,20 @@ class Decoder:
         except Exception as error:
             reason = f"{type(error).__name__} of {shown(self.decode)}: {brief(error)}"
             raise DecodeError(reason).at(record.stream, record.partition_id, record.sequence_number) from error
+
+
+@dataclass(frozen=True)
+class ArrowDecoder(Decoder):
+    """Makes the row of a batch from a record's data; ``batches`` makes the batches."""
+
+    batches: Any = None
+
+
+def _arrow_decoder(coder: RowsCoder, metadata: Sequence[str], schemas: Schemas | None) -> tuple[ArrowDecoder, Any]:
+    from beam_dis.coders.batches import ArrowBatches  # imports pyarrow, which takes long
+
+    batches = ArrowBatches(coder, metadata, schemas)
+    return ArrowDecoder(batches.decode, attrgetter("data"), batches), batches.to_type_hint()
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,7 @@ def _data_of(element: Any) -> Any:
     )
 
 
-_WORDS = ("record", "bytes", "rows")
+_WORDS = ("record", "bytes", "rows", "arrow")
 
 _DECODERS: dict[str, tuple[Callable[[DISRecord], Any], Any]] = {
     "record": (_same, DISRecord),
@@ -183,13 +199,14 @@ _CODERS: dict[str, Callable[[str, StreamListing], RowsCoder]] = {
 }
 
 
-def _coder_of(stream: StreamListing, argument: str) -> RowsCoder:
+def _coder_of(stream: StreamListing, **argument: str) -> RowsCoder:
     """The coder of a stream's rows. Raises ConfigurationError if the stream has no schema for rows."""
     try:
         schema = format_of(stream.data_type, stream.data_schema, delimiter=stream.delimiter).schema
         return _CODERS[stream.data_type](schema.text, stream)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{argument}='rows' of stream {stream.name!r}: {error}") from error
+        ((name, word),) = argument.items()
+        raise ConfigurationError(f"{name}={word!r} of stream {stream.name!r}: {error}") from error
 
 
 def _is_coder_class(value: Any) -> bool:

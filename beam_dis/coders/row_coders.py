@@ -20,6 +20,7 @@ from beam_dis.coders.row_types import RowTypeHint, attributes
 from beam_dis.coders.row_values import RowValues
 from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats import AvroFormat, CSVFormat, Format, JSONFormat, Rows
+from beam_dis.formats.arrow_pages import ReadPage, avro_page_reader, csv_page_reader
 from beam_dis.formats.avro_versions import AvroVersions, read_writers
 from beam_dis.formats.compression import CompressedFormat
 from beam_dis.formats.framing import ConfluentFormat, ContainerFormat, SingleObjectFormat, hint
@@ -56,6 +57,16 @@ class RowsCoder(beam.coders.Coder):
             if not known:
                 raise
             raise DecodeError(error.reason + known, field=error.field) from error
+
+    def with_times(self, times: str) -> RowsCoder:
+        """The same coder with times of another kind in its rows."""
+        make: Any = type(self)
+        made: RowsCoder = make(self.schema.text, **{**self._settings, "times": times})
+        return made
+
+    def page_reader(self) -> ReadPage | None:
+        """The function that reads many records at once into Arrow columns; None if they are read one by one."""
+        return None
 
     def is_deterministic(self) -> bool:
         """True: maps are written in the order of their keys."""
@@ -148,6 +159,12 @@ class AvroCoder(WritersCoder):
             format_, values, times=times, writer_schemas=tuple(writer.text for writer in writers), **options
         )
 
+    def page_reader(self) -> ReadPage | None:
+        """The function for records that are values alone, uncompressed and of one schema."""
+        settings = self._settings
+        alone = settings["framing"] == "none" and not settings["writer_schemas"] and settings["compression"] is None
+        return avro_page_reader(self.schema) if alone else None
+
 
 _OTHER_SCHEMAS = Metrics.counter("beam_dis.read", "other_schemas")
 _OTHER_COLUMNS = Metrics.counter("beam_dis.read", "other_columns")
@@ -234,6 +251,14 @@ class CSVCoder(WritersCoder):
             format_ = CSVHeaderFormat(one, values, partial(CSVFormat, **options))
         options |= {"records": records, "writer_schemas": tuple(writer.text for writer in writers)}
         super().__init__(format_, values, compression=compression, times=times, **options)
+        self._one = one
+
+    def page_reader(self) -> ReadPage | None:
+        """The function for records that are values alone, uncompressed and of one schema."""
+        settings = self._settings
+        usual = settings["booleans"] == ("true", "false") and settings["time_zone"] is None
+        alone = settings["records"] == "one" and not settings["writer_schemas"] and settings["compression"] is None
+        return csv_page_reader(self._one) if usual and alone else None
 
 
 class RowsWithMetadata:

@@ -207,15 +207,16 @@ class RowTypeHint(RowTypeConstraint):
         return RowTypeHint, (self._user_type,)
 
 
-class _HintedRowCoder(coders.RowCoder):
+class HintedRowCoder(coders.RowCoder):
     """Makes the RowCoder of a :class:`RowTypeHint`."""
 
     @classmethod
     def from_type_hint(cls, hint: RowTypeHint, _registry: Any) -> Any:
+        """The coder of a hint's rows."""
         return coders.RowCoder(schemas.named_tuple_to_schema(hint.user_type))
 
 
-coders.registry.register_coder(RowTypeHint, _HintedRowCoder)
+coders.registry.register_coder(RowTypeHint, HintedRowCoder)
 
 
 def _class(layout: Any) -> Any:

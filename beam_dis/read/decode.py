@@ -79,6 +79,11 @@ class PageDecoder:
     dead_letters: bool
     limit: DeadLetterLimit | None = None
 
+    @property
+    def run_milliseconds(self) -> int:
+        """Records whose arrival times are in the same span of so many milliseconds are decoded together."""
+        return 1
+
     def values(self, records: Iterable[DISRecord]) -> Iterator[Any]:
         """The values of records, dead letters among them.
 

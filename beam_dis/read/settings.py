@@ -35,8 +35,9 @@ OPTIONS_HELP = """
             they may not have been written yet. Partitions are then read in one piece each. "manual" commits nothing, and
             returns a :class:`ReadFromDISResult`, whose ``positions`` go to :class:`CommitToDIS` once the records are written.
         decode: "record" for :class:`DISRecord`; "bytes"; "rows" for rows by the stream's own data_type and data_schema,
-            which are looked up when the pipeline is built (not with ReadAllFromDIS, whose streams aren't known then); a
-            Beam coder, for the bytes; or a function of the DISRecord.
+            which are looked up when the pipeline is built (not with ReadAllFromDIS, whose streams aren't known then); "arrow"
+            for these rows as a ``pyarrow.RecordBatch`` in steps with ``process_batch``; a Beam coder, for the bytes; or a
+            function of the DISRecord.
         metadata: fields of the record that rows have too, after those of the data: "partition_key", "sequence_number",
             "partition_id", "arrival_time", "stream". In a row each has an underscore at the end, such as
             ``partition_key_``.
@@ -57,7 +58,7 @@ OPTIONS_HELP = """
 
     Raises:
         ConfigurationError: an argument is wrong, or no endpoint or project is known.
-        ServiceError: while the pipeline runs, or while it is built with ``decode="rows"``.
+        ServiceError: while the pipeline runs, or while it is built with ``decode="rows"`` or "arrow".
     """
 T = TypeVar("T")
 _CHOICES = {"on_expired": POLICIES, "on_missing": ("fail", "skip"), "commit": ("finalized", "manual")}

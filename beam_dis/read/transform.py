@@ -18,7 +18,6 @@ import apache_beam as beam
 from apache_beam import coders, pvalue
 from typing_extensions import Unpack
 
-from beam_dis.coders.resolve import decoder_for
 from beam_dis.connection import DISConnection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
@@ -28,7 +27,8 @@ from beam_dis.options import DISOptions
 from beam_dis.outputs import typed_output
 from beam_dis.positions import AfterReading
 from beam_dis.read import state
-from beam_dis.read.decode import DEAD_LETTERS, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
+from beam_dis.read.decode import PageDecoder
+from beam_dis.read.decoding import Decoding, check_decode
 from beam_dis.read.discovery.list_once import DiscoverPartitionsFn, Discovery
 from beam_dis.read.discovery.name_streams import NameStreamsFn
 from beam_dis.read.discovery.watch import WatchPartitionsFn
@@ -39,17 +39,14 @@ from beam_dis.read.partition.position_output import POSITIONS
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.result import DeadLetters, PCollection, Positions, ReadFromDISResult
 from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
-from beam_dis.read.schema_history import StreamSchemas, describe_once
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
 from beam_dis.read.shuffles import warn_about_a_shuffle
 from beam_dis.read.until import ReadUntilFn, ReadUntilForAppFn
 from beam_dis.read.values import ReadPositions, StreamPartition, StreamStart
 from beam_dis.read.watermark.event_time import EventMicros, RunTimes
 from beam_dis.read.watermark.policy import WatermarkPolicy
-from beam_dis.stream_service import StreamListing
 
 PAGES = "pages"
-RECORDS = "records"
 
 OutputT = TypeVar("OutputT")
 
@@ -64,8 +61,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
     def _set_options(self, settings: ReadSettings) -> None:
         self._settings = settings
         self._dead_letters = settings.dead_letters
-        if not (isinstance(settings.decode, str) and settings.decode == "rows"):
-            decoder_for(settings.decode, _nothing_to_describe, settings.metadata)  # raises a ConfigurationError now
+        check_decode(settings)
 
     def display_data(self) -> dict[str, Any]:
         """The options; nothing secret."""
@@ -100,18 +96,8 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         coders.registry.register_coder(DeadLetter, coders.RowCoder)
         settings, pipeline, read_id = self._settings, source.pipeline, uuid4().hex
         connection = connection_of_pipeline(settings.connection, pipeline.options.view_as(DISOptions))
-        stream, interval = settings.stream or "", settings.discovery_interval
-        decode, element_type = decoder_for(
-            settings.decode,
-            lambda: describe_once(connection, stream),
-            settings.metadata,
-            None if interval is None else StreamSchemas(connection, stream, interval),
-        )
-        decoder = PageDecoder(
-            decode,
-            self._wants_dead_letters(),
-            DeadLetterLimit.of(settings.max_dead_letters, wanted=self._wants_dead_letters()),
-        )
+        decoding = Decoding(settings, connection, dead_letters=self._wants_dead_letters())
+        decoder = decoding.pages
         event_micros = None if settings.timestamp_fn is None else EventMicros(settings.timestamp_fn)
         app, is_endless = settings.finalized_app, settings.stop is None
         runner = check_runner(pipeline.runner, pipeline.options, registry=self._registry(), app=app, endless=is_endless)
@@ -138,10 +124,8 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         pages, positions = outputs, None
         if settings.outputs_positions:
             pages, positions = outputs[PAGES], typed_output(outputs, POSITIONS, ReadPositions)
-        decoding = beam.ParDo(DecodePageFn(decoder) if event_micros is None else PassDecodedFn(decoder))
-        decoded = pages | "DecodePage" >> decoding.with_outputs(DEAD_LETTERS, main=RECORDS)
-        self._records = records = typed_output(decoded, RECORDS, element_type)
-        failed = typed_output(decoded, DEAD_LETTERS, DeadLetter)
+        records, failed = decoding.elements(pages)
+        self._records = records
         dead_letters = self._pass_on_dead_letters(failed, (records, failed))
         if dead_letters is None and positions is None:
             return cast("OutputT", records)
@@ -375,11 +359,6 @@ class ReadAllFromDIS(_Read[OutputT]):
         self, *, dead_letters: bool = False, commit: str = "finalized", **options: Unpack[ReadOptions]
     ) -> None:
         super().__init__()
-        if isinstance(options.get("decode"), str) and options["decode"] == "rows":
-            raise ConfigurationError(
-                "ReadAllFromDIS(decode=\"rows\"): the streams' schemas aren't known when the pipeline is built: give a coder,"
-                " such as AvroCoder(schema)"
-            )
         self._set_options(ReadSettings.of("ReadAllFromDIS", None, dead_letters, commit, options))
 
     def expand(self, streams: PCollection) -> OutputT:
@@ -391,7 +370,3 @@ class ReadAllFromDIS(_Read[OutputT]):
             read_id=read_id, resumes_at_once=runner.resumes_at_once, registry=self._registry
         )
         return beam.ParDo(name_streams).with_output_types(StreamStart)
-
-
-def _nothing_to_describe() -> StreamListing:
-    raise AssertionError("only decode='rows' describes the stream")

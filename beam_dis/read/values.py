@@ -161,10 +161,15 @@ class RecordRun(msgspec.Struct, frozen=True):
     def __iter__(self) -> Iterator[DISRecord]:
         return map(PageRecord.at, self.records, repeat(self.stream), repeat(self.partition_id))
 
-    def by_time(self) -> Iterator[tuple[int, RecordRun]]:
-        """``(arrival time in ms, run)`` for neighbours of equal time, in order."""
-        for time, records in groupby(self.records, key=_timestamp):
-            yield time, RecordRun(self.stream, self.partition_id, list(records))
+    def by_time(self, milliseconds: int = 1) -> Iterator[tuple[int, RecordRun]]:
+        """``(arrival time in ms, run)`` for neighbours that arrived within the same so many milliseconds, in order.
+
+        The time is that of the first record.
+        """
+        span = _timestamp if milliseconds == 1 else lambda record: _timestamp(record) // milliseconds
+        for _, records in groupby(self.records, key=span):
+            run = list(records)
+            yield run[0].timestamp, RecordRun(self.stream, self.partition_id, run)
 
 
 class StreamStart(NamedTuple):

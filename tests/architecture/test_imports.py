@@ -48,10 +48,10 @@ ROOMS = {
 
 LIBRARIES = {
     "wire": {"msgspec"},
-    "formats": {"fastavro", "msgspec", "pyarrow"},
+    "formats": {"fastavro", "msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
     "local": {"httptools", "msgspec", "starlette", "uvicorn"},
-    "coders": {"apache_beam", "fastavro"},
+    "coders": {"apache_beam", "fastavro", "pyarrow"},
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
     "cli": set(),
@@ -68,6 +68,7 @@ LIBRARIES = {
 BEAM_SHELLS = {
     "read": {
         "decode.py",
+        "decoding.py",
         "commit/after_windows.py",
         "commit/commit_positions.py",
         "commit/transform.py",

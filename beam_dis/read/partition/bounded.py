@@ -112,7 +112,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
             self._progress.note_range(element.stream, element.key, records=len(records), arrived=arrived)
             page = RecordRun(element.stream, element.partition_id, records)
             if self._event_micros is None:
-                for milliseconds, run in page.by_time():
+                for milliseconds, run in page.by_time(self._decoder.run_milliseconds):
                     newest = max(newest, milliseconds * MICROS_PER_MILLI)
                     yield TimestampedValue(run, Timestamp(micros=milliseconds * MICROS_PER_MILLI))
             else:

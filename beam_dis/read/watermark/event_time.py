@@ -66,7 +66,7 @@ class RunTimes:
         if self.event_micros is not None:
             yield from self.decoder.runs_of_event_time(page, self.event_micros)
             return
-        for milliseconds, run in page.by_time():
+        for milliseconds, run in page.by_time(self.decoder.run_milliseconds):
             clamped = max(watermark, milliseconds if milliseconds <= as_of + AHEAD_MS else as_of)
             if clamped != milliseconds:
                 count("clamped_records", len(run.records))

@@ -1,0 +1,206 @@
+"""Reads many records at once into Arrow columns: CSV with Arrow's own reader, Avro with pyruhvro.
+
+Rules:
+1. These libraries take more than a format does, such as hexadecimal numbers or bytes after the last field. So what they read is
+   checked: CSV by the characters beside delimiters, and Avro by writing it again, which must give the same bytes.
+2. Records that can't be read or checked this way raise DoubtError. Then they are read one by one by their format, which decides
+   what they mean.
+3. JSON is read one by one: Arrow's reader isn't faster than the functions of a schema (``benchmarks/formats.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from beam_dis.formats.arrow_types import arrow_schema
+from beam_dis.formats.csv_rows import CSVFormat
+from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.type_tree import ArrayOf, Enumeration, MapOf, Nullable, RecordType, Scalar, Schema, Type
+from beam_dis.formats.value_types import PLAIN
+
+ReadPage = Callable[[Sequence[bytes]], list[Any]]
+"""From records to columns; raises DoubtError."""
+
+_TIMES = {
+    "date": r"^[1-9]\d{3}-\d\d-\d\d$",
+    "timestamp-millis": r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$",
+    "timestamp-micros": r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$",
+}
+_NOT_PLAIN = (b'"', b"\r", b"\0", b"\xef\xbb\xbf")
+"""What CSV gives a meaning of its own."""
+_LENIENT = (b" ", b"\t", b"0x", b"0X")
+"""What Arrow takes in numbers, and CSV doesn't, if it is at the start or the end of a cell."""
+_PLAIN = frozenset({"boolean", "int", "long", "float", "double", "string"})
+_IN_CSV = _PLAIN | set(_TIMES)
+_IN_AVRO = _PLAIN | {"bytes"}
+
+
+class DoubtError(Exception):
+    """Records that are read one by one instead."""
+
+
+def csv_page_reader(format_: CSVFormat) -> ReadPage | None:
+    """The function that reads the records of a CSV format, each of which is one row; None if it has none."""
+    types = [
+        field.type.of if isinstance(field.type, Nullable) else field.type for field in format_.schema.record.fields
+    ]
+    if len(format_.delimiter) != 1 or not all(isinstance(t, Scalar) and t.name in _IN_CSV for t in types):
+        return None
+    return _CSVPageReader(format_)
+
+
+class _CSVPageReader:
+    """Reads numbers as Arrow does, and the other columns as text first."""
+
+    def __init__(self, format_: CSVFormat) -> None:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        record, delimiter = format_.schema.record, format_.delimiter
+        self._null, self._types = format_.null, [field.type for field in record.fields]
+        names = [f"f{place}" for place in range(len(record.fields))]
+        self._schema = arrow_schema(record, names)
+        columns = {
+            field.name: pa.string() if pa.types.is_temporal(field.type) else field.type for field in self._schema
+        }
+        columns |= {field.name: pa.float64() for field in self._schema if field.type == pa.float32()}
+        self._parse = csv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False)
+        self._convert = csv.ConvertOptions(
+            column_types=columns, null_values=[self._null, ""], true_values=["true"], false_values=["false"]
+        )
+        self._names = names
+        ends = (delimiter.encode(), b"\n")
+        self._lenient = [
+            *(end + start for end in ends for start in (b"0x", b"0X", b"-0x", b"-0X", b" ", b"\t")),
+            *(blank + end for end in ends for blank in (b" ", b"\t")),
+        ]
+
+    def __call__(self, records: Sequence[bytes]) -> list[Any]:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        page = b"\n".join(records)
+        if any(byte in page for byte in _NOT_PLAIN) or page.count(b"\n") != len(records) - 1:
+            raise DoubtError
+        if any(text in page for text in _LENIENT):  # searched first, because it is fast
+            framed = b"\n" + page + b"\n"
+            if any(text in framed for text in self._lenient):
+                raise DoubtError
+        read = csv.ReadOptions(column_names=self._names, use_threads=False, block_size=len(page) + 1)
+        try:
+            cells = csv.read_csv(
+                pa.BufferReader(page), read_options=read, parse_options=self._parse, convert_options=self._convert
+            ).combine_chunks()
+            if cells.num_rows != len(records):
+                raise DoubtError
+            return [
+                self._column(type_, column.combine_chunks(), field)
+                for type_, column, field in zip(self._types, cells.columns, self._schema, strict=True)
+            ]
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            raise DoubtError from error
+
+    def _column(self, type_: Type, cells: Any, field: Any) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_string(cells.type):
+            is_text, nullable = field.type == cells.type, isinstance(type_, Nullable)
+            if nullable:
+                null = pc.equal(cells, self._null)
+                if not is_text:
+                    null = pc.or_(null, pc.equal(cells, ""))
+                cells = pc.if_else(null, pa.scalar(None, pa.string()), cells)
+            if is_text:
+                return cells
+            inner: Any = type_.of if isinstance(type_, Nullable) else type_
+            _sure(pc.match_substring_regex(cells, _TIMES[inner.name]))
+            return cells.cast(field.type)
+        if cells.null_count and not field.nullable:
+            raise DoubtError
+        if pa.types.is_floating(cells.type):
+            cells = cells.cast(field.type, safe=False)
+            _sure(pc.is_finite(cells))
+        return cells
+
+
+def _sure(checked: Any) -> None:
+    """Raise DoubtError unless all values that aren't null are true."""
+    import pyarrow.compute as pc
+
+    if pc.any(pc.invert(checked)).as_py():
+        raise DoubtError
+
+
+def avro_page_reader(schema: Schema) -> ReadPage | None:
+    """The function that reads schemaless Avro; None if pyruhvro isn't installed or may read a type of the schema differently."""
+    types = [field.type.of if isinstance(field.type, Nullable) else field.type for field in schema.record.fields]
+    if not types or not all(_is_plain(type_) or _is_time(type_) for type_ in types):
+        return None
+    try:
+        import pyruhvro
+    except ImportError:
+        return None
+    return _AvroPageReader(schema, pyruhvro)
+
+
+def _is_plain(type_: Type) -> bool:
+    if isinstance(type_, RecordType):
+        return all(_is_plain(field.type) for field in type_.fields)
+    if isinstance(type_, (Nullable, ArrayOf, MapOf)):
+        return _is_plain(type_.of)
+    return isinstance(type_, Enumeration) or (isinstance(type_, Scalar) and type_.name in _IN_AVRO)
+
+
+class _AvroPageReader:
+    """Reads records, writes them again and compares the bytes."""
+
+    def __init__(self, schema: Schema, library: Any) -> None:
+        names = [f"f{place}" for place in range(len(schema.record.fields))]
+        self._text, self._library = schema.text, library
+        self._schema = arrow_schema(schema.record, names)
+        inner = [field.type.of if isinstance(field.type, Nullable) else field.type for field in schema.record.fields]
+        self._times = {
+            place: PLAIN.number(type_)
+            for place, type_ in enumerate(inner)
+            if isinstance(type_, Scalar) and _is_time(type_)
+        }
+
+    def __call__(self, records: Sequence[bytes]) -> list[Any]:
+        import pyarrow as pa
+
+        try:
+            batch = self._library.deserialize_array(list(records), self._text)
+            batch.validate(full=True)  # texts may not be UTF-8
+            written = self._library.serialize_record_batch(batch, self._text, 1)
+        except (
+            ValueError,
+            TypeError,
+            OverflowError,
+        ) as error:  # UnicodeDecodeError and pyarrow's errors are ValueErrors
+            raise DoubtError from error
+        if not pa.chunked_array(written).combine_chunks().equals(pa.array(records, pa.binary())):
+            raise DoubtError
+        columns = [column.cast(field.type) for column, field in zip(batch.columns, self._schema, strict=True)]
+        for place, number in self._times.items():
+            _check_range(columns[place], number)
+        return columns
+
+
+def _is_time(type_: Type) -> bool:
+    return isinstance(type_, Scalar) and type_.name in _TIMES
+
+
+def _check_range(column: Any, number: Any) -> None:
+    """Raise DoubtError if a time or a date is out of the range of its type."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
+    try:
+        for end in pc.min_max(numbers).as_py().values():
+            if end is not None:
+                number.value(end)
+    except (ValueMismatch, OverflowError) as error:
+        raise DoubtError from error

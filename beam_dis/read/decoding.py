@@ -1,0 +1,84 @@
+"""What ``decode=`` of a read means: how its pages are decoded, and the steps from pages to elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+from apache_beam import pvalue
+
+from beam_dis.coders.resolve import ArrowDecoder, decoder_for
+from beam_dis.connection import DISConnection
+from beam_dis.dead_letter import DeadLetter
+from beam_dis.errors import ConfigurationError
+from beam_dis.outputs import typed_output
+from beam_dis.read.decode import DEAD_LETTERS, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
+from beam_dis.read.schema_history import StreamSchemas, describe_once
+from beam_dis.read.settings import ReadSettings
+from beam_dis.stream_service import StreamListing
+
+RECORDS = "records"
+BY_STREAM = frozenset({"rows", "arrow"})
+"""The values of ``decode=`` that are about the stream's own schema."""
+
+
+def check_decode(settings: ReadSettings) -> None:
+    """Check what can be checked without a service. Raises ConfigurationError."""
+    by_stream = isinstance(settings.decode, str) and settings.decode in BY_STREAM
+    if by_stream and settings.stream is None:
+        raise ConfigurationError(
+            f"ReadAllFromDIS(decode=\"{settings.decode}\"): the streams' schemas aren't known when the pipeline is built: give a"
+            " coder, such as AvroCoder(schema)"
+        )
+    if not by_stream:
+        decoder_for(settings.decode, _nothing_to_describe, settings.metadata)
+    elif settings.decode == "arrow" and settings.timestamp_fn is not None:
+        raise ConfigurationError(
+            "timestamp_fn= is for single elements, and decode='arrow' gives batches: use decode='rows', or leave out"
+            " timestamp_fn="
+        )
+
+
+class Decoding:
+    """The decoding of one read.
+
+    Args:
+        settings: what the user asked for.
+        connection: where the stream is, whose description is asked for now if its schema is needed.
+        dead_letters: whether records that don't decode are an output.
+
+    Raises:
+        ConfigurationError: the stream has no schema, or ``max_dead_letters`` is given without dead letters.
+    """
+
+    def __init__(self, settings: ReadSettings, connection: DISConnection, *, dead_letters: bool) -> None:
+        stream, interval = settings.stream or "", settings.discovery_interval
+        decode, self._element_type = decoder_for(
+            settings.decode,
+            lambda: describe_once(connection, stream),
+            settings.metadata,
+            None if interval is None else StreamSchemas(connection, stream, interval),
+        )
+        self._times_in_values = settings.timestamp_fn is not None
+        self._batches = decode.batches if isinstance(decode, ArrowDecoder) else None
+        limit = DeadLetterLimit.of(settings.max_dead_letters, wanted=dead_letters)
+        self.pages = PageDecoder(decode, dead_letters, limit)
+        if self._batches is not None:
+            from beam_dis.read.decode_batches import BatchDecoder  # imports pyarrow, which takes long
+
+            self.pages = BatchDecoder(decode, dead_letters, limit, batches=self._batches)
+
+    def elements(self, pages: Any) -> tuple[pvalue.PCollection[Any], pvalue.PCollection[Any]]:
+        """The elements and the dead letters of pages."""
+        step = beam.ParDo(PassDecodedFn(self.pages) if self._times_in_values else DecodePageFn(self.pages))
+        decoded = pages | "DecodePage" >> step.with_outputs(DEAD_LETTERS, main=RECORDS)
+        dead_letters = typed_output(decoded, DEAD_LETTERS, DeadLetter)
+        if self._batches is None:
+            return typed_output(decoded, RECORDS, self._element_type), dead_letters
+        from beam_dis.coders.batches import BatchesFn
+
+        return typed_output(decoded, RECORDS, Any) | "Batches" >> beam.ParDo(BatchesFn(self._batches)), dead_letters
+
+
+def _nothing_to_describe() -> StreamListing:
+    raise AssertionError("only decode='rows' and decode='arrow' describe the stream")
