@@ -96,7 +96,7 @@ def read_everything(pipeline: beam.Pipeline, noted: Noted, good: str, mixed: str
         noted.note(name, pipeline | f"Read {name}" >> ReadFromDIS(good, **reading, **options))
     for name in ("coder", "timestamp_fn"):
         read = ReadFromDIS(mixed, dead_letters=True, **reading, **READS[name])
-        records, dead_letters = pipeline | f"Read mixed {name}" >> read
+        records, dead_letters, _ = pipeline | f"Read mixed {name}" >> read
         noted.note(f"good {name}", records | f"Word {name}" >> beam.Map(lambda row: row.word).with_output_types(str))
         noted.note(f"bad {name}", dead_letters | f"Error {name}" >> beam.Map(error_of))
     streams = pipeline | "Names" >> beam.Create([good, mixed])

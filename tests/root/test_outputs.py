@@ -12,7 +12,7 @@ from beam_dis import DISConnection, ReadFromDIS, StoppingPosition, WriteToDIS
 from beam_dis.errors import ConfigurationError
 
 CONNECTION = DISConnection(endpoint="http://localhost:1", project_id="p")
-TAKE_RECORDS = "take `.records` or `.dead_letters`"
+TAKE_RECORDS = r"take `.dead_letters` \(with dead_letters=True\), `.positions` \(with commit=\"manual\"\) or `.records`"
 TAKE_WRITTEN = r"take `.written` \(with results=True\), `.dead_letters` \(with dead_letters=True\) or `.done`"
 
 
@@ -65,7 +65,8 @@ def test_waiting_on_a_result_says_which_outputs_to_take():
 
 def test_a_result_is_a_tuple_all_the_same():
     result = read(beam.Pipeline())
-    records, dead_letters = result
-    assert result == (records, dead_letters)
+    records, dead_letters, positions = result
+    assert result == (records, dead_letters, positions)
+    assert positions is None
     assert not hasattr(result, "is_bounded")
-    assert copy.copy(result)._asdict() == {"records": records, "dead_letters": dead_letters}
+    assert copy.copy(result)._asdict() == {"records": records, "dead_letters": dead_letters, "positions": None}
