@@ -10,7 +10,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from beam_dis.formats.arrow_types import arrow_schema
@@ -33,7 +35,6 @@ _LENIENT = (b" ", b"\t", b"0x", b"0X")
 """What Arrow takes in numbers, and CSV doesn't, if it is at the start or the end of a cell."""
 _PLAIN = frozenset({"boolean", "int", "long", "float", "double", "string"})
 _IN_CSV = _PLAIN | set(_TIMES)
-_IN_AVRO = _PLAIN | {"bytes"}
 
 
 class DoubtError(Exception):
@@ -150,7 +151,7 @@ def _is_plain(type_: Type) -> bool:
         return all(_is_plain(field.type) for field in type_.fields)
     if isinstance(type_, (Nullable, ArrayOf, MapOf)):
         return _is_plain(type_.of)
-    return isinstance(type_, Enumeration) or (isinstance(type_, Scalar) and type_.name in _IN_AVRO)
+    return isinstance(type_, Enumeration) or (isinstance(type_, Scalar) and type_.name in _PLAIN)
 
 
 class _AvroPageReader:
@@ -158,7 +159,9 @@ class _AvroPageReader:
 
     def __init__(self, schema: Schema, library: Any) -> None:
         names = [f"f{place}" for place in range(len(schema.record.fields))]
-        self._text, self._library = schema.text, library
+        fields = [field.with_name(name) for field, name in zip(schema.record.fields, names, strict=True)]
+        self._text = json.dumps(_plain_schema(RecordType("R", tuple(fields)), count()))
+        self._library = library
         self._schema = arrow_schema(schema.record, names)
         inner = [field.type.of if isinstance(field.type, Nullable) else field.type for field in schema.record.fields]
         self._times = {
@@ -174,6 +177,7 @@ class _AvroPageReader:
             batch = self._library.deserialize_array(list(records), self._text)
             batch.validate(full=True)  # texts may not be UTF-8
             written = self._library.serialize_record_batch(batch, self._text, 1)
+            columns = [column.cast(field.type) for column, field in zip(batch.columns, self._schema, strict=True)]
         except (
             ValueError,
             TypeError,
@@ -182,10 +186,28 @@ class _AvroPageReader:
             raise DoubtError from error
         if not pa.chunked_array(written).combine_chunks().equals(pa.array(records, pa.binary())):
             raise DoubtError
-        columns = [column.cast(field.type) for column, field in zip(batch.columns, self._schema, strict=True)]
         for place, number in self._times.items():
             _check_range(columns[place], number)
         return columns
+
+
+def _plain_schema(type_: Type, numbers: Iterator[int]) -> Any:
+    """The schema of a type without what doesn't change its bytes, such as logical types that the library stops at."""
+    if isinstance(type_, Nullable):
+        branches = ["null", _plain_schema(type_.of, numbers)]
+        return branches if type_.null_first else branches[::-1]
+    if isinstance(type_, ArrayOf):
+        return {"type": "array", "items": _plain_schema(type_.of, numbers)}
+    if isinstance(type_, MapOf):
+        return {"type": "map", "values": _plain_schema(type_.of, numbers)}
+    name = f"n{next(numbers)}"
+    if isinstance(type_, Enumeration):
+        return {"type": "enum", "name": name, "symbols": type_.symbols}
+    if isinstance(type_, RecordType):
+        fields = [{"name": field.name, "type": _plain_schema(field.type, numbers)} for field in type_.fields]
+        return {"type": "record", "name": name, "fields": fields}
+    scalar: Any = type_
+    return {"type": scalar.avro, "logicalType": scalar.name} if _is_time(type_) else scalar.name
 
 
 def _is_time(type_: Type) -> bool:

@@ -47,12 +47,14 @@ class JSONWriter:
         schema: the schema.
         types: what its values are in Python.
         reader: reads values that are JSON text in a row.
+        trusts_texts: these texts were written by this writer, so they are valid: they are written as they are.
     """
 
-    def __init__(self, schema: Schema, types: ValueTypes, reader: JSONReader) -> None:
+    def __init__(self, schema: Schema, types: ValueTypes, reader: JSONReader, *, trusts_texts: bool = False) -> None:
         self._schema = schema
         self._types = types
         self._reader = reader
+        self._trusts_texts = trusts_texts
         self._source = Source()
         self._source.use(items_of=items_of, entries_of=entries_of, missing=is_missing)
         self._source.use(astuple=msgspec.structs.astuple, convert=msgspec.convert, NotExact=msgspec.ValidationError)
@@ -157,6 +159,8 @@ class JSONWriter:
                 if type_.null is not None
                 else f"{v} = {write}({v})",
             )
+        if isinstance(type_, JSONText) and self._trusts_texts:
+            return "", f"{v} = {use(_raw, 'raw')}({v})"
         if isinstance(type_, JSONText):
             parse = use(self._reader.reader_of(type_.of), "parse")
             return "", f"{v} = {self._function(type_.of)}({parse}({v}) if type({v}) is str else {v})"
@@ -172,6 +176,10 @@ class JSONWriter:
             [exact_class(type_, self._types) for type_ in types],
             lambda place, written: written if alone else {union.tags[place]: written},
         )
+
+
+def _raw(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text)
 
 
 def plain_values(value: Any) -> Any:
@@ -193,11 +201,15 @@ def _is_right(check: Check, type_: Any, use: Callable[[Any, str], str], v: str) 
 
 
 class JSONTexts:
-    """Reads and writes the values that are JSON text in a row, for formats that aren't JSON."""
+    """Reads and writes the values that are JSON text in a row, for formats that aren't JSON.
+
+    Values to write have been read by the format, and the texts in them were written here. So each level of a value inside itself is
+    written once.
+    """
 
     def __init__(self, schema: Schema, types: ValueTypes) -> None:
         self._reader = JSONReader(schema, types)
-        self._writer = JSONWriter(schema, types, self._reader)
+        self._writer = JSONWriter(schema, types, self._reader, trusts_texts=True)
 
     def reader(self, type_: Type) -> Callable[[str], Any]:
         """The function that reads the JSON text of a value of a type."""

@@ -108,6 +108,10 @@ class RecordField:
     default: Any = field(default=NO_DEFAULT, repr=False, compare=False)
     aliases: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
+    def with_name(self, name: str) -> RecordField:
+        """The same field with another name."""
+        return replace(self, name=name)
+
     def with_type(self, type_: Type) -> RecordField:
         """The same field with another type."""
         return replace(self, type=type_)

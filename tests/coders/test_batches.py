@@ -197,6 +197,28 @@ def test_numbers_at_the_ends_of_their_range_are_read_as_avro_says(field, value):
     assert check(AvroCoder(SCHEMA), [data]) == (field == "from")
 
 
+def test_nested_records_with_enums_and_unknown_logical_types_are_read_at_once():
+    nanos = {"type": "long", "logicalType": "timestamp-nanos"}
+    size = {"type": "enum", "name": "Size", "symbols": ["S", "L"]}
+    inner = {
+        "type": "record",
+        "name": "a.Inner",
+        "fields": [{"name": "at", "type": nanos}, {"name": "s", "type": size}],
+    }
+    fields = [
+        {"name": "items", "type": {"type": "array", "items": inner}},
+        {"name": "by-name", "type": {"type": "map", "values": ["null", "double"]}},
+        {"name": "one", "type": ["a.Inner", "null"]},
+    ]
+    coder = AvroCoder({"type": "record", "name": "R", "fields": fields})
+    row = {"items": [{"at": 5, "s": "L"}], "by-name": {"a": None, "b": 1.5}, "one": {"at": 1, "s": "S"}}
+    assert check(coder, [coder.encode(row), coder.encode({**row, "items": []})])
+    check_one_by_one(coder, [coder.encode(row), coder.encode({**row, "one": None})])
+    assert not check(
+        coder, [coder.encode({**row, "one": None})]
+    )  # Arrow can't convert a null record whose fields aren't null
+
+
 @pytest.mark.parametrize("make", [AvroCoder, CSVCoder])
 def test_usual_records_are_read_at_once(make, flights, flights_schema):
     from_csv, coder = CSVCoder(flights_schema, null="NA"), make(flights_schema)

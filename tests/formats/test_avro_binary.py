@@ -1,3 +1,4 @@
+import time
 from contextlib import suppress
 from datetime import datetime, timezone
 from io import BytesIO
@@ -100,3 +101,17 @@ def test_a_damaged_record_is_a_value_or_a_decode_error(data):
     record[data.draw(st.integers(0, len(record) - 1))] = data.draw(st.integers(0, 255))
     with suppress(DecodeError):
         assert list(AvroFormat(SCHEMA).decode(bytes(record))) == list(VALUE)
+
+
+def test_a_record_inside_itself_300_times_takes_well_under_a_second(undisturbed):
+    """It is JSON text in the row. The text of each level was read and written again at every level above: 25 s."""
+    node = {"name": "next", "type": ["null", "R"]}
+    format_ = AvroFormat({"type": "record", "name": "R", "fields": [{"name": "x", "type": "long"}, node]})
+    data = b"\x02\x02" * 300 + b"\x02\x00"
+
+    def seconds():
+        started = time.perf_counter()
+        assert format_.encode(format_.decode(data)) == data
+        return time.perf_counter() - started
+
+    assert undisturbed(seconds, 2) < 2
