@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from math import log10
 from typing import Any, TypeVar
 
 from beam_dis.errors import ConfigurationError
@@ -57,6 +58,9 @@ _LOGICAL = frozenset(
     }
 )
 """The logical types of a plain type. Nanoseconds have no type in Python or Beam: they are numbers."""
+
+_MOST_DIGITS = 10_000
+"""A decimal of more digits is plain bytes: the number is calculated with all of them for each value."""
 
 _NO_NAME = re.compile(r"[\x00-\x1f\"\\\ud800-\udfff]").search
 """Characters that no name may have, in a schema that isn't strict either."""
@@ -234,8 +238,10 @@ class _Parser:
     def _fixed(self, avro: dict[str, Any], namespace: str, path: str) -> Type:
         name, _ = self._define(avro, namespace, path)
         size = _attribute(avro, "size", path)
-        if type(size) is not int or size < 0:
-            raise ConfigurationError(f"fixed {name!r} at {path!r} has no size in bytes: {shown(size)}")
+        if type(size) is not int or not 0 <= size < 2**31:
+            raise ConfigurationError(
+                f"fixed {name!r} at {path!r} has no size in bytes, up to 2147483647: {shown(size)}"
+            )
         logical = avro.get("logicalType")
         type_: Type = Fixed(name, size, uuid=logical == "uuid" and size == 16)
         if logical == "duration" and size == 12:
@@ -285,9 +291,16 @@ def _logical(kind: str, avro: dict[str, Any]) -> Type:
 def _decimal(avro: dict[str, Any], name: str, size: int | None) -> DecimalType | None:
     """The decimal of a schema; None if its attributes are wrong, so that the plain type counts."""
     precision, scale = avro.get("precision"), avro.get("scale", 0)
-    if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision or precision == 0:
+    if (
+        type(precision) is not int
+        or type(scale) is not int
+        or not 0 <= scale <= precision <= _MOST_DIGITS
+        or precision == 0
+    ):
         return None
-    if size is not None and 10**precision > 2 ** (8 * size - 1):
+    if size is not None and precision > (8 * size - 1) * log10(
+        2
+    ):  # 10 ** precision would take forever for a large size
         return None
     return DecimalType(precision, scale, name, size)
 

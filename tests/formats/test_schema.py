@@ -89,6 +89,16 @@ def test_a_logical_type_with_wrong_attributes_is_its_plain_type(type_):
     assert read_schema(record(("a", type_))).record.fields == (RecordField("a", Scalar("bytes")),)
 
 
+@pytest.mark.parametrize(("size", "most"), [(1, 2), (2, 4), (4, 9), (8, 18), (16, 38), (2**31 - 1, 10_000)])
+def test_the_digits_of_a_decimal_are_limited_by_its_bytes(size, most):
+    """A large size or precision takes no time: a power of such a size takes minutes."""
+    for precision, kind in ((most, "DecimalType"), (most + 1, "Fixed"), (10**400, "Fixed")):
+        avro = {"type": "fixed", "name": "F", "size": size, "logicalType": "decimal", "precision": precision}
+        assert type(read_schema(record(("a", avro))).record.fields[0].type).__name__ == kind
+    plain = {"type": "bytes", "logicalType": "decimal", "precision": 10**400, "scale": 3}
+    assert read_schema(record(("a", plain))).record.fields[0].type == Scalar("bytes")
+
+
 def test_a_decimal_that_its_fixed_bytes_cannot_have_is_plain_bytes():
     type_ = {"type": "fixed", "name": "F", "size": 2, "logicalType": "decimal", "precision": 5}
     assert read_schema(record(("a", type_))).record.fields == (RecordField("a", Fixed("F", 2)),)
@@ -161,6 +171,8 @@ def test_documentation_aliases_and_orders_are_allowed():
         (["int", {"type": "int", "logicalType": "date"}], "two branches of one type"),
         ([], "a union without branches"),
         ({"type": "fixed", "name": "F", "size": -1}, "fixed 'F' at 'a' has no size"),
+        ({"type": "fixed", "name": "F", "size": 2**31}, "fixed 'F' at 'a' has no size"),
+        ({"type": "fixed", "name": "F", "size": 10**400, "logicalType": "decimal", "precision": 4}, "has no size"),
         ({"type": "fixed", "name": "F"}, "field 'a' has no 'size'"),
         ({"type": "array"}, "field 'a' has no 'items'"),
         ({"type": "map"}, "field 'a' has no 'values'"),
