@@ -25,7 +25,7 @@ from beam_dis.coders.metadata import METADATA
 from beam_dis.coders.row_coders import RowsCoder, RowsWithMetadata, WritersCoder
 from beam_dis.coders.row_types import HintedRowCoder, RowTypeHint
 from beam_dis.formats import Rows
-from beam_dis.formats.arrow_pages import DoubtError
+from beam_dis.formats.arrow_pages import NotAtOnceError
 from beam_dis.formats.arrow_types import arrow_schema, columns, number_of_numbers, number_of_rows, values
 from beam_dis.formats.type_tree import RecordField, RecordType
 from beam_dis.record import DISRecord
@@ -50,7 +50,7 @@ class ArrowBatches:
         self.row_type = RowsWithMetadata(coder, metadata).row_type if metadata else coder.row_type
         self._record = coder.schema.record
         self.types = coder.values
-        numbers = coder.with_times("numbers")
+        numbers = coder.with_settings(times="numbers")
         self._number_of = number_of_numbers(numbers.values)
         self._evolving = None
         if schemas is not None and isinstance(numbers, WritersCoder):
@@ -75,23 +75,24 @@ class ArrowBatches:
         """The batch of records that can be read all at once.
 
         Raises:
-            DoubtError: they must be read one by one.
+            NotAtOnceError: they must be read one by one.
         """
         if self._read_page is None or not self.reads_pages:
-            raise DoubtError
+            raise NotAtOnceError
         return self._batch(self._read_page([record.data for record in records]), records)
 
     def of_rows(self, rows: Sequence[Any], records: Sequence[DISRecord]) -> pa.RecordBatch:
         """The batch of what ``decode`` makes of records."""
         if any(type(row) is Rows for row in rows):
-            pairs = [(each, record) for row, record in zip(rows, records, strict=True) for each in listed(row)]
+            several = ((row if type(row) is Rows else [row], record) for row, record in zip(rows, records, strict=True))
+            pairs = [(row, record) for own, record in several for row in own]
             rows, records = [row for row, _ in pairs], [record for _, record in pairs]
         data = pa.schema(list(self.schema)[: len(self._record.fields)])
         return self._batch(columns(self._record, self._number_of, data, rows), records)
 
     def to_type_hint(self) -> Any:
-        """The row type as Beam's own type."""
-        return RowTypeHint(self.row_type)
+        """The row type as Beam's own type, which knows the batches."""
+        return BatchedRowHint(self)
 
     def _batch(self, data: list[Any], records: Sequence[DISRecord]) -> pa.RecordBatch:
         added = [
@@ -119,7 +120,7 @@ class BatchesFn(beam.DoFn):
 
     def infer_output_type(self, input_type: Any) -> Any:
         """The type of the rows."""
-        return BatchedRowHint(self._batches)
+        return self._batches.to_type_hint()
 
     def get_output_batch_type(self, input_element_type: Any) -> Any:
         """The type of the batches."""
@@ -154,8 +155,8 @@ class RowBatches(BatchConverter[pa.RecordBatch, Any]):
         """The rows of a batch."""
         if not self._readers:
             return iter([self._make(())] * batch.num_rows)
-        listed = [read(column) for read, column in zip(self._readers, batch.columns, strict=True)]
-        return map(self._make, zip(*listed, strict=True))
+        columns_of = [read(column) for read, column in zip(self._readers, batch.columns, strict=True)]
+        return map(self._make, zip(*columns_of, strict=True))
 
     def produce_batch(self, elements: Sequence[Any]) -> pa.RecordBatch:
         """The batch of some rows."""
@@ -185,11 +186,6 @@ def _row_batches(element_type: Any, batch_type: Any) -> RowBatches:
     if batch_type not in {pa.RecordBatch, typehints.Any} or not isinstance(element_type, BatchedRowHint):
         raise TypeError("for the rows of a read with decode='arrow' as pyarrow.RecordBatch")
     return RowBatches(element_type)
-
-
-def listed(row: Any) -> list[Any]:
-    """The rows of one record."""
-    return row if type(row) is Rows else [row]
 
 
 def no_columns(rows: int) -> pa.RecordBatch:

@@ -14,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
+from typing_extensions import Self
 
 from beam_dis.coders.metadata import METADATA
 from beam_dis.coders.row_types import RowTypeHint, attributes
@@ -58,10 +59,10 @@ class RowsCoder(beam.coders.Coder):
                 raise
             raise DecodeError(error.reason + known, field=error.field) from error
 
-    def with_times(self, times: str) -> RowsCoder:
-        """The same coder with times of another kind in its rows."""
+    def with_settings(self, **settings: Any) -> Self:
+        """The same coder with other settings. Raises ConfigurationError if they don't fit."""
         make: Any = type(self)
-        made: RowsCoder = make(self.schema.text, **{**self._settings, "times": times})
+        made: Self = make(self.schema.text, **{**self._settings, **settings})
         return made
 
     def page_reader(self) -> ReadPage | None:
@@ -94,9 +95,7 @@ class WritersCoder(RowsCoder):
 
     def with_writers(self, schemas: Iterable[AvroSchema]) -> WritersCoder:
         """The same coder for records of these schemas. Raises ConfigurationError if they can't be read as its rows."""
-        make: Any = type(self)
-        made: WritersCoder = make(self.schema.text, **{**self._settings, "writer_schemas": schemas})
-        return made
+        return self.with_settings(writer_schemas=schemas)
 
 
 class AvroCoder(WritersCoder):

@@ -3,7 +3,7 @@
 Rules:
 1. These libraries take more than a format does, such as hexadecimal numbers or bytes after the last field. So what they read is
    checked: CSV by the characters beside delimiters, and Avro by writing it again, which must give the same bytes.
-2. Records that can't be read or checked this way raise DoubtError. Then they are read one by one by their format, which decides
+2. Records that can't be read or checked this way raise NotAtOnceError. Then they are read one by one by their format, which decides
    what they mean.
 3. JSON is read one by one: Arrow's reader isn't faster than the functions of a schema (``benchmarks/formats.py``).
 """
@@ -22,33 +22,36 @@ from beam_dis.formats.type_tree import ArrayOf, Enumeration, MapOf, Nullable, Re
 from beam_dis.formats.value_types import PLAIN
 
 ReadPage = Callable[[Sequence[bytes]], list[Any]]
-"""From records to columns; raises DoubtError."""
+"""From records to columns; raises NotAtOnceError."""
 
 _TIMES = {
     "date": r"^[1-9]\d{3}-\d\d-\d\d$",
     "timestamp-millis": r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$",
     "timestamp-micros": r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$",
 }
-_NOT_PLAIN = (b'"', b"\r", b"\0", b"\xef\xbb\xbf")
+_SPECIAL = (b'"', b"\r", b"\0", b"\xef\xbb\xbf")
 """What CSV gives a meaning of its own."""
 _LENIENT = (b" ", b"\t", b"0x", b"0X")
 """What Arrow takes in numbers, and CSV doesn't, if it is at the start or the end of a cell."""
-_PLAIN = frozenset({"boolean", "int", "long", "float", "double", "string"})
-_IN_CSV = _PLAIN | set(_TIMES)
+_PRIMITIVES = frozenset({"boolean", "int", "long", "float", "double", "string"})
+_IN_CSV = _PRIMITIVES | set(_TIMES)
 
 
-class DoubtError(Exception):
-    """Records that are read one by one instead."""
+class NotAtOnceError(Exception):
+    """These records can't be read all at once: they are read one by one instead."""
 
 
 def csv_page_reader(format_: CSVFormat) -> ReadPage | None:
     """The function that reads the records of a CSV format, each of which is one row; None if it has none."""
-    types = [
-        field.type.of if isinstance(field.type, Nullable) else field.type for field in format_.schema.record.fields
-    ]
-    if len(format_.delimiter) != 1 or not all(isinstance(t, Scalar) and t.name in _IN_CSV for t in types):
+    delimiter, types = format_.delimiter, _inner_types(format_.schema)
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter == "\0":  # Arrow takes no other delimiters
         return None
-    return _CSVPageReader(format_)
+    return _CSVPageReader(format_) if all(isinstance(t, Scalar) and t.name in _IN_CSV for t in types) else None
+
+
+def _inner_types(schema: Schema) -> list[Type]:
+    """The types of the fields without null."""
+    return [field.type.of if isinstance(field.type, Nullable) else field.type for field in schema.record.fields]
 
 
 class _CSVPageReader:
@@ -82,25 +85,25 @@ class _CSVPageReader:
         from pyarrow import csv
 
         page = b"\n".join(records)
-        if any(byte in page for byte in _NOT_PLAIN) or page.count(b"\n") != len(records) - 1:
-            raise DoubtError
+        if any(byte in page for byte in _SPECIAL) or page.count(b"\n") != len(records) - 1:
+            raise NotAtOnceError
         if any(text in page for text in _LENIENT):  # searched first, because it is fast
             framed = b"\n" + page + b"\n"
             if any(text in framed for text in self._lenient):
-                raise DoubtError
+                raise NotAtOnceError
         read = csv.ReadOptions(column_names=self._names, use_threads=False, block_size=len(page) + 1)
         try:
             cells = csv.read_csv(
                 pa.BufferReader(page), read_options=read, parse_options=self._parse, convert_options=self._convert
             ).combine_chunks()
             if cells.num_rows != len(records):
-                raise DoubtError
+                raise NotAtOnceError
             return [
                 self._column(type_, column.combine_chunks(), field)
                 for type_, column, field in zip(self._types, cells.columns, self._schema, strict=True)
             ]
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            raise DoubtError from error
+            raise NotAtOnceError from error
 
     def _column(self, type_: Type, cells: Any, field: Any) -> Any:
         import pyarrow as pa
@@ -116,27 +119,27 @@ class _CSVPageReader:
             if is_text:
                 return cells
             inner: Any = type_.of if isinstance(type_, Nullable) else type_
-            _sure(pc.match_substring_regex(cells, _TIMES[inner.name]))
+            _require(pc.match_substring_regex(cells, _TIMES[inner.name]))
             return cells.cast(field.type)
         if cells.null_count and not field.nullable:
-            raise DoubtError
+            raise NotAtOnceError
         if pa.types.is_floating(cells.type):
             cells = cells.cast(field.type, safe=False)
-            _sure(pc.is_finite(cells))
+            _require(pc.is_finite(cells))
         return cells
 
 
-def _sure(checked: Any) -> None:
-    """Raise DoubtError unless all values that aren't null are true."""
+def _require(checked: Any) -> None:
+    """Raise NotAtOnceError unless all values that aren't null are true."""
     import pyarrow.compute as pc
 
     if pc.any(pc.invert(checked)).as_py():
-        raise DoubtError
+        raise NotAtOnceError
 
 
 def avro_page_reader(schema: Schema) -> ReadPage | None:
     """The function that reads schemaless Avro; None if pyruhvro isn't installed or may read a type of the schema differently."""
-    types = [field.type.of if isinstance(field.type, Nullable) else field.type for field in schema.record.fields]
+    types = _inner_types(schema)
     if not types or not all(_is_plain(type_) or _is_time(type_) for type_ in types):
         return None
     try:
@@ -151,7 +154,7 @@ def _is_plain(type_: Type) -> bool:
         return all(_is_plain(field.type) for field in type_.fields)
     if isinstance(type_, (Nullable, ArrayOf, MapOf)):
         return _is_plain(type_.of)
-    return isinstance(type_, Enumeration) or (isinstance(type_, Scalar) and type_.name in _PLAIN)
+    return isinstance(type_, Enumeration) or (isinstance(type_, Scalar) and type_.name in _PRIMITIVES)
 
 
 class _AvroPageReader:
@@ -163,10 +166,9 @@ class _AvroPageReader:
         self._text = json.dumps(_plain_schema(RecordType("R", tuple(fields)), count()))
         self._library = library
         self._schema = arrow_schema(schema.record, names)
-        inner = [field.type.of if isinstance(field.type, Nullable) else field.type for field in schema.record.fields]
         self._times = {
             place: PLAIN.number(type_)
-            for place, type_ in enumerate(inner)
+            for place, type_ in enumerate(_inner_types(schema))
             if isinstance(type_, Scalar) and _is_time(type_)
         }
 
@@ -178,14 +180,10 @@ class _AvroPageReader:
             batch.validate(full=True)  # texts may not be UTF-8
             written = self._library.serialize_record_batch(batch, self._text, 1)
             columns = [column.cast(field.type) for column, field in zip(batch.columns, self._schema, strict=True)]
-        except (
-            ValueError,
-            TypeError,
-            OverflowError,
-        ) as error:  # UnicodeDecodeError and pyarrow's errors are ValueErrors
-            raise DoubtError from error
+        except (ValueError, TypeError, OverflowError) as error:  # pyarrow's errors are ValueErrors
+            raise NotAtOnceError from error
         if not pa.chunked_array(written).combine_chunks().equals(pa.array(records, pa.binary())):
-            raise DoubtError
+            raise NotAtOnceError
         for place, number in self._times.items():
             _check_range(columns[place], number)
         return columns
@@ -215,7 +213,7 @@ def _is_time(type_: Type) -> bool:
 
 
 def _check_range(column: Any, number: Any) -> None:
-    """Raise DoubtError if a time or a date is out of the range of its type."""
+    """Raise NotAtOnceError if a time or a date is out of the range of its type."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -225,4 +223,4 @@ def _check_range(column: Any, number: Any) -> None:
             if end is not None:
                 number.value(end)
     except (ValueMismatch, OverflowError) as error:
-        raise DoubtError from error
+        raise NotAtOnceError from error

@@ -63,6 +63,7 @@ from beam_dis.formats.value_types import ValueTypes
 Read = Callable[[bytes, int, int], tuple[Any, int]]
 
 ZIGZAG = tuple((n >> 1) ^ -(n & 1) for n in range(128))
+MOST_EMPTY = 65_536
 _BOOLEANS = {0: False, 1: True}
 _DURATION = struct.Struct("<III")
 
@@ -70,7 +71,7 @@ _DURATION = struct.Struct("<III")
 class End(int):
     """The position where a record ends, and how many values without bytes may still be read from it."""
 
-    left = 65_536
+    left = MOST_EMPTY
 
 
 def read_long(data: bytes, pos: int) -> tuple[int, int]:

@@ -2,8 +2,7 @@
 
 Each folder answers one question: ``discovery`` which partitions there are, ``partition`` how one is read, ``watermark`` how far
 time has come, ``fetch`` which pages are fetched ahead, ``process`` what one worker process shares, ``commit`` what may be
-committed. The names here are loaded
-when they are first used, so that the plain modules load no Beam.
+committed. The names here are loaded when they are first used, so that the plain modules load no Beam.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from beam_dis.coders.batches import ArrowBatches, joined
 from beam_dis.dead_letter import DeadLetter
-from beam_dis.formats.arrow_pages import DoubtError
+from beam_dis.formats.arrow_pages import NotAtOnceError
 from beam_dis.read.decode import PageDecoder
 from beam_dis.record import DISRecord
 
@@ -46,7 +46,7 @@ class BatchDecoder(PageDecoder):
         batches = self.batches
         try:
             batch = batches.of_page(records)
-        except DoubtError:
+        except NotAtOnceError:
             if batches.reads_pages and len(records) > ONE_BY_ONE:
                 half = len(records) // 2
                 yield from self._batches_of(records[:half])

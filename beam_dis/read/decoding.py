@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam import pvalue
+from apache_beam.options.pipeline_options import TypeOptions
 
 from beam_dis.coders.resolve import ArrowDecoder, decoder_for
 from beam_dis.connection import DISConnection
@@ -69,15 +70,22 @@ class Decoding:
             self.pages = BatchDecoder(decode, dead_letters, limit, batches=self._batches)
 
     def elements(self, pages: Any) -> tuple[pvalue.PCollection[Any], pvalue.PCollection[Any]]:
-        """The elements and the dead letters of pages."""
+        """The elements and the dead letters of pages. Raises ConfigurationError if Beam's options don't allow batches."""
         step = beam.ParDo(PassDecodedFn(self.pages) if self._times_in_values else DecodePageFn(self.pages))
         decoded = pages | "DecodePage" >> step.with_outputs(DEAD_LETTERS, main=RECORDS)
         dead_letters = typed_output(decoded, DEAD_LETTERS, DeadLetter)
         if self._batches is None:
             return typed_output(decoded, RECORDS, self._element_type), dead_letters
+        if pages.pipeline.options.view_as(TypeOptions).runtime_type_check:
+            raise ConfigurationError(
+                "decode='arrow': with --runtime_type_check Beam hides process_batch of every step: leave the option out, or use"
+                " --performance_runtime_type_check"
+            )
         from beam_dis.coders.batches import BatchesFn
 
-        return typed_output(decoded, RECORDS, Any) | "Batches" >> beam.ParDo(BatchesFn(self._batches)), dead_letters
+        records = typed_output(decoded, RECORDS, Any) | "Batches" >> beam.ParDo(BatchesFn(self._batches))
+        records.element_type = self._element_type  # Beam sets none with --no_pipeline_type_check
+        return records, dead_letters
 
 
 def _nothing_to_describe() -> StreamListing:

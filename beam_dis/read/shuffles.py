@@ -2,9 +2,9 @@
 
 Rules:
 
-1. FnApiRunner and Prism finalise a bundle once the steps fused to the read have run it. What waits after a shuffle is in memory, so it is
-   committed and lost if the process ends.
-2. A shuffle is a GroupByKey, a step with state, or a side input; other steps don't interrupt a bundle.
+1. FnApiRunner and Prism finalise a bundle once the steps fused to the read have processed it. Elements that wait after a shuffle are
+   in memory: they are committed already, and lost if the process ends.
+2. A shuffle is a GroupByKey, a Reshuffle, a step with state, or a side input. Other steps belong to the same bundle.
 3. The whole pipeline is known only when it is translated to be run, so it is looked at then, once.
 """
 

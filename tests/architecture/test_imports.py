@@ -51,7 +51,7 @@ LIBRARIES = {
     "formats": {"fastavro", "msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
     "local": {"httptools", "msgspec", "starlette", "uvicorn"},
-    "coders": {"apache_beam", "fastavro", "pyarrow"},
+    "coders": {"apache_beam", "fastavro", "pyarrow", "typing_extensions"},
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
     "cli": set(),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.coders.batches import ArrowBatches, BatchedRowHint, RowBatches
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
-from beam_dis.formats.arrow_pages import DoubtError
+from beam_dis.formats.arrow_pages import NotAtOnceError
 from beam_dis.record import DISRecord
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}
@@ -94,7 +94,7 @@ def check(coder, datas):
     batches, records = ArrowBatches(coder), records_of(datas)
     try:
         batch = batches.of_page(records)
-    except DoubtError:
+    except NotAtOnceError:
         return False
     assert batch.schema == batches.schema
     rows = rows_of(batches, batch)
@@ -147,7 +147,7 @@ def test_cells_that_arrow_reads_in_its_own_way_are_read_as_csv_says(rows, null):
     batches, datas = ArrowBatches(coder), [",".join(row).encode() for row in rows]
     try:
         batches.of_page(records_of(datas))
-    except DoubtError:
+    except NotAtOnceError:
         return
     assert check(coder, datas)
 
@@ -180,7 +180,7 @@ def test_avro_that_is_damaged_is_read_as_rows_or_not_at_all(data):
         batches = ArrowBatches(AvroCoder(SCHEMA))
         try:
             batches.of_page(records_of([good, damaged]))
-        except DoubtError:
+        except NotAtOnceError:
             continue
         assert check(AvroCoder(SCHEMA), [good, damaged])
 
@@ -242,11 +242,16 @@ def test_columns_have_the_names_and_arrows_own_types():
     assert [field.nullable for field in schema] == [False, True, True, False, False, False]
 
 
+@pytest.mark.parametrize("delimiter", ["é", "\0", "||"])
+def test_delimiters_that_arrow_does_not_take_are_read_one_by_one(delimiter):
+    assert not ArrowBatches(CSVCoder(SCHEMA, delimiter=delimiter)).reads_pages
+
+
 def test_compressed_and_framed_records_are_read_one_by_one():
     for coder in (AvroCoder(SCHEMA, compression="gzip"), AvroCoder(SCHEMA, framing="single-object"), JSONCoder(SCHEMA)):
         batches = ArrowBatches(coder)
         assert not batches.reads_pages
-        with pytest.raises(DoubtError):
+        with pytest.raises(NotAtOnceError):
             batches.of_page(records_of([b"x"]))
 
 

@@ -9,10 +9,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import apache_beam as beam
+import pytest
 from apache_beam.runners.runner import PipelineState
 
 from beam_dis import DISClient
 from beam_dis.record import PutRecord
+
+ON_FLINK_TOO = pytest.mark.parametrize(
+    "bounded_options",
+    [
+        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
+        pytest.param("PrismRunner", marks=pytest.mark.prism),
+        pytest.param("FlinkRunner", marks=pytest.mark.flink),
+    ],
+    indirect=True,
+)
+"""Runs a test on each runner; without it ``bounded_options`` leaves Flink out, because a job there takes some seconds."""
 
 
 def put(client: DISClient, stream: str, numbers: range, **target: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.utils.timestamp import Timestamp
+from running_pipelines import ON_FLINK_TOO
 
 from beam_dis import DISClient, PutRecord, ReadAllFromDIS, ReadFromDIS
 from beam_dis.coders import AvroCoder, CSVCoder, JSONCoder
@@ -87,16 +88,30 @@ def test_arrow_has_no_times_of_single_elements_and_no_schema_of_many_streams() -
 
 
 @pytest.mark.integration
+@pytest.mark.fnapi
+@pytest.mark.parametrize("option", ["--performance_runtime_type_check", "--no_pipeline_type_check"])
+def test_batches_reach_steps_under_options_of_beam(option: str, local_dis: Any, dis_stream: Callable[..., str]) -> None:
+    stream = dis_stream(data_type="CSV", data_schema=SCHEMA)
+    with DISClient(local_dis.connection) as client:
+        client.put_records(stream, [PutRecord(row(number), partition_key="k") for number in range(5)])
+    with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", option])) as pipeline:
+        rows = pipeline | ReadFromDIS(stream, stop="latest", decode="arrow", connection=local_dis.connection)
+        sums = rows | beam.ParDo(CountRows()) | beam.Map(lambda pair: ("all", pair[1])) | beam.CombinePerKey(sum)
+        assert_that(sums, equal_to([("all", 10)]), "batches")
+        assert_that(rows | "numbers" >> beam.Map(lambda row: row.n), equal_to(list(range(5))), "rows")
+
+
+@pytest.mark.integration
+def test_an_option_that_hides_batches_is_refused(local_dis: Any, dis_stream: Callable[..., str]) -> None:
+    stream = dis_stream(data_type="CSV", data_schema=SCHEMA)
+    pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", "--runtime_type_check"]))
+    with pytest.raises(ConfigurationError, match="use --performance_runtime_type_check"):
+        _ = pipeline | ReadFromDIS(stream, stop="latest", decode="arrow", connection=local_dis.connection)
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", CODERS)
-@pytest.mark.parametrize(
-    "bounded_options",
-    [
-        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
-        pytest.param("PrismRunner", marks=pytest.mark.prism),
-        pytest.param("FlinkRunner", marks=[pytest.mark.flink, pytest.mark.long]),
-    ],
-    indirect=True,
-)
+@ON_FLINK_TOO
 def test_batches_and_their_rows_reach_every_step(
     kind: str, bounded_options: PipelineOptions, local_dis: Any, dis_stream: Callable[..., str]
 ) -> None:

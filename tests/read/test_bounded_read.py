@@ -19,6 +19,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms import error_handling
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 from apache_beam.transforms.window import FixedWindows
+from running_pipelines import ON_FLINK_TOO
 
 from beam_dis import (
     AvroCoder,
@@ -40,16 +41,6 @@ from beam_dis.record import PutRecord
 pytestmark = pytest.mark.integration
 
 LATEST = StoppingPosition.latest()
-ON_FLINK_TOO = pytest.mark.parametrize(
-    "bounded_options",
-    [
-        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
-        pytest.param("PrismRunner", marks=pytest.mark.prism),
-        pytest.param("FlinkRunner", marks=pytest.mark.flink),
-    ],
-    indirect=True,
-)
-"""Only a few tests run on Flink too, because a job there takes some seconds."""
 WORD = (
     '{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}, {"name": "n", "type": "int"}]}'
 )

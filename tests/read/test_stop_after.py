@@ -11,6 +11,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
+from running_pipelines import ON_FLINK_TOO
 
 from beam_dis import DISClient, ReadAllFromDIS, ReadFromDIS, StoppingPosition
 from beam_dis.errors import ConfigurationError, StreamNotFoundError
@@ -19,16 +20,6 @@ from beam_dis.record import PutRecord
 from beam_dis.testing import Latency
 
 pytestmark = pytest.mark.integration
-
-ON_FLINK_TOO = pytest.mark.parametrize(
-    "bounded_options",
-    [
-        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
-        pytest.param("PrismRunner", marks=pytest.mark.prism),
-        pytest.param("FlinkRunner", marks=pytest.mark.flink),
-    ],
-    indirect=True,
-)
 
 
 @pytest.fixture

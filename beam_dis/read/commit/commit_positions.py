@@ -69,7 +69,7 @@ class CommitPositionsFn(beam.DoFn):
         key, position = element
         if position.app != self._app:
             raise ConfigurationError(
-                f"CommitToDIS({self._app!r}) has got a position of app {position.app!r}, in stream {position.stream!r}: give both"
+                f"CommitToDIS({self._app!r}) received a position of app {position.app!r}, in stream {position.stream!r}: give both"
                 " transforms the same app"
             )
         before = progress.read() or self._begin(position)

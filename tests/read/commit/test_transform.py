@@ -12,7 +12,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import FixedWindows, Sessions, SlidingWindows
-from running_pipelines import eventually, put, running, values_in
+from running_pipelines import ON_FLINK_TOO, eventually, put, running, values_in
 
 from beam_dis import CommitToDIS, DISClient, DISRecord, ReadFromDIS, StoppingPosition, WriteToDIS
 from beam_dis.errors import ConfigurationError, DISError
@@ -20,15 +20,6 @@ from beam_dis.errors import ConfigurationError, DISError
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 APP = "copy"
-ON_FLINK_TOO = pytest.mark.parametrize(
-    "bounded_options",
-    [
-        pytest.param("FnApiRunner", marks=pytest.mark.fnapi),
-        pytest.param("PrismRunner", marks=pytest.mark.prism),
-        pytest.param("FlinkRunner", marks=pytest.mark.flink),
-    ],
-    indirect=True,
-)
 
 
 @pytest.fixture
