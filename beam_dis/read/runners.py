@@ -32,6 +32,7 @@ _FLINK_MILLISECONDS = {"checkpointing_interval": -1, "max_bundle_time_mills": 10
 
 
 _RESUMING = {"PrismRunner", _SWITCHING}
+_HOLDS_WATERMARKS = {"PrismRunner": False, _SWITCHING: False, "FlinkRunner": True, "DataflowRunner": True}
 _KEPT_FROM_PRISM = ("allow_unsafe_triggers", "update_compatibility_version")
 
 
@@ -40,10 +41,13 @@ class RunnerTraits(NamedTuple):
 
     ``streams``: windows fire and partitions are found while an endless read runs. ``resumes_at_once``: a call that asked for
     no delay is followed by the next one as soon as its bundle ends; on Flink a timer has to fire first, up to a second later.
+    ``holds_watermarks``: a step's watermark is the lowest of its elements' watermarks and of the steps before it. If it is
+    False, the step has the watermark of its last bundle; PortableRunner may be either, so it is None there.
     """
 
     streams: bool = False
     resumes_at_once: bool = False
+    holds_watermarks: bool | None = None
 
 
 def runs_endless_steps(runner: object, options: PipelineOptions) -> bool:
@@ -84,7 +88,12 @@ def check_runner(
     if runs_endless_steps(runner, options):
         _warn_about_the_switch(runner, registry)
         _check_flink(runner, options)
-        return RunnerTraits(streams=True, resumes_at_once=type(runner).__name__ in _RESUMING)
+        name = type(runner).__name__
+        return RunnerTraits(
+            streams=True,
+            resumes_at_once=name in _RESUMING,
+            holds_watermarks=_HOLDS_WATERMARKS.get(name),
+        )
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers != 1:
         raise ConfigurationError(

@@ -205,7 +205,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
                 self._discovery(),
                 settings.discovery_interval,
                 read_id=read_id,
-                resumes_at_once=runner.resumes_at_once,
+                holds_watermarks=runner.holds_watermarks,
                 registry=self._registry,
             )
         policy = WatermarkPolicy(round(settings.watermark_lag * 1000))
@@ -219,6 +219,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             "poll_interval": settings.poll_interval,
             "expired_poll_interval": max(settings.discovery_interval or 0.0, settings.poll_interval),
             "resumes_at_once": runner.resumes_at_once,
+            "holds_watermarks": runner.holds_watermarks,
             "registry": self._registry,
         }
         step = PollPartitionFn if settings.finalized_app is None else PollPartitionForAppFn
@@ -367,6 +368,6 @@ class ReadAllFromDIS(_Read[OutputT]):
 
     def _streams(self, read_id: str, runner: RunnerTraits) -> Any:
         name_streams: Any = NameStreamsFn(
-            read_id=read_id, resumes_at_once=runner.resumes_at_once, registry=self._registry
+            read_id=read_id, holds_watermarks=runner.holds_watermarks, registry=self._registry
         )
         return beam.ParDo(name_streams).with_output_types(StreamStart)

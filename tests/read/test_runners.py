@@ -31,6 +31,10 @@ class PrismRunner:
     pass
 
 
+class PortableRunner:
+    pass
+
+
 class FnApiRunner:
     pass
 
@@ -106,13 +110,17 @@ def test_direct_runner_takes_prism_except_for_pipelines_with_these_steps(
     assert bool(tried) == goes_to_prism
 
 
-def test_prism_resumes_a_call_at_once_and_flink_with_its_timers() -> None:
+def test_prism_resumes_a_call_at_once_and_flink_holds_watermarks() -> None:
     assert check_runner(PrismRunner(), PipelineOptions([]), registry=REGISTRY) == RunnerTraits(
-        streams=True, resumes_at_once=True
+        streams=True, resumes_at_once=True, holds_watermarks=False
     )
     assert check_runner(FlinkRunner(), PipelineOptions([]), registry=REGISTRY) == RunnerTraits(
-        streams=True, resumes_at_once=False
+        streams=True, resumes_at_once=False, holds_watermarks=True
     )
+
+
+def test_a_job_server_that_is_not_known_may_hold_watermarks_or_not() -> None:
+    assert check_runner(PortableRunner(), PipelineOptions([]), registry=REGISTRY).holds_watermarks is None
 
 
 def test_a_runner_that_cannot_stream_is_warned_about_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:

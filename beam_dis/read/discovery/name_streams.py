@@ -27,12 +27,12 @@ class NameStreamsFn(beam.DoFn):
         self,
         *,
         read_id: str,
-        resumes_at_once: bool = False,
+        holds_watermarks: bool | None = None,
         registry: Callable[[], Registry] = this_process,
         new_id: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
         self._read_id = read_id
-        self._resumes_at_once = resumes_at_once
+        self._holds_watermarks = holds_watermarks
         self._registry = registry
         self._new_id = new_id
 
@@ -45,6 +45,6 @@ class NameStreamsFn(beam.DoFn):
     def process(self, element: Any) -> Iterator[StreamStart]:
         """Give an element its id."""
         stream = stream_start(element)._replace(input_id=self._new_id())
-        if self._resumes_at_once:
+        if self._holds_watermarks is False:
             self._board.expect(stream.listing_key)
         yield stream

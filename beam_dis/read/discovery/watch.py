@@ -97,7 +97,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         interval: float,
         *,
         read_id: str,
-        resumes_at_once: bool = False,
+        holds_watermarks: bool | None = None,
         registry: Callable[[], Registry] = this_process,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -106,7 +106,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         self._discovery = discovery
         self._interval = interval
         self._read_id = read_id
-        self._resumes_at_once = resumes_at_once
+        self._holds_watermarks = holds_watermarks
         self._registry = registry
         self._clock = clock
         self._sleep = sleep
@@ -134,7 +134,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         registry = self._registry()
         self._shared = registry.enter_connection(self._connection, self)
         self._read_state = registry.enter_read(self._read_id, self)
-        if self._resumes_at_once:
+        if self._holds_watermarks is False:
             self._read_state.board.remember_for(math.inf)
 
     def teardown(self) -> None:
@@ -151,7 +151,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         key = element.listing_key
         pause: float | None = self._read_state.pace.wait_briefly(key, self._sleep)
         if not pause:
-            board = self._read_state.board if self._resumes_at_once else WatermarkBoard()
+            board = self._read_state.board if self._holds_watermarks is False else WatermarkBoard()
             board.enter(key, estimator.own())
             try:
                 pause = yield from self._new_partitions(element, tracker, estimator, board)

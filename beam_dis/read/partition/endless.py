@@ -41,6 +41,7 @@ from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.position_output import position_output
 from beam_dis.read.partition.tracker import SequenceRangeTracker
+from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.pace import LONGEST_DELAY
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import SequenceRangeCoder
@@ -70,6 +71,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         poll_interval: float,
         expired_poll_interval: float,
         resumes_at_once: bool = False,
+        holds_watermarks: bool | None = None,
         registry: Callable[[], Registry] = this_process,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -84,6 +86,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._poll_interval = poll_interval
         self._expired_poll_interval = expired_poll_interval
         self._resumes_at_once = resumes_at_once
+        self._holds_watermarks = holds_watermarks
         self._registry = registry
         self._clock = clock
         self._sleep = sleep
@@ -117,7 +120,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._metrics.setup(self._shared.record_size)
         pause = max(self._poll_interval, self._expired_poll_interval)
         # Prism, which needs the board, has no other process that a partition could move to.
-        self._read_state.board.remember_for(2 * (math.inf if self._resumes_at_once else pause))
+        self._read_state.board.remember_for(2 * (math.inf if self._holds_watermarks is False else pause))
 
     def teardown(self) -> None:
         self._registry().leave(self)
@@ -173,7 +176,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self, partition: Hashable, poll: PartitionPoll, claims: ClaimedRanges, estimator: Any
     ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """The poll's records, and the position and the watermark after each page."""
-        board, start, behind, count = self._read_state.board, poll.position, 0, 0
+        board = WatermarkBoard() if self._holds_watermarks else self._read_state.board
+        start, behind, count = poll.position, 0, 0
         watermark = estimator.own()
         board.enter(partition, watermark)
         try:

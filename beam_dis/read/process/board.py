@@ -1,14 +1,14 @@
-"""The watermarks of the partitions that one process serves for one read.
+"""The watermarks of the partitions that one process serves for one read, for runners that don't hold them themselves.
 
 Rules:
 
 1. The watermark reported for a partition is the lowest on the board, because Prism takes a stage's watermark from its last
    bundle instead of the minimum over all partitions. Listings that may find more partitions are on the board too, because
-   Prism doesn't let the watermark of one step hold back a later one.
+   Prism doesn't let the watermark of one step hold back a later one. Flink and Dataflow do both, so nothing is on the board there.
 2. A partition counts for the others with the watermark that it had when its call began, unless the call outputs nothing: the
    runner gets the output only when the bundle ends, and another partition's bundle may end first.
-3. A partition counts while a call reads it, and for a while after: a minute, or the time given to ``remember_for``. One that
-   moved to another worker therefore doesn't hold back the rest forever.
+3. A partition counts while a call reads it, and for a while after: a minute, or the time given to ``remember_for``. If the runner
+   isn't known, a partition that moved to another worker therefore doesn't hold back the rest forever.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def name_streams(fake_service: Any, registry_on: Any) -> Any:
     def make(*, on_prism: bool) -> Any:
         registry, ids = registry_on(fake_service()), itertools.count(1)
         step = NameStreamsFn(
-            read_id="r", resumes_at_once=on_prism, registry=lambda: registry, new_id=lambda: str(next(ids))
+            read_id="r", holds_watermarks=not on_prism, registry=lambda: registry, new_id=lambda: str(next(ids))
         )
         step.setup()
         step.own = registry.enter_read("r", step)

@@ -57,7 +57,7 @@ def watching(registry_on: Any, calls: Any, now: Any) -> Any:
             discovery,
             10.0,
             read_id="a",
-            resumes_at_once=on_prism,
+            holds_watermarks=not on_prism,
             registry=lambda: registry,
             clock=now,
             sleep=now.sleep,

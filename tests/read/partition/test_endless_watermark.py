@@ -154,13 +154,28 @@ def test_partitions_of_one_name_in_two_streams_count_separately(
     assert idle.call().watermark == 1003
 
 
+def test_on_flink_a_partition_that_moved_holds_nothing_back(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """Flink holds the watermark of each partition, and reads one on another worker after it was restarted."""
+    service = two_partitions(next_number=10)
+    registry = registry_on(service)
+    moved = polling(service, start=0, registry=registry, holds_watermarks=True)
+    idle = polling(service, name=ONE, start=10, registry=registry, holds_watermarks=True)
+    moved.call()
+    assert idle.call().watermark == 4900
+    now.seconds += 1
+    service.now_ms += 1000
+    assert idle.call().watermark == 5900
+
+
 def test_on_prism_a_partition_without_calls_for_an_hour_still_counts(
     two_partitions: Any, polling: Any, registry_on: Any, now: Any
 ) -> None:
     service = two_partitions(next_number=10)
     registry = registry_on(service)
-    waiting = polling(service, start=0, registry=registry, resumes_at_once=True)
-    idle = polling(service, name=ONE, start=10, registry=registry, resumes_at_once=True)
+    waiting = polling(service, start=0, registry=registry, holds_watermarks=False)
+    idle = polling(service, name=ONE, start=10, registry=registry, holds_watermarks=False)
     waiting.call()
     now.seconds += 3600
     assert idle.call().watermark == START_OF_TIME
