@@ -1,9 +1,9 @@
-"""Endless reads: the rate of a backlog, the latency of a record, the polls of an idle partition, and the memory.
+"""Endless reads: the rate of a backlog, the latency of records and windows, the requests of an idle stream, and the memory.
 
     python benchmarks/endless_read.py [records] [measurement ...]
 
-There are ``records`` of 200 bytes (1,000,000 by default) on 8 partitions. The measurements are backlog, latency, idle, distance
-and memory; all run by default.
+There are ``records`` of 200 bytes (1,000,000 by default) on 8 partitions. The measurements are backlog, latency, windows, idle,
+distance and memory; all run by default.
 
 Rule 1: an endless and a bounded read of the same records alternate on the same runner. The same step follows both; it writes
 down when each bundle began and ended, and how many elements it had.
@@ -38,7 +38,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.common import DoFnRunner, DoFnSignature, Receiver
 from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.core import Windowing
-from apache_beam.transforms.window import GlobalWindows
+from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from bounded_read import PARTITIONS, STREAM, load
 
 from beam_dis import DISClient, DISConnection, ReadFromDIS, StoppingPosition
@@ -113,6 +113,23 @@ class WriteDelays(WriteProgress):
         """Write what this bundle has measured."""
         with self._file.open("a") as file:
             file.writelines(f"{delay}\n" for delay in self._delays)
+
+
+class WriteWindowDelays(WriteProgress):
+    """Writes how many seconds after the end of its window each count came, and the count."""
+
+    def start_bundle(self) -> None:
+        """Start at zero."""
+        self._delays: list[tuple[float, int]] = []
+
+    def process(self, element: tuple[str, int], window: Any = beam.DoFn.WindowParam) -> None:
+        """Measure the delay of a window's count."""
+        self._delays.append((time.time() - float(window.end), element[1]))
+
+    def finish_bundle(self) -> None:
+        """Write what this bundle has measured."""
+        with self._file.open("a") as file:
+            file.writelines(f"{delay} {count}\n" for delay, count in self._delays)
 
 
 def written_lines(folder: str) -> list[tuple[float, ...]]:
@@ -256,6 +273,53 @@ def latency(dis: LocalDIS, _count: int) -> None:
     show("latency, p99, ms", f"{1000 * delays[len(delays) * 99 // 100]:.0f}")
 
 
+def windows(dis: LocalDIS, _count: int) -> None:
+    """Seconds from the end of 1 s windows to their counts, with default settings, while the stream is scaled 2 → 5 → 3."""
+    with runners() as found:
+        for name, (flags, _) in found.items():
+            fast = [*flags, "--max_bundle_time_mills=100"] if name == "Flink" else flags
+            put, lines = window_delays(dis, fast, f"windows-{name}")
+            delays = sorted(delay for delay, _ in lines)
+            target = "at most 2.5" if name == "Flink" else "at most 2.0"
+            show(f"{name}: windows of 1 s, p50 of {len(delays)}, s", f"{statistics.median(delays):.2f}", target)
+            show(f"{name}: windows of 1 s, max, s", f"{delays[-1]:.2f}", "" if name == "Flink" else "at most 3.5")
+            show(f"{name}: records that were late", f"{put - sum(count for _, count in lines):.0f}", "0")
+
+
+def window_delays(dis: LocalDIS, flags: list[str], stream: str) -> tuple[int, list[tuple[float, ...]]]:
+    """How many records were put, and the delay and the count of each window."""
+    folder = tempfile.mkdtemp()  # stays until the end, as in read()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    pipeline = beam.Pipeline(options=PipelineOptions(flags))
+    _ = (
+        pipeline
+        | ReadFromDIS(stream, connection=dis.connection, decode=lambda _: ("all", 1))
+        | beam.WindowInto(FixedWindows(1))
+        | beam.CombinePerKey(sum)
+        | beam.ParDo(WriteWindowDelays(folder))
+    )
+    put, chance = 0, random.Random(7)
+    with DISClient(dis.connection) as client:
+        client.create_stream(stream, partition_count=2)
+        result = pipeline.run()
+        try:
+            time.sleep(10)  # until the pipeline polls
+            for partitions in (2, 5, 3):
+                client.update_partition_count(stream, target_partition_count=partitions)
+                until = time.monotonic() + LATENCY_SECONDS / 3
+                while time.monotonic() < until:
+                    records = [PutRecord(data=b"1", partition_key=str(chance.random())) for _ in range(10)]
+                    put += len(client.put_records(stream, records).records)
+                    time.sleep(0.05)
+            until = time.monotonic() + 30
+            while sum(line[1] for line in written_lines(folder)) < put and time.monotonic() < until:
+                time.sleep(0.1)
+        finally:
+            result.cancel()
+            time.sleep(SETTLING_SECONDS)
+    return put, written_lines(folder)
+
+
 class Clock:
     """A clock in seconds that only ``sleep`` advances."""
 
@@ -384,6 +448,7 @@ WORK: dict[str, Work] = {
     "idle": idle,
     "memory": memory,
     "latency": latency,
+    "windows": windows,
     "backlog": backlog,
     "distance": distance,
 }
