@@ -144,6 +144,30 @@ def wait_limit(failure: Failure, *, endless: bool, worked: bool) -> float:
     return later if worked else min(limits.first, later)
 
 
+class Refusals:
+    """The refusals among the failures of one piece of work: the error that ends it names them, whatever failed last."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = ""
+
+    def note(self, error: Exception) -> None:
+        """Count a failure if the service, or something between, refused the request."""
+        if isinstance(error, ServiceError):
+            self.note_answer(error.code or f"HTTP {error.status}", error.service_message)
+
+    def note_answer(self, code: str, message: str) -> None:
+        """Count an answer that refused something."""
+        self.count += 1
+        self._last = f"{code} {message}".rstrip(" .")
+
+    def among(self, failures: int, *, named: bool) -> str:
+        """Say how many of so many failures were refusals, and which was the last one, unless the message has ``named`` it."""
+        if not self.count or (named and self.count == failures):
+            return ""
+        return f", {self.count} of them refused" + ("" if named else f", the last with {self._last}")
+
+
 class FailureSeries:
     """The failures in a row of one piece of work, such as a partition that is read; used by one thread at a time.
 
@@ -177,6 +201,8 @@ class FailureSeries:
     def note_success(self) -> None:
         """Something has succeeded: later failures are a new series."""
         self._failure: Failure | None = None
+        self._failures = 0
+        self._refusals = Refusals()
         self._began: float | None = None
         self._kind_began = 0.0
         self._pauses: dict[bool, Iterator[float]] = {}
@@ -184,11 +210,14 @@ class FailureSeries:
     def pause_after(self, error: Exception, *, worked: bool, took: float = 0.0) -> float | None:
         """Note a failure, and return the seconds to pause before the next attempt; None if the error is to be raised.
 
+        The message of an error that is to be raised then says how many requests failed, and names the last refusal.
         ``took`` is the time (s) of the attempt that failed, which belongs to the series.
         Without an end, failures that change their kind are a new series. With an end, all kinds together have the time of the
         longest row, so that they end.
         """
         failure, now = failure_of(error), self._clock()
+        self._failures += 1
+        self._refusals.note(error)
         if self._began is None:
             self._began = now - took
         if failure is not self._failure:
@@ -197,6 +226,9 @@ class FailureSeries:
         if not self._endless:
             left = min(left, self._began + max(limits.bounded for limits in WAIT_LIMITS.values()) - now)
         if left <= 0:
+            if self._failures > 1:
+                refused = self._refusals.among(self._failures, named=isinstance(error, ServiceError))
+                error.args = (f"{error} ({self._failures} requests in {now - self._began:.1f} s{refused})",)
             return None
         asked = error.retry_after or 0.0 if isinstance(error, ServiceError) else 0.0
         return min(left, max(asked, next(self._pauses_of(throttled=failure is Failure.THROTTLED))))

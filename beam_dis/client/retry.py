@@ -6,20 +6,24 @@ Rule 3: if the answer was lost (cut, timed out, unreadable, an HTTP 5xx from som
 a DIS code, from a service that has answered as a DIS before): repeat only if ``retry_lost`` says so.
 Rule 4: if the service throttles: repeat after longer pauses, unless the caller slows down itself.
 Rule 5: if the answer has a Retry-After header, the pause is at least that long. If the deadline is earlier, raise at once.
-Rule 6: raise any other error unchanged, also that of an answer that is too large, since the next one would be as large. A
+Rule 6: raise any other error at once, also that of an answer that is too large, since the next one would be as large. A
 TransportError says ``maybe_done`` if any attempt may have been carried out.
+Rule 7: the error that is raised after several attempts says how many there were. If the last one got no answer, it names the
+last refusal, which says more.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
 
 from beam_dis.backoff import full_jitter
 from beam_dis.errors import AnswerTooLargeError, ServiceError, TransportError
+from beam_dis.outages import Refusals
 from beam_dis.wire.error_codes import Remedy
 
 _LOG = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ class Retry:
     maybe_done: bool = field(default=False, init=False)
     """Whether an attempt without an answer may have been carried out."""
     _attempts: int = field(default=0, init=False)
+    _refusals: Refusals = field(default_factory=Refusals, init=False)
 
     def run(self, attempt: Callable[[float], T]) -> T:
         """Return the first success of ``attempt(seconds left)``, or raise the last error."""
@@ -65,6 +70,7 @@ class Retry:
                 return attempt(start + self.deadline - self.clock())
             except (TransportError, ServiceError) as error:
                 self.maybe_done = self.maybe_done or lost_answer(error)
+                self._refusals.note(error)
                 pause = next(throttled if _is_throttling(error) else pauses)
                 if isinstance(error, ServiceError) and error.retry_after is not None:
                     pause = max(pause, error.retry_after)
@@ -86,10 +92,14 @@ class Retry:
         return self.retry_throttling and _is_throttling(error)
 
     def _final(self, error: TransportError | ServiceError, passed: float) -> TransportError | ServiceError:
-        if isinstance(error, ServiceError):
-            return error
-        attempts = f" ({self._attempts} attempts in {passed:.1f} s)" if self._attempts > 1 else ""
-        return type(error)(f"{error}{attempts}", maybe_done=self.maybe_done, not_a_dis=error.not_a_dis)
+        """The error to raise, without the traceback, whose frames contain the request."""
+        final = copy(error)
+        if self._attempts > 1:
+            refused = self._refusals.among(self._attempts, named=isinstance(error, ServiceError))
+            final.args = (f"{error} ({self._attempts} attempts in {passed:.1f} s{refused})",)
+        if isinstance(final, TransportError):
+            final.maybe_done = self.maybe_done
+        return final
 
 
 def lost_answer(error: TransportError | ServiceError) -> bool:

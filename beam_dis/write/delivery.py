@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DISError, ServiceError
+from beam_dis.outages import Refusals
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
@@ -50,6 +51,7 @@ class Delivery:
         to_send: the indexes, in order, of the records that must still be sent.
         requests: how many requests were sent.
         resent: how many records were sent again.
+        refusals: the answers that refused the request or some of its records.
         request_throttled: whether the service throttled the last request as a whole.
         error: why the last request failed as a whole, though not for one of its records; None if it didn't.
         scaling_since: since when records are refused because the stream is being scaled; None if none of the last request was.
@@ -61,6 +63,7 @@ class Delivery:
         "batch",
         "error",
         "failed",
+        "refusals",
         "request_throttled",
         "requests",
         "resent",
@@ -74,6 +77,7 @@ class Delivery:
         self.answers: list[Written | NotWritten] = [_NOT_SENT] * len(batch.records)
         self.requests = 0
         self.resent = 0
+        self.refusals = Refusals()
         self.request_throttled = False
         self.error: DISError | None = None
         self.scaling_since: float | None = None
@@ -86,9 +90,12 @@ class Delivery:
         records = [self.batch.records[index] for index in sent]
         again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
         self.resent += len(again)
-        self.failed = any(
-            isinstance(answer, NotWritten) and answer.retriable and not answer.throttled for answer in answers
-        )
+        not_written = [answer for answer in answers if isinstance(answer, NotWritten)]
+        self.failed = any(answer.retriable and not answer.throttled for answer in not_written)
+        if self.error is not None:
+            self.refusals.note(self.error)
+        elif not_written:
+            self.refusals.note_answer(not_written[0].code, not_written[0].message)
         unsent = set(self.to_send).difference(sent) if len(sent) < len(self.to_send) else ()
         self.to_send = sorted([*again, *unsent])
 
@@ -120,10 +127,11 @@ class Delivery:
     def timeout_message(self, deadline: float) -> str:
         """Why the bundle fails, if records are still to be sent after ``deadline`` seconds."""
         answers = ((index, self.answers[index]) for index in self.to_send)
-        last = next(self.reason(index, answer) for index, answer in answers if isinstance(answer, NotWritten))
+        index, last = next((index, answer) for index, answer in answers if isinstance(answer, NotWritten))
+        refused = self.refusals.among(self.requests, named=last.code != "")
         return (
             f"{len(self.to_send)} of {len(self.batch.records)} records were not written within {deadline:g} s"
-            f" and {self.requests} requests; the last answer: {last}"
+            f" and {self.requests} requests{refused}; the last answer: {self.reason(index, last)}"
         )
 
     def reason(self, index: int, answer: NotWritten) -> str:

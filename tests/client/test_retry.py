@@ -137,6 +137,39 @@ def test_no_pause_ends_after_the_deadline():
     assert world.now < 5.0
 
 
+TIMED_OUT = TransportError("timed out", maybe_done=True)
+THROTTLED = service_error("too much", code="DIS.4303", status=400, service_message="Exceeded traffic control limit.")
+
+
+@pytest.mark.parametrize(
+    ("failures", "message"),
+    [
+        (
+            [THROTTLED, DOWN, BUSY, THROTTLED, TIMED_OUT],
+            "timed out (5 attempts in 0.0 s, 3 of them refused, the last with DIS.4303 Exceeded traffic control limit)",
+        ),
+        ([TOO_MANY, TIMED_OUT], "timed out (2 attempts in 0.0 s, 1 of them refused, the last with HTTP 429)"),
+        ([DOWN, THROTTLED, WRONG], "no (3 attempts in 0.0 s, 2 of them refused)"),
+        ([THROTTLED, WRONG], "no (2 attempts in 0.0 s)"),
+        ([DOWN, DOWN, TIMED_OUT], "timed out (3 attempts in 0.0 s)"),
+        ([WRONG], "no"),
+    ],
+)
+def test_the_final_error_says_how_often_the_service_refused_and_with_what(failures, message):
+    with pytest.raises(type(failures[-1])) as error:
+        World(*failures).run(random=lambda: 0.0)
+    assert str(error.value) == message
+
+
+def test_the_final_error_of_a_refusal_keeps_its_attributes():
+    asked = service_error("no", code="DIS.4200", status=400, service_message="no")
+    asked.retry_after = 2.0
+    with pytest.raises(ServiceError) as error:
+        World(DOWN, asked).run()
+    assert (error.value.code, error.value.status, error.value.retry_after) == ("DIS.4200", 400, 2.0)
+    assert str(asked) == "no"
+
+
 def test_an_error_is_maybe_done_if_any_attempt_may_have_succeeded():
     world = World(LOST, *[DOWN] * 99)
     with pytest.raises(TransportError) as error:

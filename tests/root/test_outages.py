@@ -163,6 +163,30 @@ def test_failures_of_changing_kinds_end_a_bounded_use() -> None:
     assert waited == pytest.approx(120, abs=1)
 
 
+def test_the_final_error_of_a_series_counts_refusals_and_names_the_last() -> None:
+    clock = Clock()
+    series = FailureSeries(endless=False, clock=clock)
+    throttled = service_error("no", code="DIS.4303", status=400, service_message="Exceeded traffic control limit.")
+    for _ in range(3):
+        assert series.pause_after(throttled, worked=True) is not None
+        clock.now += 30
+    assert str(throttled) == "no"
+    assert series.pause_after(TransportError("timed out"), worked=True) is not None
+    clock.now += 40
+    final = TransportError("timed out")
+    assert series.pause_after(final, worked=True) is None
+    assert str(final) == (
+        "timed out (5 requests in 130.0 s, 3 of them refused, the last with DIS.4303 Exceeded traffic control limit)"
+    )
+
+
+def test_the_only_failure_of_a_series_keeps_its_message() -> None:
+    final = refusal("DIS.4200")
+    message = str(final)
+    assert FailureSeries(endless=False, clock=Clock()).pause_after(final, worked=True) is None
+    assert str(final) == message
+
+
 def test_pauses_grow_and_stay_short_after_throttling() -> None:
     clock = Clock()
     series = FailureSeries(endless=True, clock=clock, random=lambda: 1.0)

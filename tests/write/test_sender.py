@@ -230,6 +230,16 @@ def test_retries_end_at_the_deadline_with_the_last_answer():
     assert 100 < time.now <= 120
 
 
+def test_the_final_error_names_a_refusal_before_requests_without_an_answer():
+    """One request is refused in part and one as a whole. Then the connection is refused until the deadline."""
+    service = FakeService.empty([Partly(0b11), TOO_MUCH, *[REFUSED_CONNECTION] * 1000])
+    with pytest.raises(
+        WriteError,
+        match=r"and \d+ requests, 2 of them refused, the last with DIS.4303.*; the last answer: .*connection refused",
+    ):
+        write_all(in_memory_sender(service), "ab")
+
+
 def taking_one_record_a_second(time):
     """A write that takes one record a second, and throttles the others."""
     taken = iter(range(10_000))
