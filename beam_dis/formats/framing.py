@@ -10,20 +10,18 @@ Rules:
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
 
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.avro_binary import AvroFormat
 from beam_dis.formats.avro_reader import End, Read, read_long
 from beam_dis.formats.avro_versions import resolved
 from beam_dis.formats.compression import MOST_BYTES, inflated, unsnapped
+from beam_dis.formats.fingerprints import fingerprint
 from beam_dis.formats.format import MOST_ROWS, Rows
-from beam_dis.formats.mismatch import FAULTS, ValueMismatch, brief, reason_of
+from beam_dis.formats.mismatch import ValueMismatch, brief, reason_of
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.type_tree import Schema
 from beam_dis.plain_values import shown
@@ -51,10 +49,10 @@ class SingleObjectFormat:
             )
         self.schema = format_.schema
         self._encode = format_.encode
-        self._header = SINGLE_OBJECT + _fingerprint(format_.schema)
+        self._header = SINGLE_OBJECT + fingerprint(format_.schema)
         self._readers: dict[bytes, Read] = {self._header: format_.decode_at}
         for writer in map(read_schema, schemas):
-            self._readers.setdefault(SINGLE_OBJECT + _fingerprint(writer), reader_of(writer, format_))
+            self._readers.setdefault(SINGLE_OBJECT + fingerprint(writer), reader_of(writer, format_))
 
     def decode(self, data: bytes) -> Any:
         """The value of a record. Raises DecodeError."""
@@ -230,17 +228,6 @@ def _whole(read: Read, data: bytes, pos: int) -> Any:
     if end != len(data):
         raise DecodeError(f"{len(data) - end} bytes are left after the value: it was written with another schema")
     return value
-
-
-def _fingerprint(schema: Schema) -> bytes:
-    """The 8 bytes of a schema's CRC-64-AVRO, in the order in which records have them. Raises ConfigurationError."""
-    try:
-        canonical = to_parsing_canonical_form(json.loads(schema.text))
-    except (SchemaParseException, UnknownType, RecursionError, *FAULTS) as error:
-        raise ConfigurationError(
-            f"data_schema {shown(schema.text)}: a fingerprint needs a schema that is strictly Avro: {brief(error)}"
-        ) from error
-    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
 
 
 def _metadata(data: bytes) -> tuple[dict[str, bytes], int]:

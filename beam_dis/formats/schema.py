@@ -43,7 +43,7 @@ from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, shown
 
 Sized = TypeVar("Sized", bound=Type)
 
-_PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
+PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 _LOGICAL = frozenset(
     {
@@ -90,6 +90,11 @@ def read_schema(schema: str | Mapping[str, Any]) -> Schema:
     if not isinstance(record, RecordType):
         raise ConfigurationError(f"data_schema {shown(schema)} is not a record: rows need one, with fields")
     return Schema(text, record, parser.named)
+
+
+def full_name(name: str, namespace: str | None) -> str:
+    """A name with its namespace. A name that has a dot has its own."""
+    return name if "." in name or not namespace else f"{namespace}.{name}"
 
 
 def is_avro(text: str) -> bool:
@@ -142,14 +147,13 @@ class _Parser:
         if kind == "fixed":
             return self._fixed(avro, namespace, path)
         if isinstance(kind, str):
-            return _logical(kind, avro) if kind in _PRIMITIVES else self._reference(kind, namespace, path)
+            return _logical(kind, avro) if kind in PRIMITIVES else self._reference(kind, namespace, path)
         raise ConfigurationError(f"field {path!r} has no Avro type: {shown(avro)}")
 
     def _reference(self, name: str, namespace: str, path: str) -> Type:
-        if name in _PRIMITIVES:
+        if name in PRIMITIVES:
             return Scalar(name)
-        full = name if "." in name or not namespace else f"{namespace}.{name}"
-        for candidate in (full, name):
+        for candidate in (full_name(name, namespace), name):
             if candidate in self._open:
                 return JSONText(Named(candidate))
             if candidate in self.named:
@@ -256,11 +260,10 @@ class _Parser:
         name = _attribute(avro, "name", path)
         if not isinstance(name, str) or not name:
             raise ConfigurationError(f"{avro['type']} at {path!r} has no name: {shown(name)}")
-        own = avro.get("namespace", namespace) or ""
-        full = name if "." in name or not own else f"{own}.{name}"
+        full = full_name(name, avro.get("namespace", namespace))
         for part in full.split("."):
             self._check_name(part, path or full)
-        if full in self.named or full in self._open or full in _PRIMITIVES:
+        if full in self.named or full in self._open or full in PRIMITIVES:
             raise ConfigurationError(f"{avro['type']} {full!r} at {path!r} has a name that is taken")
         return full, full.rpartition(".")[0]
 

@@ -48,10 +48,10 @@ ROOMS = {
 
 LIBRARIES = {
     "wire": {"msgspec"},
-    "formats": {"fastavro", "msgspec", "pyarrow", "pyruhvro"},
+    "formats": {"msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
     "local": {"httptools", "msgspec", "starlette", "uvicorn"},
-    "coders": {"apache_beam", "fastavro", "pyarrow", "typing_extensions"},
+    "coders": {"apache_beam", "pyarrow", "typing_extensions"},
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
     "cli": set(),
