@@ -58,8 +58,9 @@ bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
 
-runners: $(READY)  ## install Prism and Flink into .runners/, for the tests that need them
+runners: $(READY)  ## install Prism, Flink and the libraries for comparison into .runners/, for the tests that need them
 	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink || failed+=" Flink"; \
+	.ci/install-avro-java || failed+=" Avro-for-Java"; .ci/install-npm || failed+=" npm-packages"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 
 clean:  ## remove what the commands above created

@@ -1,10 +1,11 @@
-"""The runners for tests and benchmarks, and the fixture ``undisturbed`` for limits on time.
+"""The runners and libraries that tests need, and the fixture ``undisturbed`` for limits on time.
 
 Rules:
 
-1. A test that needs Prism or Flink is marked ``prism`` or ``flink``.
-2. If that runner isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
-3. With CI=true a missing runner is an error before any test runs.
+1. A test that needs Prism or Flink is marked ``prism`` or ``flink``. One that compares with Java's Avro or with packages of npm is
+   marked ``avro_java`` or ``npm``.
+2. If that isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
+3. With CI=true it is an error before any test runs if one of these is missing.
 4. If a test runs on Prism and on Flink, `make test` runs it on Prism and `make check-long` on Flink, because a job on Flink takes many
    seconds. A test marked ``each_runner`` runs on both in `make test`.
 5. With CI=true hypothesis tries the same examples in each run, so that a run can be repeated. Elsewhere it tries new ones.
@@ -65,8 +66,16 @@ def _flink(config: pytest.Config) -> Path:
     return Path(config.getoption("--flink_job_server_jar") or jar)
 
 
-RUNNERS = {"prism": _prism, "flink": _flink}
-"""Marker → the path of its runner."""
+def _avro_java(_config: pytest.Config) -> Path:
+    return ROOT / ".runners" / "avro-java" / "lib"
+
+
+def _npm(_config: pytest.Config) -> Path:
+    return ROOT / ".runners" / "npm" / "node_modules"
+
+
+RUNNERS = {"prism": _prism, "flink": _flink, "avro_java": _avro_java, "npm": _npm}
+"""Marker → the path of its runner or its libraries."""
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +106,18 @@ def undisturbed() -> Callable[[Callable[[], float], float], float]:
 def prism_location(pytestconfig: pytest.Config) -> str:
     """The prism binary, for ``--prism_location`` of a pipeline; tests that ask for it are marked ``prism``."""
     return str(_prism(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def avro_java(pytestconfig: pytest.Config) -> Path:
+    """The folder of the jars of Java's Avro; tests that ask for it are marked ``avro_java``."""
+    return _avro_java(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def npm(pytestconfig: pytest.Config) -> Path:
+    """The folder of the packages of npm; tests that ask for it are marked ``npm``."""
+    return _npm(pytestconfig)
 
 
 @pytest.fixture(scope="session")
@@ -238,7 +259,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     left_out = session.config.stash.get(LEFT_OUT, {})  # nothing is there if the collection failed before
     if left_out and os.environ.get("CI") == "true":
-        raise pytest.UsageError(f"with CI=true no runner may be missing; run `make runners` first: {left_out}")
+        raise pytest.UsageError(f"with CI=true none may be missing; run `make runners` first: {left_out}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

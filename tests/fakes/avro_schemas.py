@@ -90,10 +90,21 @@ def recursive(names):
 
 
 @st.composite
+def repeated(draw, names, depth):
+    """A record of two fields of one named type: the second one has its name."""
+    named = [st.just(enumerations(names)), fixeds(names), records(names, depth)]
+    schema, values = draw(st.one_of(named))
+    first, second = names.next("f"), names.next("f")
+    fields = [{"name": first, "type": schema}, {"name": second, "type": schema["name"]}]
+    values = st.fixed_dictionaries({first: values, second: values})
+    return {"type": "record", "name": names.next("R"), "fields": fields}, values
+
+
+@st.composite
 def types(draw, names, depth):
     """A schema, with the strategy of its values; at most ``depth`` levels of nesting."""
     flat = ["scalar", "scalar", "enum", "fixed"]
-    nested = ["duration", "nullable", "union", "array", "map", "record", "recursive"]
+    nested = ["duration", "nullable", "union", "array", "map", "record", "recursive", "repeated"]
     kind = draw(st.sampled_from([*flat, *nested] if depth else flat))
     drawn = {
         "scalar": lambda: draw(st.sampled_from(SCALARS)),
@@ -102,6 +113,7 @@ def types(draw, names, depth):
         "duration": lambda: durations(names),
         "record": lambda: draw(records(names, depth - 1)),
         "recursive": lambda: recursive(names),
+        "repeated": lambda: draw(repeated(names, depth - 1)),
         "union": lambda: draw(unions(names, depth - 1)),
     }.get(kind)
     if drawn is not None:
@@ -169,6 +181,11 @@ def flat_records(draw):
 
 nested_records = st.builds(Names).flatmap(lambda names: records(names, 3))
 """Records of every type, nested three levels deep."""
+
+
+def with_values(records):
+    """A schema and three of its values, from a strategy of pairs."""
+    return records.flatmap(lambda pair: st.tuples(st.just(pair[0]), st.lists(pair[1], min_size=3, max_size=3)))
 
 
 def drawn(strategy, count, number):

@@ -23,8 +23,7 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pytest
-from avro_schemas import drawn, flat_records, nested_records
-from hypothesis import strategies as st
+from avro_schemas import drawn, flat_records, nested_records, with_values
 
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats import AvroFormat, CSVFormat, JSONFormat, read_schema
@@ -60,11 +59,6 @@ def records_of(schema: Any, values: list[Any], format_: Format) -> Sample | None
         with suppress(EncodeError):  # of a number that JSON doesn't have
             records.append(format_.encode(value))
     return Sample(format=format_, records=records) if records else None
-
-
-def with_values(records: Any) -> Any:
-    """A schema and three of its values, from a strategy of pairs."""
-    return records.flatmap(lambda pair: st.tuples(st.just(pair[0]), st.lists(pair[1], min_size=3, max_size=3)))
 
 
 def samples(schemas: Any, *makers: Callable[[Any], Format]) -> list[Sample]:
