@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test unit test-all lint types package check check-long soak bench demo runners clean
+.PHONY: help setup test unit test-all lint types package check check-long soak bench demo runners cluster cluster-down clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -63,5 +63,12 @@ runners: $(READY)  ## install Prism, Flink and the libraries for comparison into
 	.ci/install-avro-java || failed+=" Avro-for-Java"; .ci/install-npm || failed+=" npm-packages"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 
-clean:  ## remove what the commands above created
-	rm -rf $(VENV) .venv-3.* .runners build dist demo-out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+cluster: $(READY)  ## start a Flink of several processes, or those that have ended; prints the flags of a pipeline
+	@$(PY) deploy/flink-local/flink_cluster.py up
+
+cluster-down: $(READY)  ## end the processes of the cluster
+	@$(PY) deploy/flink-local/flink_cluster.py down
+
+clean:  ## remove what the commands above created; ends the cluster
+	@[[ ! -e .cluster || ! -x $(PY) ]] || $(PY) deploy/flink-local/flink_cluster.py down
+	rm -rf $(VENV) .venv-3.* .runners .cluster build dist demo-out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -9,7 +9,7 @@ from collections import defaultdict
 
 import pytest
 
-READ_STREAMS_THROUGH_THE_CLIENT = {"read/test_endless_read.py", "read/killed/conftest.py"}
+READ_STREAMS_THROUGH_THE_CLIENT = {"read/test_endless_read.py"}
 """Tests of pipelines that read streams through DISClient, whose operations take cursors."""
 
 RULE = re.compile(r"^\s*(?:Rule \d+|\d+\.|[-*•])", re.MULTILINE)
