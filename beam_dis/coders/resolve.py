@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -104,11 +105,11 @@ def encoder_for(encode: Any, describe: Describe) -> tuple[Callable[[Any], bytes]
 
 
 def row_encoder(stream: StreamListing) -> Callable[[Any], bytes]:
-    """The function that makes the data of a row, by the schema of a stream. Raises EncodeError if it has no schema for rows."""
+    """The function that makes the data of a row, by the schema of a stream. If that has no schema for rows, no row encodes."""
     try:
         return Encoder(_coder_of(stream, encode="rows").encode)
     except ConfigurationError as error:
-        raise EncodeError(str(error)) from error
+        return partial(_refuse, str(error))  # a wrong schema is read once, and not for each row
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,10 @@ class Encoder:
                 f"{type(error).__name__} of {shown(self.encode)} on {shown(element)}: {brief(error)}"
             ) from error
         return data if type(data) is bytes else _as_bytes(data)
+
+
+def _refuse(reason: str, _row: Any) -> bytes:
+    raise EncodeError(reason)
 
 
 def _as_bytes(data: Any) -> bytes:

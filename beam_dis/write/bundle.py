@@ -73,10 +73,13 @@ class BundleWriter:
     ) -> None:
         self._plan = plan
         pace_of = partial(PACES.of, service)
-        self._sender = sender or Sender(
-            service.write, pace_of=pace_of, in_flight=plan.options.in_flight, ordered=plan.ordered
-        )
         self._known = known or Streams(service.describe, written=lambda stream: pace_of(stream).written)
+        self._sender = sender or Sender(
+            self._known.watched(service.write),
+            pace_of=pace_of,
+            in_flight=plan.options.in_flight,
+            ordered=plan.ordered,
+        )
         self._encoders: dict[str, tuple[StreamListing, ElementEncoder]] = {}
         self._counts = BundleCounts()
         self._streams: set[str] = set()

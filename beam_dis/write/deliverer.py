@@ -131,6 +131,8 @@ class Deliverer:
             if action is FailureAction.DIVIDE and len(records) > 1:
                 half = len(records) // 2
                 first = self._answers(delivery, records[:half], written=written)
+                if delivery.error is not None:  # the pause after it is for the rest too
+                    return first + [first[-1]] * (len(records) - half)
                 return first + self._answers(delivery, records[half:], written=written)
             delivery.error = None if action is FailureAction.DIVIDE else error
             delivery.request_throttled = action is FailureAction.SLOW_DOWN

@@ -179,8 +179,11 @@ class WriteToDIS(
         batch_records: int | None = None,
         batch_bytes: int | None = None,
         connection: DISConnection | None = None,
+        **unknown: Any,
     ) -> None:
         super().__init__()
+        if unknown:
+            raise _no_argument(next(iter(unknown)))
         self._stream = stream_or_function(stream)
         self._encode = encode
         self._routing: dict[str, FieldOrFunction] = {
@@ -262,6 +265,17 @@ class WriteToDIS(
         element_encoder(bytes, **self._routing)
         if self._encode != "rows":
             encoder_for(self._encode, _nothing_to_describe)
+
+
+def _no_argument(name: str) -> TypeError:
+    hint = ""
+    if name == "timestamp":
+        hint = (
+            ". The service sets a record's timestamp when the record arrives: write a time of your own into the data,"
+            " and read it with timestamp_fn= of ReadFromDIS"
+        )
+    known = ", ".join(["stream", *_Arguments.__annotations__, "results", "dead_letters"])
+    return TypeError(f"WriteToDIS has no argument {name!r}; it has {known}{hint}")
 
 
 def _fields_of(element_type: Any) -> Collection[str] | None:

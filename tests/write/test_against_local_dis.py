@@ -1,6 +1,9 @@
 """WriteToDIS against a local DIS; the records are read back with the client."""
 
+import itertools
 import operator
+import threading
+from typing import NamedTuple
 
 import apache_beam as beam
 import pytest
@@ -9,14 +12,21 @@ from apache_beam.testing import test_stream
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.util import WaitOn
 from apache_beam.transforms.window import FixedWindows, SlidingWindows, TimestampedValue
+from fake_time import FakeTime, in_memory_sender
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.connection import DISConnection
+from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, TransportError, WriteError
+from beam_dis.local import LocalDIS
 from beam_dis.record import DISRecord
 from beam_dis.services import shared_service
 from beam_dis.stream_service import NotWritten
+from beam_dis.testing import RequestRefused
 from beam_dis.write import WriteToDIS
+from beam_dis.write.bundle import BundleWriter, WritePlan
+from beam_dis.write.routing import element_encoder
+from beam_dis.write.streams import Streams
 
 pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
 
@@ -28,6 +38,12 @@ EVERYWHERE = pytest.mark.parametrize(
         pytest.param("FlinkRunner", marks=pytest.mark.flink),
     ],
 )
+
+
+class Element(NamedTuple):
+    """Carries an element, as Beam's WindowedValue does."""
+
+    value: bytes
 
 
 def run(build, *flags):
@@ -271,7 +287,8 @@ def test_rows_are_written_by_the_stream_s_schema(local_dis, make_stream, sink):
     assert [(r.partition_key, r.data) for r in everything(local_dis.connection, stream)] == [("AA", b"AA,7")]
 
 
-def test_each_row_is_written_by_the_schema_of_the_stream_that_a_function_chooses(local_dis, make_stream, sink):
+@EVERYWHERE
+def test_each_row_is_written_by_the_schema_of_the_stream_that_a_function_chooses(local_dis, make_stream, sink, flags):
     schema = '{"type":"record","name":"f","fields":[{"name":"to","type":"string"},{"name":"n","type":"int"}]}'
     make_stream("csv", data_type="CSV", data_schema=schema)
     make_stream("json", data_type="JSON", data_schema=schema)
@@ -281,9 +298,116 @@ def test_each_row_is_written_by_the_schema_of_the_stream_that_a_function_chooses
     def build(p):
         chosen = sink(operator.attrgetter("to"), encode="rows", partition_key="to", dead_letters=True)
         letters = (p | beam.Create(rows) | chosen).dead_letters
-        reasons = letters | beam.Map(lambda letter: (letter.stream, "encode='rows' of stream" in letter.error))
-        assert_that(reasons, equal_to([("bare", True), ("missing", False)]))
+        reasons = letters | beam.Map(
+            lambda letter: (letter.stream, letter.code, "encode='rows' of stream 'bare'" in letter.error)
+        )
+        assert_that(reasons, equal_to([("bare", "", True), ("missing", "DIS.4301", False)]))
 
-    run(build)
-    assert [r.data for r in everything(local_dis.connection, "csv")] == [b"csv,0", b"csv,2"]
+    run(build, *flags)
+    assert sorted(r.data for r in everything(local_dis.connection, "csv")) == [b"csv,0", b"csv,2"]
     assert [r.data for r in everything(local_dis.connection, "json")] == [b'{"to":"json","n":1}']
+
+
+class Changing(beam.DoFn):
+    """Changes the stream when it sees one number, while other numbers are being written."""
+
+    def __init__(self, number, change, stream, connection):
+        self._number, self._change, self._stream, self._connection = number, change, stream, connection
+
+    def process(self, number):
+        if number == self._number:
+            with DISClient(self._connection) as client:
+                self._change(client, self._stream)
+        yield b"%d" % number
+
+
+def numbers_with(change, stream, connection, count=10_000):
+    """Numbers as bytes; the stream changes half way."""
+    changing = beam.ParDo(Changing(count // 2, change, stream, connection)).with_output_types(bytes)
+    return beam.Create(range(count), reshuffle=False) | "Changing" >> changing
+
+
+def scale_to(partitions):
+    return lambda client, stream: client.update_partition_count(stream, target_partition_count=partitions)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 5), (5, 2)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"partition_key": last_digit},
+        {"partition_key": last_digit, "ordered": True},
+        {"explicit_hash_key": lambda data: int(data[-1:]) * 10**18},
+        {},
+    ],
+    ids=["key", "ordered", "hash key", "no key"],
+)
+def test_a_stream_that_is_scaled_is_followed(local_dis, make_stream, sink, before, after, arguments):
+    """Every record is written once, and with ordering a key's records are in order before it and after it."""
+    stream = make_stream(partitions=before)
+    change = scale_to(after)
+    run(lambda p: p | numbers_with(change, stream, local_dis.connection) | sink(stream, **arguments))
+    records = everything(local_dis.connection, stream)
+    assert sorted(int(record.data) for record in records) == list(range(10_000))
+    assert len({record.partition_id for record in records}) == 5
+    if not arguments.get("ordered"):
+        return
+    for digit in "0123456789":
+        runs = {}
+        for record in records:
+            if record.partition_key == digit:
+                runs.setdefault(record.partition_id, []).append(int(record.data))
+        in_turn = sorted(runs.values())
+        assert list(itertools.chain(*in_turn)) == list(range(int(digit), 10_000, 10))
+
+
+def test_a_stream_that_is_still_being_created_is_waited_for(sink):
+    with LocalDIS() as dis:
+        with DISClient(dis.connection) as client:
+            client.create_stream("new", partition_count=1)
+        dis.inject(RequestRefused(code="DIS.4205", operation="put_records", count=3))
+        run(lambda p: p | numbers(10) | WriteToDIS("new", connection=dis.connection))
+        assert len(everything(dis.connection, "new")) == 10
+
+
+class Recreate:
+    """Deletes the stream, and creates it a second later, with other partitions."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def __call__(self, client, stream):
+        client.delete_stream(stream)
+        threading.Timer(1.0, self._create, [stream]).start()
+
+    def _create(self, stream):
+        with DISClient(self._connection) as client:
+            client.create_stream(stream, partition_count=3)
+
+
+def test_a_stream_that_is_deleted_and_recreated_takes_what_follows(local_dis, make_stream, sink):
+    connection, stream = local_dis.connection, make_stream(partitions=2)
+    run(lambda p: p | numbers_with(Recreate(connection), stream, connection) | sink(stream, partition_key=last_digit))
+    records = everything(connection, stream)
+    assert {*range(5_000, 10_000)} <= {int(record.data) for record in records}
+    assert len({record.partition_id for record in records}) == 3
+
+
+def test_a_stream_that_is_deleted_is_one_error_after_a_minute(local_dis, make_stream):
+    """And no dead letters: no element is at fault."""
+    time, stream = FakeTime(), make_stream()
+    service = shared_service(local_dis.connection)
+    plan = WritePlan(stream=stream, to_record=element_encoder(bytes), dead_letters=True, results=True)
+    known = Streams(service.describe, clock=time.clock, sleep=time.sleep)
+    writer = BundleWriter(plan, service, in_memory_sender(service, time=time), known)
+    writer.begin()
+    results = [result for number in range(1_500) for result in writer.add(Element(b"%d" % number))]
+    with DISClient(local_dis.connection) as client:
+        while not everything(local_dis.connection, stream):
+            pass
+        client.delete_stream(stream)
+    with pytest.raises(StreamNotFoundError, match=rf"'{stream}'.*DIS.4301 .*create the stream, or check its name"):
+        results += writer.finish()
+    assert not [result for result in results if isinstance(result.value, DeadLetter)]
+    assert 50 < time.now <= 60
+    writer.close()

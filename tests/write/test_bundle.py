@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 import pytest
 from fake_service import REJECTED, FakeService, Partly
-from fake_time import in_memory_sender
+from fake_time import FakeTime, in_memory_sender
 
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, WriteError
@@ -11,6 +11,7 @@ from beam_dis.wire.ranges import partition_id
 from beam_dis.write.bundle import BundleCounts, BundleWriter, WritePlan
 from beam_dis.write.delivery import WriteResult, WrittenRecord
 from beam_dis.write.routing import StreamFunction, element_encoder
+from beam_dis.write.streams import Streams
 
 LIMITS = WriteLimits(request_records=3, request_bytes=30, record_bytes=10)
 
@@ -187,6 +188,59 @@ def test_a_missing_stream_is_described_again_in_the_next_bundle():
     writer.begin()
     assert [*writer.add(Carrier(b"2")), *writer.finish()] == []
     assert [record.data for record in service.written("new")] == [b"2"]
+
+
+def test_elements_of_a_deleted_stream_are_dead_letters_in_the_repeated_bundle():
+    """Runners repeat a failed bundle with another instance of the step."""
+    service = FakeService.empty(limits=LIMITS, streams=("a", "b"))
+
+    def add_two():
+        time = FakeTime()
+        known = Streams(service.describe, written=lambda _: True, clock=time.clock, sleep=time.sleep)
+        plan = plan_of(stream=StreamFunction(first_letter), dead_letters=True)
+        writer = BundleWriter(plan, service, in_memory_sender(service, time=time), known)
+        writer.begin()
+        return writer, [*writer.add(Carrier(b"a1")), *writer.add(Carrier(b"b1"))]
+
+    writer, _ = add_two()
+    del service.streams["b"]
+    with pytest.raises(StreamNotFoundError, match="'b'"):
+        writer.finish()
+    writer, results = add_two()
+    assert [(result.value.stream, result.value.code) for result in results] == [("b", "DIS.4301")]
+    assert writer.finish() == []
+    assert {record.data for record in service.written("a")} == {b"a1"}
+
+
+def test_a_stream_that_was_recreated_has_another_encoder():
+    """It has another schema, perhaps."""
+    made = []
+
+    def encode_for(listing):
+        made.append(listing.stream_id)
+        return lambda element: f"{listing.stream_id}:".encode() + element
+
+    class Recreated(FakeService):
+        def write(self, stream, records):
+            try:
+                return super().write(stream, records)
+            except StreamNotFoundError:
+                self.create(stream)
+                raise
+
+    gone = StreamNotFoundError("gone", code="DIS.4301", status=400)
+    service = Recreated.empty([None, gone], limits=LIMITS._replace(request_records=1), streams=("a",))
+    plan = plan_of(stream=StreamFunction(first_letter), encode_for=encode_for)
+    writer = BundleWriter(plan, service)
+    writer.begin()
+    for element in b"a1", b"a2":
+        list(writer.add(Carrier(element)))
+    writer.finish()
+    list(writer.add(Carrier(b"a3")))
+    writer.finish()
+    writer.close()
+    assert made == ["id", "id 1"]
+    assert [record.data for record in service.written("a")] == [b"id:a2", b"id 1:a3"]
 
 
 def sorted_by_attempt(records):

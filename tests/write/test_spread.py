@@ -1,5 +1,7 @@
 """The warning if all records go to one partition."""
 
+from typing import NamedTuple
+
 import pytest
 from fake_service import FakeService
 from fake_time import in_memory_sender
@@ -8,6 +10,14 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import WriteLimits
 from beam_dis.wire.ranges import hash_of, hash_ranges
 from beam_dis.write.batching import Batcher
+from beam_dis.write.bundle import BundleWriter, WritePlan
+from beam_dis.write.routing import element_encoder
+
+
+class Element(NamedTuple):
+    """Carries an element, as Beam's WindowedValue does."""
+
+    value: bytes
 
 
 def write(records, partitions=4, bundles=1):
@@ -31,6 +41,21 @@ def test_a_key_that_all_records_share_is_warned_about_once(caplog, place):
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("the first 1000 records for stream 's' all went to shardId-")
     assert "one of 4 partitions" in line
+
+
+def test_all_steps_of_a_process_warn_once(caplog):
+    service = FakeService.empty(limits=WriteLimits(100, 2**20, 2**20, partitions=4), partitions=4)
+    plan = WritePlan(stream="s", to_record=element_encoder(bytes, partition_key=lambda _: "k"))
+    writers = [BundleWriter(plan, service) for _ in range(2)]
+    for writer in writers * 2:
+        writer.begin()
+        for _ in range(600):
+            writer.add(Element(b"x"))
+        writer.finish()
+    for writer in writers:
+        writer.close()
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "choose a partition_key that differs from record to record, or none" in line
 
 
 def same_partition(count):
