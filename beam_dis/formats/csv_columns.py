@@ -163,20 +163,21 @@ class _Line:
     write = str
 
 
-def text_writer(delimiter: str) -> Callable[[Sequence[Any]], str]:
-    """The function that joins the texts of values, that of None is empty. A subclass of str is the text that it contains.
+def text_writer(delimiter: str) -> tuple[Callable[[Sequence[Any]], str], str]:
+    """The function that joins the texts of values, that of None is empty, and when the ``text`` that it returns is right.
 
-    The result has a quote, or is empty, if a cell must be in quotes because of the delimiter. csv takes one character as that.
+    A subclass of str is the text that it contains. csv takes one character as a delimiter, and quotes cells because of delimiters and
+    quotes, though not because of line breaks; a lone empty cell is in quotes. With other delimiters nothing is quoted.
     """
     if len(delimiter) == 1 and delimiter != "\0":
-        return csv.writer(_Line, delimiter=delimiter, lineterminator="").writerow
+        return csv.writer(_Line, delimiter=delimiter, lineterminator="").writerow, "text != '\"\"'"
 
     def join(values: Sequence[Any]) -> str:
         cells = ["" if value is None else value if isinstance(value, str) else str(value) for value in values]
         text = delimiter.join(cells)
         return text if text.split(delimiter) == cells else ""
 
-    return join
+    return join, "'\"' not in text"
 
 
 def type_name(type_: Any) -> str:

@@ -27,7 +27,7 @@ from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding
 from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column, text_writer
 from beam_dis.formats.defaults import defaults_of
-from beam_dis.formats.exact import exact_struct, has_doubles
+from beam_dis.formats.exact import exact_source, exact_struct, place_of
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
 from beam_dis.formats.scalars import RANGES, is_missing
 from beam_dis.formats.schema import read_schema
@@ -170,17 +170,21 @@ class CSVFormat:
         except ValueMismatch as mismatch:
             raise mismatch.inside(f".{self._columns[place].name}") from mismatch
 
-    def _write_slowly(self, values: tuple[Any, ...]) -> str:
-        cells = []
-        for column, value in zip(self._columns, values, strict=True):
-            try:
-                cells.append(self._cell_of(column, value))
-            except _CAUGHT as error:  # noqa: PERF203 - only rows that the fast function doesn't take
-                raise at_step(error, f".{column.name}") from error
+    def _write_slowly(self, values: tuple[Any, ...], at: int) -> str:
+        """Write column by column; the one ``at`` which the fast function stopped comes first, so that a wrong value costs little."""
+        stopped = self._cell_at(at, values) if values else ""
+        cells = [stopped if place == at else self._cell_at(place, values) for place in range(len(values))]
         if cells != [""]:
             return self.delimiter.join(cells)
         lone_null = is_missing(values[0]) and self._columns[0].takes("")  # in quotes it would be a value
         return "\n" if lone_null else '""'
+
+    def _cell_at(self, place: int, values: tuple[Any, ...]) -> str:
+        column = self._columns[place]
+        try:
+            return self._cell_of(column, values[place])
+        except _CAUGHT as error:
+            raise at_step(error, f".{column.name}") from error
 
     def _cell_of(self, column: Column, value: Any) -> str:
         if column.nullable and is_missing(value):
@@ -253,47 +257,49 @@ class _RowSource:
     def writer(self, order: Any, slowly: Any) -> Any:
         """The function that writes a row."""
         source = Source()
-        source.use(order=order, slowly=slowly, CAUGHT=(*_CAUGHT, msgspec.ValidationError, csv.Error), BOM=TEXT_MARK)
-        source.use(convert=msgspec.convert, Values=exact_struct(self._record))
+        write_cells, is_final = text_writer(self._delimiter)
+        source.use(order=order, slowly=slowly, write_cells=write_cells, astuple=msgspec.structs.astuple)
         source.use(
-            astuple=msgspec.structs.astuple,
-            wrong=_UnusualError,
-            kind=self._shape.kind,
-            text_of=text_writer(self._delimiter),
+            kind=self._shape.kind, wrong=_UnusualError, BOM=TEXT_MARK, place_of=place_of, CAUGHT=(*_CAUGHT, csv.Error)
         )
-        others = [f"s.f{place}" for place, column in enumerate(self._columns) if not _is_plain(column)]
-        writes = [source.name_of(column.to_text, "write") for column in self._columns if not _is_plain(column)]
+        struct = exact_struct(self._record, empty_texts=any(column.null for column in self._columns))
+        changes = [
+            f"at, v = {place}, s.f{place}\nif v is not None: s.f{place} = {source.name_of(column.to_text, 'write')}(v)"
+            for place, column in enumerate(self._columns)
+            if not _is_plain(column)
+        ]
         body = lines(
-            "s = convert(row, Values)",
+            exact_source(self._record, struct, source),
+            *changes,
             "values = astuple(s)",
-            "if values != row: raise wrong" if has_doubles(self._record) else "",
-            *(f"if {v} is not None: {v} = {write}({v})" for v, write in zip(others, writes, strict=True)),
-            "values = astuple(s)" if others else "",
             f"null = {source.name_of(self._columns[0].null, 'null')}" if self._columns else "",
             *self._looks_null(),
             "values = [null if v is None else v for v in values]"
             if any(column.null for column in self._columns)
             else "",
-            "text = text_of(values)",
-            "if text and '\"' not in text and '\\n' not in text and '\\r' not in text and text[0] != BOM:",
+            "text = write_cells(values)",
+            f"if text and {is_final} and '\\n' not in text and '\\r' not in text and text[0] != BOM:",
             "    return text",
         )
         text = function(
             "write(row)",
             "if type(row) is not kind:\n    row = order(row)" if self._shape.kind else "row = order(row)",
+            "at = 0",
             "try:",
             indented(body),
+            "except NotExact as error:",
+            "    at = place_of(error)",
             "except CAUGHT:",
             "    pass",
-            "return slowly(row)",
+            "return slowly(row, at)",
         )
         source.add(text)
         return source.compile("write")
 
     def _looks_null(self) -> list[str]:
-        """Source that leaves values to the columns that would be read as null."""
+        """Source that leaves values to the columns that would be read as null. The struct has refused texts that are empty."""
         nullable = [(column, place) for place, column in enumerate(self._columns) if column.nullable]
-        texts = [f"values[{place}]" for column, place in nullable if column.is_text]
+        texts = [f"values[{place}]" for column, place in nullable if column.is_text and column.null]
         empty = [f"values[{place}]" for column, place in nullable if not column.is_text and column.takes("")]
         if any(column.null and not column.is_text and column.takes(column.null) for column, _ in nullable):
             return ["raise wrong"]

@@ -3,16 +3,19 @@
 Rules:
 1. Only plain scalars and symbols are checked. A field of any other type is left to its own function.
 2. A record that fails may still be right: its values may be numpy's, or enum members. So a failure is no error, only slower.
-3. A subclass of str passes, as it is.
+3. A subclass of str passes, as it is. An int for a double passes as the double, unless it would be rounded.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from beam_dis.formats.scalars import MAX_DOUBLE, RANGES
+from beam_dis.formats.source import Source, lines
 from beam_dis.formats.type_tree import Enumeration, Nullable, RecordType, Scalar, Type
 
 _LITERAL: Any = Literal
@@ -25,25 +28,60 @@ _EXACT: dict[str, Any] = {
     "double": float,
     "string": str,
 }
-_FINITE = Annotated[float, msgspec.Meta(ge=-MAX_DOUBLE, le=MAX_DOUBLE)]
+_NO_INT = Annotated[int, msgspec.Meta(ge=1, le=0)]
+"""No int at all. msgspec takes an int for a float, and rounds it."""
 
+_FINITE = Annotated[float, msgspec.Meta(ge=-MAX_DOUBLE, le=MAX_DOUBLE)]
+_NOT_EMPTY = Annotated[str, msgspec.Meta(min_length=1)]
+_PLACE = re.compile(r" - at `\$\[(\d+)\]`$")
 
 FEWEST = 8
 """From so many plain fields on, a check of all of them in C is faster than one of each in Python."""
 
 
-def exact_struct(record: RecordType, *, finite: bool = False) -> type[msgspec.Struct]:
-    """The struct into which ``msgspec.convert`` makes the tuple of a record's values; its fields are f0, f1, ….
+def exact_struct(record: RecordType, *, finite: bool = False, empty_texts: bool = True) -> type[msgspec.Struct]:
+    """The struct of a record's values, which :func:`exact_source` makes of their tuple; its fields are f0, f1, ….
 
-    msgspec raises ValidationError for a value that isn't exactly of its type. ``finite`` refuses NaN and infinities.
+    Args:
+        record: the record.
+        finite: True refuses NaN and infinities.
+        empty_texts: False refuses an empty text in a field that may be null.
     """
-    fields = [(f"f{place}", _type(field.type, finite=finite)) for place, field in enumerate(record.fields)]
-    return msgspec.defstruct("Values", fields, array_like=True, gc=False)
+    types = {**_EXACT, "double": _NO_INT | (_FINITE if finite else float)}
+    return _struct(record, types, types if empty_texts else {**types, "string": _NOT_EMPTY})
 
 
-def has_doubles(record: RecordType) -> bool:
-    """Whether a value may have been made a double, which isn't the same number if it was a large int."""
-    return any(_type(field.type, finite=False) in (float, float | None) for field in record.fields)
+def exact_source(record: RecordType, struct: type[msgspec.Struct], source: Source) -> str:
+    """Source that makes the struct ``s`` of the tuple ``row``, or raises NotExact."""
+    source.use(convert=msgspec.convert, NotExact=msgspec.ValidationError)
+    exact = f"s = convert(row, {source.name_of(struct, 'Values')})"
+    if not any(_type(field.type, _EXACT, _EXACT) in (float, float | None) for field in record.fields):
+        return exact
+    rounded = _struct(record, _EXACT, _EXACT)
+
+    def doubles_for_ints(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The same values with doubles for ints; the row as it is if one of them was rounded."""
+        values = msgspec.structs.astuple(msgspec.convert(row, rounded))
+        return values if values == row else row
+
+    again = (
+        f"s = convert({source.name_of(doubles_for_ints, 'doubles_for_ints')}(row), {source.name_of(struct, 'Values')})"
+    )
+    return lines(f"try:\n    {exact}", f"except NotExact:\n    {again}")
+
+
+def place_of(error: msgspec.ValidationError) -> int:
+    """The place of the field that a NotExact error of :func:`exact_source` is about."""
+    found = _PLACE.search(str(error))
+    return int(found[1]) if found else 0
+
+
+def object_struct(values: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """A subclass of an exact struct that msgspec writes as an object.
+
+    A struct of values becomes one when its ``__class__`` is set, without a copy.
+    """
+    return msgspec.defstruct("Record", [], bases=(values,), array_like=False, gc=False)
 
 
 def is_exact(type_: Type) -> bool:
@@ -52,12 +90,18 @@ def is_exact(type_: Type) -> bool:
     return isinstance(inner, Enumeration) or (isinstance(inner, Scalar) and inner.name in _EXACT)
 
 
-def _type(type_: Type, *, finite: bool) -> Any:
+def _struct(record: RecordType, types: Mapping[str, Any], nullable: Mapping[str, Any]) -> type[msgspec.Struct]:
+    fields = [
+        (f"f{place}", _type(field.type, types, nullable), msgspec.field(name=field.name))
+        for place, field in enumerate(record.fields)
+    ]
+    return msgspec.defstruct("Values", fields, array_like=True, gc=False)
+
+
+def _type(type_: Type, types: Mapping[str, Any], nullable: Mapping[str, Any]) -> Any:
     if isinstance(type_, Nullable):
-        inner = _type(type_.of, finite=finite)
+        inner = _type(type_.of, nullable, nullable)
         return inner if inner is Any else inner | None
     if isinstance(type_, Enumeration) and type_.symbols:
         return _LITERAL[type_.symbols]
-    if isinstance(type_, Scalar):
-        return _FINITE if finite and type_.name == "double" else _EXACT.get(type_.name, Any)
-    return Any
+    return types.get(type_.name, Any) if isinstance(type_, Scalar) else Any

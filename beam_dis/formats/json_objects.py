@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.formats.byte_order_mark import refuse_other_encoding, without_mark
@@ -29,7 +29,8 @@ class JSONFormat:
         self.schema = schema if isinstance(schema, Schema) else read_schema(schema)
         reader = JSONReader(self.schema, types)
         self._read = reader.reader_of(self.schema.record)
-        self._build, self._write = JSONWriter(self.schema, types, reader).steps_of(self.schema.record)
+        self.encode = JSONWriter(self.schema, types, reader).encoder_of(self.schema.record, self._encode_plain)
+        """The bytes of a value. Raises EncodeError."""
 
     def decode(self, data: bytes) -> Any:
         """The value of a record's bytes. Raises DecodeError."""
@@ -41,19 +42,12 @@ class JSONFormat:
         except RecursionError as error:
             raise DecodeError(f"not a JSON object, {error}: {shown(data)}") from error
 
-    def encode(self, value: Any) -> bytes:
-        """The bytes of a value. Raises EncodeError."""
-        try:
-            return self._write(self._build(value))
-        except ValueMismatch as mismatch:
-            raise mismatch.encode_error() from mismatch
-        except TypeError:  # a subclass of str, which msgspec doesn't write
-            plain = plain_values(value)
-        except (UnicodeEncodeError, RecursionError) as error:
-            raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error
-        try:
-            return self._write(self._build(plain))
-        except ValueMismatch as mismatch:
-            raise mismatch.encode_error() from mismatch
-        except (TypeError, UnicodeEncodeError, RecursionError) as error:
-            raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error
+    def _encode_plain(self, value: Any, error: Exception) -> bytes:
+        """Write a value that failed because of a subclass of str, with Python's own texts in place of them. Raises EncodeError."""
+        return self.encode(plain_values(value), _refuse) if isinstance(error, TypeError) else _refuse(value, error)
+
+
+def _refuse(value: Any, error: Exception) -> NoReturn:
+    if isinstance(error, ValueMismatch):
+        raise error.encode_error() from error
+    raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error

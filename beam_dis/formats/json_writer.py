@@ -18,8 +18,9 @@ import msgspec
 
 from beam_dis.formats.avro_writer import entries_of, items_of
 from beam_dis.formats.defaults import defaults_of
-from beam_dis.formats.exact import FEWEST, exact_struct, has_doubles, is_exact
+from beam_dis.formats.exact import FEWEST, exact_source, exact_struct, is_exact, object_struct
 from beam_dis.formats.json_reader import JSONReader, branches_stand_alone
+from beam_dis.formats.mismatch import ValueMismatch
 from beam_dis.formats.scalars import Check, check_of, is_missing, mapping_of, python_value
 from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of, tuple_of
 from beam_dis.formats.type_tree import (
@@ -39,6 +40,9 @@ from beam_dis.formats.type_tree import (
 )
 from beam_dis.formats.value_types import UnionValue, ValueTypes, exact_class, in_order, number_source
 
+FAILURES = (ValueMismatch, TypeError, UnicodeEncodeError, RecursionError)
+"""What is raised for a value that can't be written as it is. A TypeError may be about a subclass of str, which msgspec doesn't write."""
+
 
 class JSONWriter:
     """Makes the functions that write the types of a schema.
@@ -57,18 +61,23 @@ class JSONWriter:
         self._trusts_texts = trusts_texts
         self._source = Source()
         self._source.use(items_of=items_of, entries_of=entries_of, missing=is_missing)
-        self._source.use(astuple=msgspec.structs.astuple, convert=msgspec.convert, NotExact=msgspec.ValidationError)
-
-    def steps_of(self, type_: Type) -> tuple[Callable[[Any], Any], Callable[[Any], bytes]]:
-        """The functions that build what msgspec writes, which may raise ValueMismatch, and that write it."""
-        name = self._function(self._schema.resolve(type_))
-        self._source.compile(name)
-        return self._source.get(name), msgspec.json.Encoder().encode
 
     def writer_of(self, type_: Type) -> Callable[[Any], bytes]:
         """The function that writes a value of a type. It raises ValueMismatch."""
-        build, write = self.steps_of(type_)
+        name = self._function(self._schema.resolve(type_))
+        build, write = self._source.compile(name), msgspec.json.Encoder().encode
         return lambda value: write(build(value))
+
+    def encoder_of(self, record: RecordType, failed: Callable[[Any, Exception], bytes]) -> Callable[..., bytes]:
+        """The function that writes a record in one call. It returns what ``failed`` makes of a value that fails and the error.
+
+        Another such function may be given as its second argument.
+        """
+        self._source.use(write=msgspec.json.Encoder().encode, failed=failed, FAILURES=FAILURES)
+        by_value, body = self._body("encode", record, "write(s)")
+        attempt = lines("try:", indented(body), "except FAILURES as error:", "    return failed(value, error)")
+        self._source.add(f"{by_value}\n\n{function('encode(value, failed=failed)', attempt)}")
+        return self._source.compile("encode")
 
     def _function(self, type_: Type) -> str:
         type_ = self._schema.resolve(type_)
@@ -81,39 +90,42 @@ class JSONWriter:
         )
 
     def _record(self, name: str, record: RecordType) -> str:
+        by_value, body = self._body(name, record, "s")
+        return f"{by_value}\n\n{function(f'{name}(value)', body)}"
+
+    def _body(self, name: str, record: RecordType, result: str) -> tuple[str, str]:
+        """Source that makes the struct s of a record: a function that makes it value by value, and the body of one that uses it."""
         use = self._source.name_of
         shape = self._types.record(record)
         order = use(in_order(record, shape, defaults_of(self._schema, record, self._types)), "in_order")
-        fields = [(f"f{place}", Any, msgspec.field(name=field.name)) for place, field in enumerate(record.fields)]
-        struct = use(msgspec.defstruct("Record", fields, gc=False), "Struct")
+        values = exact_struct(record, finite=True)
+        struct = use(object_struct(values), "Record")
         steps = use(steps_of(field.name for field in record.fields), "steps")
-        places = range(len(fields))
+        places = range(len(record.fields))
         builds = [lines(f"at = {place}", self._build(record.fields[place].type, f"v{place}")) for place in places]
-        take = lines(
-            f"if type(row) is not {use(shape.kind, 'kind')}:\n    row = {order}(row)"
-            if shape.kind
-            else f"row = {order}(row)"
-        )
-        by_value = lines(
+        by_value = function(
+            f"{name}_by_value(row)",
             f"{tuple_of(f'v{place}' for place in places)} = row",
             guarded(lines(*builds), f"{steps}[at]") if builds else "",
             f"return {struct}({', '.join(f'v{place}' for place in places)})",
         )
+        kind = f"value if type(value) is {use(shape.kind, 'kind')} else " if shape.kind else ""
+        row = f"row = {kind}{order}(value)"
         if sum(is_exact(field.type) for field in record.fields) < FEWEST:
-            return function(f"{name}(row)", take, by_value)
-        slow = function(f"{name}_by_value(row)", by_value)
+            return by_value, lines(row, f"s = {name}_by_value(row)", f"return {result}")
         others = [place for place in places if not is_exact(record.fields[place].type)]
         changes = [lines(f"v{place} = s.f{place}", builds[place], f"s.f{place} = v{place}") for place in others]
-        fast = function(
-            f"{name}(row)",
-            take,
-            f"try:\n    s = convert(row, {use(exact_struct(record, finite=True), 'Values')})",
-            f"except NotExact:\n    return {name}_by_value(row)",
-            f"values = astuple(s)\nif values != row:\n    return {name}_by_value(row)" if has_doubles(record) else "",
-            guarded(lines(*changes), f"{steps}[at]") if changes else "",
-            f"return {struct}(*{'values' if has_doubles(record) and not changes else 'astuple(s)'})",
+        change = lines(guarded(lines(*changes), f"{steps}[at]") if changes else "", f"s.__class__ = {struct}")
+        body = lines(
+            row,
+            "try:",
+            indented(exact_source(record, values, self._source)),
+            f"except NotExact:\n    s = {name}_by_value(row)",
+            "else:",
+            indented(change),
+            f"return {result}",
         )
-        return f"{slow}\n\n{fast}"
+        return by_value, body
 
     def _items(self, name: str, type_: ArrayOf | MapOf) -> str:
         build = self._build(type_.of, "v")

@@ -30,15 +30,15 @@ class NumberType:
         value: makes the value of a number.
         number: the number of a value, in the range of its type; raises ValueMismatch, or an error of Python's.
         kind: the class of usual values, whose number is written inline; None if there is none.
-        inline: an expression of ``{v}`` for it, in microseconds.
-        unit: the microseconds of one.
+        usual: an expression of ``{v}`` that is true for usual values of the class.
+        inline: an expression of ``{v}`` for the number of one.
     """
 
     value: Callable[[int], Any]
     number: Callable[[Any], int]
     kind: type | None = None
+    usual: str = ""
     inline: str = ""
-    unit: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,10 @@ def number_source(number: NumberType, source: Source, v: str) -> str:
     call = f"{v} = {source.name_of(number.number, 'number')}({v})"
     if number.kind is None:
         return call
-    inline = number.inline.format(v=v)
-    kind = source.name_of(number.kind, "kind")
-    first, last = times.FIRST, times.LAST
+    usual, inline = number.usual.format(v=v), number.inline.format(v=v)
     return lines(
-        f"if type({v}) is {kind} and {first} <= (n := {inline}) <= {last}:",
-        f"    {v} = n // {number.unit}" if number.unit > 1 else f"    {v} = n",
+        f"if type({v}) is {source.name_of(number.kind, 'kind')} and {usual}:",
+        f"    {v} = {inline}",
         "else:",
         f"    {call}",
     )

@@ -285,6 +285,31 @@ def test_flights_are_the_same_in_every_format(flights, flights_schema):
 
 
 @pytest.mark.parametrize("make", [AvroCoder, JSONCoder, CSVCoder])
+@pytest.mark.parametrize("unit", ["millis", "micros"])
+def test_a_timestamp_of_any_precision_is_written_as_its_instant(make, unit):
+    coder = make(
+        {
+            "type": "record",
+            "name": "At",
+            "fields": [{"name": "at", "type": {"type": "long", "logicalType": f"timestamp-{unit}"}}],
+        }
+    )
+
+    def written(seconds, subseconds, precision):
+        return coder.decode(coder.encode(coder.row_type(Timestamp(seconds, subseconds, precision)))).at
+
+    assert written(5, 0, 0) == written(5, 0, 3) == written(5, 0, 6) == Timestamp(5)
+    assert written(-1, 250, 3) == written(-1, 250_000, 6) == Timestamp(-0.75)
+    first, last = Timestamp(-62_135_596_800), Timestamp(253_402_300_799)
+    assert [written(limit.seconds(), 0, 6) for limit in (first, last)] == [first, last]
+    for beyond in (first.predecessor(), Timestamp(last.seconds() + 1)):
+        with pytest.raises(EncodeError, match="out of range: not in the years 1 to 9999"):
+            coder.encode(coder.row_type(beyond))
+    with pytest.raises(EncodeError, match=r"'at'.*greater than microsecond precision"):
+        coder.encode(coder.row_type(Timestamp(5, 1, 9)))
+
+
+@pytest.mark.parametrize("make", [AvroCoder, JSONCoder, CSVCoder])
 def test_microseconds_are_beam_timestamps_without_loss(make):
     coder = make(
         {

@@ -214,9 +214,9 @@ def same(left, right):
         return (
             isinstance(right, dict) and list(left) == list(right) and all(same(left[key], right[key]) for key in left)
         )
-    if isinstance(left, list):
+    if isinstance(left, (list, tuple)):
         return (
-            isinstance(right, list)
+            type(left) is type(right)
             and len(left) == len(right)
             and all(same(a, b) for a, b in zip(left, right, strict=True))
         )
