@@ -3,7 +3,8 @@
 Rules:
 1. Unknown fields are ignored. A missing field has its default; without one it is null if it is nullable.
 2. Timestamps, dates and times of day are the schema's numbers, or ISO 8601 text.
-3. A value of a union stands alone, or in an object with the name of its branch, as in Avro's JSON encoding.
+3. A value of a union stands alone, or in an object with the name of its branch, as in Avro's JSON encoding. If it stands alone,
+   branches that are written as its kind come before those that only read it, such as a timestamp from text.
 4. A symbol that an enum doesn't have is the enum's default, if it has one.
 """
 
@@ -47,6 +48,9 @@ _DICT: Any = dict
 _LITERAL: Any = Literal
 
 _KINDS = {"boolean": "boolean", "int": "number", "long": "number", "float": "number", "double": "number"}
+_STARTS = {b'"': "string", b"{": "object", b"[": "array", b"t": "boolean", b"f": "boolean"}
+"""The kind of a value in JSON by its first byte; any other byte starts a number."""
+
 _INT = Annotated[int, msgspec.Meta(ge=RANGES["int"][0], le=RANGES["int"][1])]
 _LONG = Annotated[int, msgspec.Meta(ge=RANGES["long"][0], le=RANGES["long"][1])]
 
@@ -306,12 +310,14 @@ class JSONReader:
         stands_alone = branches_stand_alone(union)
         branches = [self._branch(field.type.of) for field in union.record.fields]  # type: ignore[union-attr]
         places = {name: place for names in (union.tags, shape.names) for place, name in enumerate(names)}
+        kinds = [_kind(field.type.of) for field in union.record.fields]  # type: ignore[union-attr]
 
         def read(raw: Any) -> Any:
             data = b"null" if raw is None else bytes(raw)
             if data == b"null" and union.null is not None:
                 return None
-            order = [(place, data) for place in range(count)]
+            kind = _STARTS.get(data[:1], "number")
+            order = [(place, data) for place in sorted(range(count), key=lambda place: kinds[place] != kind)]
             entries = _ENTRIES(data) if data[:1] == b"{" else {}
             first = places.get(next(iter(entries))) if len(entries) == 1 else None
             if first is not None:

@@ -103,6 +103,23 @@ def test_a_value_of_a_union_is_read_from_its_text(branches, data, expected):
     assert [item for item in value.values() if item is not None] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("branches", "value"),
+    [
+        ([{"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}, "int"], {"bytes": None, "int": 5}),
+        (
+            [{"type": "long", "logicalType": "timestamp-millis"}, "string"],
+            {"long": None, "string": "2013-01-01T10:00:00Z"},
+        ),
+        ([{"type": "int", "logicalType": "date"}, "null", "string"], {"int": None, "string": "2013-01-01"}),
+    ],
+)
+def test_a_value_of_a_union_is_read_as_the_branch_that_it_was_written_as(branches, value):
+    """An earlier branch reads it too, since reading accepts more than writing gives."""
+    format_ = one(branches)
+    assert format_.decode(format_.encode({"a": value})) == {"a": value}
+
+
 def test_a_union_in_a_list_or_with_a_default_is_read():
     format_ = one({"type": "array", "items": ["null", "int", "string"]})
     assert format_.decode(b'{"a": [ null, 1,"x" ]}') == {
