@@ -1,4 +1,4 @@
-"""Endless reads: the rate of a backlog, the latency of records and windows, the requests of an idle stream, and the memory.
+"""Endless reads: the rate of a backlog, the latency of records and windows, the polls of an idle partition, and the memory.
 
     python benchmarks/endless_read.py [records] [measurement ...]
 
@@ -286,6 +286,14 @@ def windows(dis: LocalDIS, _count: int) -> None:
             show(f"{name}: records that were late", f"{put - sum(count for _, count in lines):.0f}", "0")
 
 
+def until_polled(dis: LocalDIS, stream: str) -> None:
+    """Wait until a pipeline has polled a stream for some seconds."""
+    dis.inject(Latency(seconds=0, operation="get_records", stream=stream))
+    while dis.faults()[0].calls < 10:
+        time.sleep(0.1)
+    dis.clear_faults()
+
+
 def window_delays(dis: LocalDIS, flags: list[str], stream: str) -> tuple[int, list[tuple[float, ...]]]:
     """How many records were put, and the delay and the count of each window."""
     folder = tempfile.mkdtemp()  # stays until the end, as in read()
@@ -303,7 +311,7 @@ def window_delays(dis: LocalDIS, flags: list[str], stream: str) -> tuple[int, li
         client.create_stream(stream, partition_count=2)
         result = pipeline.run()
         try:
-            time.sleep(10)  # until the pipeline polls
+            until_polled(dis, stream)
             for partitions in (2, 5, 3):
                 client.update_partition_count(stream, target_partition_count=partitions)
                 until = time.monotonic() + LATENCY_SECONDS / 3
@@ -350,7 +358,7 @@ class PartitionCalls(Receiver):
             times=RunTimes(policy=WatermarkPolicy(), decoder=PageDecoder(bytes, dead_letters=False), event_micros=None),
             on_expired="fail",
             poll_interval=POLL_INTERVAL,
-            expired_poll_interval=10.0,
+            listing_interval=1.0,
             registry=lambda: registry,
             clock=clock,
             sleep=getattr(clock, "sleep", time.sleep),
@@ -382,7 +390,7 @@ def partition_of(connection: DISConnection, stream: str, number: int) -> StreamP
 
 
 def idle(dis: LocalDIS, _count: int) -> None:
-    """Requests in an hour without records, on runners that keep a delay and on those that ignore it."""
+    """Polls in an hour without records, on runners that keep a delay and on those that ignore it."""
     with DISClient(dis.connection) as client:
         client.create_stream("idle", partition_count=1)
     for name, keeps_delays in (("keeps delays", True), ("ignores delays", False)):

@@ -52,7 +52,8 @@ OPTIONS_HELP = """
         on_missing: "fail", or "skip" to go on with the others if a stream or a partition isn't there, or isn't there any more.
         partitions: read only these, as numbers or partition ids.
         poll_interval: seconds between polls of an idle partition; for endless reads.
-        discovery_interval: seconds between listings of the stream, None to list it once; for endless reads.
+        discovery_interval: seconds between listings of the stream, for which watermarks wait too. None finds the partitions
+            once; for endless reads.
         connection: a :class:`DISConnection`. What it leaves out comes from the pipeline's :class:`DISOptions`, then from
             the environment.
 
@@ -102,7 +103,7 @@ class ReadSettings:
     on_missing: str = "fail"
     partitions: tuple[int | str, ...] | None = None
     poll_interval: float = 1.0
-    discovery_interval: float | None = 10.0
+    discovery_interval: float | None = 1.0
     connection: DISConnection | None = None
 
     @classmethod

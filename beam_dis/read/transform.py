@@ -217,7 +217,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             "on_expired": settings.on_expired,
             "on_missing": settings.on_missing,
             "poll_interval": settings.poll_interval,
-            "expired_poll_interval": max(settings.discovery_interval or 0.0, settings.poll_interval),
+            "listing_interval": settings.discovery_interval or settings.poll_interval,
             "resumes_at_once": runner.resumes_at_once,
             "holds_watermarks": runner.holds_watermarks,
             "registry": self._registry,

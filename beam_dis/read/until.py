@@ -253,7 +253,6 @@ class ReadUntilFn(beam.DoFn):
             counts=_BackgroundCounts(self._shared.pending),
             on_expired=self._on_expired,
             poll_interval=self._poll_interval,
-            expired_poll_interval=max(self._discovery_interval or 0.0, self._poll_interval),
             is_over=lambda _: True,
         )
         return poll, next(poll.pages(), None)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from beam_dis.local.faults.values import (
     ClockSkew,
     CutAnswer,
+    EmptyPages,
     Failing,
     Fault,
     InjectedFault,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClockSkew",
     "CutAnswer",
+    "EmptyPages",
     "Failing",
     "Fault",
     "InjectedFault",

@@ -191,6 +191,15 @@ class WrongContentType(Fault, frozen=True, kw_only=True, tag=True):
         return route.answer is not None
 
 
+class EmptyPages(Fault, frozen=True, kw_only=True, tag=True):
+    """A page of get_records is empty, and its cursor stays where it is, although the partition may have records there."""
+
+    @classmethod
+    def applies_to(cls, route: Route) -> bool:
+        """Whether the operation is get_records: no other has pages of records."""
+        return route.operation == "get_records"
+
+
 class ClockSkew(Fault, frozen=True, kw_only=True, tag=True):
     """The service's Date, and the clock that it checks signatures by, are ``seconds`` fast, or slow if negative."""
 
@@ -226,6 +235,7 @@ AnyFault = (
     | SlowBody
     | WrongJSON
     | WrongContentType
+    | EmptyPages
     | ClockSkew
     | Latency
 )

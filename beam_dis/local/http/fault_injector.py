@@ -20,9 +20,10 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from beam_dis.local.faults.call_target import CallTarget, find_target
+from beam_dis.local.faults.empty_pages import get_empty_page
 from beam_dis.local.faults.refused_records import put_with_refusals
 from beam_dis.local.faults.rules import Rule, Rules
-from beam_dis.local.faults.values import AnyFault, ClockSkew, Failing, Latency, RecordsRefused, Reset
+from beam_dis.local.faults.values import AnyFault, ClockSkew, EmptyPages, Failing, Latency, RecordsRefused, Reset
 from beam_dis.local.handlers import Handler
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.http.fault_answers import Sleep, altered, breaks_connection, replacement, reset, send_broken
@@ -57,7 +58,9 @@ class FaultHits:
         return self.reply is None
 
     def handler(self, handler: Handler) -> Handler:
-        """The handler, with single records refused if rules say so."""
+        """The handler, or one that answers with an empty page, or one that refuses single records."""
+        if isinstance(self.fault, EmptyPages):
+            return get_empty_page
         return partial(put_with_refusals, self.refusing, handler) if self.refusing else handler
 
 

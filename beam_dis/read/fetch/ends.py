@@ -2,11 +2,14 @@
 
 Rules:
 
-1. There is no I/O. Answers come from the last listing, or from the last empty page.
-2. An unknown end counts as reached, so that no backlog is invented.
+1. There is no I/O. Answers come from the last listing, or from an empty page after its end.
+2. An unknown end counts as reached, so that no backlog is invented. But a reader has caught up only if a listing says so: a
+   service may return empty pages although there are records.
 3. A listing is ignored if a later request was already answered.
 4. A partition that has expired keeps the last end that was seen, because the service no longer names one.
-Races between threads only blur the estimates.
+5. A partition that takes no more records and was read to its end is requested every ten seconds only: listings say when it is
+   restored.
+6. Races between threads blur the estimates. The time at which a reader has caught up is too early then, never too late.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Callable
 
 from beam_dis.stream_service import ReadPosition, StreamListing
 
+CLOSED_SECONDS = 10.0
 _Key = tuple[str, str]
 
 
@@ -25,6 +29,8 @@ class Ends:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._next: dict[_Key, int] = {}
+        self._listed_ms: dict[_Key, int] = {}
+        self._confirmed_at: dict[_Key, tuple[int, float]] = {}
         self._closed: set[_Key] = set()
         self._refreshed_at: dict[str, float] = {}
         self._requested_at: dict[str, float] = {}
@@ -44,10 +50,26 @@ class Ends:
                 self._closed.discard(key)
             else:
                 self._closed.add(key)
+            self._listed_ms[key] = listing.time  # last: the end of that moment is known by now
 
     def note_end(self, position: ReadPosition) -> None:
-        """There was no record at a position."""
-        self._next[position.stream_id, position.partition_id] = position.sequence_number
+        """There was no record at a position, and no listing says otherwise."""
+        key, number = (position.stream_id, position.partition_id), position.sequence_number
+        self._next[key] = max(number, self._next.get(key, number))
+        self._confirmed_at[key] = number, self._clock()
+
+    def reached_at(self, position: ReadPosition) -> int | None:
+        """The service's clock (ms) at the last listing, if that has no record at or after a position; None if it has, or there is none."""
+        key = position.stream_id, position.partition_id
+        listed, end = self._listed_ms.get(key), self._next.get(key)
+        return listed if end is not None and end <= position.sequence_number else None
+
+    def finished_at(self, position: ReadPosition) -> int | None:
+        """The same for a partition that takes no more records, if a recent answer was that it has no more; None otherwise."""
+        key = position.stream_id, position.partition_id
+        number, confirmed_at = self._confirmed_at.get(key, (-1, 0.0))
+        recent = number == position.sequence_number and self._clock() - confirmed_at < CLOSED_SECONDS
+        return self.reached_at(position) if recent and key in self._closed else None
 
     def end(self, position: ReadPosition) -> int | None:
         """The number after the last record of a position's partition; None if it was never seen."""

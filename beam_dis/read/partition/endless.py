@@ -5,6 +5,9 @@ Element: a StreamPartition. Restriction: ``[start, None)``, which is only split 
 A call: if the partition isn't due, the call defers at once, after at most 20 ms for runners that ignore the delay. Otherwise it
 reads at least one page, until a page is empty or the bundle's budget of two seconds and 64 MB is used up.
 
+Showing the watermark: the others on the board wait until the runner has the records of a call, which the next call shows. So a call that
+output records asks to be called again in 0.1 s. That call polls nothing.
+
 Giving up the call: on a runner that resumes at once, a call also ends if its next page is under way while a page of another
 partition is there. Each call ends by moving the watermark and deferring.
 
@@ -42,6 +45,7 @@ from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.position_output import position_output
 from beam_dis.read.partition.tracker import SequenceRangeTracker
 from beam_dis.read.process.board import WatermarkBoard
+from beam_dis.read.process.empty_page_alarm import EMPTY_SECONDS
 from beam_dis.read.process.pace import LONGEST_DELAY
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import SequenceRangeCoder
@@ -51,7 +55,11 @@ from beam_dis.read.watermark.event_time import AHEAD_MS, RunTimes, has_event_tim
 from beam_dis.stream_service import ReadPosition
 
 BUNDLE_SECONDS = 2.0
-REFRESH_ENDS_SECONDS = 20.0
+_BETWEEN_LISTINGS = 1.5
+"""A step lists a stream itself if nobody did for so many intervals: the discovery in its process needs a little more than one."""
+
+_SHOW_SECONDS = 0.1
+"""When to show the others on the board that the runner has the records of a call."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +77,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         on_expired: str,
         on_missing: str = "fail",
         poll_interval: float,
-        expired_poll_interval: float,
+        listing_interval: float,
         resumes_at_once: bool = False,
         holds_watermarks: bool | None = None,
         registry: Callable[[], Registry] = this_process,
@@ -84,7 +92,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._on_expired = on_expired
         self._on_missing = on_missing
         self._poll_interval = poll_interval
-        self._expired_poll_interval = expired_poll_interval
+        self._listing_interval = listing_interval
         self._resumes_at_once = resumes_at_once
         self._holds_watermarks = holds_watermarks
         self._registry = registry
@@ -118,9 +126,8 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._shared = registry.enter_connection(self._connection, self)
         self._read_state = registry.enter_read(self._read_id, self)
         self._metrics.setup(self._shared.record_size)
-        pause = max(self._poll_interval, self._expired_poll_interval)
         # Prism, which needs the board, has no other process that a partition could move to.
-        self._read_state.board.remember_for(2 * (math.inf if self._holds_watermarks is False else pause))
+        self._read_state.board.remember_for(math.inf if self._holds_watermarks is False else 2 * self._poll_interval)
 
     def teardown(self) -> None:
         self._registry().leave(self)
@@ -137,9 +144,15 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         """Poll once; return where the next poll begins, and in how many seconds; None if the partition has ended."""
         self._read_state.alarm.partition_read()
         position = element.at(tracker.current_restriction().start)
+        board = WatermarkBoard() if self._holds_watermarks else self._read_state.board
         if pause := self._read_state.pace.wait_briefly(element.key, self._sleep):
+            # the runner has the records of the call before
+            board.enter(element.key, estimator.own())
+            estimator.advance(estimator.own(), board.lowest(element.key, estimator.own()))
+            board.leave(element.key)
             return position, pause
         self._warn_if_app_is_shared(element)
+        self._shared.keep_ends(position, _BETWEEN_LISTINGS * self._listing_interval)
         claims = ClaimedRanges(tracker, element, self._app if self._outputs_positions else None)
         poll = PartitionPoll(
             self._shared,
@@ -148,17 +161,18 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             counts=self._metrics,
             on_expired=self._on_expired,
             poll_interval=self._poll_interval,
-            expired_poll_interval=self._expired_poll_interval,
             is_over=self._is_over,
         )
         with self._shared.prefetch.reading(position):
-            yield from self._output(element.key, poll, claims, estimator)
-        self._shared.keep_ends(position, max(REFRESH_ENDS_SECONDS, 2 * self._expired_poll_interval))
+            yield from self._output(element.key, poll, claims, estimator, board)
         wait: float | None
         if poll.position != position or poll.failure is None:
             self._read_state.pace.note_answer(element.key)
         if poll.failure is None:
+            self._warn_if_pages_stay_empty(element.key, position, poll)
             wait = self._pause_after_answer(element.key, poll)
+            if poll.position != position and not self._holds_watermarks:
+                wait = min(wait, _SHOW_SECONDS)
         else:
             wait = self._pause_after_failure(element.key, poll.position, poll.failure)
             if wait is None:
@@ -173,10 +187,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         )
 
     def _output(
-        self, partition: Hashable, poll: PartitionPoll, claims: ClaimedRanges, estimator: Any
+        self, partition: Hashable, poll: PartitionPoll, claims: ClaimedRanges, estimator: Any, board: WatermarkBoard
     ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """The poll's records, and the position and the watermark after each page."""
-        board = WatermarkBoard() if self._holds_watermarks else self._read_state.board
         start, behind, count = poll.position, 0, 0
         watermark = estimator.own()
         board.enter(partition, watermark)
@@ -207,7 +220,6 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
                 if poll.position == start:
                     board.enter(partition, watermark)
                 estimator.advance(watermark, board.lowest(partition, watermark))
-                self._shared.ends.note_end(poll.position)
                 behind = 0
                 self._metrics.update_millis_behind(behind)
             self._read_state.progress.note(
@@ -225,6 +237,19 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             self._app,
             element.stream,
         )
+
+    def _warn_if_pages_stay_empty(self, partition: Hashable, before: ReadPosition, poll: PartitionPoll) -> None:
+        unread = self._shared.ends.left(before.stream_id, before.partition_id, poll.position.sequence_number)
+        if poll.position != before or poll.caught_up_at_ms is not None or not unread:
+            self._read_state.empty_pages.note_records(partition)
+        elif self._read_state.empty_pages.claim_warning(partition):
+            _log.warning(
+                "%s: its pages have been empty for %.0f s, but the stream's listings have %d more records there: its watermark"
+                " waits for them",
+                before,
+                EMPTY_SECONDS,
+                unread,
+            )
 
     def _warn_if_ahead(self, position: ReadPosition, watermark: int, time: int) -> None:
         """Log a watermark that is ahead of the service's clock: it was stored by an earlier run, and doesn't go back."""

@@ -8,8 +8,10 @@ Rule 3: numbers without a record are claimed too, whether they expired or were s
 Rule 4: a bounded read waits for failures that may pass, see ``beam_dis.outages``. A page that stays empty although the range
 says otherwise is an error after a minute, not an endless loop.
 Rule 5: a poll of an endless read gets at least one page. A failed request ends the poll; the step decides whether it passes.
-Rule 6: a partition that has expired is checked now and then, indefinitely: it may be restored between two listings, and then
-nothing else would read it.
+Rule 6: a partition that takes no more records and was read to its end, or has expired, is requested every ten seconds, indefinitely:
+it may be restored between two listings, and then nothing else would read it. In between the listings move its watermark.
+Rule 7: an empty page shows that a partition has no more records only if a listing agrees, because services of this kind may
+return empty pages in front of records for seconds. The partition has caught up at the earlier of the two requests.
 """
 
 from __future__ import annotations
@@ -195,14 +197,13 @@ class PartitionPoll:
         claims: the tracker.
         counts: where to count.
         on_expired: one of the policies of ``expiry``.
-        poll_interval: seconds to pause after an empty page.
-        expired_poll_interval: the same for a partition that takes no more records, or has expired.
+        poll_interval: seconds to pause after an empty page, or if a partition that takes no more records has none left.
         is_over: whether the poll ends before its next page, by the position of that page.
 
     Attributes:
         position: where the next poll begins.
         pause: seconds until the next poll.
-        caught_up_at_ms: the service's clock when it had no more records; None if it may have more.
+        caught_up_at_ms: the service's clock when the partition had no more records; None if it may have more.
         failure: the failed request that ended the poll; None if none did.
     """
 
@@ -215,7 +216,6 @@ class PartitionPoll:
         counts: Counts,
         on_expired: str,
         poll_interval: float,
-        expired_poll_interval: float,
         is_over: Callable[[ReadPosition], bool],
     ) -> None:
         self._shared = shared
@@ -223,7 +223,6 @@ class PartitionPoll:
         self._counts = counts
         self._on_expired = on_expired
         self._poll_interval = poll_interval
-        self._expired_poll_interval = expired_poll_interval
         self._is_over = is_over
         self._bytes = 0
         self.position = position
@@ -247,6 +246,10 @@ class PartitionPoll:
 
     def _next_page(self) -> Page | None:
         """The next page, or None; ``pause``, ``caught_up_at_ms`` and ``failure`` say why there is none."""
+        ends = self._shared.ends
+        if (finished_at := ends.finished_at(self.position)) is not None:
+            self.pause, self.caught_up_at_ms = self._poll_interval, finished_at
+            return None
         try:
             page = self._shared.prefetch.page(self.position, None, fresh=self._poll_interval)
         except (OutOfRangeError, PartitionExpiredError) as error:
@@ -258,9 +261,10 @@ class PartitionPoll:
             self._counts.add("reopened_positions", page.reopened)
         if not page.records:
             self._counts.add("empty_polls", 1)
-            closed = self._shared.ends.closed(self.position)
-            self.pause = self._expired_poll_interval if closed else self._poll_interval
-            self.caught_up_at_ms = page.time
+            self.pause = self._poll_interval
+            if (reached_at := ends.reached_at(self.position)) is not None:
+                self.caught_up_at_ms = min(page.time, reached_at)
+                ends.note_end(self.position)
         return page
 
     def _page_after_refusal(self, error: ExpiredError) -> Page | None:
@@ -289,12 +293,12 @@ class PartitionPoll:
         end = self._shared.ends.end(self.position)
         if end is None:
             _log.warning("%s: the partition has expired, and nothing shows whether it held more records", self.position)
-            self._shared.ends.note_end(self.position)
         elif end > self.position.sequence_number:
             if self._on_expired == "fail":
                 resume_at("fail", self.position, error, stop=None, partition=None)
             self._skip_to(end)
-        self.pause, self.caught_up_at_ms = self._expired_poll_interval, as_of
+        self._shared.ends.note_end(self.position)
+        self.pause, self.caught_up_at_ms = self._poll_interval, as_of
 
     def _skip_to(self, number: int) -> bool:
         """Claim and count what expired before a number; False if a checkpoint came in between."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from beam_dis.forks import FORKS
 from beam_dis.outages import OutageLog, is_outage
 from beam_dis.read.fetch.counts import PendingCounts, RecordSize
 from beam_dis.read.fetch.ends import Ends
@@ -56,13 +56,20 @@ class PerConnection:
         self.ends = Ends(clock=clock)
         self.app_readers = AppReaders(clock=clock)
         self._refusals: dict[str, OutageLog] = {}
+        self._being_listed: set[str] = set()
+        FORKS.register(self)
+
+    def after_fork(self) -> None:
+        """Forget the listings under way: their threads don't exist in the child."""
+        self._being_listed = set()
 
     def describe(self, stream: str) -> StreamListing:
         """List a stream, and note the ends of its partitions."""
         asked = self._clock()
         listing = self.service.describe(stream)
+        listing = listing._replace(checked_as_of=self._service_clock.checked(listing.as_of, asked))
         self.ends.note_listing(listing, asked)
-        return listing._replace(checked_as_of=self._service_clock.checked(listing.as_of, asked))
+        return listing
 
     def describe_partition(self, position: ReadPosition) -> tuple[PartitionDescription | None, int]:
         """List what a partition holds, None if the stream no longer has it, with the service's clock (ms) at the request."""
@@ -70,13 +77,19 @@ class PerConnection:
         return listing.partition(position.partition_id), listing.time
 
     def keep_ends(self, position: ReadPosition, interval: float) -> None:
-        """List a stream in the background unless somebody did within the interval (s).
+        """List a stream in the background unless somebody did within the interval (s), or such a listing is still under way.
 
         A worker that reads partitions which another worker discovered would know no ends otherwise.
         """
-        if self.ends.claim_refresh(position.stream_id, interval):
-            with suppress(RuntimeError):  # no thread can be started, or the process is ending
-                self._executor.submit(self.describe_partition, position)
+        stream_id = position.stream_id
+        if stream_id not in self._being_listed and self.ends.claim_refresh(stream_id, interval):
+            self._being_listed.add(stream_id)
+            try:
+                listing = self._executor.submit(self.describe, position.stream)
+            except RuntimeError:  # no thread can be started, or the process is ending
+                self._being_listed.discard(stream_id)
+            else:
+                listing.add_done_callback(lambda _: self._being_listed.discard(stream_id))
 
     def in_background(self, task: Callable[[], T]) -> Future[T]:
         """Run a task in another thread."""

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from beam_dis.forks import ForkSafeLock
 from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.committer import Committer
+from beam_dis.read.process.empty_page_alarm import EmptyPageAlarm
 from beam_dis.read.process.pace import Pace
 from beam_dis.read.process.progress import Progress
 from beam_dis.read.process.stream_claims import StreamClaims
@@ -28,6 +29,7 @@ class PerRead:
         self.board = WatermarkBoard(clock=clock)
         self.pace = Pace(clock=clock)
         self.alarm = UnreadAlarm(clock=clock)
+        self.empty_pages = EmptyPageAlarm(clock=clock)
         self.progress = Progress(clock=clock)
         self.claims = StreamClaims(clock=clock)
 

@@ -1,4 +1,4 @@
-"""Which of the service's clocks to believe: watermarks follow it, and never go back.
+"""Which of the service's clocks to believe, and how exactly to know it: watermarks follow it, and never go back.
 
 Rules:
 
@@ -6,7 +6,11 @@ Rules:
    if it agrees with this machine's time.
 2. Another clock is believed after five answers in a row agree on it, over three seconds at least: a machine was suspended, or the
    clock was set. Until then time goes on from the earlier answers; without them it is the earlier of both times.
-3. A clock that isn't believed is logged with its value, and so is one that is believed after all.
+3. A Date has whole seconds: the service's time is that of the Date or up to a second later. All believed answers together
+   show it more exactly, so that windows don't wait for the next whole second. It is the earliest time that agrees with them.
+4. An answer that contradicts them within the tolerance moves time back at once, but forward only by a tenth of the seconds that
+   have passed. So a single answer that is some seconds ahead moves it by a second at most, and a clock that drifts is bounded.
+5. A clock that isn't believed is logged with its value, and so is one that is believed after all.
 """
 
 from __future__ import annotations
@@ -19,11 +23,12 @@ from datetime import datetime, timezone
 from beam_dis.forks import ForkSafeLock
 
 TOLERANCE_SECONDS = 5.0
-"""Servers of one service differ, and their clocks have whole seconds."""
-FIRST_TOLERANCE_SECONDS = 60.0
+"""Servers of one service differ, and this machine's clock may be wrong by as much."""
 AGREEING_ANSWERS = 5
 AGREEING_SECONDS = 3.0
-_QUICK_SECONDS = 1.0
+RISE = 0.1
+"""By how many seconds the believed time may move forward, in each second."""
+_DATE_SECONDS = 1.0
 _LOG_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
@@ -49,7 +54,9 @@ class ServiceClock:
         self._clock = clock
         self._wall = wall
         self._lock = ForkSafeLock()
-        self._believed: float | None = None  # seconds that the service's time is ahead of the monotonic clock
+        self._believed: float | None = None  # seconds that the service's time is ahead of the monotonic clock at least
+        self._most = 0.0  # the same at most
+        self._believed_at = 0.0
         self._other: float | None = None
         self._answers = 0
         self._since = 0.0
@@ -62,24 +69,22 @@ class ServiceClock:
             as_of: the same by the answer.
             requested_at: the same by the monotonic clock, or up to the time of the request's repetitions earlier.
         """
-        now = self._clock()
-        ahead, took = as_of / 1000 - requested_at, now - requested_at
         with self._lock:
-            reference, tolerance = self._believed, TOLERANCE_SECONDS
-            if reference is None:
-                reference, tolerance = self._wall() - now, FIRST_TOLERANCE_SECONDS
-            if _agree(ahead, reference, tolerance, took):
+            now = self._clock()
+            ahead, took = as_of / 1000 - requested_at, now - requested_at
+            reference = self._wall() - now if self._believed is None else self._believed
+            if _agree(ahead, reference, took):
                 self._other = None
-                if self._believed is None or took < _QUICK_SECONDS:
-                    self._believed = ahead
-                return as_of
-            if self._other is None or not _agree(ahead, self._other, TOLERANCE_SECONDS, took):
+                believed = self._believe(ahead, took, now)
+                return int(max(believed + requested_at, min(as_of / 1000, believed + now)) * 1000)
+            if self._other is None or not _agree(ahead, self._other, took):
                 self._other, self._answers, self._since = ahead, 0, now
             self._answers += 1
             expected = int((reference + requested_at) * 1000)
             believed = self._answers >= AGREEING_ANSWERS and now - self._since >= AGREEING_SECONDS
             if believed:
-                self._believed, self._other = ahead, None
+                self._believed = self._other = None
+                self._believe(ahead, took, now)
             else:
                 as_of, answered = (min(as_of, expected) if self._believed is None else expected), as_of
             due = now - self._logged_at >= _LOG_SECONDS
@@ -97,10 +102,21 @@ class ServiceClock:
             )
         return as_of
 
+    def _believe(self, ahead: float, took: float, now: float) -> float:
+        """Adjust the time to an answer; return by how many seconds it is ahead of the monotonic clock at least."""
+        least, most = ahead - took, ahead + took + _DATE_SECONDS
+        if self._believed is None:
+            self._believed, self._most = least, most
+        else:
+            self._most = min(self._most + RISE * (now - self._believed_at), most)
+            self._believed = min(max(self._believed, least), self._most)
+        self._believed_at = now
+        return self._believed
 
-def _agree(ahead: float, reference: float, tolerance: float, took: float) -> bool:
+
+def _agree(ahead: float, reference: float, took: float) -> bool:
     """Whether two clocks agree; ``ahead`` may be too high by the seconds that the request took."""
-    return reference - tolerance <= ahead <= reference + tolerance + took
+    return reference - TOLERANCE_SECONDS <= ahead <= reference + TOLERANCE_SECONDS + took
 
 
 def _text(milliseconds: int) -> str:

@@ -13,6 +13,7 @@ from beam_dis.local.faults.values import AnyFault
 from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
+    EmptyPages,
     Failing,
     Fault,
     Latency,
@@ -37,6 +38,7 @@ KINDS = {
     SlowBody: {"seconds": 0.5},
     WrongJSON: {},
     WrongContentType: {},
+    EmptyPages: {"operation": "get_records"},
     ClockSkew: {"seconds": -3600.0},
     Latency: {"seconds": 0.2, "jitter": 0.1},
 }
@@ -57,7 +59,7 @@ SELECTORS = st.fixed_dictionaries(
 @given(kind=st.sampled_from(list(KINDS)), selectors=SELECTORS)
 @settings(deadline=None)
 def test_a_fault_is_the_same_after_a_round_trip_through_json(kind, selectors):
-    fault = kind(**KINDS[kind], **selectors)
+    fault = kind(**{**selectors, **KINDS[kind]})
     assert msgspec.json.decode(msgspec.json.encode(fault), type=AnyFault) == fault
 
 
@@ -90,6 +92,7 @@ def test_every_kind_of_fault_is_public():
         (lambda: SlowHeaders(seconds="1"), "seconds='1'"),
         (lambda: WrongJSON(operation="create_stream"), "operation='create_stream'.*give one of consumer_state"),
         (lambda: WrongContentType(operation="delete_app"), "operation='delete_app'"),
+        (lambda: EmptyPages(operation="put_records"), "operation='put_records'.*give one of get_records$"),
         (lambda: ClockSkew(seconds=float("inf")), "seconds=inf"),
         (lambda: Latency(seconds=1, jitter=2), "jitter=2.*from 0 up to 1"),
     ],

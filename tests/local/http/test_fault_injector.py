@@ -18,6 +18,7 @@ from beam_dis.local import LocalDIS
 from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
+    EmptyPages,
     Failing,
     Latency,
     RecordsRefused,
@@ -172,6 +173,29 @@ def test_a_wrong_content_type_says_html_for_the_right_body(streams):
     streams.dis.inject(WrongContentType())
     answer = streams.put(0)
     assert (answer.headers["content-type"], answer.json()["failed_record_count"]) == ("text/html; charset=utf-8", 0)
+
+
+def test_an_empty_page_keeps_its_cursor_in_front_of_the_records(streams):
+    """Only the partition of the fault answers so."""
+    streams.put(0, 1)
+    streams.dis.inject(EmptyPages(partition=0, count=2))
+    seen = {}
+    for number in (0, 1):
+        place = {"stream-name": "s", "partition-id": str(number), "cursor-type": "TRIM_HORIZON"}
+        cursor = streams.http.get("/cursors", params=place).json()["partition_cursor"]
+        pages = []
+        for _ in range(4):
+            page = streams.http.get("/records", params={"partition-cursor": cursor}).json()
+            cursor = page["next_partition_cursor"]
+            pages.append(len(page["records"]))
+        seen[number] = pages
+    assert seen == {0: [0, 0, 1, 0], 1: [1, 0, 0, 0]}
+
+
+def test_a_wrong_cursor_is_refused_before_an_empty_page(streams):
+    streams.dis.inject(EmptyPages())
+    answer = streams.http.get("/records", params={"partition-cursor": "wrong"})
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, "DIS.4217")
 
 
 @pytest.mark.parametrize("seconds", [7200, -7200])

@@ -54,7 +54,7 @@ def polling(registry_on: Any, calls: Any, now: Any) -> Callable[..., Any]:
             "read_id": "r",
             "on_expired": "fail",
             "poll_interval": 1.0,
-            "expired_poll_interval": 10.0,
+            "listing_interval": 0.5,
             **options,
         }
         step = PollPartitionForAppFn if "app" in options and not options.get("outputs_positions") else PollPartitionFn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -46,8 +47,13 @@ def test_an_expired_partition_is_polled_slowly_and_read_when_restored(
     polls = polling(service)
     polls.call()
     service.expired, service.earliest, service.now_ms, now.seconds = True, 5, 90_000, now.seconds + 1
-    expired = polls.call()
-    assert (expired.elements, round(expired.delay), expired.watermark) == ([], 10, 90_000 - MARGIN_MS)
+    asked, read = [], service.read
+    service.read = lambda *at: asked.append(now.seconds) or read(*at)
+    for _ in range(20):
+        expired = polls.call()
+        assert (expired.elements, expired.watermark) == ([], service.now_ms - MARGIN_MS)
+        now.seconds, service.now_ms = now.seconds + 1, service.now_ms + 1000
+    assert [later - earlier for earlier, later in itertools.pairwise(asked)] == [10]
     service.expired, service.next, now.seconds = False, 8, now.seconds + 10
     assert numbers(polls.call()) == [5, 6, 7]
 

@@ -22,9 +22,25 @@ def numbers(call: Any) -> list[int]:
 
 
 def test_a_call_reads_to_the_empty_page_and_defers_by_the_poll_interval(two_partitions: Any, polling: Any) -> None:
-    polls = polling(two_partitions(next_number=25))
+    polls = polling(two_partitions(next_number=25), holds_watermarks=True)
     call = polls.call()
     assert (numbers(call), round(call.delay)) == (list(range(25)), 1)
+
+
+def test_on_prism_a_call_soon_shows_that_the_runner_has_the_records(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """It polls nothing, and the watermark of the other partitions needn't wait for the next poll."""
+    service = two_partitions(next_number=25)
+    registry = registry_on(service)
+    polls = polling(service, registry=registry, holds_watermarks=False)
+    idle = polling(service, name=ONE, start=25, registry=registry, holds_watermarks=False)
+    first = polls.call()
+    held_back = idle.call().watermark
+    reads, now.seconds = len(service.reads), now.seconds + first.delay
+    soon = polls.call()
+    assert (round(first.delay, 1), round(soon.delay), len(service.reads)) == (0.1, 1, reads)
+    assert (held_back < 0, soon.watermark, idle.call().watermark) == (True, 4900, 4900)
 
 
 def test_the_next_call_continues_at_the_next_number(two_partitions: Any, polling: Any, now: Any) -> None:
@@ -72,8 +88,23 @@ class FirstPartitionHangs(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        if args[0].partition_id != ZERO:
+        if not isinstance(args[0], ReadPosition) or args[0].partition_id != ZERO:
             future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class HangingListings(Executor):
+    """Runs each task at once, except that listings never end."""
+
+    def __init__(self) -> None:
+        self.listings = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if isinstance(args[0], ReadPosition):
+            future.set_result(fn(*args, **kwargs))
+        else:
+            self.listings += 1
         return future
 
 
@@ -91,20 +122,41 @@ def test_if_the_runner_resumes_later_a_poll_waits_for_its_next_page(
     two_partitions: Any, polling: Any, registry_on: Any
 ) -> None:
     service = two_partitions(next_number=25)
-    polls = polling(service, resumes_at_once=False)
+    polls = polling(service, resumes_at_once=False, holds_watermarks=True)
     polls.shared.prefetch.expect(ReadPosition("flights", "id", ONE, 0))
     call = polls.call()
     assert (len(numbers(call)), round(call.delay)) == (25, 1)
 
 
-def test_a_closed_partition_is_polled_at_the_pace_of_discovery(two_partitions: Any, polling: Any, now: Any) -> None:
+def test_a_finished_partition_is_requested_every_10_seconds_and_holds_nothing_back(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    """It was scaled away and read to its end. Listings move its watermark, as often as others are polled."""
     service = two_partitions(next_number=25)
     describe = service.describe
     service.describe = lambda stream: describe(stream)._replace(partitions=(PartitionDescription(ZERO, 0, 25, False),))
     polls = polling(service)
-    first = polls.call()
-    now.seconds += 1
-    assert (len(numbers(first)), round(polls.call().delay)) == (25, 10)
+    assert len(numbers(polls.call())) == 25
+    before, marks = len(service.reads), []
+    for _ in range(100):
+        now.seconds, service.now_ms = now.seconds + 1, service.now_ms + 1000
+        marks.append(polls.call().watermark)
+    assert len(service.reads) - before <= 10
+    assert marks == [4900 + 1000 * second for second in range(1, 101)]
+
+
+def test_a_finished_partition_that_is_restored_is_read_at_once(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=25)
+    describe = service.describe
+    polls = polling(service)
+    with pytest.MonkeyPatch.context() as scaled:
+        closed = (PartitionDescription(ZERO, 0, 25, False),)
+        scaled.setattr(service, "describe", lambda stream: describe(stream)._replace(partitions=closed))
+        for _ in range(3):
+            polls.call()
+            now.seconds += 1
+    service.next = 27
+    assert numbers(polls.call()) == [25, 26]
 
 
 def test_a_listing_older_than_the_last_one_is_ignored(two_partitions: Any, polling: Any) -> None:
@@ -116,17 +168,29 @@ def test_a_listing_older_than_the_last_one_is_ignored(two_partitions: Any, polli
     assert not polls.shared.ends.closed(ReadPosition("flights", "id", ZERO, 0))
 
 
-def test_a_worker_without_discovery_lists_the_ends_every_20_seconds(
-    two_partitions: Any, polling: Any, now: Any
-) -> None:
+def test_a_worker_without_discovery_lists_the_stream_itself(two_partitions: Any, polling: Any, now: Any) -> None:
+    """It waits for one and a half intervals, because a discovery in its process would have listed the stream by then."""
     service = two_partitions(next_number=20)
-    polls = polling(service)
+    polls = polling(service, listing_interval=10.0)
     listings, describe = [], service.describe
     service.describe = lambda stream: listings.append(now.seconds - 1000) or describe(stream)
     for _ in range(50):
         polls.call()
         now.seconds += 1
-    assert listings == [0, 20, 40]
+    assert listings == [0, 15, 30, 45]
+
+
+def test_only_one_listing_of_a_stream_is_under_way_in_the_background(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """The service doesn't answer: listings must not pile up."""
+    service = two_partitions(next_number=20)
+    hanging = HangingListings()
+    polls = polling(service, registry=registry_on(service, hanging))
+    for _ in range(50):
+        polls.call()
+        now.seconds += 1
+    assert hanging.listings == 1
 
 
 def test_a_bundle_ends_after_its_time_and_each_call_reads_a_page(two_partitions: Any, polling: Any, now: Any) -> None:

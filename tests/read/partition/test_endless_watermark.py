@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from typing import Any
@@ -118,7 +119,7 @@ def test_the_reported_watermark_is_the_lowest_of_the_reads_partitions(
     service.read = _failing_at_the_end(read)
     backlogged = polling(service, registry=registry)
     _call_twice(backlogged, now)
-    service.read, service.next = read, 0
+    service.read, service.next, now.seconds = read, 0, now.seconds + 1
     idle = polling(service, name=ONE, registry=registry)
     assert idle.call().watermark == 1003
 
@@ -132,7 +133,7 @@ def test_a_reported_watermark_held_back_by_others_makes_no_element_late(
     service.read = _failing_at_the_end(read)
     other = polling(service, registry=registry)
     _call_twice(other, now)
-    service.read, service.next = read, 0
+    service.read, service.next, now.seconds = read, 0, now.seconds + 1
     idle = polling(service, name=ONE, registry=registry)
     assert idle.call().watermark == 1003
     service.next, now.seconds = 10, now.seconds + 60
@@ -238,6 +239,77 @@ def test_a_stored_watermark_ahead_of_the_clock_is_logged_once(
         polls.call()
         now.seconds += 1
     assert caplog.text.count("its stored watermark is 86400 s ahead of the service's clock") == 1
+
+
+def test_an_empty_page_in_front_of_records_moves_no_watermark(
+    two_partitions: Any, polling: Any, now: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a minute it is logged, once, and again if it happens again."""
+    service = two_partitions(next_number=0)
+    read, polls = service.read, polling(service)
+    assert polls.call().watermark == 4900
+    for _ in range(2):
+        service.read = lambda *at: read(*at)._replace(records=[])
+        written, service.next = service.next, service.next + 5
+        for second in range(70):
+            now.seconds, service.now_ms = now.seconds + 1, service.now_ms + 1000
+            before = polls.call().watermark
+            assert (
+                caplog.text.count("but the stream's listings have 5 more records there")
+                == (second >= 60) + written // 5
+            )
+        service.read, now.seconds, service.now_ms = read, now.seconds + 1, service.now_ms + 1000
+        service.record = functools.partial(_record_at, before + 1)
+        call = polls.call()
+        assert [time for _, time in call.elements] == [before + 1] * 5
+        assert call.watermark == service.now_ms - MARGIN_MS
+
+
+def _record_at(timestamp: int, number: int) -> PageRecord:
+    return PageRecord(number, b"", timestamp)
+
+
+def test_an_empty_page_without_a_listing_moves_no_watermark(two_partitions: Any, polling: Any) -> None:
+    service = two_partitions(next_number=0)
+    service.describe = lambda _: _raised(TransportError("cut"))
+    assert polling(service).call().watermark == START_OF_TIME
+
+
+def test_a_partition_that_the_last_listing_lacks_has_not_caught_up(two_partitions: Any, polling: Any) -> None:
+    """Another worker found it by a later listing."""
+    service = two_partitions(next_number=0)
+    describe = service.describe
+    service.describe = lambda stream: describe(stream)._replace(partitions=describe(stream).partitions[:1])
+    assert polling(service, name=ONE).call().watermark == START_OF_TIME
+
+
+def test_caught_up_is_the_earlier_of_page_and_listing(two_partitions: Any, polling: Any, now: Any) -> None:
+    service = two_partitions(next_number=0)
+    polls = polling(service, listing_interval=10.0)
+    assert polls.call().watermark == 4900
+    for _ in range(3):
+        now.seconds, service.now_ms = now.seconds + 1, service.now_ms + 1000
+        assert polls.call().watermark == 4900
+    polls.shared.describe("flights")
+    now.seconds, service.now_ms = now.seconds + 1, service.now_ms + 1000
+    assert polls.call().watermark == 7900
+
+
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_a_wrong_clock_of_the_first_answers_after_a_restart_moves_no_watermark(
+    restarts: int, two_partitions: Any, polling: Any, now: Any
+) -> None:
+    """The watermark is in the state that the runner keeps, and the new process has no earlier answers to compare with."""
+    service = two_partitions(next_number=0)
+    start, polls = real_time(service), polling(service)
+    polls.call()
+    for _ in range(restarts):
+        later, service.now_ms = polling(service), start + 86_400_000
+        later.residual, polls = polls.residual, later
+        assert polls.call().watermark == pytest.approx(start - MARGIN_MS, abs=1000)
+        service.now_ms = start
+    now.seconds, service.now_ms = now.seconds + 1, start + 1000
+    assert polls.call().watermark == pytest.approx(start + 1000 - MARGIN_MS, abs=1000)
 
 
 def _raised(error: Exception) -> Any:

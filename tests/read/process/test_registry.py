@@ -42,7 +42,7 @@ def step_of(
         times=times,
         on_expired="fail",
         poll_interval=poll_interval,
-        expired_poll_interval=10.0,
+        listing_interval=1.0,
         registry=lambda: registry,
     )
 
