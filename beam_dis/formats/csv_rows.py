@@ -6,7 +6,7 @@ Rules:
 2. Columns that are missing at the end have their defaults, or are null if they are nullable. A row with as many columns as
    another writer's schema has fields has that schema's columns, which are found by name and alias. More columns are refused:
    they may come from a value that should be in quotes.
-3. A cell is quoted only if it must be: because of its characters, or because its text would be read as null.
+3. A cell is quoted only if it must be: because of its characters (see ``csv_quotes``), or because its text would be read as null.
 4. Rows are read and written by functions made for the schema. A row that these don't take, because of a quoted null, a 5.0
    for an int or a wrong value, is read or written again column by column.
 """
@@ -26,6 +26,7 @@ import msgspec
 from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
 from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding
 from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column, text_writer
+from beam_dis.formats.csv_quotes import Quotes, splits
 from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.exact import exact_source, exact_struct, place_of
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
@@ -82,8 +83,8 @@ class CSVFormat:
         }
         self._places = {len(writer.record.fields): _places(record, writer.record) for writer in reversed(writers)}
         self._columns = [Column(field, types, options) for field in record.fields]
-        self._quoted_null = f'"{null}"'
-        self._cell = _cell_pattern(self.delimiter)
+        self._quotes = Quotes(self.delimiter, null)
+        self.quoted = self._quotes.quoted
         source = _RowSource(self._columns, record, shape, self.delimiter)
         self._read = source.reader(self._read_slowly)
         self._read_with_underscores = source.reader(self._read_slowly, underscores=True)
@@ -94,8 +95,8 @@ class CSVFormat:
         text = _text_of(data)
         read = self._read if "_" not in text else self._read_with_underscores
         if '"' in text:
-            raw, cells = self._quoted_cells(text)
-            if '""' in raw or self._quoted_null in raw:
+            raw, cells, depends_on_quotes = self._quotes.split(text)
+            if depends_on_quotes:
                 read = self._read_slowly
         else:
             raw = cells = text.split(self.delimiter) if text or self._columns else []
@@ -112,12 +113,7 @@ class CSVFormat:
     def cells(self, data: bytes) -> list[str]:
         """The cells of a row, without their quotes. Raises DecodeError."""
         text = _text_of(data)
-        return self._quoted_cells(text)[1] if '"' in text else text.split(self.delimiter)
-
-    def quoted(self, text: str) -> str:
-        """A text as a cell, in quotes if it must be."""
-        must = _splits(text, self.delimiter) or '"' in text or "\n" in text or "\r" in text or text[:1] == TEXT_MARK
-        return '"' + text.replace('"', '""') + '"' if must else text
+        return self._quotes.split(text)[1] if '"' in text else text.split(self.delimiter)
 
     def encode(self, value: Any) -> bytes:
         """The row of a value. Raises EncodeError."""
@@ -127,13 +123,6 @@ class CSVFormat:
             raise mismatch.encode_error() from mismatch
         except UnicodeEncodeError as error:
             raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error
-
-    def _quoted_cells(self, text: str) -> tuple[list[str], list[str]]:
-        """The cells of a row with their quotes, and without."""
-        raw: list[str] = self._cell.findall(text + self.delimiter)
-        if sum(map(len, raw)) + len(raw) * len(self.delimiter) != len(text) + len(self.delimiter):
-            raise DecodeError(f"not a row of CSV, a quote is missing or is inside of a cell: {shown(text)}")
-        return raw, [cell[1:-1].replace('""', '"') if cell[:1] == '"' else cell for cell in raw]
 
     def _read_slowly(self, cells: list[str], raw: list[str], at: int = 0) -> Any:
         """Read column by column; the one ``at`` which the fast function stopped comes first, so that a wrong cell costs little."""
@@ -331,19 +320,6 @@ class _UnusualError(ValueError):
     """A cell or a value that the fast function leaves to the columns."""
 
 
-def _cell_pattern(delimiter: str) -> re.Pattern[str]:
-    """One cell with its quotes, and the delimiter after it."""
-    escaped = re.escape(delimiter)
-    other = rf"[^{escaped}\r\n]*" if len(delimiter) == 1 else rf"(?:(?!{escaped})[^\r\n])*"
-    cell = rf'("[^"]*(?:""[^"]*)*"|(?!"){other}){escaped}'
-    return re.compile(rf"{cell}|(?s:.+)")  # what is no cell is taken as one piece, so that no text is searched twice
-
-
-def _splits(text: str, delimiter: str) -> bool:
-    """Whether a delimiter is found in a text, or at its end too early: a ``:`` before ``::`` looks like a part of it."""
-    return delimiter in text + delimiter[:-1]
-
-
 def _checked_delimiter(delimiter: str) -> str:
     typed = _ESCAPES.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
     if not typed or set(typed) & set(f'"\r\n{TEXT_MARK}') or not _is_utf8(typed):
@@ -356,7 +332,7 @@ def _checked_delimiter(delimiter: str) -> str:
 def _checked_null(null: str, delimiter: str) -> str:
     if not isinstance(null, str) or not _is_utf8(null):
         raise ConfigurationError(f"null={null!r} must be the text of a null, such as 'NA' or ''")
-    if _splits(null, delimiter) or set(null) & set('"\r\n'):
+    if splits(null, delimiter) or set(null) & set('"\r\n'):
         raise ConfigurationError(f"null={null!r} must not contain the delimiter, a quote or a line break")
     return null
 
