@@ -59,7 +59,7 @@ demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart,
 	@exec $(PY) pipelines/demo.py
 
 runners: $(READY)  ## install Prism, Flink and the libraries for comparison into .runners/, for the tests that need them
-	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink || failed+=" Flink"; \
+	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \
 	.ci/install-avro-java || failed+=" Avro-for-Java"; .ci/install-npm || failed+=" npm-packages"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 

@@ -47,7 +47,7 @@ def test_nothing_is_lost_when_each_part_of_a_cluster_is_killed(
             job.wait_for_a_checkpoint()
             if part == "local DIS" or job.running_since() > running_since:
                 repeatable[part] = checkpoint, time.time()
-            print(f"{part}: tasks run since {job.running_since() - killed:.1f} s")  # noqa: T201 - to compare with the docs
+                print(f"{part}: {job.running_since() - killed:.1f} s")  # noqa: T201 - to compare with the docs
     streams.assert_each_window_is_counted_right()
     times = [time for times in streams.repeated().values() for time in times]
     found = {part: sum(begin <= time <= end for time in times) for part, (begin, end) in repeatable.items()}
