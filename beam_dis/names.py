@@ -111,8 +111,8 @@ def checked_word(argument: str, value: Any, words: Sequence[str]) -> str:
     """Return one of some words. Raises ConfigurationError, which lists them, for anything else."""
     word = plain_value(value)
     if type(word) is not str or word not in words:
-        choice = " or ".join(repr(allowed) for allowed in words)
-        raise ConfigurationError(f"{argument}={described(value)} is not {choice}{did_you_mean(value, words)}")
+        choice = ", ".join(map(repr, words))
+        raise ConfigurationError(f"{argument}={described(value)} is none of {choice}{did_you_mean(value, words)}")
     return word
 
 

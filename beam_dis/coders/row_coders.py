@@ -27,8 +27,7 @@ from beam_dis.formats.compression import CompressedFormat
 from beam_dis.formats.framing import ConfluentFormat, ContainerFormat, SingleObjectFormat, hint
 from beam_dis.formats.several_rows import CSVHeaderFormat, CSVLinesFormat, JSONArrayFormat, JSONLinesFormat
 from beam_dis.formats.type_tree import RecordField, RecordType, Scalar
-from beam_dis.names import did_you_mean
-from beam_dis.plain_values import shown
+from beam_dis.names import checked_word
 from beam_dis.record import DISRecord
 
 AvroSchema = str | Mapping[str, Any]
@@ -114,6 +113,7 @@ class AvroCoder(WritersCoder):
         compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
+        decimals: what decimals are in a row: ``"beam"``, Python's; ``"text"``, their digits.
 
     Raises:
         ConfigurationError: it isn't an Avro schema of a record, or records of a writer's schema can't be read as its rows.
@@ -129,10 +129,11 @@ class AvroCoder(WritersCoder):
         writer_schemas: Iterable[AvroSchema] = (),
         compression: str | None = None,
         times: str = "beam",
+        decimals: str = "beam",
     ) -> None:
-        values = RowValues(times)
+        values = RowValues(times, decimals)
         plain = AvroFormat(schema, values)
-        framing = _one_of(("none", "single-object", "confluent", "container"), framing=framing)
+        framing = checked_word("framing", framing, ("none", "single-object", "confluent", "container"))
         if schemas is not None and framing not in {"single-object", "confluent"}:
             raise ConfigurationError("schemas= is for framing='single-object' and framing='confluent'")
         if schema_id is not None and framing != "confluent":
@@ -153,10 +154,9 @@ class AvroCoder(WritersCoder):
             format_ = ConfluentFormat(plain, schemas, schema_id)
         elif framing == "container":
             format_ = ContainerFormat(plain)
-        options = {"framing": framing, "schemas": schemas, "schema_id": schema_id, "compression": compression}
-        super().__init__(
-            format_, values, times=times, writer_schemas=tuple(writer.text for writer in writers), **options
-        )
+        options: Any = {"framing": framing, "schemas": schemas, "schema_id": schema_id, "compression": compression}
+        options |= {"times": times, "decimals": decimals, "writer_schemas": tuple(writer.text for writer in writers)}
+        super().__init__(format_, values, **options)
 
     def page_reader(self) -> ReadPage | None:
         """The function for records that are values alone, uncompressed and of one schema."""
@@ -187,21 +187,28 @@ class JSONCoder(RowsCoder):
         compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
+        decimals: what decimals are in a row: ``"beam"``, Python's; ``"text"``, their digits.
 
     Raises:
         ConfigurationError: it isn't an Avro schema of a record.
     """
 
     def __init__(
-        self, schema: AvroSchema, *, records: str = "one", compression: str | None = None, times: str = "beam"
+        self,
+        schema: AvroSchema,
+        *,
+        records: str = "one",
+        compression: str | None = None,
+        times: str = "beam",
+        decimals: str = "beam",
     ) -> None:
-        values = RowValues(times)
+        values = RowValues(times, decimals)
         one = JSONFormat(schema, values)
-        records = _one_of(("one", "lines", "array"), records=records)
+        records = checked_word("records", records, ("one", "lines", "array"))
         format_: Format = one
         if records != "one":
             format_ = JSONLinesFormat(one) if records == "lines" else JSONArrayFormat(one)
-        super().__init__(format_, values, records=records, compression=compression, times=times)
+        super().__init__(format_, values, records=records, compression=compression, times=times, decimals=decimals)
 
 
 class CSVCoder(WritersCoder):
@@ -221,6 +228,7 @@ class CSVCoder(WritersCoder):
         compression: ``"gzip"``, ``"snappy"`` or ``"zip"`` if records are compressed.
         times: what times and dates are in a row: ``"beam"``, Beam Timestamps and dates; ``"numbers"``, the schema's numbers;
             ``"text"``, ISO 8601 text.
+        decimals: what decimals are in a row: ``"beam"``, Python's; ``"text"``, their digits.
 
     Raises:
         ConfigurationError: it isn't an Avro schema of a record, or isn't flat, or an option is wrong.
@@ -238,18 +246,19 @@ class CSVCoder(WritersCoder):
         writer_schemas: Iterable[AvroSchema] = (),
         compression: str | None = None,
         times: str = "beam",
+        decimals: str = "beam",
     ) -> None:
-        values, writers = RowValues(times), read_writers(writer_schemas)
+        values, writers = RowValues(times, decimals), read_writers(writer_schemas)
         options: Any = {"delimiter": delimiter, "null": null, "booleans": booleans, "time_zone": time_zone}
         one = CSVFormat(schema, values, writers=writers, noticed=_OTHER_COLUMNS.inc, **options)
-        records = _one_of(("one", "lines", "header"), records=records)
+        records = checked_word("records", records, ("one", "lines", "header"))
         format_: Format = one
         if records == "lines":
             format_ = CSVLinesFormat(one)
         elif records == "header":
             format_ = CSVHeaderFormat(one, values, partial(CSVFormat, **options))
         options |= {"records": records, "writer_schemas": tuple(writer.text for writer in writers)}
-        super().__init__(format_, values, compression=compression, times=times, **options)
+        super().__init__(format_, values, compression=compression, times=times, decimals=decimals, **options)
         self._one = one
 
     def page_reader(self) -> ReadPage | None:
@@ -313,13 +322,3 @@ def _part(name: str, coder: RowsCoder) -> Callable[[DISRecord], Any]:
         return get
     value = number.value
     return lambda record: value(get(record))
-
-
-def _one_of(words: Sequence[str], **argument: str) -> str:
-    """The value of an argument. Raises ConfigurationError if it is none of the words."""
-    ((name, given),) = argument.items()
-    if given not in words:
-        raise ConfigurationError(
-            f"{name}={shown(given)} is none of {', '.join(map(repr, words))}{did_you_mean(given, words)}"
-        )
-    return given

@@ -158,7 +158,9 @@ def _layout(type_: Type, shown_as: Mapping[str, str]) -> Any:
         return _layout(type_.record, shown_as)
     if isinstance(type_, Fixed):
         return "string" if type_.uuid else "bytes"
-    return "decimal" if isinstance(type_, DecimalType) else "enum" if isinstance(type_, Enumeration) else "string"
+    if isinstance(type_, DecimalType):
+        return shown_as.get("decimal", "decimal")
+    return "enum" if isinstance(type_, Enumeration) else "string"
 
 
 @cache

@@ -4,13 +4,14 @@ Rules:
 1. Decoding gives rows of :func:`row_type`. What Beam has no type for is a number or a text: see ``row_types``.
 2. Encoding takes those, and beam.Row, dicts, dataclasses and users' NamedTuples. Times may be Beam Timestamps or aware
    datetimes.
-3. With ``times="numbers"`` times and dates are the schema's numbers, and with ``times="text"`` ISO 8601 text, for sinks that don't
-   take Beam's logical types.
+3. With ``times="numbers"`` times and dates are the schema's numbers, and with ``times="text"`` ISO 8601 text; with
+   ``decimals="text"`` decimals are their digits. That is for sinks that don't take Beam's logical types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -18,12 +19,12 @@ from apache_beam.utils.timestamp import Timestamp
 
 from beam_dis.coders.metadata import METADATA_FIELDS
 from beam_dis.coders.row_types import attributes, layout_of, row_type
-from beam_dis.errors import ConfigurationError
 from beam_dis.formats import times as times_
-from beam_dis.formats.mismatch import ValueMismatch, brief
-from beam_dis.formats.scalars import python_value
-from beam_dis.formats.type_tree import RecordType, Scalar
+from beam_dis.formats.mismatch import ValueMismatch, brief, expected
+from beam_dis.formats.scalars import decimal_text, python_value
+from beam_dis.formats.type_tree import ArrayOf, DecimalType, MapOf, Nullable, RecordType, Scalar, Type
 from beam_dis.formats.value_types import NumberType, RecordShape, ValueTypes, timestamps
+from beam_dis.names import checked_word
 from beam_dis.plain_values import shown
 
 _LOGICAL = frozenset({"date", "timestamp-millis", "timestamp-micros", "time-millis", "time-micros"})
@@ -41,12 +42,14 @@ have these names."""
 
 
 class RowValues(ValueTypes):
-    """Values as Beam has them. ``times`` is ``"beam"``, ``"numbers"`` or ``"text"``."""
+    """Values as Beam has them. ``times`` is ``"beam"``, ``"numbers"`` or ``"text"``, ``decimals`` is ``"beam"`` or ``"text"``."""
 
-    def __init__(self, times: str = "beam") -> None:
-        if times not in _TIMES:
-            raise ConfigurationError(f"times={times!r} is none of {', '.join(map(repr, _TIMES))}")
-        self._numbers, self._layout = _TIMES[times]
+    def __init__(self, times: str = "beam", decimals: str = "beam") -> None:
+        checked_word("times", times, tuple(_TIMES))
+        checked_word("decimals", decimals, ("beam", "text"))
+        self._numbers, numbers, texts = _TIMES[times]
+        self._decimal_texts = decimals == "text"
+        self._layout = partial(layout_of, numbers=numbers, texts=texts | {"decimal"} if self._decimal_texts else texts)
         self._shapes: dict[int, tuple[RecordType, RecordShape]] = {}
 
     def row_type(self, record: RecordType) -> Any:
@@ -59,13 +62,53 @@ class RowValues(ValueTypes):
         if shape is None:
             made = self.row_type(record)
             names = attributes([field.name for field in record.fields])
-            shape = RecordShape(made, partial(tuple.__new__, made), names, METADATA_FIELDS)
+            make: Callable[[tuple[Any, ...]], Any] = partial(tuple.__new__, made)
+            texts = [_text_of_decimals(field.type) for field in record.fields] if self._decimal_texts else ()
+            if any(texts):
+                make = partial(_make_with_texts, made, texts)
+            shape = RecordShape(made, make, names, METADATA_FIELDS)
             self._shapes[id(record)] = record, shape  # an id is only unique among living objects
         return shape
 
     def number(self, scalar: Scalar) -> NumberType | None:
         """What a time or a date is in a row."""
         return self._numbers.get(scalar.name)
+
+    def to_decimal(self, type_: DecimalType) -> Callable[[Any], Any]:
+        """The conversion of a decimal to write, which may be text if it is text in a row."""
+        convert = super().to_decimal(type_)
+        return (lambda value: convert(_decimal_of(value))) if self._decimal_texts else convert
+
+
+def _decimal_of(value: Any) -> Any:
+    """The Decimal of a text; any other value as it is."""
+    plain = python_value(value)
+    if type(plain) is not str:
+        return value
+    try:
+        return Decimal(plain)
+    except InvalidOperation as error:
+        raise expected("decimal", value) from error
+
+
+def _text_of_decimals(type_: Type) -> Callable[[Any], Any] | None:
+    """The function that makes text of the decimals in a value; None if there are none, or a record makes it of its own."""
+    if isinstance(type_, DecimalType):
+        return decimal_text
+    inner = _text_of_decimals(type_.of) if isinstance(type_, (Nullable, ArrayOf, MapOf)) else None
+    if inner is None:
+        return None
+    if isinstance(type_, Nullable):
+        return lambda value: None if value is None else inner(value)
+    if isinstance(type_, ArrayOf):
+        return lambda value: [inner(item) for item in value]
+    return lambda value: {key: inner(item) for key, item in value.items()}
+
+
+def _make_with_texts(made: Any, texts: Sequence[Callable[[Any], Any] | None], values: tuple[Any, ...]) -> Any:
+    return tuple.__new__(
+        made, [value if text is None else text(value) for text, value in zip(texts, values, strict=True)]
+    )
 
 
 def _timestamp_type(unit: int) -> NumberType:
@@ -155,8 +198,9 @@ _BEAM = {
     "timestamp-micros": _timestamp_type(1),
 }
 
-_TIMES: dict[str, tuple[dict[str, Any], Callable[[RecordType], str]]] = {
-    "beam": (_BEAM, layout_of),
-    "numbers": ({**_LOCAL, **{name: _number_type(name) for name in _LOGICAL}}, partial(layout_of, numbers=_LOGICAL)),
-    "text": ({**_LOCAL, **{name: _text_type(name) for name in _LOGICAL}}, partial(layout_of, texts=_LOGICAL)),
+_TIMES: dict[str, tuple[dict[str, Any], frozenset[str], frozenset[str]]] = {
+    "beam": (_BEAM, frozenset(), frozenset()),
+    "numbers": ({**_LOCAL, **{name: _number_type(name) for name in _LOGICAL}}, _LOGICAL, frozenset()),
+    "text": ({**_LOCAL, **{name: _text_type(name) for name in _LOGICAL}}, frozenset(), _LOGICAL),
 }
+"""What times are by the value of ``times``, and the names of the types that are numbers and texts in a row."""

@@ -38,11 +38,11 @@ from beam_dis.formats.mismatch import expected
 from beam_dis.formats.scalars import (
     RANGES,
     Check,
+    Convert,
     check_of,
     is_missing,
     python_value,
     single,
-    to_decimal,
     to_double,
     to_integer,
     unscaled,
@@ -242,7 +242,10 @@ class AvroWriter:
             fast = f"{{p}} = {use(small(prefix), 'SMALL')}[{v}]"
             write = use(_writer_of_numbers(type_.avro), "write")
             return f"type({v}) is int and -{_SMALL} <= {v} < {_SMALL}", fast, f"{{p}} = {before}{write}({v})"
-        if isinstance(type_, (Scalar, Enumeration, Fixed, DecimalType)):
+        if isinstance(type_, DecimalType):
+            write = use(_writer_of_decimals(type_, self._types.to_decimal(type_)), "write")
+            return "", "", f"{{p}} = {before}{write}({v})"
+        if isinstance(type_, (Scalar, Enumeration, Fixed)):
             return self._simple(type_, v, before)
         if isinstance(type_, Duration):
             shape = self._types.record(type_.record)
@@ -260,7 +263,7 @@ class AvroWriter:
             return "", "", f"{{p}} = {before}{inner}({parse}({v}) if type({v}) is str else {v})"
         return "", "", f"{{p}} = {before}{self._function(type_)}({v})"
 
-    def _simple(self, type_: Scalar | Enumeration | Fixed | DecimalType, v: str, before: str) -> tuple[str, str, str]:
+    def _simple(self, type_: Scalar | Enumeration | Fixed, v: str, before: str) -> tuple[str, str, str]:
         use = self._source.name_of
         check = check_of(type_)
         if isinstance(type_, Scalar) and type_.name in {"string", "bytes"}:
@@ -298,10 +301,8 @@ def _writer_of_durations(order: Callable[[Any], tuple[Any, ...]]) -> Write:
     return lambda value: pack(*map(convert, order(value)))
 
 
-def _writer_of(type_: Scalar | Fixed | Enumeration | DecimalType, check: Check) -> Write:
+def _writer_of(type_: Scalar | Fixed | Enumeration, check: Check) -> Write:
     convert = check.convert
-    if isinstance(type_, DecimalType):
-        return _writer_of_decimals(type_)
     if isinstance(type_, Fixed):
         return (lambda value: UUID(convert(value)).bytes) if type_.uuid else convert
     name = type_.name if isinstance(type_, Scalar) else ""
@@ -315,9 +316,7 @@ def _writer_of(type_: Scalar | Fixed | Enumeration | DecimalType, check: Check) 
     return lambda value: _with_length(convert(value).encode())  # uuid
 
 
-def _writer_of_decimals(type_: DecimalType) -> Write:
-    convert = to_decimal(type_)
-
+def _writer_of_decimals(type_: DecimalType, convert: Convert) -> Write:
     def write(value: Any) -> bytes:
         number = unscaled(convert(value), type_.scale)
         if type_.size is not None:

@@ -21,7 +21,7 @@ from typing import Any
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats import times
 from beam_dis.formats.mismatch import FAULTS, ValueMismatch
-from beam_dis.formats.scalars import RANGES, Convert, base64_text, check_of, in_range, integral
+from beam_dis.formats.scalars import RANGES, Convert, base64_text, check_of, decimal_text, in_range, integral
 from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
@@ -82,7 +82,7 @@ class Column:
         if number is not None and isinstance(self.type, Scalar):
             self.steps, self.to_text = _number_functions(self.type.name, number, options)
         else:
-            from_text, self.to_text = _functions(self.type, options)
+            from_text, self.to_text = _functions(self.type, types, options)
             self.steps = (from_text,)
 
     def from_text(self, text: str) -> Any:
@@ -124,7 +124,7 @@ def _number_functions(name: str, number: NumberType, options: CellOptions) -> tu
     return steps, lambda value: text(number_of(value))
 
 
-def _functions(type_: Any, options: CellOptions) -> tuple[Read, Write]:
+def _functions(type_: Any, types: ValueTypes, options: CellOptions) -> tuple[Read, Write]:
     """The functions that read and write the text of a type without a number of its own."""
     convert = check_of(type_).convert
     if isinstance(type_, Enumeration):
@@ -133,7 +133,8 @@ def _functions(type_: Any, options: CellOptions) -> tuple[Read, Write]:
             return lambda cell: cell if cell in known else default, convert
         return convert, convert
     if isinstance(type_, DecimalType):
-        return lambda cell: convert(_decimal(cell)), lambda value: str(convert(value))
+        to_decimal = types.to_decimal(type_)
+        return lambda cell: convert(_decimal(cell)), lambda value: decimal_text(to_decimal(value))
     if isinstance(type_, Fixed):
         if type_.uuid:
             return convert, convert

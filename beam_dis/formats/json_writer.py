@@ -21,7 +21,14 @@ from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.exact import FEWEST, exact_source, exact_struct, is_exact, object_struct
 from beam_dis.formats.json_reader import JSONReader, branches_stand_alone
 from beam_dis.formats.mismatch import ValueMismatch
-from beam_dis.formats.scalars import Check, check_of, is_missing, mapping_of, python_value
+from beam_dis.formats.scalars import (
+    Check,
+    check_of,
+    decimal_text,
+    is_missing,
+    mapping_of,
+    python_value,
+)
 from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of, tuple_of
 from beam_dis.formats.type_tree import (
     ArrayOf,
@@ -157,7 +164,12 @@ class JSONWriter:
         use = self._source.name_of
         if isinstance(type_, Scalar) and (number := self._types.number(type_)):
             return "", number_source(number, self._source, v)
-        if isinstance(type_, (Scalar, Enumeration, Fixed, DecimalType)):
+        if isinstance(type_, DecimalType):
+            return (
+                "",
+                f"{v} = {use(decimal_text, 'decimal_text')}({use(self._types.to_decimal(type_), 'convert')}({v}))",
+            )
+        if isinstance(type_, (Scalar, Enumeration, Fixed)):
             check = check_of(type_, allow_nan=False)
             right = _is_right(check, type_, use, v)
             return right, f"{v} = {use(check.convert, 'convert')}({v})"

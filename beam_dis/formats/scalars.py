@@ -195,19 +195,27 @@ def to_decimal(type_: DecimalType) -> Convert:
     to_whole = _exactly(int, "decimal")
 
     def convert(given: Any) -> Decimal:
-        plain = python_value(given)
-        is_decimal = type(plain) is Decimal
-        value: Decimal = plain if is_decimal else Decimal(repr(plain) if type(plain) is float else to_whole(plain))
+        value = python_value(given)
         try:
-            if not value.is_finite():
+            if type(value) is float:
+                exact = Decimal(repr(value))
+            else:
+                exact = Decimal(value if type(value) is Decimal else to_whole(value))
+            if not exact.is_finite():
                 raise InvalidOperation("it is no number")
-            return value.quantize(step, context=context)
+            exact = exact.quantize(step, context=context)
         except DecimalException as error:
             raise ValueMismatch(
                 f"{shown(value)} is not a decimal of {type_.precision} digits, {type_.scale} of them after the point"
             ) from error
+        return exact
 
     return convert
+
+
+def decimal_text(value: Decimal) -> str:
+    """The digits of a decimal, with all those after the point and without an exponent."""
+    return f"{value:f}"
 
 
 def unscaled(value: Decimal, scale: int) -> int:

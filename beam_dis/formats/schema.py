@@ -176,11 +176,11 @@ class _Parser:
         self._open.add(name)
         members = _attribute(avro, "fields", path)
         if not isinstance(members, list):
-            raise ConfigurationError(f"record {name!r} at {path!r} has no list of fields: {shown(members)}")
+            raise ConfigurationError(f"record {name!r}{_at(path)} has no list of fields: {shown(members)}")
         fields = [self._field(member, inner, path) for member in members]
         names = [member.name for member in fields]
         if len(set(names)) < len(names):
-            raise ConfigurationError(f"record {name!r} at {path!r} has two fields of one name: {', '.join(names)}")
+            raise ConfigurationError(f"record {name!r}{_at(path)} has two fields of one name: {', '.join(names)}")
         self._open.discard(name)
         record = RecordType(name, tuple(self._bounded(fields)), _names(avro.get("aliases")))
         self.named[name] = record
@@ -226,15 +226,15 @@ class _Parser:
         name, _ = self._define(avro, namespace, path)
         symbols = _attribute(avro, "symbols", path)
         if not isinstance(symbols, list) or not symbols:
-            raise ConfigurationError(f"enum {name!r} at {path!r} has no list of symbols: {shown(symbols)}")
+            raise ConfigurationError(f"enum {name!r}{_at(path)} has no list of symbols: {shown(symbols)}")
         for symbol in symbols:
             if not isinstance(symbol, str) or not symbol.isidentifier():
-                raise ConfigurationError(f"enum {name!r} at {path!r} has the symbol {shown(symbol)}, which is no name")
+                raise ConfigurationError(f"enum {name!r}{_at(path)} has the symbol {shown(symbol)}, which is no name")
         if len(set(symbols)) < len(symbols):
-            raise ConfigurationError(f"enum {name!r} at {path!r} has a symbol twice: {shown(symbols)}")
+            raise ConfigurationError(f"enum {name!r}{_at(path)} has a symbol twice: {shown(symbols)}")
         default = avro.get("default")
         if default is not None and default not in symbols:
-            raise ConfigurationError(f"enum {name!r} at {path!r} has the default {shown(default)}, which is no symbol")
+            raise ConfigurationError(f"enum {name!r}{_at(path)} has the default {shown(default)}, which is no symbol")
         enumeration = Enumeration(name, tuple(symbols), default, _names(avro.get("aliases")))
         self.named[name] = enumeration
         return enumeration
@@ -243,9 +243,7 @@ class _Parser:
         name, _ = self._define(avro, namespace, path)
         size = _attribute(avro, "size", path)
         if type(size) is not int or not 0 <= size < 2**31:
-            raise ConfigurationError(
-                f"fixed {name!r} at {path!r} has no size in bytes, up to 2147483647: {shown(size)}"
-            )
+            raise ConfigurationError(f"fixed {name!r}{_at(path)} has no size in bytes, up to 2147483647: {shown(size)}")
         logical = avro.get("logicalType")
         type_: Type = Fixed(name, size, uuid=logical == "uuid" and size == 16)
         if logical == "duration" and size == 12:
@@ -259,12 +257,12 @@ class _Parser:
         """The full name of a new named type, and the namespace inside of it."""
         name = _attribute(avro, "name", path)
         if not isinstance(name, str) or not name:
-            raise ConfigurationError(f"{avro['type']} at {path!r} has no name: {shown(name)}")
+            raise ConfigurationError(f"{avro['type']}{_at(path)} has no name: {shown(name)}")
         full = full_name(name, avro.get("namespace", namespace))
         for part in full.split("."):
             self._check_name(part, path or full)
         if full in self.named or full in self._open or full in PRIMITIVES:
-            raise ConfigurationError(f"{avro['type']} {full!r} at {path!r} has a name that is taken")
+            raise ConfigurationError(f"{avro['type']} {full!r}{_at(path)} has a name that is taken")
         return full, full.rpartition(".")[0]
 
     def _check_name(self, name: Any, path: str) -> None:
@@ -289,6 +287,11 @@ def _logical(kind: str, avro: dict[str, Any]) -> Type:
     if logical == "decimal" and kind == "bytes":
         return _decimal(avro, "", None) or Scalar(kind)
     return Scalar(logical) if isinstance(logical, str) and (kind, logical) in _LOGICAL else Scalar(kind)
+
+
+def _at(path: str) -> str:
+    """Where in the schema a message is about; nothing for the record of the rows."""
+    return f" at {path!r}" if path else ""
 
 
 def _decimal(avro: dict[str, Any], name: str, size: int | None) -> DecimalType | None:

@@ -17,9 +17,9 @@ from typing import Any
 
 from beam_dis.formats import times
 from beam_dis.formats.mismatch import ValueMismatch, at_step, expected
-from beam_dis.formats.scalars import mapping_of
+from beam_dis.formats.scalars import Convert, mapping_of, to_decimal
 from beam_dis.formats.source import Source, lines
-from beam_dis.formats.type_tree import NO_DEFAULT, RecordType, Scalar
+from beam_dis.formats.type_tree import NO_DEFAULT, DecimalType, RecordType, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ class ValueTypes:
     def number(self, scalar: Scalar) -> NumberType | None:
         """What a type that is a number in Avro is; None if it is just that number."""
         return _NUMBERS.get(scalar.name)
+
+    def to_decimal(self, type_: DecimalType) -> Convert:
+        """The conversion of a decimal to write to Python's; raises ValueMismatch."""
+        return to_decimal(type_)
 
 
 def timestamps(unit: int, value: Callable[[int], Any], micros: Callable[[Any], int]) -> NumberType:

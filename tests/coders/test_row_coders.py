@@ -3,6 +3,7 @@ import time
 import tracemalloc
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -369,3 +370,81 @@ def test_a_schema_with_the_field_of_a_metadata_is_refused_and_writes_it(name):
     with pytest.raises(ConfigurationError, match=rf"'partition_key_' to rows of Order, and the field '{name}'"):
         RowsWithMetadata(coder, ["partition_key"])
     assert coder.decode(coder.encode({name: "k"})).partition_key_ == "k"
+
+
+PRICES = {
+    "type": "record",
+    "name": "Prices",
+    "fields": [
+        {"name": "one", "type": {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 8}},
+        {"name": "none", "type": ["null", {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 1}]},
+        {
+            "name": "many",
+            "type": {"type": "array", "items": {"type": "bytes", "logicalType": "decimal", "precision": 4}},
+        },
+        {
+            "name": "named",
+            "type": {
+                "type": "map",
+                "values": ["null", {"type": "fixed", "name": "F", "size": 4, "logicalType": "decimal", "precision": 4}],
+            },
+        },
+        {
+            "name": "inner",
+            "type": {
+                "type": "record",
+                "name": "Inner",
+                "fields": [
+                    {
+                        "name": "price",
+                        "type": {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2},
+                        "default": "\u0001",
+                    }
+                ],
+            },
+        },
+        {"name": "any", "type": ["long", {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}]},
+    ],
+}
+PRICE = {
+    "one": Decimal("0.00000001"),
+    "none": None,
+    "many": [Decimal(1), Decimal(-2)],
+    "named": {"a": Decimal(3), "b": None},
+    "inner": {},
+    "any": {"bytes": Decimal("1.50")},
+}
+
+
+@pytest.mark.parametrize("make", [AvroCoder, JSONCoder])
+def test_decimals_may_be_text_in_a_row_however_deep(make):
+    coder = make(PRICES, decimals="text")
+    row = coder.decode(make(PRICES).encode(PRICE))
+    assert row._asdict() == {
+        "one": "0.00000001",
+        "none": None,
+        "many": ["1", "-2"],
+        "named": {"a": "3", "b": None},
+        "inner": ("0.01",),
+        "any": (None, "1.50"),
+    }
+    assert row == coder.decode(coder.encode(row)) == pickle.loads(pickle.dumps(coder)).decode(coder.encode(row))
+    assert "decimal" not in str(schemas.named_tuple_to_schema(coder.row_type))
+
+
+def test_decimals_may_be_text_in_rows_of_csv():
+    flat = {**PRICES, "fields": PRICES["fields"][:2]}
+    coder = CSVCoder(flat, decimals="text")
+    assert coder.decode(b"0.00000001,2.5") == ("0.00000001", "2.5")
+    assert coder.encode({"one": "1e-8", "none": "2.5"}) == b"0.00000001,2.5"
+    with pytest.raises(
+        EncodeError, match=r"field 'none': Decimal\('2.55'\) is not a decimal of 4 digits, 1 of them after"
+    ):
+        coder.encode({"one": 1, "none": "2.55"})
+    with pytest.raises(EncodeError, match="field 'one': Expected `decimal`, got `str`: 'x'"):
+        coder.encode({"one": "x", "none": None})
+
+
+def test_a_wrong_word_for_decimals_is_refused():
+    with pytest.raises(ConfigurationError, match="decimals='txt' is none of 'beam', 'text'"):
+        JSONCoder(PRICES, decimals="txt")

@@ -1,3 +1,4 @@
+import re
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -270,6 +271,16 @@ def test_rows_of_a_data_frame_are_written(format_):
 def test_a_decimal_may_be_given_as_any_number_that_fits(format_, number):
     value = {**dict.fromkeys(["i", "s", "x", "b", "t", "d"]), "n": number}
     assert str(format_.decode(format_.encode(value))["n"]) == "1.50"
+
+
+@pytest.mark.parametrize("format_", [JSONFormat, CSVFormat])
+@pytest.mark.parametrize("number", [0, Decimal("1E-12"), 1e-7, Decimal("1E+3")])
+def test_a_decimal_is_written_without_an_exponent(format_, number):
+    type_ = {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 12}
+    data = format_({"type": "record", "name": "R", "fields": [{"name": "n", "type": type_}]}).encode({"n": number})
+    (digits,) = re.findall(rb"[\w.+-]{3,}", data)
+    assert re.fullmatch(rb"\d+\.\d{12}", digits)
+    assert float(digits) == float(number)
 
 
 @pytest.mark.parametrize("format_", OPTIONAL_FORMATS)
