@@ -5,16 +5,18 @@ Rules:
    reader has is its default, or null if it is nullable.
 2. Numbers are promoted as Avro says (int to long, float and double, long to float and double, float to double), and string and
    bytes are read as each other.
-3. A symbol that the reader's enum doesn't have is its default. A branch of a union that the reader can't read is an error if a
+3. A logical type that only one of the two has is its plain type. Decimals have the same scale, and no fewer digits in the reader's.
+4. A symbol that the reader's enum doesn't have is its default. A branch of a union that the reader can't read is an error if a
    record has it.
-4. The names of records count in unions alone: outside of them there is nothing to choose.
-5. Schemas that can't be resolved raise ValueMismatch when the function is made, not at a record.
-6. A pair of types is resolved once, whether it can be or not, so that schemas of shared types cost what their text costs.
+5. The names of types count in unions alone: outside of them there is nothing to choose. A branch of the written type's name is
+   read as that or not at all, whether the union is the writer's or the reader's.
+6. Schemas that can't be resolved raise ValueMismatch when the function is made, not at a record.
+7. A pair of types is resolved once, whether it can be or not, so that schemas of shared types cost what their text costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -47,6 +49,9 @@ from beam_dis.formats.value_types import NumberType, ValueTypes
 ReadVersion = Callable[[bytes, int, int], tuple[Any, int, int]]
 
 _NULL = Scalar("null")
+_BYTES = Scalar("bytes")
+_SAME_BYTES = (_BYTES, Scalar("string"))
+"""Types whose bytes in a record are a length and that many bytes."""
 
 _PROMOTED = {
     ("int", "long"): "{v}",
@@ -124,16 +129,21 @@ class ResolvingReader(AvroReader):
         """Whether every value of one of the writer's types has at least one byte."""
         return self._written.has_bytes(type_)
 
-    def _resolve(self, written: Type, read: Type, v: str) -> str:
-        """Source that sets ``v`` to the value of type ``read`` that is written at ``pos``, and ``pos`` to the position after it."""
+    def _resolve(self, written: Type, read: Type, v: str, others: Sequence[Type] = ()) -> str:
+        """Source that sets ``v`` to the value of type ``read`` that is written at ``pos``, and ``pos`` to the position after it.
+
+        ``others`` are the other branches of the writer's union, if the written type is one.
+        """
         if isinstance(written, Nullable):
             return self._from_nullable(written, read, v)
         if isinstance(written, UnionOf):
             return f"{v}, pos = {self._from_union(written, read)}(data, pos, end)"
         if isinstance(read, Nullable):
-            return f"{v} = None" if written == _NULL else self._resolve(written, read.of, v)
+            return f"{v} = None" if written == _NULL else self._resolve(written, read.of, v, others)
         if isinstance(read, UnionOf):
-            return self._to_union(written, read, v)
+            return self._to_union(written, read, v, others)
+        if not _has_name_of(written, read) and any(_has_name_of(other, read) for other in others):
+            raise _unlike(written, read)
         if isinstance(written, RecordType) and isinstance(read, RecordType):
             return f"{v}, pos = {self._resolved_record(written, read)}(data, pos, end)"
         if isinstance(written, (ArrayOf, MapOf)) and isinstance(read, type(written)):
@@ -145,10 +155,17 @@ class ResolvingReader(AvroReader):
             return self._resolved_scalar(written, read, v)
         if isinstance(written, Enumeration) and isinstance(read, Enumeration):
             return lines(self._written.read(written, v), self._symbol_of(written, read, v))
-        if isinstance(written, Duration) and isinstance(read, Duration):
-            return self.read(read, v)
-        if _is_same_plain_type(written, read):
+        if isinstance(written, JSONText) and isinstance(read, JSONText):
             return self._written.read(written, v)
+        if isinstance(written, DecimalType) and isinstance(read, DecimalType) and not _is_same_decimal(written, read):
+            raise _unlike(written, read)
+        plain, other = _plain(written), _plain(read)
+        if isinstance(plain, Fixed) and isinstance(other, Fixed) and plain.size == other.size:
+            return self.read(read, v)
+        if plain in _SAME_BYTES and other == _BYTES and isinstance(read, DecimalType):
+            return self.read(read, v)
+        if isinstance(plain, Scalar) and isinstance(read, Scalar):
+            return self._resolved_scalar(plain, read, v)
         raise _unlike(written, read)
 
     def _resolved_scalar(self, written: Scalar, read: Scalar, v: str) -> str:
@@ -255,7 +272,10 @@ class ResolvingReader(AvroReader):
     def _from_union(self, written: UnionOf, read: Type) -> str:
         def write(name: str) -> str:
             branches: list[Type] = [field.type.of for field in written.record.fields]  # type: ignore[union-attr]
-            sources = [self._or_raise(branch, read, "v") for branch in branches]
+            sources = [
+                self._or_raise(branch, read, "v", [*branches[:place], *branches[place + 1 :]])
+                for place, branch in enumerate(branches)
+            ]
             if all(reason is not None for _, reason in sources):
                 raise _unlike(written, read)
             if written.null is not None:
@@ -272,23 +292,28 @@ class ResolvingReader(AvroReader):
 
         return self._pair("union", written, read, write)
 
-    def _or_raise(self, written: Type, read: Type, v: str) -> tuple[str, ValueMismatch | None]:
+    def _or_raise(
+        self, written: Type, read: Type, v: str, others: Sequence[Type] = ()
+    ) -> tuple[str, ValueMismatch | None]:
         """Source that reads a branch; and if it can't be resolved, the reason, which the source raises when a record has it."""
         try:
-            return self._resolve(written, read, v), None
+            return self._resolve(written, read, v, others), None
         except ValueMismatch as mismatch:
             refusal = partial(ValueMismatch, mismatch.reason, mismatch.path)
             return f"raise {self._source.name_of(refusal, 'refusal')}()", mismatch
 
-    def _to_union(self, written: Type, read: UnionOf, v: str) -> str:
+    def _to_union(self, written: Type, read: UnionOf, v: str, others: Sequence[Type]) -> str:
         if written == _NULL and read.null is not None:
             return f"{v} = None"
         branches: list[Type] = [field.type.of for field in read.record.fields]  # type: ignore[union-attr]
         shape = self._types.record(read.record)
-        for place in sorted(range(len(branches)), key=lambda place: _difference(written, branches[place])):
+        differences = [_difference(written, branch) for branch in branches]
+        for place in sorted(range(len(branches)), key=differences.__getitem__):
             try:
-                source = self._resolve(written, branches[place], v)
+                source = self._resolve(written, branches[place], v, others)
             except ValueMismatch:
+                if differences[place] <= 1:
+                    raise
                 continue
             values = tuple_of(v if other == place else "None" for other in range(len(branches)))
             steps = self._source.name_of(steps_of(shape.names), "steps")
@@ -328,16 +353,20 @@ def _no_symbol(enum: str, symbol: str) -> ValueMismatch:
     return ValueMismatch(f"the enum {enum!r} has no symbol {symbol!r} and no default")
 
 
-def _is_same_plain_type(written: Type, read: Type) -> bool:
-    if isinstance(written, Fixed) and isinstance(read, Fixed):
-        return (written.size, written.uuid) == (read.size, read.uuid)
-    if isinstance(written, DecimalType) and isinstance(read, DecimalType):
-        return written.scale == read.scale and written.precision <= read.precision
-    return isinstance(written, JSONText) and isinstance(read, JSONText)
+def _is_same_decimal(written: DecimalType, read: DecimalType) -> bool:
+    return written.scale == read.scale and written.precision <= read.precision
+
+
+def _plain(type_: Type) -> Type:
+    """A type without its logical type, if that gives it another class."""
+    if isinstance(type_, DecimalType):
+        return _BYTES if type_.size is None else Fixed(type_.name, type_.size)
+    return Fixed(type_.name, 12) if isinstance(type_, Duration) else type_
 
 
 def _difference(written: Type, branch: Type) -> int:
     """How far a branch is from the written type: 0 for the same one, 1 for its simple name, 2 for its kind, 3 for a promotion."""
+    written, branch = _plain(written), _plain(branch)
     if isinstance(written, Scalar) and isinstance(branch, Scalar):
         return 0 if written.name == branch.name else 2 if written.avro == branch.avro else 3
     if type(written) is not type(branch):
@@ -346,6 +375,11 @@ def _difference(written: Type, branch: Type) -> int:
     if name in names:
         return 0
     return 1 if name.rpartition(".")[2] in {other.rpartition(".")[2] for other in names} else 2
+
+
+def _has_name_of(written: Type, read: Type) -> bool:
+    """Whether both are a record, an enum or a fixed type, of one name or alias."""
+    return isinstance(_plain(read), (RecordType, Enumeration, Fixed)) and _difference(written, read) <= 1
 
 
 def _unlike(written: Type, read: Type) -> ValueMismatch:

@@ -18,59 +18,53 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def form_of(schema, value):
     """The form of a value of a format without Beam."""
-    return _Forms().form(schema, value)
+    return _form(schema, value, named_types(schema))
 
 
-class _Forms:
-    def __init__(self):
-        self._named = {}
+def named_types(schema):
+    """The named types in a schema, by their names without a namespace."""
+    if isinstance(schema, list):
+        inner = schema
+    elif isinstance(schema, dict):
+        inner = [schema.get("items"), schema.get("values"), *(field["type"] for field in schema.get("fields", []))]
+    else:
+        return {}
+    own = {schema["name"]: schema} if isinstance(schema, dict) and "name" in schema else {}
+    return {**own, **{name: type_ for part in inner for name, type_ in named_types(part).items()}}
 
-    def form(self, schema, value):
-        if isinstance(schema, list):
-            return self._of_union(schema, value)
-        if isinstance(schema, str) and schema not in PRIMITIVES:
-            schema = self._named[schema.rpartition(".")[2]]
-        attributes = schema if isinstance(schema, dict) else {"type": schema}
-        if "name" in attributes:
-            self._named[attributes["name"]] = attributes
-        if attributes.get("logicalType") in LOGICAL:
-            return LOGICAL[attributes["logicalType"]](value)
-        kind = attributes["type"]
-        if kind == "record":
-            fields = json.loads(value) if isinstance(value, str) else value  # a record inside itself is JSON text
-            return {field["name"]: self.form(field["type"], fields[field["name"]]) for field in attributes["fields"]}
-        if kind == "array":
-            return [self.form(attributes["items"], item) for item in value]
-        if kind == "map":
-            return {key: self.form(attributes["values"], item) for key, item in value.items()}
-        return SCALARS[kind](value)
 
-    def _of_union(self, branches, value):
-        """A union of null and one other type is that value or None; any other one is a dict with one value that isn't None."""
-        for branch in branches:
-            self._define(branch)
-        if value is None and "null" in branches:
-            return [branches.index("null"), None]
-        others = [number for number, branch in enumerate(branches) if branch != "null"]
-        if len(others) > 1 or len(branches) == 1:
-            place = next((place for place, item in enumerate(value.values()) if item is not None), 0)
-            number, value = others[place], list(value.values())[place]
-        else:
-            number = others[0]
-        return [number, self.form(branches[number], value)]
+def _form(schema, value, named):
+    if isinstance(schema, list):
+        number, value = branch_of(schema, value)
+        return [number, _form(schema[number], value, named)]
+    if isinstance(schema, str) and schema not in PRIMITIVES:
+        schema = named[schema.rpartition(".")[2]]
+    attributes = schema if isinstance(schema, dict) else {"type": schema}
+    if attributes.get("logicalType") in LOGICAL:
+        return LOGICAL[attributes["logicalType"]](value)
+    kind = attributes["type"]
+    if kind == "record":
+        fields = json.loads(value) if isinstance(value, str) else value  # a record inside itself is JSON text
+        return {field["name"]: _form(field["type"], fields[field["name"]], named) for field in attributes["fields"]}
+    if kind == "array":
+        return [_form(attributes["items"], item, named) for item in value]
+    if kind == "map":
+        return {key: _form(attributes["values"], item, named) for key, item in value.items()}
+    return SCALARS[kind](value)
 
-    def _define(self, schema):
-        """Note the named types of a schema, since a later branch may use one that an earlier branch defines."""
-        if isinstance(schema, dict):
-            if "name" in schema:
-                self._named[schema["name"]] = schema
-            for inner in (schema.get("items"), schema.get("values")):
-                self._define(inner)
-            for field in schema.get("fields", []):
-                self._define(field["type"])
-        elif isinstance(schema, list):
-            for branch in schema:
-                self._define(branch)
+
+def branch_of(branches, value):
+    """The number of a union's branch that a value is of, and the value in it.
+
+    A union of null and one other type is that value or None; any other one is a dict with one value that isn't None.
+    """
+    if value is None and "null" in branches:
+        return branches.index("null"), None
+    others = [number for number, branch in enumerate(branches) if branch != "null"]
+    if len(branches) == 2 and len(others) == 1:
+        return others[0], value
+    ((number, item),) = [pair for pair in zip(others, value.values(), strict=True) if pair[1] is not None]
+    return number, item
 
 
 def bits(pattern):
@@ -125,4 +119,6 @@ def without_logical_types(schema):
         return schema
     if "name" not in schema and schema["type"] in PRIMITIVES:
         return schema["type"]
-    return {key: without_logical_types(value) for key, value in schema.items() if key not in {"logicalType", "default"}}
+    inner = {"type", "items", "values", "fields"}
+    plain = {key: without_logical_types(value) if key in inner else value for key, value in schema.items()}
+    return {key: value for key, value in plain.items() if key != "logicalType"}

@@ -1,4 +1,4 @@
-"""Java's Avro and avsc, a library for JavaScript, read what we write and write what we read, for 500 schemas drawn at random."""
+"""Java's Avro and avsc, a library for JavaScript, read what we write and write what we read, for schemas drawn at random."""
 
 import json
 import random
@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from avro_forms import form_of, without_logical_types
 from avro_schemas import drawn, nested_records, with_values
+from schema_changes import versions
 
+from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats import AvroFormat, read_schema
+from beam_dis.formats.avro_versions import resolved
 from beam_dis.formats.fingerprints import canonical_form
 from beam_dis.formats.framing import ContainerFormat, SingleObjectFormat
+from beam_dis.formats.value_types import PLAIN
 
 HERE = Path(__file__).parent
 SCHEMAS = 500
@@ -132,6 +136,75 @@ def test_java_has_our_canonical_forms_and_fingerprints(cases, java_answers):
     for case, answer in zip(cases, java_answers, strict=True):
         assert canonical_form(read_schema(case["schema"])) == answer["canonical"]
         assert {data[4:20] for data in case["single"]} == {answer["fingerprint"]}, answer["canonical"]
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """The schemas of a writer and of a later reader, and three records of the writer."""
+    found = []
+    for writer, reader, values in drawn(versions(), SCHEMAS, SEED):
+        found.append({"writer": writer, "reader": reader, "binary": hexes(AvroFormat(writer), values)})
+    return found
+
+
+def read_as_reader(pair):
+    """The forms of what we read of a pair's records, and errors; None if its schemas can't be resolved."""
+    try:
+        format_ = resolved(read_schema(pair["reader"]), PLAIN, read_schema(pair["writer"]))
+    except ConfigurationError:
+        return None
+    return [form_or_error(pair["reader"], format_, bytes.fromhex(data)) for data in pair["binary"]]
+
+
+def form_or_error(schema, format_, data):
+    try:
+        return form_of(schema, format_.decode(data))
+    except DecodeError as error:
+        return error
+
+
+def is_refused(answer):
+    return isinstance(answer, DecodeError) or "error" in answer
+
+
+@pytest.mark.avro_java
+def test_java_reads_the_records_of_other_versions_as_we_do(pairs, java):
+    """Both read the same value, or both refuse the record.
+
+    Java finds out at a record whether schemas can be resolved, so it reads those whose lists don't have what can't be read. And it
+    takes bytes that aren't UTF-8 for text, with characters that replace them.
+    """
+    count = 0
+    for pair, answer in zip(pairs, java(pairs), strict=True):
+        read = read_as_reader(pair)
+        if read is None:
+            assert answer["compatibility"] == "INCOMPATIBLE", pair
+            continue
+        for ours, theirs in zip(read, answer["read"], strict=True):
+            if not ("utf-8" in str(ours) and "\ufffd" in str(theirs)):
+                assert (is_refused(ours) and is_refused(theirs)) or ours == theirs, pair
+                count += 1
+    assert count > 2 * SCHEMAS
+
+
+def other_name(kind, **attributes):
+    """Versions whose named type has another name in the reader's schema."""
+    return [[{"name": "f", "type": {"type": kind, "name": name, **attributes}}] for name in ("Written", "Read")]
+
+
+@pytest.mark.avro_java
+def test_java_refuses_some_records_of_other_versions_that_we_read(java):
+    """A nullable field needs no default, and outside of unions a fixed type or an enum may have another name."""
+    pairs = []
+    for before, after, data in (
+        ([], [{"name": "f", "type": ["null", "int"]}], ""),
+        (*other_name("fixed", size=1), "61"),
+        (*other_name("enum", symbols=["X"]), "00"),
+    ):
+        writer, reader = ({"type": "record", "name": "R", "fields": fields} for fields in (before, after))
+        pairs.append({"writer": writer, "reader": reader, "binary": [data]})
+    assert list(map(read_as_reader, pairs)) == [[{"f": [0, None]}], [{"f": "61"}], [{"f": "X"}]]
+    assert [is_refused(*answer["read"]) for answer in java(pairs)] == [True] * 3
 
 
 @pytest.mark.npm

@@ -111,6 +111,92 @@ def test_times_are_resolved_as_their_numbers_and_floats_have_32_bits(before, aft
     assert format_.decode(written(writer, value)) == {"a": expected}
 
 
+def fixed(size, **attributes):
+    return {"type": "fixed", "name": "F", "size": size, **attributes}
+
+
+UUID_BYTES, UUID_TEXT = bytes(range(16)), "00010203-0405-0607-0809-0a0b0c0d0e0f"
+LONG_DECIMAL = {"logicalType": "decimal", "precision": 9, "scale": 2}
+DURATION_BYTES = b"\1\0\0\0\2\0\0\0\3\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "data", "value"),
+    [
+        (DECIMAL, "bytes", b"\4\2\1", b"\2\1"),
+        ("bytes", DECIMAL, b"\4\2\1", Decimal("5.13")),
+        ("string", DECIMAL, b"\4\2\1", Decimal("5.13")),
+        (DECIMAL, "string", b"\4AB", "AB"),
+        (DECIMAL, {"type": "bytes", **LONG_DECIMAL}, b"\4\2\1", Decimal("5.13")),
+        (fixed(2, logicalType="decimal", precision=4, scale=2), fixed(2), b"\2\1", b"\2\1"),
+        (fixed(2), fixed(2, logicalType="decimal", precision=4, scale=1), b"\2\1", Decimal("51.3")),
+        (fixed(16, logicalType="uuid"), fixed(16), UUID_BYTES, UUID_BYTES),
+        (fixed(16), fixed(16, logicalType="uuid"), UUID_BYTES, UUID_TEXT),
+        (fixed(12, logicalType="duration"), fixed(12), DURATION_BYTES, DURATION_BYTES),
+        (fixed(12), fixed(12, logicalType="duration"), DURATION_BYTES, {"months": 1, "days": 2, "millis": 3}),
+    ],
+)
+@pytest.mark.parametrize("in_union", [False, True])
+def test_a_logical_type_that_one_schema_has_is_its_plain_type(before, after, data, value, in_union):
+    reader = record(field("a", [OTHER, after] if in_union else after))
+    read = resolved(read_schema(reader), PLAIN, read_schema(record(field("a", before)))).decode(data)["a"]
+    assert (list(read.values()) if in_union else read) == ([None, value] if in_union else value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (DECIMAL, {**DECIMAL, "scale": 1}),
+        (DECIMAL, {**DECIMAL, "precision": 3}),
+        (DECIMAL, fixed(2, logicalType="decimal", precision=4, scale=2)),
+        ("int", DECIMAL),
+        (fixed(12, logicalType="duration"), fixed(16, logicalType="uuid")),
+    ],
+)
+def test_types_of_other_bytes_and_decimals_of_another_scale_are_refused(before, after):
+    with pytest.raises(ConfigurationError, match=r"field 'a': .* can't be read as"):
+        resolved(read_schema(record(field("a", after))), PLAIN, read_schema(record(field("a", before))))
+
+
+def named(name, **attributes):
+    return {"type": "record", "name": name, "fields": [field("x", "int")], **attributes}
+
+
+SMALL, OTHER_SMALL = fixed(1), {**fixed(1), "name": "G"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "data", "value"),
+    [
+        ([named("A"), named("B")], named("A"), b"\0\x0a", {"x": 5}),
+        ([named("A"), named("B")], named("C", aliases=["A"]), b"\0\x0a", {"x": 5}),
+        ([named("A"), named("B")], ["null", named("A")], b"\0\x0a", {"x": 5}),
+        ([named("A"), named("B")], [named("A"), "long"], b"\0\x0a", {"A": {"x": 5}, "long": None}),
+        ([enum("X"), enum("X", name="Other")], enum("X"), b"\0\0", "X"),
+        ([SMALL, OTHER_SMALL], [SMALL, "null", "int"], b"\0\7", {"F": b"\7", "int": None}),
+    ],
+)
+def test_of_a_writers_union_the_branch_of_the_readers_name_is_read_and_no_other(before, after, data, value):
+    """The second branch has bytes that the reader's type could take."""
+    format_ = resolved(read_schema(record(field("a", after))), PLAIN, read_schema(record(field("a", before))))
+    assert format_.decode(data) == {"a": value}
+    with pytest.raises(DecodeError, match="can't be read as"):
+        format_.decode(b"\2" + data[1:])
+
+
+def test_a_readers_branch_of_the_same_name_is_meant_though_it_can_not_be_read():
+    """Each branch that could take any record would lose its fields without an error."""
+    after = [{**named("Empty"), "fields": []}, {**named("A"), "fields": [field("y", "int")]}]
+    with pytest.raises(ConfigurationError, match=r"field 'a\.y': it isn't in the writer's schema"):
+        resolved(read_schema(record(field("a", after))), PLAIN, read_schema(record(field("a", named("A")))))
+
+
+def test_a_branch_of_a_name_that_no_other_has_is_read_by_its_fields():
+    before, after = [named("Old"), "string"], [named("New"), "string"]
+    format_ = resolved(read_schema(record(field("a", after))), PLAIN, read_schema(record(field("a", before))))
+    assert format_.decode(b"\0\x0a") == {"a": {"New": {"x": 5}, "string": None}}
+
+
 def test_unions_are_resolved_branch_by_branch():
     writer = record(field("a", ["null", "int", "string", OTHER]))
     reader = record(field("a", [INNER, "null", "string", "double", OTHER]))
