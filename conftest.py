@@ -19,7 +19,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -238,6 +238,21 @@ def _job_endpoint(server: subprocess.Popen[bytes], log: Path, seconds: float = 6
     return found[1]
 
 
+def _missing(config: pytest.Config) -> list[str]:
+    return [name for name, location in sorted(RUNNERS.items()) if not location(config).exists()]
+
+
+def _no_runner_may_be_missing(missing: object) -> pytest.UsageError:
+    return pytest.UsageError(f"with CI=true none may be missing; run `make runners` first: {missing}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With ``-n`` the process that reports collects no tests, and an error of the other processes wouldn't be shown."""
+    missing = _missing(session.config)
+    if missing and session.config.getoption("numprocesses", None) and os.environ.get("CI") == "true":
+        raise _no_runner_may_be_missing(missing)
+
+
 @pytest.hookimpl(tryfirst=True)  # before the tests are selected by their markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_prism = {item.nodeid for item in items if item.get_closest_marker("prism")}
@@ -245,9 +260,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         repeats_prism = "FlinkRunner" in item.nodeid and item.nodeid.replace("FlinkRunner", "PrismRunner") in on_prism
         if repeats_prism and item.get_closest_marker("each_runner") is None:
             item.add_marker("long")
-    missing = {name for name, location in RUNNERS.items() if not location(config).exists()}
     left_out: dict[str, list[str]] = {}
-    for name in sorted(missing):
+    for name in _missing(config):
         tests = [item for item in items if item.get_closest_marker(name)]
         if tests:
             left_out[name] = [item.nodeid for item in tests]
@@ -259,7 +273,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     left_out = session.config.stash.get(LEFT_OUT, {})  # nothing is there if the collection failed before
     if left_out and os.environ.get("CI") == "true":
-        raise pytest.UsageError(f"with CI=true none may be missing; run `make runners` first: {left_out}")
+        raise _no_runner_may_be_missing(left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With ``-n``, each process of pytest-xdist collects the tests itself. It sends what it left out to the one that reports."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """All processes left out the same tests; one that crashed sends nothing."""
+    left_out = getattr(node, "workeroutput", {}).get("left_out")
+    if left_out:
+        node.config.stash[LEFT_OUT] = left_out
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from parameter_ids import parameter_id
 
 from beam_dis.client import DISClient
 from beam_dis.client.arguments import CHECKS, checks_arguments
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError, EncodeError, TransportError
-from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 
 VALID = {
@@ -93,7 +93,7 @@ def call(client, method, **arguments):
     return next(result) if inspect.isgenerator(result) else result
 
 
-@pytest.mark.parametrize(("method", "argument", "value"), [*wrong_arguments()], ids=shown)
+@pytest.mark.parametrize(("method", "argument", "value"), [*wrong_arguments()], ids=parameter_id)
 def test_a_wrong_argument_is_refused_before_anything_is_sent(method, argument, value, connect, ok):
     rig = connect(lambda _: ok())
     named = "records? .*'s'" if argument == "records" else f"^{method}: {argument}"
@@ -166,7 +166,7 @@ def test_a_name_of_a_wrong_form_is_refused_in_every_operation(argument, value, c
         ("data_schema", Path("flight.avsc"), r"Path\) is not JSON: give the schema as JSON text"),
         ("data_schema", {"type": "record"}, r"\(dict\) is not JSON: .*json.dumps\(schema\)"),
     ],
-    ids=shown,
+    ids=parameter_id,
 )  # fmt: skip
 def test_a_message_names_operation_argument_value_and_type(argument, value, message):
     with pytest.raises(ConfigurationError, match=message) as error:

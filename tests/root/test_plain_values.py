@@ -5,6 +5,7 @@ from enum import Enum, IntEnum
 
 import numpy as np
 import pytest
+from parameter_ids import parameter_id
 
 from beam_dis.instants import micros_of
 from beam_dis.plain_values import described, is_json, plain_bytes, plain_int, plain_text, plain_value, shown
@@ -51,7 +52,7 @@ NOT_A_TIME = type("NaTType", (datetime,), {"year": property(lambda _: float("nan
         (Moment(2026, 1, 2, fold=1, tzinfo=timezone.utc), datetime(2026, 1, 2, fold=1, tzinfo=timezone.utc)),
         (Day(2026, 1, 2), date(2026, 1, 2)),
     ],
-    ids=shown,
+    ids=parameter_id,
 )
 def test_a_scalar_becomes_pythons_plain_type(value, plain):
     found = plain_value(value)
@@ -59,7 +60,7 @@ def test_a_scalar_becomes_pythons_plain_type(value, plain):
     assert type(found) is type(plain)
 
 
-@pytest.mark.parametrize("value", [None, (1,), {}, object(), NOT_A_TIME], ids=shown)
+@pytest.mark.parametrize("value", [None, (1,), {}, object(), NOT_A_TIME], ids=parameter_id)
 def test_any_other_value_is_returned_as_it_is(value):
     assert plain_value(value) is value
 
@@ -75,7 +76,7 @@ def test_a_value_of_another_type_is_a_type_error(convert, value):
 
 
 @pytest.mark.parametrize(
-    "value", [b"x", bytearray(b"x"), memoryview(b"x"), np.bytes_(b"x"), memoryview(b"xyz")[:1]], ids=shown
+    "value", [b"x", bytearray(b"x"), memoryview(b"x"), np.bytes_(b"x"), memoryview(b"xyz")[:1]], ids=parameter_id
 )
 def test_bytes_are_what_has_a_buffer_of_bytes(value):
     assert (plain_bytes(value), type(plain_bytes(value))) == (b"x", bytes)

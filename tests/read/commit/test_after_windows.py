@@ -24,7 +24,7 @@ from beam_dis.read.commit.after_windows import last_end, window_fns_before
         ([FixedWindows(7), FixedWindows(10)], 20),
         ([SlidingWindows(4, 2), FixedWindows(60)], 60),
     ],
-    ids=str,
+    ids=["none", "global", "fixed", "offset", "sliding", "two fixed", "sliding, fixed"],
 )
 def test_the_end_is_that_of_the_last_window_a_record_can_be_in(window_fns: list[Any], seconds: float | None) -> None:
     """A result of 7-second windows is in the 10-second window that contains their end."""
