@@ -14,6 +14,7 @@ from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import ConfigurationError
 from beam_dis.outputs import typed_output
 from beam_dis.read.decode import DEAD_LETTERS, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
+from beam_dis.read.redistribute import DecodePartFn, Redistribute
 from beam_dis.read.schema_history import StreamSchemas, describe_once
 from beam_dis.read.settings import ReadSettings
 from beam_dis.stream_service import StreamListing
@@ -61,6 +62,7 @@ class Decoding:
             None if interval is None else StreamSchemas(connection, stream, interval),
         )
         self._times_in_values = settings.timestamp_fn is not None
+        self._redistribute = settings.redistribute
         self._batches = decode.batches if isinstance(decode, ArrowDecoder) else None
         limit = DeadLetterLimit.of(settings.max_dead_letters, wanted=dead_letters)
         self.pages = PageDecoder(decode, dead_letters, limit)
@@ -71,8 +73,13 @@ class Decoding:
 
     def elements(self, pages: Any) -> tuple[pvalue.PCollection[Any], pvalue.PCollection[Any]]:
         """The elements and the dead letters of pages. Raises ConfigurationError if Beam's options don't allow batches."""
-        step = beam.ParDo(PassDecodedFn(self.pages) if self._times_in_values else DecodePageFn(self.pages))
-        decoded = pages | "DecodePage" >> step.with_outputs(DEAD_LETTERS, main=RECORDS)
+        decode: DecodePageFn = DecodePageFn(self.pages)
+        if self._times_in_values:
+            decode = PassDecodedFn(self.pages)
+        elif self._redistribute is not None:
+            decode = DecodePartFn(self.pages)
+            pages |= "Redistribute" >> Redistribute(self._redistribute)
+        decoded = pages | "DecodePage" >> beam.ParDo(decode).with_outputs(DEAD_LETTERS, main=RECORDS)
         dead_letters = typed_output(decoded, DEAD_LETTERS, DeadLetter)
         if self._batches is None:
             return typed_output(decoded, RECORDS, self._element_type), dead_letters

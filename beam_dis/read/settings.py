@@ -51,6 +51,8 @@ OPTIONS_HELP = """
         on_expired: "fail", or where to continue, "earliest" or "latest", if records expired before they were read.
         on_missing: "fail", or "skip" to go on with the others if a stream or a partition isn't there, or isn't there any more.
         partitions: read only these, as numbers or partition ids.
+        redistribute: shuffle the pages to so many groups before they are decoded, so that more workers can decode than there are
+            partitions. Records stay in order within a page only. None decodes them where they are read.
         poll_interval: seconds between polls of an idle partition; for endless reads.
         discovery_interval: seconds between listings of the stream, for which watermarks wait too. None finds the partitions
             once; for endless reads.
@@ -79,6 +81,7 @@ class ReadOptions(TypedDict, total=False):
     on_expired: str
     on_missing: str
     partitions: Iterable[int | str] | None
+    redistribute: int | None
     poll_interval: float
     discovery_interval: float | None
     connection: DISConnection | None
@@ -102,6 +105,7 @@ class ReadSettings:
     on_expired: str = "fail"
     on_missing: str = "fail"
     partitions: tuple[int | str, ...] | None = None
+    redistribute: int | None = None
     poll_interval: float = 1.0
     discovery_interval: float | None = 1.0
     connection: DISConnection | None = None
@@ -233,6 +237,14 @@ class ReadSettings:
         most = self.max_dead_letters
         if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 0):
             raise ConfigurationError(f"max_dead_letters={most!r} is neither a number of records, 0 or more, nor None")
+        groups = self.redistribute
+        if groups is not None and (not isinstance(groups, int) or isinstance(groups, bool) or groups < 1):
+            raise ConfigurationError(f"redistribute={groups!r} is neither a number of groups, 1 or more, nor None")
+        if groups is not None and self.timestamp_fn is not None:
+            raise ConfigurationError(
+                "redistribute= decodes after a shuffle, and timestamp_fn= needs the decoded values where they are read: leave"
+                " timestamp_fn= out, and set the times after the read with beam.Map and beam.window.TimestampedValue"
+            )
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):
             raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of the decoded value")
         if self.connection is not None and not isinstance(self.connection, DISConnection):

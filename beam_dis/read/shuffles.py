@@ -25,12 +25,12 @@ from beam_dis.read.runners import finalizes_before_shuffles
 _log = logging.getLogger(__name__)
 
 
-def warn_about_a_shuffle(records: pvalue.PCollection[Any], app: str, registry: Registry) -> None:
-    """Warn once per pipeline if its runner finalises bundles early and a shuffle follows the records of a read."""
-    pipeline = records.pipeline
+def warn_about_a_shuffle(pages: pvalue.PCollection[Any], app: str, registry: Registry) -> None:
+    """Warn once per pipeline if its runner finalises bundles early and a shuffle follows the pages of a read."""
+    pipeline = pages.pipeline
     if not finalizes_before_shuffles(pipeline.runner):
         return
-    shuffle = _shuffle_after(records)
+    shuffle = _shuffle_after(pages)
     if shuffle is None or not registry.claim_warning(pipeline):
         return
     _log.warning(

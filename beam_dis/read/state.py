@@ -17,6 +17,7 @@ from apache_beam import coders
 from beam_dis.read.commit_progress import CommitProgress
 from beam_dis.read.values import (
     KnownPartitions,
+    PagePart,
     ReadPositions,
     SequenceRange,
     StreamPartition,
@@ -25,6 +26,7 @@ from beam_dis.read.values import (
     position_fields,
     position_of,
 )
+from beam_dis.stream_service import PageRecord
 
 VERSION = 1
 
@@ -124,6 +126,27 @@ class KnownPartitionsCoder(_StateCoder):
         return KnownPartitions(stream_id, tuple(partitions), over=over)
 
 
+class PagePartCoder(_StateCoder):
+    """Stream, partition, and for each run its time in µs and its records: number, data, time in ms, partition key (nil for none)."""
+
+    kind, name = PagePart, "part of a page"
+
+    def fields(self, value: PagePart) -> tuple[Any, ...]:
+        """Stream, partition, runs."""
+        runs = [
+            (micros, [(each.sequence_number, each.data, each.timestamp, each.partition_key) for each in records])
+            for micros, records in value.runs
+        ]
+        return value.stream, value.partition_id, runs
+
+    def value(self, *fields: Any) -> PagePart:
+        """The part with its records."""
+        stream, partition_id, runs = fields
+        return PagePart(
+            stream, partition_id, tuple((micros, [PageRecord(*each) for each in records]) for micros, records in runs)
+        )
+
+
 class StreamStartCoder(_StateCoder):
     """Stream, then the start as its kind and contents, and the input id unless it is empty."""
 
@@ -144,3 +167,4 @@ def register() -> None:
     coders.registry.register_coder(StreamStart, StreamStartCoder)
     coders.registry.register_coder(StreamPartition, StreamPartitionCoder)
     coders.registry.register_coder(ReadPositions, ReadPositionsCoder)
+    coders.registry.register_coder(PagePart, PagePartCoder)

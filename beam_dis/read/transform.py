@@ -55,7 +55,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
     """The steps of both transforms."""
 
     _settings: ReadSettings
-    _records: PCollection
+    _pages: PCollection
     _registry: Callable[[], Registry] = staticmethod(this_process)
 
     def _set_options(self, settings: ReadSettings) -> None:
@@ -82,6 +82,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             on_expired=settings.on_expired,
             on_missing=settings.on_missing,
             partitions=None if settings.only is None else ", ".join(settings.only),
+            redistribute=settings.redistribute,
             poll_interval=settings.poll_interval,
             discovery_interval=settings.discovery_interval,
         )
@@ -125,7 +126,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         if settings.outputs_positions:
             pages, positions = outputs[PAGES], typed_output(outputs, POSITIONS, ReadPositions)
         records, failed = decoding.elements(pages)
-        self._records = records
+        self._pages = pages
         dead_letters = self._pass_on_dead_letters(failed, (records, failed))
         if dead_letters is None and positions is None:
             return cast("OutputT", records)
@@ -134,7 +135,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
     def to_runner_api_parameter(self, unused_context: Any) -> Any:
         """Warn about shuffles: Beam asks for this when the whole pipeline is known."""
         if (app := self._settings.finalized_app) is not None:
-            warn_about_a_shuffle(self._records, app, self._registry())
+            warn_about_a_shuffle(self._pages, app, self._registry())
         return super().to_runner_api_parameter(unused_context)
 
     def _with_positions(self, read: beam.DoFn) -> Any:

@@ -172,6 +172,17 @@ class RecordRun(msgspec.Struct, frozen=True):
             yield run[0].timestamp, RecordRun(self.stream, self.partition_id, run)
 
 
+class PagePart(NamedTuple):
+    """A page of a partition or a part of one, on its way to the worker that decodes it; only with ``redistribute``.
+
+    ``runs`` has the time of each run in µs, and its records.
+    """
+
+    stream: str
+    partition_id: str
+    runs: tuple[tuple[int, list[PageRecord]], ...]
+
+
 class StreamStart(NamedTuple):
     """A stream to read, by name or id, and where to start; ``start`` None means the start of the whole read.
 

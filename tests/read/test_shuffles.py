@@ -65,6 +65,11 @@ def warnings_of(
     return [record.getMessage() for record in caplog.records if "after the shuffle" in record.getMessage()]
 
 
+def test_the_shuffle_of_redistribute_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    (warning,) = warnings_of(lambda keyed: keyed, caplog, PRISM, app="a", redistribute=4)
+    assert "after the shuffle of 'ReadFromDIS/Redistribute/Shuffle" in warning
+
+
 @pytest.mark.parametrize("shuffle", SHUFFLES)
 @pytest.mark.parametrize("flags", [["--runner=FnApiRunner"], PRISM, ["--runner=DirectRunner"]], ids=" ".join)
 def test_a_shuffle_after_a_read_for_an_app_is_warned_about_once(

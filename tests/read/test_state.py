@@ -13,12 +13,14 @@ from beam_dis.read import state
 from beam_dis.read.commit_progress import CommitProgress
 from beam_dis.read.values import (
     KnownPartitions,
+    PagePart,
     ReadPositions,
     SequenceRange,
     StreamPartition,
     StreamStart,
     WatermarkState,
 )
+from beam_dis.stream_service import PageRecord
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -50,6 +52,20 @@ CASES = {
     "commit_progress-v1": (
         state.CommitProgressCoder(),
         CommitProgress(next_number=900, waiting=((1000, 2**40), (2**62, 2**62 + 1))),
+    ),
+    "page_part-v1": (
+        state.PagePartCoder(),
+        PagePart(
+            "flights",
+            "shardId-0000000003",
+            (
+                (1_700_000_000_123_000, [PageRecord(5, b"\x00a", 1_700_000_000_123, "key")]),
+                (
+                    1_700_000_000_124_000,
+                    [PageRecord(6, b"", 1_700_000_000_124), PageRecord(8, b"b", 1_700_000_000_124)],
+                ),
+            ),
+        ),
     ),
     "stream_partition-v1-endless": (
         state.StreamPartitionCoder(),
