@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from beam_dis.connection import DISConnection
     from beam_dis.credentials import Credentials, Token
     from beam_dis.dead_letter import DeadLetter
+    from beam_dis.duplicates import DropDuplicates
     from beam_dis.errors import DISError
     from beam_dis.options import DISOptions
     from beam_dis.positions import StartingPosition, StoppingPosition
@@ -38,6 +39,7 @@ _HOMES = {
     "DISProducer": "beam_dis.producer",
     "DISRecord": "beam_dis.record",
     "DeadLetter": "beam_dis.dead_letter",
+    "DropDuplicates": "beam_dis.duplicates",
     "JSONCoder": "beam_dis.coders",
     "PutRecord": "beam_dis.record",
     "ReadAllFromDIS": "beam_dis.read",
@@ -65,6 +67,7 @@ __all__ = [
     "DISProducer",
     "DISRecord",
     "DeadLetter",
+    "DropDuplicates",
     "JSONCoder",
     "PutRecord",
     "ReadAllFromDIS",

@@ -11,12 +11,13 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
+from beam_dis.field_values import FieldValue
 from beam_dis.names import (
     canonical_partition_id,
     checked_hash_key,
@@ -24,35 +25,12 @@ from beam_dis.names import (
     checked_stream,
     did_you_mean,
 )
-from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 
 FieldOrFunction = str | Callable[[Any], Any] | None
 """The name of a field of the element, or a function of the element, or nothing."""
 
 _partition_id_of = lru_cache(maxsize=4096, typed=True)(canonical_partition_id)  # typed: True is not 1
-
-
-@dataclass(frozen=True, slots=True)
-class FieldValue:
-    """The value of a field of an element: an attribute (NamedTuple, row, dataclass) or a key of a dict."""
-
-    name: str
-
-    def __call__(self, element: Any) -> Any:
-        """The value of the field. Raises EncodeError if the element has no such field."""
-        try:
-            return element[self.name] if isinstance(element, (dict, Mapping)) else getattr(element, self.name)
-        except (AttributeError, KeyError):
-            names = _fields_of(element)
-            has = (
-                f"; it has {shown(names)}{did_you_mean(self.name, names)}: name one of them"
-                if names
-                else ": name another"
-            )
-            raise EncodeError(
-                f"an element of type {type(element).__name__} has no field {self.name!r}{has}, or give a function of the element"
-            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +159,6 @@ def require_fields(known: Collection[str], **arguments: FieldOrFunction) -> None
                 f" they have {', '.join(sorted(known))}."
                 f" For a constant give {argument}=lambda _: {given!r}"
             )
-
-
-def _fields_of(element: Any) -> list[str]:
-    """The names of an element's fields, as far as they are known."""
-    if isinstance(element, (dict, Mapping)):
-        return [name for name in element if isinstance(name, str)]
-    if hasattr(element, "_fields"):
-        return list(element._fields)
-    if is_dataclass(element):
-        return [field.name for field in fields(element)]
-    return [name for name in getattr(element, "__dict__", {}) if not name.startswith("_")]
 
 
 def _function(argument: str, given: Any) -> Callable[[Any], Any]:

@@ -13,6 +13,7 @@ ROOT_FILES = {
     "display",
     "endpoints",
     "errors",
+    "field_values",
     "forks",
     "instants",
     "names",
@@ -55,6 +56,7 @@ LIBRARIES = {
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
     "cli": set(),
+    "duplicates": {"apache_beam"},
     "options": {"apache_beam"},
     "error_handling": {"apache_beam"},
     "outputs": {"apache_beam"},
@@ -83,6 +85,7 @@ BEAM_SHELLS = {
         "partition/tracker.py",
         "until.py",
         "process/registry.py",
+        "redistribute.py",
         "result.py",
         "runners.py",
         "shuffles.py",
@@ -96,7 +99,7 @@ BEAM_SHELLS = {
 }
 """The files of read/, write/ and testing/ that may import Beam; the others are plain Python."""
 
-BEAM_ROOMS = {"coders", "options", "error_handling", "outputs", *BEAM_SHELLS}
+BEAM_ROOMS = {"coders", "duplicates", "options", "error_handling", "outputs", *BEAM_SHELLS}
 """The only rooms that may import Beam."""
 
 WIRE_VALUES = {"limits", "ranges", "error_codes"}

@@ -8,12 +8,13 @@ import apache_beam as beam
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parameter_ids import parameter_id
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.plain_values import shown
+from beam_dis.field_values import FieldValue
 from beam_dis.record import PutRecord
 from beam_dis.wire.limits import STREAM_NAME
-from beam_dis.write.routing import FieldValue, element_encoder, require_fields, stream_or_function
+from beam_dis.write.routing import element_encoder, require_fields, stream_or_function
 
 
 class Flight(NamedTuple):
@@ -73,7 +74,7 @@ def test_an_explicit_hash_key_is_a_number_or_its_decimal_text(number):
 
 
 @pytest.mark.parametrize(
-    "key", [-1, 2**63, "0x1", "", " 1", 1.5, 1.0, b"1", [1], True, float("nan"), 10**5000], ids=shown
+    "key", [-1, 2**63, "0x1", "", " 1", 1.5, 1.0, b"1", [1], True, float("nan"), 10**5000], ids=parameter_id
 )
 def test_a_wrong_explicit_hash_key_is_refused_before_it_is_sent(key):
     with pytest.raises(EncodeError, match=r"wrong result of explicit_hash_key: .* is not an int of 0 to"):
