@@ -15,7 +15,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import FixedWindows
 
-from beam_dis import ReadFromDIS, WriteToDIS
+from beam_dis import DISConnection, ReadFromDIS, WriteToDIS
 
 
 class CountOptions(PipelineOptions):
@@ -33,19 +33,23 @@ def count_of(counted: tuple[str, int], window: Any = beam.DoFn.WindowParam) -> b
     return beam.Row(key=counted[0], second=int(window.start), count=counted[1])
 
 
-def main() -> None:
-    """Start the pipeline."""
+def main(connection: DISConnection | None = None) -> None:
+    """Start the pipeline.
+
+    Args:
+        connection: where the streams are; None: as the options and the environment say.
+    """
     options = PipelineOptions()
     given = options.view_as(CountOptions)
     with beam.Pipeline(options=options) as pipeline:
         _ = (
             pipeline
-            | "ReadRows" >> ReadFromDIS(given.input, decode="rows")
+            | "ReadRows" >> ReadFromDIS(given.input, decode="rows", connection=connection)
             | "KeyOf" >> beam.Map(lambda row: (str(row.key), 1)).with_output_types(tuple[str, int])
             | "Windows" >> beam.WindowInto(FixedWindows(given.window_seconds))
             | "Count" >> beam.CombinePerKey(sum)
             | "CountOf" >> beam.Map(count_of)
-            | "WriteCounts" >> WriteToDIS(given.output, encode="rows", partition_key="key")
+            | "WriteCounts" >> WriteToDIS(given.output, encode="rows", partition_key="key", connection=connection)
         )
 
 
