@@ -141,6 +141,16 @@ class PageDecoder:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DataDecoder(PageDecoder):
+    """Gives the data of records. Nothing can fail, so no DISRecord is made, which takes a tenth of the time of a read."""
+
+    def values(self, records: RecordRun) -> Iterator[bytes]:  # type: ignore[override]
+        """The data of the records of a run."""
+        for record in records.records:
+            yield record.data
+
+
 class DecodePageFn(beam.DoFn):
     """A run of records → elements, dead letters to their own output."""
 

@@ -13,7 +13,7 @@ from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import ConfigurationError
 from beam_dis.outputs import typed_output
-from beam_dis.read.decode import DEAD_LETTERS, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
+from beam_dis.read.decode import DEAD_LETTERS, DataDecoder, DeadLetterLimit, DecodePageFn, PageDecoder, PassDecodedFn
 from beam_dis.read.redistribute import DecodePartFn, Redistribute
 from beam_dis.read.schema_history import StreamSchemas, describe_once
 from beam_dis.read.settings import ReadSettings
@@ -65,7 +65,7 @@ class Decoding:
         self._redistribute = settings.redistribute
         self._batches = decode.batches if isinstance(decode, ArrowDecoder) else None
         limit = DeadLetterLimit.of(settings.max_dead_letters, wanted=dead_letters)
-        self.pages = PageDecoder(decode, dead_letters, limit)
+        self.pages = (DataDecoder if settings.decode == "bytes" else PageDecoder)(decode, dead_letters, limit)
         if self._batches is not None:
             from beam_dis.read.decode_batches import BatchDecoder  # imports pyarrow, which takes long
 

@@ -7,7 +7,7 @@ import pytest
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DecodeError
 from beam_dis.formats import Rows
-from beam_dis.read.decode import DeadLetterLimit, PageDecoder
+from beam_dis.read.decode import DataDecoder, DeadLetterLimit, PageDecoder
 from beam_dis.read.values import RecordRun
 from beam_dis.record import DISRecord
 from beam_dis.stream_service import PageRecord
@@ -124,3 +124,9 @@ def test_an_event_time_that_fails_for_one_row_makes_the_record_a_dead_letter() -
 
 def test_a_list_of_a_users_function_is_one_value() -> None:
     assert list(PageDecoder(lambda r: [r.data], dead_letters=True).values([record(0, b"1")])) == [[b"1"]]
+
+
+def test_the_data_of_records_is_given_as_it_is() -> None:
+    """Nothing is decoded, and no record is made."""
+    run = RecordRun("flights", "shardId-0000000000", [PageRecord(0, b"1", 10, "k"), PageRecord(1, b"x", 10)])
+    assert list(DataDecoder(number, dead_letters=False).values(run)) == [b"1", b"x"]
