@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from beam_dis.errors import EncodeError
 from beam_dis.names import checked_int
@@ -55,10 +55,20 @@ class RequestOptions:
 DEFAULT_OPTIONS = RequestOptions()
 
 
-class Batch:
-    """The records of one request; ``origins`` holds, for each record, the element that it was made from."""
+class Load(NamedTuple):
+    """What a record asks of its partition; ``cost`` is its share of the partition's documented throughput of a second."""
 
-    __slots__ = ("bytes", "limits", "most_bytes", "most_records", "origins", "queue", "records", "stream")
+    partition: int
+    cost: float
+
+
+class Batch:
+    """The records of one request; ``origins`` holds, for each record, the element that it was made from.
+
+    ``loads`` holds what each of them asks of its partition, once the batch is complete and the pace needs it.
+    """
+
+    __slots__ = ("bytes", "limits", "loads", "most_bytes", "most_records", "origins", "queue", "records", "stream")
 
     def __init__(self, stream: str, queue: int, limits: WriteLimits, options: RequestOptions = DEFAULT_OPTIONS) -> None:
         self.stream = stream
@@ -68,6 +78,7 @@ class Batch:
         self.most_bytes = min(limits.request_bytes, options.batch_bytes or limits.request_bytes)
         self.records: list[PutRecord] = []
         self.origins: list[Any] = []
+        self.loads: list[Load] | None = None
         self.bytes = 0
 
 

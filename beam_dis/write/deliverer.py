@@ -92,10 +92,10 @@ class Deliverer:
         delays = full_jitter(random=self._random)
         progress = self._clock()
         while delivery.to_send and not self._stop.is_set():
-            indexes, delay = pace.admit(batch.records, delivery.to_send, batch.limits)
+            indexes, delay = pace.admit(batch, delivery.to_send)
             if not indexes:
-                accepted = pace.progress(batch.records, delivery.to_send, batch.limits)
-                self._pause(delivery, delay, max(progress, accepted), throttled=True)
+                accepted = pace.progress(batch, delivery.to_send)
+                self._pause(delivery, delay, max(progress, accepted), throttled=pace.throttled)
                 continue
             before = len(delivery.to_send)
             records = [batch.records[index] for index in indexes]
@@ -104,7 +104,7 @@ class Deliverer:
                 answers = self._answers(delivery, records, written=pace.written)
                 answers = self._while_scaling(delivery, records, answers)
             finally:
-                pace.learn(records, () if delivery.request_throttled else answers, batch.limits)
+                pace.learn(batch, indexes, () if delivery.request_throttled else answers)
             pace.spread.note(batch.stream, records, answers, batch.limits.partitions)
             delivery.add_answers(indexes, answers, ordered=self._ordered)
             if len(delivery.to_send) < before:  # progress, so the pauses start short again

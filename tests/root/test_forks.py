@@ -26,6 +26,7 @@ from beam_dis.record import PutRecord
 from beam_dis.services import shared_service
 from beam_dis.stream_service import ReadPosition, WriteLimits
 from beam_dis.testing import Latency
+from beam_dis.write.batching import Batch
 from beam_dis.write.pace import StreamPace
 from beam_dis.write.throttled_seconds import ThrottledSeconds
 
@@ -275,12 +276,12 @@ def test_a_connection_is_not_part_of_a_fork(dis):
 def test_a_sender_set_up_in_the_parent_writes_in_the_child():
     """Threads of the parent hold the locks of its pace, and requests of the parent are in flight."""
     pace, seconds = StreamPace(), ThrottledSeconds()
-    limits = WriteLimits(1000, 2**20, 2**20)
-    records = [PutRecord(b"x")]
-    while pace.admit(records, [0], limits)[0]:
+    batch = Batch("s", 0, WriteLimits(1000, 2**20, 2**20))
+    batch.records.append(PutRecord(b"x"))
+    while pace.admit(batch, [0])[0]:
         pass
     releases = [holding(shared._lock) for shared in (pace, seconds)]
-    assert in_child(lambda: (pace.admit(records, [0], limits)[0], seconds.take())) == "([0], 0)"
+    assert in_child(lambda: (pace.admit(batch, [0])[0], seconds.take())) == "([0], 0)"
     for release in releases:
         release.set()
 

@@ -269,6 +269,11 @@ with DISProducer("s", connection=connection, linger=60) as out:
         assert os.waitpid(child, 0)[1] == 0
     elif what == "interrupt":
         for _ in range(20000):
+            out.put(b"x")
+        out.flush()
+        print("written", flush=True)
+        sys.stdin.readline()
+        for _ in range(20000):
             out.put(b"x" * 1000)
         print("not reached")
 assert "apache_beam" not in sys.modules
@@ -298,20 +303,25 @@ def own_dis():
 def test_ctrl_c_ends_a_script_within_three_seconds(own_dis, undisturbed):
     with DISClient(own_dis.connection) as client:
         client.create_stream("s", partition_count=1)
-    own_dis.inject(Latency(operation="put_records", seconds=60))
 
     def seconds():
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "interrupt", own_dis.connection.endpoint],
+            stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert process.stdout.readline() == "written\n"  # several requests are in flight from then on
+        own_dis.inject(Latency(operation="put_records", seconds=60))
+        process.stdin.write("\n")
+        process.stdin.flush()
         hits = sum(fault.hits for fault in own_dis.faults())
         assert eventually(lambda: sum(fault.hits for fault in own_dis.faults()) >= hits + 4)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=30)
+        own_dis.clear_faults()
         assert "records may not be written" in errors
         assert "KeyboardInterrupt" in errors
         assert "not reached" not in output

@@ -1,27 +1,24 @@
 """The sink against a local DIS with the service's limits of throughput."""
 
-import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import pytest
+from counting_writers import write_bundles
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.local import LocalDIS
-from beam_dis.services import shared_service
-from beam_dis.write.bundle import BundleWriter, WritePlan
-from beam_dis.write.pace import FIRST_REQUESTS
-from beam_dis.write.routing import element_encoder
 
 pytestmark = pytest.mark.integration
 
 SECONDS = 6
 PARTITIONS = 2
 COUNT = 1000 * PARTITIONS * SECONDS
-
-
-class Carrier:
-    def __init__(self, value):
-        self.value = value
+WRITERS = 8
+LONG_COUNT = 1000 * PARTITIONS * 25
+"""What the stream takes in 25 seconds."""
 
 
 @pytest.fixture
@@ -30,45 +27,55 @@ def connection():
         yield dis.connection
 
 
-class Write:
-    """Writes records in bundles at once, to a stream of its own; knows how long that took and how many were sent."""
+def create_stream(connection):
+    stream = f"s{time.monotonic_ns()}"
+    with DISClient(connection) as client:
+        client.create_stream(stream, partition_count=PARTITIONS)
+    return stream
 
-    def __init__(self, connection, key, bundles):
-        self.stream = f"s{time.monotonic_ns()}"
-        self.sent = []
-        with DISClient(connection) as client:
-            client.create_stream(self.stream, partition_count=PARTITIONS)
-        plan = WritePlan(stream=self.stream, to_record=element_encoder(bytes, partition_key=key))
-        threads = [threading.Thread(target=self.write, args=(plan, connection, n, bundles)) for n in range(bundles)]
-        started = time.monotonic()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.seconds = time.monotonic() - started
-        with DISClient(connection) as client:
-            self.written = sum(partition.next for partition in client.describe_stream(self.stream).partitions)
 
-    def write(self, plan, connection, first, step):
-        writer = BundleWriter(plan, shared_service(connection))
-        writer.begin()
-        for number in range(first, COUNT, step):
-            writer.add(Carrier(b"%010d" % number + bytes(1014)))
-        writer.finish()
-        counts = writer.take_counts()
-        self.sent.append(counts.records + counts.retries)
-        writer.close()
+def written(connection, stream):
+    with DISClient(connection) as client:
+        return sum(partition.next for partition in client.describe_stream(stream).partitions)
+
+
+def seconds_of(log):
+    return max(sent.answered for sent in log) - min(sent.began for sent in log)
 
 
 @pytest.mark.parametrize("bundles", [1, 4])
 @pytest.mark.parametrize("key", [None, bytes.hex], ids=["without keys", "with keys"])
 def test_throttled_records_are_sent_about_once_and_at_the_services_pace(connection, bundles, key, undisturbed):
-    """What is sent before the first answers comes on top: a longer write sends no more of it."""
-
     def seconds():
-        write = Write(connection, key, bundles)
-        assert write.written == COUNT
-        assert sum(write.sent) < 1.2 * COUNT + 1000 * FIRST_REQUESTS
-        return write.seconds
+        stream = create_stream(connection)
+        log = write_bundles(connection, stream, key, [range(first, COUNT, bundles) for first in range(bundles)])
+        assert written(connection, stream) == COUNT
+        assert sum(sent.records for sent in log) < 1.2 * COUNT
+        return seconds_of(log)
 
     assert undisturbed(seconds, 1.2 * SECONDS) < 1.2 * SECONDS
+
+
+def from_processes(connection, stream, key):
+    with ProcessPoolExecutor(WRITERS, mp_context=get_context("spawn")) as pool:
+        bundles = [[range(first, LONG_COUNT, WRITERS)] for first in range(WRITERS)]
+        return [sent for log in pool.map(partial(write_bundles, connection, stream, key), bundles) for sent in log]
+
+
+def from_threads(connection, stream, key):
+    return write_bundles(connection, stream, key, [range(first, LONG_COUNT, WRITERS) for first in range(WRITERS)])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("write", "key"), [(from_threads, None), (from_processes, bytes.hex)])
+def test_eight_writers_use_the_throughput_with_few_refusals(connection, write, key, undisturbed):
+    """Nine tenths of the limit, and less than a twentieth of the requests, as bundles of a process and as processes."""
+
+    def seconds():
+        stream = create_stream(connection)
+        log = write(connection, stream, key)
+        assert written(connection, stream) == LONG_COUNT
+        assert sum(sent.refused > 0 for sent in log) / len(log) < 0.05
+        return seconds_of(log)
+
+    assert undisturbed(seconds, 25 / 0.9) < 25 / 0.9

@@ -20,7 +20,7 @@ from beam_dis.errors import (
 )
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, WriteLimits, Written
-from beam_dis.write.batching import Batcher
+from beam_dis.write.batching import Batch, Batcher
 from beam_dis.write.ordering import queue_of
 from beam_dis.write.pace import StreamPace
 
@@ -240,45 +240,46 @@ def test_the_final_error_names_a_refusal_before_requests_without_an_answer():
         write_all(in_memory_sender(service), "ab")
 
 
-def taking_one_record_a_second(time):
-    """A write that takes one record a second, and throttles the others."""
+def taking_one_record(time, every):
+    """A write that takes one record in so many seconds, and throttles the others."""
     taken = iter(range(10_000))
     free_at = [0.0]
 
     def write(stream, records):
         answers = [THROTTLED] * len(records)
         if time.now >= free_at[0]:
-            free_at[0] = time.now + 1
+            free_at[0] = time.now + every
             answers[0] = Written("shardId-0000000000", next(taken))
         return answers
 
     return type("Service", (), {"write": staticmethod(write)})
 
 
-def test_a_batch_that_makes_progress_is_not_given_up():
-    """It takes more than three times the deadline."""
+@pytest.mark.parametrize(("every", "deadline"), [(1, 30), (100, 120)])
+def test_a_batch_that_makes_progress_is_not_given_up(every, deadline):
+    """It takes more than three times the deadline, or nearly three hours."""
     time, batcher = FakeTime(), Batcher(lambda _: LIMITS._replace(request_records=400))
-    sender = in_memory_sender(taking_one_record_a_second(time), time=time, deadline=30)
+    sender = in_memory_sender(taking_one_record(time, every), time=time, deadline=deadline)
     for number in range(99):
         batcher.add("s", 0, PutRecord(b"x"), number)
     sender.send(*batcher.close_all())
     (delivery,) = sender.finish()
     assert {answer.sequence_number for answer in delivery.answers} == set(range(99))
+    assert time.now >= 98 * every
 
 
 def test_a_batch_waits_as_long_as_others_make_progress():
     """The pace of a stream is shared by all senders of a process, and so is the progress."""
     time, batcher = FakeTime(), Batcher(lambda _: LIMITS)
     pace = StreamPace(clock=time.clock)
-    for _ in range(4):
-        pace.admit([PutRecord(b"x")], [0], LIMITS)
-    pace.learn([PutRecord(b"x")], [THROTTLED], LIMITS)
+    other = Batch("s", 0, LIMITS)
+    other.records.append(PutRecord(b"y"))
+    pace.learn(other, [0], [THROTTLED])
 
     def others_write(seconds):
         FakeTime.sleep(time, seconds)
         if time.now < 500:
-            pace.admit([PutRecord(b"y")], [0], LIMITS)
-            pace.learn([PutRecord(b"y")], [Written("shardId-0000000000", 0)], LIMITS)
+            pace.learn(other, [0], [Written("shardId-0000000000", 0)])
 
     time.sleep = others_write
     sender = in_memory_sender(FakeService.empty([Partly(1)] * 10_000), time=time, pace_of=lambda _: pace)
