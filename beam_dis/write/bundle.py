@@ -1,7 +1,7 @@
 """Writes the elements of a bundle: choose a stream, encode, batch, send, and return a result for each element.
 
 Rules:
-1. Plain Python, no Beam. Each element comes as the ``value`` of an origin, which is returned with its result.
+1. Plain Python, no Beam. An element may come with an origin, whose ``value`` it is. The origin is returned with its result.
 2. When an error is raised, no request is in flight.
 3. A permanent failure is raised, or becomes a dead letter if those were asked for.
 4. A failure that may pass is always raised in the end, so that the runner repeats the bundle.
@@ -95,8 +95,8 @@ class BundleWriter:
         self._streams = set()
         self._batcher = Batcher(self._known.limits, options=self._plan.options)
 
-    def add(self, origin: Any) -> Iterable[WriteResult]:
-        """Add the element of ``origin`` to the bundle.
+    def add(self, element: Any, origin: Any = None) -> Iterable[WriteResult]:
+        """Add an element to the bundle. Its ``origin`` is returned with its result, if the plan asks for results.
 
         Returns:
             The results that are known by now, mostly of earlier elements.
@@ -108,8 +108,8 @@ class BundleWriter:
         stream: str | None = None
         plan = self._plan
         try:
-            stream = plan.stream if isinstance(plan.stream, str) else plan.stream(origin.value)
-            record = self._encoder_of(stream)(origin.value)
+            stream = plan.stream if isinstance(plan.stream, str) else plan.stream(element)
+            record = self._encoder_of(stream)(element)
             queue = queue_of(record.partition_key, self._queues) if plan.ordered else 0
             full = self._batcher.add(stream, queue, record, origin if self._keeps_origins else None)
         except Exception as error:

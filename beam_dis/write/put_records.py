@@ -35,7 +35,7 @@ ServiceOf = Callable[[DISConnection], StreamService]
 
 
 class PutRecordsFn(beam.DoFn):
-    """Writes elements in batches within the bundle; yields WrittenRecord and, tagged, DeadLetter.
+    """Writes elements in batches within the bundle, without results.
 
     Args:
         plan: what to write, and how.
@@ -64,16 +64,10 @@ class PutRecordsFn(beam.DoFn):
         self._outputs.clear()
         self._writer.begin()
 
-    def process(self, element: Any, windowed: Any = beam.DoFn.WindowedValueParam) -> Iterable[Any]:
-        """Add an element to the bundle; yields the results that are known by now."""
-        results = self._writer.add(windowed)
-        if not results:
-            return ()
-        self._outputs.extend(_outputs(results))
-        if len(windowed.windows) > 1:  # Beam would repeat what is yielded here for each of them
-            return ()
-        outputs, self._outputs = self._outputs, []
-        return outputs
+    def process(self, element: Any) -> Iterable[Any]:
+        """Add an element to the bundle."""
+        self._writer.add(element)
+        return ()
 
     def finish_bundle(self) -> Iterator[Any]:
         """Wait until all records of the bundle are written; yields the remaining results."""
@@ -92,6 +86,24 @@ class PutRecordsFn(beam.DoFn):
             counter.inc(count)
         for stream in self._writer.take_streams():
             Lineage.sinks().add("dis", self._connection.project_id or "", stream)
+
+
+class PutRecordsWithResultsFn(PutRecordsFn):
+    """The same; yields WrittenRecord and, tagged, DeadLetter.
+
+    It is a DoFn of its own, because Beam takes a microsecond longer for each element whose windows are asked for.
+    """
+
+    def process(self, element: Any, windowed: Any = beam.DoFn.WindowedValueParam) -> Iterable[Any]:
+        """Add an element to the bundle; yields the results that are known by now."""
+        results = self._writer.add(element, windowed)
+        if not results:
+            return ()
+        self._outputs.extend(_outputs(results))
+        if len(windowed.windows) > 1:  # Beam would repeat what is yielded here for each of them
+            return ()
+        outputs, self._outputs = self._outputs, []
+        return outputs
 
 
 def _outputs(results: Iterable[WriteResult]) -> Iterator[Any]:

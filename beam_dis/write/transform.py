@@ -32,7 +32,14 @@ from beam_dis.stream_service import StreamListing
 from beam_dis.write.batching import DEFAULT_OPTIONS, RequestOptions
 from beam_dis.write.bundle import WritePlan
 from beam_dis.write.delivery import WrittenRecord
-from beam_dis.write.put_records import DEAD_LETTERS, DONE, WRITTEN, PutRecordsFn, ServiceOf
+from beam_dis.write.put_records import (
+    DEAD_LETTERS,
+    DONE,
+    WRITTEN,
+    PutRecordsFn,
+    PutRecordsWithResultsFn,
+    ServiceOf,
+)
 from beam_dis.write.routing import FieldOrFunction, StreamFunction, element_encoder, require_fields, stream_or_function
 
 if TYPE_CHECKING:
@@ -233,7 +240,8 @@ class WriteToDIS(
             dead_letters=self._wants_dead_letters(),
             options=self._options,
         )
-        put_records = beam.ParDo(PutRecordsFn(plan, connection, self._service_of))
+        fn = PutRecordsWithResultsFn if plan.results or plan.dead_letters else PutRecordsFn
+        put_records = beam.ParDo(fn(plan, connection, self._service_of))
         outputs = elements | "PutRecords" >> put_records.with_outputs(DEAD_LETTERS, DONE, main=WRITTEN)
         records = typed_output(outputs, WRITTEN, WrittenRecord)
         written: Any = records if self._results else None

@@ -28,13 +28,6 @@ class Sent(NamedTuple):
     answered: float
 
 
-class Carrier:
-    """What carries an element, as Beam's WindowedValue does."""
-
-    def __init__(self, value: bytes) -> None:
-        self.value = value
-
-
 def write_bundles(
     connection: DISConnection, stream: str, key: Callable[[bytes], str] | None, bundles: Sequence[Iterable[int]]
 ) -> list[Sent]:
@@ -52,7 +45,7 @@ def write_bundles(
         writer = BundleWriter(plan, service, Sender(write, pace_of=lambda stream: PACES.of(service, stream)))
         writer.begin()
         for number in numbers:
-            writer.add(Carrier(b"%010d" % number + bytes(RECORD_BYTES - 10)))
+            writer.add(b"%010d" % number + bytes(RECORD_BYTES - 10))
         writer.finish()
         writer.close()
 

@@ -401,7 +401,8 @@ def test_a_stream_that_is_deleted_is_one_error_after_a_minute(local_dis, make_st
     known = Streams(service.describe, clock=time.clock, sleep=time.sleep)
     writer = BundleWriter(plan, service, in_memory_sender(service, time=time), known)
     writer.begin()
-    results = [result for number in range(1_500) for result in writer.add(Element(b"%d" % number))]
+    elements = [b"%d" % number for number in range(1_500)]
+    results = [result for element in elements for result in writer.add(element, Element(element))]
     with DISClient(local_dis.connection) as client:
         while not everything(local_dis.connection, stream):
             pass

@@ -40,7 +40,7 @@ def run(service, elements, **asked):
     """The results of one bundle, its counts, and the writer."""
     writer = BundleWriter(plan_of(**asked), service, in_memory_sender(service))
     writer.begin()
-    results = [result for element in elements for result in writer.add(Carrier(element))]
+    results = [result for element in elements for result in writer.add(element, Carrier(element))]
     return results + writer.finish(), writer.take_counts(), writer
 
 
@@ -62,7 +62,7 @@ def test_a_stream_is_described_once():
     service = FakeService.empty(limits=LIMITS)
     _, _, writer = run(service, [b"a"] * 7)
     writer.begin()
-    list(writer.add(Carrier(b"a")))
+    list(writer.add(b"a", Carrier(b"a")))
     assert service.described == ["s"]
 
 
@@ -75,7 +75,7 @@ def test_when_an_element_fails_the_bundle_nothing_is_in_flight():
     service = FakeService.empty(limits=LIMITS)
     writer = BundleWriter(plan_of(), service, in_memory_sender(service))
     with pytest.raises(EncodeError):
-        [writer.add(Carrier(element)) for element in [b"a"] * 9 + [7]]
+        [writer.add(element, Carrier(element)) for element in [b"a"] * 9 + [7]]
     assert writer._sender.unfinished == 0
 
 
@@ -159,7 +159,7 @@ def test_a_repeated_bundle_writes_everything_again():
     for attempt in range(2):
         writer.begin()
         for element in [b"1", b"2", b"3", b"4"]:
-            list(writer.add(Carrier(element)))
+            list(writer.add(element, Carrier(element)))
         if attempt == 0:
             with pytest.raises(WriteError):
                 writer.finish()
@@ -172,9 +172,9 @@ def test_a_bundle_that_failed_in_another_step_leaves_no_results():
     writer = BundleWriter(plan_of(results=True), service, in_memory_sender(service))
     writer.begin()
     for element in [b"1", b"2", b"3"]:
-        list(writer.add(Carrier(element)))
+        list(writer.add(element, Carrier(element)))
     writer.begin()
-    list(writer.add(Carrier(b"4")))
+    list(writer.add(b"4", Carrier(b"4")))
     assert [result.origin for result in writer.finish()] == [Carrier(b"4")]
 
 
@@ -183,10 +183,10 @@ def test_a_missing_stream_is_described_again_in_the_next_bundle():
     plan = plan_of(stream=StreamFunction(lambda _: "new"), dead_letters=True)
     writer = BundleWriter(plan, service, in_memory_sender(service))
     writer.begin()
-    assert [type(result.value) for result in writer.add(Carrier(b"1"))] == [DeadLetter]
+    assert [type(result.value) for result in writer.add(b"1", Carrier(b"1"))] == [DeadLetter]
     service.create("new")
     writer.begin()
-    assert [*writer.add(Carrier(b"2")), *writer.finish()] == []
+    assert [*writer.add(b"2", Carrier(b"2")), *writer.finish()] == []
     assert [record.data for record in service.written("new")] == [b"2"]
 
 
@@ -200,7 +200,7 @@ def test_elements_of_a_deleted_stream_are_dead_letters_in_the_repeated_bundle():
         plan = plan_of(stream=StreamFunction(first_letter), dead_letters=True)
         writer = BundleWriter(plan, service, in_memory_sender(service, time=time), known)
         writer.begin()
-        return writer, [*writer.add(Carrier(b"a1")), *writer.add(Carrier(b"b1"))]
+        return writer, [*writer.add(b"a1", Carrier(b"a1")), *writer.add(b"b1", Carrier(b"b1"))]
 
     writer, _ = add_two()
     del service.streams["b"]
@@ -234,9 +234,9 @@ def test_a_stream_that_was_recreated_has_another_encoder():
     writer = BundleWriter(plan, service)
     writer.begin()
     for element in b"a1", b"a2":
-        list(writer.add(Carrier(element)))
+        list(writer.add(element, Carrier(element)))
     writer.finish()
-    list(writer.add(Carrier(b"a3")))
+    list(writer.add(b"a3", Carrier(b"a3")))
     writer.finish()
     writer.close()
     assert made == ["id", "id 1"]

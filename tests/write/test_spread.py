@@ -1,7 +1,5 @@
 """The warning if all records go to one partition."""
 
-from typing import NamedTuple
-
 import pytest
 from fake_service import FakeService
 from fake_time import in_memory_sender
@@ -12,12 +10,6 @@ from beam_dis.wire.ranges import hash_of, hash_ranges
 from beam_dis.write.batching import Batcher
 from beam_dis.write.bundle import BundleWriter, WritePlan
 from beam_dis.write.routing import element_encoder
-
-
-class Element(NamedTuple):
-    """Carries an element, as Beam's WindowedValue does."""
-
-    value: bytes
 
 
 def write(records, partitions=4, bundles=1):
@@ -50,7 +42,7 @@ def test_all_steps_of_a_process_warn_once(caplog):
     for writer in writers * 2:
         writer.begin()
         for _ in range(600):
-            writer.add(Element(b"x"))
+            writer.add(b"x")
         writer.finish()
     for writer in writers:
         writer.close()
