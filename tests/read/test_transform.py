@@ -42,6 +42,7 @@ OPTIONS = [
     "on_expired",
     "on_missing",
     "partitions",
+    "redistribute",
     "poll_interval",
     "discovery_interval",
     "connection",
