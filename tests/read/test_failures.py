@@ -96,13 +96,22 @@ def test_an_endless_read_goes_on_without_a_missing_stream(
 def test_an_endless_read_goes_on_when_one_of_two_streams_is_deleted(
     streams: Any, prism_options: PipelineOptions, tmp_path: Path
 ) -> None:
-    """The stream comes back under its name, and isn't read: it is another one."""
+    """Windows of the other one come out. The stream comes back under its name, and isn't read: it is another one."""
     dis, client = streams
     pipeline = beam.Pipeline(options=prism_options)
     read = ReadAllFromDIS(
         on_missing="skip", decode="bytes", poll_interval=0.2, discovery_interval=1.0, connection=dis.connection
     )
-    _ = pipeline | beam.Create(["a", "b"]) | read | beam.ParDo(AppendToFile(tmp_path))
+    _ = (
+        pipeline
+        | beam.Create(["a", "b"])
+        | read
+        | beam.WindowInto(FixedWindows(1))
+        | beam.Map(lambda data: (0, data))
+        | beam.GroupByKey()
+        | beam.FlatMap(lambda pair: pair[1])
+        | beam.ParDo(AppendToFile(tmp_path))
+    )
     with running(pipeline) as result:
         eventually(lambda: numbers_in(tmp_path), Counter([*range(10), *range(100, 110)]), seconds=60.0)
         client.delete_stream("a")

@@ -122,13 +122,13 @@ def test_windows_come_out_soon_while_a_stream_is_scaled(
     assert undisturbed(share_of_the_limits, 1.0) < 1.0
 
 
-@pytest.mark.parametrize("runner", [PRISM, FLINK])
-def test_empty_pages_in_front_of_records_make_none_late(runner: str, windows: Any) -> None:
+@pytest.mark.prism
+def test_empty_pages_in_front_of_records_make_none_late(windows: Any) -> None:
     """The pages of one partition are empty for 12 s, and the other one is written to meanwhile.
 
     The event time is the arrival time, since an arrival time itself would be raised to the watermark.
     """
-    with windows(runner, timestamp_fn=lambda record: record.timestamp / 1000, watermark_lag=1) as made:
+    with windows("PrismRunner", timestamp_fn=lambda record: record.timestamp / 1000, watermark_lag=1) as made:
         fault = made.dis.inject(EmptyPages(partition=0))
         made.put(10, partition_id="0")
         for _ in range(12):
@@ -140,12 +140,11 @@ def test_empty_pages_in_front_of_records_make_none_late(runner: str, windows: An
 
 
 @pytest.mark.prism
-@pytest.mark.parametrize("operation", ["get_records", "describe_stream"])
-def test_windows_go_on_after_one_wrong_clock(operation: str, windows: Any) -> None:
-    """An answer about idle partitions says that it is tomorrow."""
+def test_windows_go_on_after_one_wrong_clock(windows: Any) -> None:
+    """An answer about an idle partition says that it is tomorrow, and so does a listing."""
     with windows("PrismRunner") as made:
-        fault = made.dis.inject(ClockSkew(seconds=86_400, operation=operation, count=1))
-        made.wait_for_hits(fault, 1)
+        for operation in ("get_records", "describe_stream"):
+            made.wait_for_hits(made.dis.inject(ClockSkew(seconds=86_400, operation=operation, count=1)), 1)
         for _ in range(3):
             made.put(10)
             time.sleep(1)
