@@ -9,7 +9,7 @@ Rule 5: if the answer has a Retry-After header, the pause is at least that long.
 Rule 6: raise any other error at once, also that of an answer that is too large, since the next one would be as large. A
 TransportError says ``maybe_done`` if any attempt may have been carried out.
 Rule 7: the error that is raised after several attempts says how many there were. If the last one got no answer, it names the
-last refusal, which says more.
+last refusal, or it is the error of an earlier answer that wasn't of a DIS: both say more than that the time was over.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Retry:
     """Whether an attempt without an answer may have been carried out."""
     _attempts: int = field(default=0, init=False)
     _refusals: Refusals = field(default_factory=Refusals, init=False)
+    _not_a_dis: TransportError | None = field(default=None, init=False)
+    """The last error of an answer that wasn't of a DIS."""
 
     def run(self, attempt: Callable[[float], T]) -> T:
         """Return the first success of ``attempt(seconds left)``, or raise the last error."""
@@ -71,12 +73,15 @@ class Retry:
             except (TransportError, ServiceError) as error:
                 self.maybe_done = self.maybe_done or lost_answer(error)
                 self._refusals.note(error)
+                if isinstance(error, TransportError) and error.not_a_dis:
+                    self._not_a_dis = error
                 pause = next(throttled if _is_throttling(error) else pauses)
                 if isinstance(error, ServiceError) and error.retry_after is not None:
                     pause = max(pause, error.retry_after)
                 passed = self.clock() - start
                 if not self._repeats(error) or passed + pause >= self.deadline:
-                    raise self._final(error, passed) from error.__cause__
+                    said = self._not_a_dis if self._not_a_dis and isinstance(error, TransportError) else error
+                    raise self._final(said, passed) from said.__cause__
                 _LOG.debug("attempt %d failed, next one in %.3f s: %s", self._attempts, pause, error)
             self.sleep(pause)
 

@@ -15,6 +15,7 @@ from beam_dis.record import PutRecord
 from beam_dis.testing import (
     ClockSkew,
     CutAnswer,
+    EmptyPages,
     Failing,
     Latency,
     RecordsRefused,
@@ -179,7 +180,11 @@ REFUSED = {
 }
 """The service says that it hasn't carried the request out, and that another attempt may help."""
 
-HARMLESS = {"latency": Latency(seconds=0.02, jitter=0.01, count=1), "text/html": WrongContentType(count=1)}
+HARMLESS = {
+    "latency": Latency(seconds=0.02, jitter=0.01, count=1),
+    "text/html": WrongContentType(count=1),
+    "empty page": EmptyPages(count=1),
+}
 """The answer is complete and right."""
 
 
@@ -229,7 +234,7 @@ def test_a_request_that_was_not_carried_out_is_retried(name, operation, call_und
 
 
 @pytest.mark.parametrize(("name", "operation"), cases(HARMLESS))
-def test_a_late_answer_or_another_content_type_is_accepted(name, operation, call_under):
+def test_a_late_or_empty_answer_or_another_content_type_is_accepted(name, operation, call_under):
     outcome, calls = call_under(operation, replace(HARMLESS[name], operation=operation))
     assert not isinstance(outcome, errors.DISError), outcome
     assert calls == 1

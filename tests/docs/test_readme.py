@@ -28,7 +28,7 @@ EVIDENCE: dict[tuple[str, str], tuple[str, str]] = {
     ("Flink 1.19, in its job server's process", "bounded read"): ("flink", READ.format("FlinkRunner")),
     ("Flink 1.19, in its job server's process", "write"): ("flink", WRITE.format("FlinkRunner")),
     ("Flink 1.19, in its job server's process", "endless read"): ("flink", ENDLESS.format("FlinkRunner")),
-    ("Flink 1.19, a cluster", "endless read"): ("flink", "test_nothing_is_lost_when_machines_of_a_cluster_are_killed"),
+    ("Flink 1.19, a cluster", "endless read"): ("flink", "test_nothing_is_lost_when_each_part_of_a_cluster_is_killed"),
     ("bytes, and whole records", "read"): ("", "test_record_and_bytes_are_the_record_and_its_data"),
     ("bytes, and whole records", "write"): ("", "test_bytes_are_written_as_they_are"),
     ("CSV, JSON", "read"): ("", "test_rows_are_read_and_written_by_the_streams_description[CSV-coder2]"),
@@ -70,7 +70,7 @@ def evidence_of(row: str, column: str) -> list[tuple[str, str]]:
 
 def markers_of_tests() -> dict[str, set[str]]:
     """The id of each test of the rooms that the tables are about, without its folder or with it → its markers."""
-    folders = [ROOT / "tests" / name for name in ("read", "write", "client", "coders")]
+    folders = [ROOT / "tests" / name for name in ("read", "write", "client", "coders", "cluster")]
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "print_markers"]
     path = os.pathsep.join([str(ROOT / "tests" / "fakes"), os.environ.get("PYTHONPATH", "")])
     listed = subprocess.run(

@@ -13,6 +13,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.util import WaitOn
 from apache_beam.transforms.window import FixedWindows, SlidingWindows, TimestampedValue
 from fake_time import FakeTime, in_memory_sender
+from running_pipelines import eventually
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.connection import DISConnection
@@ -327,8 +328,14 @@ def numbers_with(change, stream, connection, count=10_000):
     return beam.Create(range(count), reshuffle=False) | "Changing" >> changing
 
 
-def scale_to(partitions):
-    return lambda client, stream: client.update_partition_count(stream, target_partition_count=partitions)
+def scale_from(before, after, connection):
+    """Scales the stream once each of its partitions has a record."""
+
+    def scale(client, stream):
+        eventually(lambda: len({record.partition_id for record in everything(connection, stream)}), before)
+        client.update_partition_count(stream, target_partition_count=after)
+
+    return scale
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 5), (5, 2)])
@@ -336,7 +343,7 @@ def scale_to(partitions):
     "arguments",
     [
         {"partition_key": last_digit},
-        {"partition_key": last_digit, "ordered": True},
+        {"partition_key": last_digit, "ordered": True, "batch_records": 100},
         {"explicit_hash_key": lambda data: int(data[-1:]) * 10**18},
         {},
     ],
@@ -345,7 +352,7 @@ def scale_to(partitions):
 def test_a_stream_that_is_scaled_is_followed(local_dis, make_stream, sink, before, after, arguments):
     """Every record is written once, and with ordering a key's records are in order before it and after it."""
     stream = make_stream(partitions=before)
-    change = scale_to(after)
+    change = scale_from(before, after, local_dis.connection)
     run(lambda p: p | numbers_with(change, stream, local_dis.connection) | sink(stream, **arguments))
     records = everything(local_dis.connection, stream)
     assert sorted(int(record.data) for record in records) == list(range(10_000))
