@@ -36,7 +36,7 @@ class RequestOptions:
         ConfigurationError: a number is out of its range.
     """
 
-    in_flight: int = 4
+    in_flight: int = 8
     batch_records: int | None = None
     batch_bytes: int | None = None
 

@@ -22,7 +22,7 @@ from beam_dis.write.deliverer import DEADLINE, Deliverer, Write
 from beam_dis.write.delivery import Delivery
 from beam_dis.write.pace import StreamPace
 
-IN_FLIGHT = 4
+IN_FLIGHT = 8
 CLOSING_SECONDS = 1.0
 
 

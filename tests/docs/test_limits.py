@@ -29,7 +29,7 @@ ROWS = {
     "values without bytes in an Avro record, such as nulls in an array": ("MOST_EMPTY", 65_536, "65,536"),
     "rows in a record": ("MOST_ROWS", 1_000_000, "1,000,000"),
     "age at which a cursor is renewed": ("MAX_AGE_SECONDS", 270.0, "270 s"),
-    "requests in flight per worker thread": ("IN_FLIGHT", 4, "4"),
+    "requests in flight per worker thread": ("IN_FLIGHT", 8, "8"),
     "time for sending refused records again, without progress": ("DEADLINE", 120.0, "120 s"),
     "data that waits in a bundle for a request": ("OPEN_BYTES", 64 * MIB, "64 MB"),
     "records in a request": ("MAX_REQUEST_RECORDS", 1000, "1,000"),

@@ -280,7 +280,7 @@ def test_display_data_show_the_arguments():
         "ordered": True,
         "results": False,
         "dead_letters": False,
-        "in_flight": 4,
+        "in_flight": 8,
         "endpoint": LOCAL.endpoint,
         "project_id": "p",
         "region": "eu-de",
