@@ -155,7 +155,10 @@ THROTTLED = service_error("too much", code="DIS.4303", status=400, service_messa
         ([DOWN, DOWN, TIMED_OUT], "timed out (3 attempts in 0.0 s)"),
         ([WRONG], "no"),
         ([NOT_A_DIS, TIMED_OUT], "it isn't a DIS (2 attempts in 0.0 s)"),
-        ([NOT_A_DIS, THROTTLED, TIMED_OUT], "it isn't a DIS (3 attempts in 0.0 s, 1 of them refused, the last with DIS.4303 Exceeded traffic control limit)"),
+        (
+            [NOT_A_DIS, THROTTLED, TIMED_OUT],
+            "it isn't a DIS (3 attempts in 0.0 s, 1 of them refused, the last with DIS.4303 Exceeded traffic control limit)",
+        ),
     ],
 )
 def test_the_final_error_says_how_often_the_service_refused_and_with_what(failures, message):
