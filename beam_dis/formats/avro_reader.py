@@ -37,10 +37,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.nesting import Nesting
 from beam_dis.formats.scalars import RANGES, from_unscaled
 from beam_dis.formats.source import Source, function, guarded, indented, lines, steps_of, tuple_of
 from beam_dis.formats.type_tree import (
@@ -140,6 +142,7 @@ class AvroReader:
         self._schema = schema
         self._types = types
         self._json_text = json_text
+        self._nesting = Nesting()
         self._source = source or Source()
         self._source.use(ZIGZAG=ZIGZAG, read_long=read_long, read_int=read_int)
         self._source.use(ends=ends, no_branch=no_branch, too_many=too_many, too_many_empty=too_many_empty, End=End)
@@ -290,7 +293,7 @@ class AvroReader:
             shape = self._types.record(type_.record)
             return lines(_fixed(12, v), f"{v} = {use(shape.make, 'make')}({use(_DURATION.unpack, 'unpack')}({v}))")
         if isinstance(type_, JSONText):
-            inner = self._function(type_.of)
+            inner = use(self._nesting.bounded(partial(self._source.call, self._function(type_.of))), "inside_itself")
             return lines(f"{v}, pos = {inner}(data, pos, end)", f"{v} = {use(self._json_text(type_.of), 'text')}({v})")
         return f"{v}, pos = {self._function(type_)}(data, pos, end)"
 

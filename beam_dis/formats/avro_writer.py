@@ -35,6 +35,7 @@ from uuid import UUID
 
 from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.mismatch import expected
+from beam_dis.formats.nesting import Nesting
 from beam_dis.formats.scalars import (
     RANGES,
     Check,
@@ -126,6 +127,7 @@ class AvroWriter:
         self._schema = schema
         self._types = types
         self._from_json_text = from_json_text
+        self._nesting = Nesting()
         self._source = Source()
         self._source.use(items_of=items_of, entries_of=entries_of, long_bytes=long_bytes, missing=is_missing)
         self._source.use(SMALL=small(b""))
@@ -259,7 +261,7 @@ class AvroWriter:
             return "", "", f"{{p}} = {null} if {v} is None or missing({v}) else {write}({v})"
         if isinstance(type_, JSONText):
             parse = use(self._from_json_text(type_.of), "parse")
-            inner = self._function(type_.of)
+            inner = use(self._nesting.bounded(partial(self._source.call, self._function(type_.of))), "inside_itself")
             return "", "", f"{{p}} = {before}{inner}({parse}({v}) if type({v}) is str else {v})"
         return "", "", f"{{p}} = {before}{self._function(type_)}({v})"
 

@@ -21,8 +21,9 @@ import msgspec
 from beam_dis.formats import times
 from beam_dis.formats.defaults import default_of
 from beam_dis.formats.mismatch import ValueMismatch, expected, mismatch_of
+from beam_dis.formats.nesting import Nesting
 from beam_dis.formats.scalars import RANGES, check_of, integral, single
-from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of
+from beam_dis.formats.source import Source, function, guarded, indented, items_made, lines, steps_of
 from beam_dis.formats.type_tree import (
     NO_DEFAULT,
     ArrayOf,
@@ -95,6 +96,7 @@ class JSONReader:
         self._lenient = lenient
         self._schema = schema
         self._types = types
+        self._nesting = Nesting()
         self._source = Source()
         self._source.use(integral=integral, single=single, UNSET=_UNSET, astuple=msgspec.structs.astuple)
         self._structs: dict[int, Any] = {}
@@ -234,10 +236,7 @@ class JSONReader:
         if isinstance(type_, MapOf):
             loop = lines("for key, v in value.items():", indented(lines(convert, "items[key] = v")))
             return function(f"{name}(value)", "items, key = {}, None", guarded(loop, 'f"[{key!r}]"'), "return items")
-        loop = lines("for v in value:", indented(lines(convert, "items.append(v)")))
-        call = single_call(convert)
-        fast = f"try:\n    return [{call} for v in value]\nexcept CAUGHT:\n    pass" if call else ""
-        return function(f"{name}(value)", fast, "items = []", guarded(loop, 'f"[{len(items)}]"'), "return items")
+        return function(f"{name}(value)", items_made(convert))
 
     def _convert(self, type_: Type, v: str) -> str:
         """Source that makes the value of what msgspec has read; empty if it is the same."""
@@ -302,7 +301,7 @@ class JSONReader:
                 raise mismatch_of(error, lambda: msgspec.json.decode(data)) from error
             return data.decode()
 
-        return text
+        return self._nesting.bounded(text)
 
     def _union(self, union: UnionOf) -> Callable[[Any], Any]:
         shape = self._types.record(union.record)

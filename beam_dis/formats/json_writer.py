@@ -21,6 +21,7 @@ from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.exact import FEWEST, exact_source, exact_struct, is_exact, object_struct
 from beam_dis.formats.json_reader import JSONReader, branches_stand_alone
 from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.nesting import Nesting
 from beam_dis.formats.scalars import (
     Check,
     check_of,
@@ -29,7 +30,7 @@ from beam_dis.formats.scalars import (
     mapping_of,
     python_value,
 )
-from beam_dis.formats.source import Source, function, guarded, indented, lines, single_call, steps_of, tuple_of
+from beam_dis.formats.source import Source, function, guarded, indented, items_made, lines, steps_of, tuple_of
 from beam_dis.formats.type_tree import (
     ArrayOf,
     DecimalType,
@@ -66,6 +67,7 @@ class JSONWriter:
         self._types = types
         self._reader = reader
         self._trusts_texts = trusts_texts
+        self._nesting = Nesting()
         self._source = Source()
         self._source.use(items_of=items_of, entries_of=entries_of, missing=is_missing)
 
@@ -139,16 +141,8 @@ class JSONWriter:
         if isinstance(type_, MapOf):
             loop = lines("for key, v in entries_of(value):", indented(lines(build, "items[key] = v")))
             return function(f"{name}(value)", "items, key = {}, '...'", guarded(loop, 'f"[{key!r}]"'), "return items")
-        loop = lines("for v in value:", indented(lines(build, "items.append(v)")))
-        call = single_call(build)
-        return function(
-            f"{name}(value)",
-            "if type(value) is not list:\n    value = items_of(value)",
-            f"try:\n    return [{call} for v in value]\nexcept CAUGHT:\n    pass" if call else "",
-            "items = []",
-            guarded(loop, 'f"[{len(items)}]"'),
-            "return items",
-        )
+        plain = "if type(value) is not list:\n    value = items_of(value)"
+        return function(f"{name}(value)", plain, items_made(build))
 
     def _build(self, type_: Type, v: str) -> str:
         """Source that makes of ``v`` what msgspec writes."""
@@ -187,7 +181,8 @@ class JSONWriter:
             return "", f"{v} = {use(_raw, 'raw')}({v})"
         if isinstance(type_, JSONText):
             parse = use(self._reader.reader_of(type_.of), "parse")
-            return "", f"{v} = {self._function(type_.of)}({parse}({v}) if type({v}) is str else {v})"
+            inner = use(self._nesting.bounded(partial(self._source.call, self._function(type_.of))), "inside_itself")
+            return "", f"{v} = {inner}({parse}({v}) if type({v}) is str else {v})"
         return "", f"{v} = {self._function(type_)}({v})"
 
     def _union(self, union: UnionOf) -> UnionValue:

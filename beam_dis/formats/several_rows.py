@@ -140,7 +140,9 @@ class CSVHeaderFormat:
         for name in known:
             if name not in names and name not in self._absent:
                 raise DecodeError(f"the header has no such column, and it has no default: {shown(header)}", field=name)
-        fields = tuple(known.get(name) or RecordField(name, Nullable(Scalar("string"))) for name in names)
+        other = Nullable(Scalar("string"))
+        # other columns are read by their places: msgspec has no fields with names like theirs
+        fields = tuple(known.get(name) or RecordField(f" {place}", other) for place, name in enumerate(names))
         schema = Schema(self.schema.text, RecordType(record.name, fields), self.schema.named)
         values = _ColumnsByName(self._types, record, names, self._absent)
         return self._format_of(schema, values).decode

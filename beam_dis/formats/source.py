@@ -9,6 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import length_hint
 from textwrap import indent
 from typing import Any
 
@@ -22,7 +23,7 @@ class Source:
 
     def __init__(self) -> None:
         self._functions: list[str] = []
-        self._objects: dict[str, Any] = {"CAUGHT": CAUGHT, "at_step": at_step}
+        self._objects: dict[str, Any] = {"CAUGHT": CAUGHT, "at_step": at_step, "length_hint": length_hint}
         self._names: dict[int, str] = {}
         self._written: dict[tuple[int, ...], str] = {}
         self._kept: list[Any] = []
@@ -68,9 +69,9 @@ class Source:
         """A compiled function."""
         return self._objects[name]  # type: ignore[no-any-return]
 
-    def call(self, name: str, value: Any) -> Any:
+    def call(self, name: str, *values: Any) -> Any:
         """Call a function of the compiled source, for objects that the source uses."""
-        return self._objects[name](value)
+        return self._objects[name](*values)
 
     def compile(self, name: str) -> Callable[..., Any]:
         """Compile all functions; the one of a name."""
@@ -104,9 +105,16 @@ def tuple_of(names: Iterable[str]) -> str:
     return f"({', '.join(listed)}{',' if len(listed) == 1 else ''})"
 
 
-def single_call(body: str) -> str:
-    """The expression of source that is one assignment to v, so that a list can be made of it; empty if it is more."""
-    return body.removeprefix("v = ") if body.startswith("v = ") and "\n" not in body else ""
+def items_made(change: str) -> str:
+    """Source that returns a list of what ``change``, source that sets v, makes of the items of the list ``value``.
+
+    A fault gets the index as a step. Each item is made once, also if one is at fault: items may have items.
+    """
+    if not change.startswith("v = ") or "\n" in change:
+        loop = lines("for v in value:", indented(lines(change, "items.append(v)")))
+        return lines("items = []", guarded(loop, 'f"[{len(items)}]"'), "return items")
+    made = f"return [{change.removeprefix('v = ')} for v in left]"
+    return lines("left = iter(value)", guarded(made, 'f"[{len(value) - length_hint(left) - 1}]"'))
 
 
 def steps_of(names: Iterable[str]) -> tuple[str, ...]:

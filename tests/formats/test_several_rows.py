@@ -81,6 +81,11 @@ def test_a_column_that_is_missing_has_its_default_or_is_null():
         header_format().decode(b"id,id\n1,2\n")
 
 
+@pytest.mark.parametrize("name", [b'"a""b"', b"a\\b", b"\x01", b"", b" ", b"\xe5\x90\x8d", b"class", b" 1"])
+def test_other_columns_may_have_any_name(name):
+    assert header_format().decode(b"note," + name + b",id,size\na,x,1,2\n,y,2,3") == [A, B]
+
+
 @pytest.mark.parametrize(
     ("format_", "data"),
     [
