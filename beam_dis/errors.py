@@ -11,11 +11,12 @@
     │   ├── AuthenticationError       HTTP 441 and 401, DIS.4100-4112
     │   ├── AccessDeniedError         DIS.4116, 4117, HTTP 403
     │   ├── InvalidRequestError       DIS.4200 and all other codes
-    │   ├── StreamNotFoundError       DIS.4301
+    │   ├── StreamNotFoundError       DIS.4301, 4603
     │   │   └── StreamRecreatedError          the stream's id is another one than before
     │   ├── PartitionNotFoundError    DIS.4302
     │   ├── AppNotFoundError          DIS.4332
     │   ├── CheckpointNotFoundError   DIS.4375
+    │   ├── TagNotFoundError          DIS.4604
     │   ├── AlreadyExistsError        DIS.4307, 4330
     │   ├── QuotaExceededError        DIS.4308, 4329
     │   ├── StreamNotRunningError     DIS.4205
@@ -163,6 +164,10 @@ class OutOfRangeError(ServiceError):
 
 class PartitionExpiredError(ServiceError):
     """The partition was scaled away and its retention has passed: it can no longer be read."""
+
+
+class TagNotFoundError(ServiceError):
+    """The stream has no tag of that key."""
 
 
 class ThrottledError(ServiceError):

@@ -31,6 +31,7 @@ from beam_dis.errors import (
     EncodeError,
     ServiceError,
     StreamNotFoundError,
+    TagNotFoundError,
     TransportError,
 )
 from beam_dis.outages import OutageLog, is_outage
@@ -40,7 +41,7 @@ from beam_dis.wire.signing import SigningRequest
 
 FIRST_ANSWER_SECONDS = 8.0
 
-_NOT_FOUND = (StreamNotFoundError, AppNotFoundError, CheckpointNotFoundError)
+_NOT_FOUND = (StreamNotFoundError, AppNotFoundError, CheckpointNotFoundError, TagNotFoundError)
 _SUBJECTS = {"stream_name": "stream", "stream_id": "stream id", "partition_id": "partition", "app_name": "app"}
 """The fields that errors show, and the words for them."""
 

@@ -94,9 +94,10 @@ def _schema(argument: str, value: Any) -> str:
     return checked_text(argument, value)
 
 
-def _texts(argument: str, value: Any) -> list[str]:
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray | memoryview) or not value:
-        raise ConfigurationError(f"{argument}={described(value)} is not a list of texts, at least one")
+def _texts(argument: str, value: Any, least: int = 1) -> list[str]:
+    plain = isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
+    if not plain or len(value) < least:
+        raise ConfigurationError(f"{argument}={described(value)} is not a list of texts{', at least one' * least}")
     return [checked_text(f"{argument}[{index}]", text) for index, text in enumerate(value)]
 
 
@@ -107,6 +108,22 @@ def _text_map(argument: str, value: Any) -> dict[str, str]:
         checked_text(f"{argument}: key", key): checked_text(f"{argument}[{shown(key)}]", text)
         for key, text in value.items()
     }
+
+
+def _text_lists(argument: str, value: Any) -> dict[str, list[str]]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{argument}={described(value)} is not a map of text to lists of texts")
+    return {
+        checked_text(f"{argument}: key", key): _texts(f"{argument}[{shown(key)}]", texts, least=0)
+        for key, texts in value.items()
+    }
+
+
+def _key(argument: str, value: Any) -> str:
+    key = checked_text(argument, value)
+    if key in ("", ".", ".."):
+        raise ConfigurationError(f"{argument}={key!r} can't be the key of a tag in a path: give another one")
+    return key
 
 
 def _flag(argument: str, value: Any) -> bool:
@@ -127,26 +144,35 @@ _count = partial(checked_int, lowest=1, highest=MAX_COUNT)
 
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "action_type": _one_of(POLICY_ACTIONS),
+    "all_tags": _text_lists,
+    "any_tags": _text_lists,
     "app_name": checked_app,
     "auto_scale_enabled": _flag,
     "auto_scale_max_partition_count": _count,
     "auto_scale_min_partition_count": _count,
     "compression_format": _one_of(COMPRESSION_FORMATS),
+    "count_only": _flag,
     "csv_delimiter": checked_text,
     "cursor_type": _one_of(CURSOR_TYPES),
     "data_duration": _count,
     "data_schema": _schema,
     "data_type": _one_of(DATA_TYPES),
     "effect": _one_of(POLICY_EFFECTS),
+    "key": _key,
+    "keys": _texts,
     "limit": _count,
     "limit_partitions": _count,
     "max_fetch_bytes": _count,
     "metadata": checked_text,
+    "not_all_tags": _text_lists,
+    "not_any_tags": _text_lists,
+    "offset": partial(checked_int, lowest=0, highest=MAX_COUNT),
     "partition_count": _count,
     "partition_cursor": _cursor,
     "partition_id": _partition,
     "principal_names": _texts,
     "records": _records,
+    "resource_name": checked_stream,
     "retry_lost": _flag,
     "sequence_number": checked_sequence_number,
     "start_app_name": checked_app,
@@ -159,5 +185,6 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "tags": _text_map,
     "target_partition_count": _count,
     "timestamp": _milliseconds,
+    "value": checked_text,
 }
 """Argument → its check, which takes the argument's name for messages and the value, and returns the plain value."""

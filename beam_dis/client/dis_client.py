@@ -13,13 +13,14 @@ from beam_dis.client.apps import AppOperations
 from beam_dis.client.checkpoints import CheckpointOperations
 from beam_dis.client.records import RecordOperations
 from beam_dis.client.streams import StreamOperations
+from beam_dis.client.tags import TagOperations
 from beam_dis.connection import DISConnection
 from beam_dis.errors import ConfigurationError
 from beam_dis.plain_values import described
 
 
 @final
-class DISClient(StreamOperations, AppOperations, CheckpointOperations, RecordOperations):
+class DISClient(StreamOperations, AppOperations, CheckpointOperations, RecordOperations, TagOperations):
     """A client for one DIS. It is thread-safe and keeps its connections until ``close``, or the end of a ``with`` block.
 
     Example::

@@ -43,6 +43,9 @@ RETENTION_HOURS = range(24, 169)
 PARTITION_QUOTA = {"COMMON": 50, "ADVANCED": 10}
 APP_QUOTA = 100
 MAX_TAGS = 10
+MAX_SEARCHED_TAGS = 10
+"""The keys in one part of a search for streams by tags, and the values of each [T5-159]."""
+MAX_FOUND_RESOURCES = 1000
 MAX_METADATA_CHARS = 1000
 MAX_CURSOR_CHARS = 512
 

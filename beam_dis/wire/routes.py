@@ -4,6 +4,7 @@ Rules:
 
 1. Every path may end in ``/``; a name is one segment of it.
 2. A route is found by the raw path, and names are percent-decoded once after that: an encoded slash belongs to a name.
+3. If several operations share a method and a path, the field ``action`` of the body says which one is meant.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from beam_dis.wire import apps, checkpoints, records, streams
+from beam_dis.wire import apps, checkpoints, records, streams, tags
 
 
 class Route(NamedTuple):
@@ -26,6 +27,8 @@ class Route(NamedTuple):
     status: int
     idempotent: bool
     """Doing it twice has the same effect as doing it once, so it may be repeated after a lost answer."""
+    action: str | None = None
+    """The ``action`` in its body, if it shares method and path with another operation."""
 
     @property
     def group(self) -> str:
@@ -144,19 +147,53 @@ _RECORDS = (
     ),
     Route("get_cursor", "GET", "/v2/{project_id}/cursors", records.GetCursorQuery, records.GetCursorResult, 200, True),
 )
+_TAGS = (
+    Route("create_tag", "POST", "/v2/{project_id}/stream/{stream_id}/tags", tags.CreateTagRequest, None, 204, True),
+    Route("list_stream_tags", "GET", "/v2/{project_id}/stream/{stream_id}/tags", None, tags.StreamTags, 200, True),
+    Route("delete_tag", "DELETE", "/v2/{project_id}/stream/{stream_id}/tags/{key}", None, None, 204, True),
+    Route(
+        "batch_create_tags",
+        "POST",
+        "/v2/{project_id}/stream/{stream_id}/tags/action",
+        tags.ChangeTagsRequest,
+        None,
+        204,
+        True,
+        action=tags.CREATE,
+    ),
+    Route(
+        "batch_delete_tags",
+        "POST",
+        "/v2/{project_id}/stream/{stream_id}/tags/action",
+        tags.ChangeTagsRequest,
+        None,
+        204,
+        True,
+        action=tags.DELETE,
+    ),
+    Route("list_tags", "GET", "/v2/{project_id}/stream/tags", None, tags.ListTagsResult, 200, True),
+    Route(
+        "list_resources_by_tags",
+        "POST",
+        "/v2/{project_id}/stream/resource_instances/action",
+        tags.FindResourcesRequest,
+        tags.FindResourcesResult,
+        200,
+        True,
+    ),
+)
 
-ROUTES: dict[str, Route] = {r.operation: r for r in (*_STREAMS, *_APPS, *_CHECKPOINTS, *_RECORDS)}
-
-_GROUPS = {
-    r.operation: group
-    for group, rows in {
-        "streams": _STREAMS,
-        "apps": _APPS,
-        "checkpoints": _CHECKPOINTS,
-        "records": _RECORDS,
-    }.items()
-    for r in rows
+_ROWS = {
+    "streams": _STREAMS,
+    "apps": _APPS,
+    "checkpoints": _CHECKPOINTS,
+    "records": _RECORDS,
+    "tags": _TAGS,
 }
+
+ROUTES: dict[str, Route] = {r.operation: r for rows in _ROWS.values() for r in rows}
+
+_GROUPS = {r.operation: group for group, rows in _ROWS.items() for r in rows}
 
 
 class Match(NamedTuple):
@@ -172,13 +209,24 @@ def path_of(operation: str, **names: str) -> str:
 
 
 def match_route(method: str, raw_path: str) -> Match | frozenset[str]:
-    """Find the route of a request; if only the path fits, return its methods; if nothing fits, an empty set."""
+    """Find the route of a request; if only the path fits, return its methods; if nothing fits, an empty set.
+
+    Of operations that share method and path it is the first; see :func:`route_of_action`. If several paths fit, as
+    ``tags/{key}`` and ``tags/action``, the methods are those of the path with the fewest names.
+    """
     segments = raw_path.removesuffix("/").split("/")
     fitting = [(route, names) for route in ROUTES.values() if (names := _names(route, segments)) is not None]
     for route, names in fitting:
         if route.method == method:
             return Match(route, names)
-    return frozenset(route.method for route, _ in fitting)
+    fewest = min((len(names) for _, names in fitting), default=0)
+    return frozenset(route.method for route, names in fitting if len(names) == fewest)
+
+
+def route_of_action(route: Route, action: str | None) -> Route:
+    """The operation with the method and path of ``route`` that an ``action`` asks for; ``route`` itself if none has it."""
+    same = (other for other in ROUTES.values() if (other.method, other.path) == (route.method, route.path))
+    return next((other for other in same if other.action == action), route)
 
 
 def _names(route: Route, segments: list[str]) -> dict[str, str] | None:

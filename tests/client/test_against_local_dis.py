@@ -105,6 +105,23 @@ def test_an_app_commits_checkpoints_and_is_deleted(client):
     assert client.list_apps().apps == []
 
 
+def test_streams_are_tagged_and_found_by_their_tags(client):
+    client.create_stream("s", tags={"a": "1"})
+    client.create_stream("t", tags={"a": "2"})
+    stream_id = client.describe_stream("s").stream_id
+    client.create_tag(stream_id, key="钥匙", value="值")
+    client.batch_create_tags(stream_id, tags={"a": "3", "b": ""})
+    client.batch_delete_tags(stream_id, keys=["b", "never"])
+    assert client.list_stream_tags(stream_id) == {"a": "3", "钥匙": "值"}
+    assert client.list_tags() == {"a": ["2", "3"], "钥匙": ["值"]}
+    found = client.list_resources_by_tags(all_tags={"a": ["2", "3"]}, not_any_tags={"钥匙": []})
+    assert ([resource.resource_name for resource in found.resources], found.total_count) == (["t"], 1)
+    assert client.list_resources_by_tags(count_only=True).total_count == 2
+    client.delete_tag(stream_id, key="a")
+    with pytest.raises(errors.TagNotFoundError, match=r"delete_tag.*DIS\.4604"):
+        client.delete_tag(stream_id, key="a")
+
+
 def test_records_are_put_and_read(client):
     client.create_stream("s")
     result = put(client, b"\x00\xff", b"y")
@@ -144,13 +161,19 @@ def refusals(client):
         "put_records": lambda: put(client, b"x", stream="no"),
         "get_cursor": lambda: client.get_cursor("no", partition_id=P0, cursor_type="LATEST"),
         "get_records": lambda: client.get_records("garbage+/="),
+        "create_tag": lambda: client.create_tag("no", key="k"),
+        "list_stream_tags": lambda: client.list_stream_tags("no"),
+        "delete_tag": lambda: client.delete_tag("no", key="k"),
+        "batch_create_tags": lambda: client.batch_create_tags("no", tags={"k": "v"}),
+        "batch_delete_tags": lambda: client.batch_delete_tags("no", keys=["k"]),
     }
 
 
 def test_the_error_for_a_missing_object_has_its_class_and_the_operation(client):
     kinds = (errors.StreamNotFoundError, errors.AppNotFoundError, errors.CursorRefusedError)
     calls = refusals(client)
-    assert set(ROUTES) - set(calls) == {"create_stream", "list_streams", "create_app", "list_apps"}
+    nameless = {"create_stream", "list_streams", "create_app", "list_apps", "list_tags", "list_resources_by_tags"}
+    assert set(ROUTES) - set(calls) == nameless
     for operation, call in calls.items():
         with pytest.raises(kinds, match=f"^{operation}"):
             call()

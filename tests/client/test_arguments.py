@@ -30,6 +30,9 @@ VALID = {
     "action_type": "getRecords",
     "partition_cursor": "c",
     "records": [PutRecord(b"x")],
+    "key": "k",
+    "keys": ["k"],
+    "tags": {"k": "v"},
 }
 """A valid value of every argument that a call needs."""
 
@@ -52,6 +55,18 @@ WRONG = {
         {"k": b"v"},
         {"\ud800": "v"},
         {"k": "\ud800"},
+    ),
+    "Mapping[str, Sequence[str]]": (
+        5,
+        "k",
+        ["k"],
+        {"k": "v"},
+        {"k": 1},
+        {"k": None},
+        {"k": [5]},
+        {1: ["v"]},
+        {"\ud800": []},
+        {"k": ["\ud800"]},
     ),
     "Iterable[PutRecord]": (
         5,
@@ -118,6 +133,8 @@ NAMES = {
     "partition_id": ["", "shardId-", "partition 1", 10**10, "1" * 11],
     "cursor_type": ["", "EARLIEST", "latest"],
     "partition_cursor": [""],
+    "key": ["", ".", ".."],
+    "keys": [[]],
 }
 
 

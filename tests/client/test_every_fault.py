@@ -125,6 +125,17 @@ def allowing(client, caller, name, **fields):
     )
 
 
+def tagged(call):
+    """An operation on the id of a stream with the tag ``k``."""
+
+    def prepared(client, caller, _name):
+        stream_id = client.describe_stream("s").stream_id
+        client.create_tag(stream_id, key="k")
+        return lambda: call(caller, stream_id)
+
+    return prepared
+
+
 def put(client, _name, **fields):
     return client.put_records("s", [PutRecord(b"x")], **fields)
 
@@ -153,6 +164,13 @@ OPERATIONS = {
     "put_records": plain(put),
     "get_records": reading,
     "get_cursor": plain(lambda client, _: client.get_cursor("s", partition_id=P0, cursor_type="LATEST")),
+    "create_tag": tagged(lambda client, stream_id: client.create_tag(stream_id, key="k")),
+    "list_stream_tags": tagged(lambda client, stream_id: client.list_stream_tags(stream_id)),
+    "delete_tag": tagged(lambda client, stream_id: client.delete_tag(stream_id, key="k")),
+    "batch_create_tags": tagged(lambda client, stream_id: client.batch_create_tags(stream_id, tags={"k": "v"})),
+    "batch_delete_tags": tagged(lambda client, stream_id: client.batch_delete_tags(stream_id, keys=["k"])),
+    "list_tags": plain(lambda client, _: client.list_tags()),
+    "list_resources_by_tags": plain(lambda client, _: client.list_resources_by_tags()),
 }
 
 LOST = {

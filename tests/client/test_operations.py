@@ -11,7 +11,7 @@ from beam_dis.client.pages import PutRecordResult, PutResult, ReadPage
 from beam_dis.errors import ServiceError, TransportError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import PageRecord
-from beam_dis.wire import apps, streams
+from beam_dis.wire import apps, streams, tags
 from beam_dis.wire.routes import ROUTES
 
 ENTRIES = [PutRecord(b"\x00\xff", partition_key="k")]
@@ -132,6 +132,58 @@ CALLS = {
         None,
         (200, {"partition_cursor": "c"}, "c"),
     ),
+    "create_tag": (
+        lambda c: c.create_tag("i", key="k"),
+        ("POST", "/v2/p1/stream/i/tags"),
+        {"tag": {"key": "k", "value": ""}},
+        (204, None, None),
+    ),
+    "list_stream_tags": (
+        lambda c: c.list_stream_tags("i"),
+        ("GET", "/v2/p1/stream/i/tags"),
+        None,
+        (200, {"tags": [{"key": "k", "value": "v"}, {"key": "l", "value": None}]}, {"k": "v", "l": ""}),
+    ),
+    "delete_tag": (
+        lambda c: c.delete_tag("i", key="钥匙"),
+        ("DELETE", "/v2/p1/stream/i/tags/%E9%92%A5%E5%8C%99"),
+        None,
+        (204, None, None),
+    ),
+    "batch_create_tags": (
+        lambda c: c.batch_create_tags("i", tags={"k": "v"}),
+        ("POST", "/v2/p1/stream/i/tags/action"),
+        {"action": "create", "tags": [{"key": "k", "value": "v"}]},
+        (204, None, None),
+    ),
+    "batch_delete_tags": (
+        lambda c: c.batch_delete_tags("i", keys=["k", "l"]),
+        ("POST", "/v2/p1/stream/i/tags/action"),
+        {"action": "delete", "tags": [{"key": "k"}, {"key": "l"}]},
+        (204, None, None),
+    ),
+    "list_tags": (
+        lambda c: c.list_tags(),
+        ("GET", "/v2/p1/stream/tags"),
+        None,
+        (200, {"tags": [{"key": "k", "values": ["v"]}]}, {"k": ["v"]}),
+    ),
+    "list_resources_by_tags": (
+        lambda c: c.list_resources_by_tags(any_tags={"k": ["v"], "l": []}, resource_name="s", limit=5, offset=0),
+        ("POST", "/v2/p1/stream/resource_instances/action"),
+        {
+            "action": "filter",
+            "limit": "5",
+            "offset": "0",
+            "tags_any": [{"key": "k", "values": ["v"]}, {"key": "l"}],
+            "matches": [{"key": "resource_name", "value": "s"}],
+        },
+        (
+            200,
+            {"resources": [{"resource_id": "i", "resource_name": "s", "resource_detail": None}], "total_count": 1},
+            tags.FindResourcesResult(1, [tags.TaggedResource("i", "s")]),
+        ),
+    ),
 }
 each_operation = pytest.mark.parametrize("operation", CALLS)
 
@@ -152,7 +204,7 @@ def test_an_operation_sends_and_returns_what_the_protocol_specifies(operation, c
 @each_operation
 def test_unknown_fields_and_nulls_in_an_answer_are_accepted(operation, connect, ok):
     call, _, _, (status, answer, expected) = CALLS[operation]
-    body = None if answer is None else {**answer, "unknown": {"x": [1]}, "tags": None, "sys_tags": None}
+    body = None if answer is None else {"tags": None, "sys_tags": None, **answer, "unknown": {"x": [1]}}
     assert call(connect(lambda _: ok(body, status=status)).client) == expected
 
 

@@ -41,6 +41,8 @@ ROWS = {
     "time for which credentials without expiry are kept": ("KEEP_SECONDS", 60.0, "60 s"),
     "clock error before the client uses the service's clock": ("SKEW_SECONDS", 60.0, "60 s"),
     "apps per project": ("APP_QUOTA", 100, "100"),
+    "tags of a stream": ("MAX_TAGS", 10, "10"),
+    "streams in a page of a search by tags": ("MAX_FOUND_RESOURCES", 1000, "1,000"),
     "validity of a cursor": ("CURSOR_SECONDS", 300, "5 minutes"),
     "metadata of a checkpoint": ("MAX_METADATA_CHARS", 1000, "1,000 characters"),
     "time between two scalings of a stream": ("SCALING_SECONDS", 3600, "1 hour"),

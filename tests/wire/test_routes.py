@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_dis.wire.routes import ROUTES, Match, match_route, path_of
+from beam_dis.wire.routes import ROUTES, Match, match_route, path_of, route_of_action
 
 NAMES = st.text(min_size=1)
-PLACES = ("project_id", "stream_name", "app_name")
+PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key")
 
 
 def names_in(operation):
@@ -21,11 +22,13 @@ def names_in(operation):
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("operation", ROUTES)
 @settings(deadline=None, max_examples=20)
-@given(drawn=st.tuples(NAMES, NAMES, NAMES))
+@given(drawn=st.tuples(*[NAMES] * len(PLACES)))
 def test_a_path_is_resolved_to_its_operation_and_names(operation, slash, drawn):
     names = {name: value for name, value in zip(PLACES, drawn, strict=True) if name in names_in(operation)}
     matched = match_route(ROUTES[operation].method, path_of(operation, **names) + slash)
-    assert matched == Match(ROUTES[operation], names)
+    assert isinstance(matched, Match)
+    assert route_of_action(matched.route, ROUTES[operation].action) is ROUTES[operation]
+    assert matched.names == names
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,8 @@ def test_a_name_is_one_segment_whatever_it_contains(name, raw):
         ("/v2/p/streams/s", {"GET", "PUT", "DELETE"}),
         ("/v3/p/streams/s/", {"PUT"}),
         ("/v2/p/checkpoints", {"GET", "POST", "DELETE"}),
+        ("/v2/p/stream/i/tags/k", {"DELETE"}),
+        ("/v2/p/stream/i/tags/action", {"POST"}),
         ("/v2/p/nothing", set()),
         ("/", set()),
         ("", set()),
@@ -62,7 +67,20 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(path, methods):
 
 def test_operations_are_counted_by_group():
     groups = [route.group for route in ROUTES.values()]
-    assert {group: groups.count(group) for group in groups} == {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3}
+    counts = {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7}
+    assert {group: groups.count(group) for group in groups} == counts
+
+
+def test_operations_that_share_a_route_have_an_action_each():
+    shared = defaultdict(list)
+    for route in ROUTES.values():
+        shared[route.method, route.path].append(route.action)
+    assert [actions for actions in shared.values() if len({*actions, None} - {None}) != len(actions) > 1] == []
+
+
+def test_an_unknown_action_leaves_the_route_as_it_is():
+    route = ROUTES["batch_create_tags"]
+    assert [route_of_action(route, action) for action in (None, "burn")] == [route, route]
 
 
 def test_only_operations_that_create_something_are_not_idempotent():
@@ -75,5 +93,10 @@ def test_statuses_are_those_of_the_service():
     for name, route in ROUTES.items():
         by_status.setdefault(route.status, set()).add(name)
     assert by_status[201] == {"create_stream", "add_policy", "create_app", "commit_checkpoint"}
-    assert by_status[204] == {"delete_stream", "update_stream", "delete_app", "delete_checkpoint"}
+    assert by_status[204] == {"delete_stream", "update_stream", "delete_app", "delete_checkpoint"} | {
+        "create_tag",
+        "delete_tag",
+        "batch_create_tags",
+        "batch_delete_tags",
+    }
     assert all(ROUTES[name].answer is None for name in by_status[201] | by_status[204])

@@ -13,12 +13,18 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from beam_dis.local.handlers import apps, checkpoints, records, streams
+from beam_dis.local.handlers import apps, checkpoints, records, streams, tags
 from beam_dis.local.handlers.call import Call
 from beam_dis.wire.routes import ROUTES
 
 Handler = Callable[[Call, Any], Awaitable[Any]]
 
-_GROUPS: dict[str, ModuleType] = {"apps": apps, "checkpoints": checkpoints, "records": records, "streams": streams}
+_GROUPS: dict[str, ModuleType] = {
+    "apps": apps,
+    "checkpoints": checkpoints,
+    "records": records,
+    "streams": streams,
+    "tags": tags,
+}
 
 HANDLERS: dict[str, Handler] = {name: getattr(_GROUPS[route.group], name) for name, route in ROUTES.items()}

@@ -6,11 +6,11 @@ Avro with DIS.4360, too many tags with DIS.4601.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from beam_dis.formats.avro_rules import avro_problem
+from beam_dis.local.handlers.tag_rules import checked_tag
 from beam_dis.local.store import Stream, StreamDefinition
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DEFAULT_RETENTION_HOURS, MAX_TAGS, RETENTION_HOURS, STREAM_NAME
@@ -22,9 +22,6 @@ from beam_dis.wire.streams import (
     Tag,
     UpdateStreamRequest,
 )
-
-_TAG_KEY = re.compile("[A-Za-z0-9_.\u4e00-\u9fff-]{1,36}")
-_TAG_VALUE = re.compile("[A-Za-z0-9_.\u4e00-\u9fff-]{0,43}")
 
 
 def checked_definition(request: CreateStreamRequest) -> StreamDefinition:
@@ -103,7 +100,4 @@ def _avro(schema: str | None) -> str | None:
 def _tags(tags: Sequence[Tag]) -> tuple[Tag, ...]:
     if len(tags) > MAX_TAGS:
         raise Refusal(4601)
-    for tag in tags:
-        if _TAG_KEY.fullmatch(tag.key) is None or _TAG_VALUE.fullmatch(tag.value or "") is None:
-            raise Refusal(4200, f"tag {tag.key!r}={tag.value!r} has a character or a length that tags don't take")
-    return tuple({tag.key: tag for tag in tags}.values())
+    return tuple({tag.key: checked_tag(tag) for tag in tags}.values())

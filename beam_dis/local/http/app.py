@@ -34,7 +34,14 @@ from beam_dis.local.handlers.call import Call, ServerContext
 from beam_dis.local.http.authentication import Authenticator
 from beam_dis.local.http.openapi import document_json
 from beam_dis.local.http.reply import Reply, SentAnswer, coded_error, error_reply, success_reply
-from beam_dis.local.http.request_body import Disconnected, body_limit, declared_length, message_of, read_body
+from beam_dis.local.http.request_body import (
+    Disconnected,
+    body_limit,
+    declared_length,
+    message_of,
+    operation_of,
+    read_body,
+)
 from beam_dis.local.http.request_source import AllowedSources
 from beam_dis.local.store import StoreError, StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
@@ -145,6 +152,7 @@ class LocalApp:
         hits: FaultHits | None = None
         try:
             body = await read_body(receive, body_limit(route))
+            route = operation_of(route, body)
             if self._faults is not None:
                 hits = self._faults.draw_hits(route, names, scope, body)
             if hits is not None and not hits.handled:

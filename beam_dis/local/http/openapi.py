@@ -20,7 +20,7 @@ import msgspec
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.http.reply import ErrorBody
 from beam_dis.version import __version__
-from beam_dis.wire import apps, checkpoints, records, streams
+from beam_dis.wire import apps, checkpoints, records, streams, tags
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.limits import APP_NAME, MAX_METADATA_CHARS, MAX_TAGS, RETENTION_HOURS, STREAM_NAME
 from beam_dis.wire.messages import Query, encode
@@ -38,6 +38,10 @@ _PARTITION: Schema = {"pattern": "^(shardId-)?[0-9]{1,10}$"}
 _EMPTY: Schema = {"const": ""}
 
 _RULES: dict[str, Schema] = {
+    "ChangeTagsRequest.action": {"enum": [tags.CREATE, tags.DELETE]},
+    "ChangeTagsRequest.tags": {"minItems": 1},
+    "FindResourcesRequest.action": {"enum": [tags.FILTER, tags.COUNT]},
+    "ResourceMatch.key": {"enum": [tags.RESOURCE_NAME]},
     "action_type": {"enum": ["putRecords", "getRecords"]},
     "CreateAppRequest.app_name": _APP,
     "CreateStreamRequest.stream_name": _STREAM,
@@ -55,7 +59,9 @@ _RULES: dict[str, Schema] = {
     "partition_count": {"minimum": 1},
     "partition_id": _PARTITION,
     "path.app_name": _APP,
+    "path.key": {"pattern": "^[^/]+$"},
     "path.project_id": {"pattern": "^[^/]+$"},
+    "path.stream_id": {"pattern": "^[^/]+$"},
     "path.stream_name": {"pattern": "^[^/]+$"},
     "sequence_number": {"pattern": "^[0-9]{1,19}$"},
     "start_partition_id": _PARTITION,
@@ -69,7 +75,7 @@ _RULES: dict[str, Schema] = {
 
 _MESSAGES: dict[str, type[msgspec.Struct]] = {
     name: kind
-    for module in (apps, checkpoints, records, streams)
+    for module in (apps, checkpoints, records, streams, tags)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
 } | {"ErrorBody": ErrorBody}
@@ -130,16 +136,16 @@ def document() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in ROUTES.values():
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {}).setdefault(route.method.lower(), _operation(route))
     return paths
 
 
 def _operation(route: Route) -> dict[str, Any]:
     names = _PLACEHOLDER.findall(route.path)
     found: dict[str, Any] = {
-        "operationId": route.operation,
+        "operationId": "_or_".join(sharing(route)),
         "tags": [route.group],
-        "summary": cleandoc(HANDLERS[route.operation].__doc__ or ""),
+        "summary": "\n".join(cleandoc(HANDLERS[name].__doc__ or "") for name in sharing(route)),
         "parameters": [
             _parameter(name, "path", _ruled("path", name, {"type": "string"}), required=True) for name in names
         ],
@@ -152,6 +158,11 @@ def _operation(route: Route) -> dict[str, Any]:
     else:
         found["requestBody"] = {"required": True, "content": _json({"$ref": _REF.format(name=route.request.__name__)})}
     return found
+
+
+def sharing(route: Route) -> list[str]:
+    """The operations with the method and the path of a route: OpenAPI has one for them."""
+    return [name for name, other in ROUTES.items() if (other.method, other.path) == (route.method, route.path)]
 
 
 def _query(route: Route) -> list[dict[str, Any]]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from starlette.types import Receive, Scope
 
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import MAX_BODY_BYTES, MIB
-from beam_dis.wire.messages import Query, decode, decode_query, parse_query
-from beam_dis.wire.routes import Route
+from beam_dis.wire.messages import Message, Query, decode, decode_query, parse_query
+from beam_dis.wire.routes import Route, route_of_action
 
 MAX_VALUES = 100_000
 """Twice five values for each of 10,000 records (ours)."""
@@ -25,6 +26,12 @@ MAX_VALUES = 100_000
 
 class Disconnected(Exception):  # noqa: N818 - an event, not an error
     """The client disconnected before its request was whole."""
+
+
+class _Action(Message):
+    """The field of a body that chooses among the operations of one route."""
+
+    action: str | None = None
 
 
 def declared_length(scope: Scope) -> int | None:
@@ -66,6 +73,16 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
     if body.count(b",") > MAX_VALUES:
         raise Refusal(4200, f"the body has more than {MAX_VALUES} values", status=413)
     return body
+
+
+def operation_of(route: Route, body: bytes) -> Route:
+    """The operation that a body asks for, if several share the method and the path of ``route``."""
+    if route.action is None:
+        return route
+    try:
+        return route_of_action(route, msgspec.json.decode(body, type=_Action).action)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return route
 
 
 def message_of(route: Route, scope: Scope, body: bytes) -> Any:

@@ -7,7 +7,7 @@ Rule 3: the time is a parameter, in epoch milliseconds, and new ids come from th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,9 +16,9 @@ from beam_dis.local.store.catalogue import CheckpointKey, Draft
 from beam_dis.local.store.rows import with_hash_ranges
 from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream, StreamDefinition
 from beam_dis.wire.error_codes import Refusal
-from beam_dis.wire.limits import APP_QUOTA, PARTITION_QUOTA
+from beam_dis.wire.limits import APP_QUOTA, MAX_TAGS, PARTITION_QUOTA
 from beam_dis.wire.ranges import partition_id
-from beam_dis.wire.streams import ACTIVE, DELETED, EXPIRED, PartitionCountUpdate, PolicyRule
+from beam_dis.wire.streams import ACTIVE, DELETED, EXPIRED, PartitionCountUpdate, PolicyRule, Tag
 
 _RESTORING_ORDER = {DELETED: 0, EXPIRED: 1}
 """The order in which scaling up makes closed partitions ACTIVE again."""
@@ -65,6 +65,28 @@ def add_policy(draft: Draft, now_ms: int, stream_id: str, rule: PolicyRule) -> N
     stream = _existing(draft, stream_id)
     if rule not in stream.policies:
         _put(draft, now_ms, stream, policies=(*stream.policies, rule))
+
+
+def put_tags(draft: Draft, now_ms: int, stream_id: str, tags: Sequence[Tag]) -> None:
+    """Add tags to a stream; one whose key is there gets the new value. Refused with DIS.4603 or 4601."""
+    stream = _tagged(draft, stream_id)
+    merged = {tag.key: tag for tag in (*stream.tags, *tags)}
+    if len(merged) > MAX_TAGS:
+        raise Refusal(4601, f"{len(merged)} are more than {MAX_TAGS}")
+    _put(draft, now_ms, stream, tags=tuple(merged.values()))
+
+
+def delete_tag(draft: Draft, now_ms: int, stream_id: str, key: str) -> None:
+    """Delete a tag; refused with DIS.4603, or 4604 if the stream doesn't have it."""
+    if all(tag.key != key for tag in _tagged(draft, stream_id).tags):
+        raise Refusal(4604, key)
+    delete_tags(draft, now_ms, stream_id, [key])
+
+
+def delete_tags(draft: Draft, now_ms: int, stream_id: str, keys: Sequence[str]) -> None:
+    """Delete tags, as far as the stream has them; refused with DIS.4603."""
+    stream = _tagged(draft, stream_id)
+    _put(draft, now_ms, stream, tags=tuple(tag for tag in stream.tags if tag.key not in keys))
 
 
 def scale(draft: Draft, now_ms: int, stream_id: str, target: int) -> tuple[int, int]:
@@ -144,6 +166,13 @@ def _existing(draft: Draft, stream_id: str) -> Stream:
     stream = draft.stream(stream_id)
     if stream is None:
         raise Refusal(4301, stream_id)
+    return stream
+
+
+def _tagged(draft: Draft, stream_id: str) -> Stream:
+    stream = draft.stream(stream_id)
+    if stream is None:
+        raise Refusal(4603, stream_id)
     return stream
 
 

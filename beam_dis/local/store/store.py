@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from beam_dis.local.store.reader import StoreReader
 from beam_dis.local.store.values import StoredApp, StoredCheckpoint, StoredRecords, Stream, StreamDefinition
 from beam_dis.local.store.writer import Writer
 from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction, WriterConnection
-from beam_dis.wire.streams import PolicyRule
+from beam_dis.wire.streams import PolicyRule, Tag
 
 _ID_CHARS = string.ascii_letters + string.digits
 _ID_LENGTH = 20
@@ -138,6 +138,18 @@ class Store:
     def add_policy(self, stream: Stream, rule: PolicyRule) -> Future[None]:
         """Add a permission to a stream. Refused: DIS.4301."""
         return self._change(changes.add_policy, stream.stream_id, rule)
+
+    def put_tags(self, stream: Stream, tags: Sequence[Tag]) -> Future[None]:
+        """Add tags to a stream; one whose key is there gets the new value. Refused: DIS.4601, 4603."""
+        return self._change(changes.put_tags, stream.stream_id, tags)
+
+    def delete_tag(self, stream: Stream, key: str) -> Future[None]:
+        """Delete a tag of a stream. Refused: DIS.4603, 4604."""
+        return self._change(changes.delete_tag, stream.stream_id, key)
+
+    def delete_tags(self, stream: Stream, keys: Sequence[str]) -> Future[None]:
+        """Delete tags of a stream, as far as it has them. Refused: DIS.4603."""
+        return self._change(changes.delete_tags, stream.stream_id, keys)
 
     def scale(self, stream: Stream, target: int) -> Future[tuple[int, int]]:
         """Scale a stream; the result is its number of ACTIVE partitions before and after. Refused: DIS.4200, 4301, 4308."""

@@ -16,9 +16,10 @@ from beam_dis.wire.routes import ROUTES
 
 DOCUMENT = openapi.document()
 OPERATIONS = {
-    operation["operationId"]: (method.upper(), path, operation)
+    name: (method.upper(), path, operation)
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
+    for name in operation["operationId"].split("_or_")
 }
 
 
