@@ -162,7 +162,9 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 board.remove(key)
                 return
             self._read_state.pace.pause(key, pause)
-        tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
+        seconds = min(pause, LONGEST_DELAY)
+        self._read_state.pace.note_delay(key, seconds)
+        tracker.defer_remainder(Duration(seconds=seconds))
 
     def _new_partitions(
         self, element: StreamStart, tracker: Any, estimator: Any, board: WatermarkBoard

@@ -2,7 +2,7 @@
 
 Element: a StreamPartition. Restriction: ``[start, None)``, which is only split for checkpoints.
 
-A call: if the partition isn't due, the call defers at once, after at most 20 ms for runners that ignore the delay. Otherwise it
+A call: if the partition isn't due, the call defers at once; on a runner that ignored the delay, after at most 20 ms. Otherwise it
 reads at least one page, until a page is empty or the bundle's budget of two seconds and 64 MB is used up.
 
 Showing the watermark: the others on the board wait until the runner has the records of a call, which the next call shows. So a call that
@@ -180,6 +180,13 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._metrics.add_pending(self._shared.pending)
         return poll.position, wait
 
+    def _defer(self, element: StreamPartition, tracker: Any, pause: float | None) -> None:
+        """Ask to be called again, unless the partition has ended."""
+        if pause is not None:
+            seconds = min(pause, LONGEST_DELAY)
+            self._read_state.pace.note_delay(element.key, seconds)
+            tracker.defer_remainder(Duration(seconds=seconds))
+
     def _is_over(self, position: ReadPosition) -> bool:
         """Whether the bundle has used up its time, or another partition can be read without waiting."""
         return self._clock() >= self._bundle_ends or (
@@ -301,8 +308,7 @@ class PollPartitionFn(_PartitionPolling):
     ) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """Poll the partition once."""
         _, pause = yield from self._poll(element, tracker, estimator)
-        if pause is not None:
-            tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
+        self._defer(element, tracker, pause)
 
 
 class PollPartitionForAppFn(_PartitionPolling):
@@ -330,5 +336,4 @@ class PollPartitionForAppFn(_PartitionPolling):
             finalizer.register(self._committer.register(*next_number))
         elif self._resumes_at_once:
             finalizer.register(finalize_nothing)
-        if pause is not None:
-            tracker.defer_remainder(Duration(seconds=min(pause, LONGEST_DELAY)))
+        self._defer(element, tracker, pause)

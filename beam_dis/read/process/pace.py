@@ -4,11 +4,14 @@ Rules:
 
 1. There is at most one empty poll per interval and partition, and one listing per interval and stream, even if the runner
    ignores the delay that it was asked for.
-2. Failures in a row are followed by growing pauses, as long as ``beam_dis.outages`` says that they may pass.
+2. A runner that ignores a delay is slowed down by a short sleep in each call. One that keeps it is not: its thread has other
+   partitions to read.
+3. Failures in a row are followed by growing pauses, as long as ``beam_dis.outages`` says that they may pass.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable
 
@@ -27,6 +30,7 @@ class Pace:
         self._clock = clock
         self._lock = ForkSafeLock()
         self._due_at: dict[Hashable, float] = {}
+        self._early_until: dict[Hashable, float] = {}
         self._failures: dict[Hashable, FailureSeries] = {}
 
     def due_in(self, key: Hashable) -> float:
@@ -34,13 +38,15 @@ class Pace:
         with self._lock:
             return max(0.0, self._due_at.get(key, 0.0) - self._clock())
 
-    def wait_briefly(self, key: Hashable, sleep: Callable[[float], None]) -> float:
-        """Sleep until it is due, but at most 20 ms, and return the seconds that are left.
+    def note_delay(self, key: Hashable, seconds: float) -> None:
+        """The runner was asked to make the next call in so many seconds."""
+        with self._lock:
+            self._early_until[key] = self._clock() + seconds / 2
 
-        The short sleep slows down runners that ignore the delay they are asked for.
-        """
+    def wait_briefly(self, key: Hashable, sleep: Callable[[float], None]) -> float:
+        """Return the seconds until it is due. If the runner ignored the delay it was asked for, sleep before, but at most 20 ms."""
         due = self.due_in(key)
-        if due:
+        if due and self._clock() < self._early_until.get(key, math.inf):
             sleep(min(due, LONGEST_NAP))
             due = self.due_in(key)
         return due

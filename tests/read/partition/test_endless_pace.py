@@ -63,6 +63,24 @@ def test_a_call_that_is_not_due_polls_nothing_and_sleeps_at_most_20_ms(
     assert delays[-1] == pytest.approx(0.8, abs=0.1)
 
 
+def test_a_call_that_shows_the_watermark_does_not_sleep(two_partitions: Any, polling: Any, now: Any) -> None:
+    """The runner kept the delay. Its thread has other partitions to read, perhaps a thousand."""
+    polls = polling(two_partitions(next_number=25), holds_watermarks=False)
+    now.seconds += polls.call().delay
+    assert (round(polls.call().delay), now.naps) == (1, [])
+
+
+def test_a_runner_that_calls_before_half_of_the_delay_is_slowed_down(
+    two_partitions: Any, polling: Any, now: Any
+) -> None:
+    polls = polling(two_partitions(next_number=0))
+    now.seconds += polls.call().delay * 0.4
+    early = polls.call()
+    now.seconds += early.delay * 0.6
+    polls.call()
+    assert now.naps == [0.02]
+
+
 def test_one_empty_poll_per_interval_even_if_the_runner_ignores_delays(
     two_partitions: Any, polling: Any, now: Any
 ) -> None:

@@ -48,3 +48,34 @@ def test_a_partition_is_removed_a_minute_after_its_last_call(
     assert board.lowest("b", 60) == 10
     now.seconds += FORGET_SECONDS + 1
     assert board.lowest("b", 60) == 20
+
+
+keys = st.sampled_from("abcd")
+
+
+@given(calls=st.lists(st.tuples(st.sampled_from(["enter", "leave", "expect", "remove"]), keys, st.integers(0, 9))))
+def test_the_lowest_watermark_is_that_of_the_entries(calls: list[tuple[str, str, int]]) -> None:
+    board, entries = WatermarkBoard(clock=lambda: 0.0), dict[str, int]()
+    for what, key, mark in calls:
+        if what == "enter":
+            board.enter(key, mark)
+            entries[key] = mark
+        elif what == "expect":
+            board.expect(key)
+            entries.setdefault(key, START_OF_TIME_MS)
+        elif what == "remove":
+            board.remove(key)
+            entries.pop(key, None)
+        else:
+            board.leave(key)
+        for own in "abcd":
+            assert board.lowest(own, 5) == min([5, *(known for other, known in entries.items() if other != own)])
+
+
+def test_a_partition_that_holds_back_others_for_long_takes_no_memory_for_them() -> None:
+    board = WatermarkBoard()
+    board.enter("slow", 0)
+    for mark in range(1, 10_000):
+        board.enter("fast", mark)
+    assert board.lowest("fast", 10_000) == 0
+    assert len(board._heap) < 100
