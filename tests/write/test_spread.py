@@ -28,14 +28,14 @@ def write(records, partitions=4, bundles=1):
 
 
 @pytest.mark.parametrize("place", [{"partition_key": "k"}, {"explicit_hash_key": "0"}])
-def test_a_key_that_all_records_share_is_warned_about_once(caplog, place):
+def test_a_key_that_all_records_share_is_warned_about_once(logged, place):
     write([PutRecord(b"x", **place)] * 500, bundles=6)
-    (line,) = [record.getMessage() for record in caplog.records]
+    (line,) = logged("write")
     assert line.startswith("the first 1000 records for stream 's' all went to shardId-")
     assert "one of 4 partitions" in line
 
 
-def test_all_steps_of_a_process_warn_once(caplog):
+def test_all_steps_of_a_process_warn_once(logged):
     service = FakeService.empty(limits=WriteLimits(100, 2**20, 2**20, partitions=4), partitions=4)
     plan = WritePlan(stream="s", to_record=element_encoder(bytes, partition_key=lambda _: "k"))
     writers = [BundleWriter(plan, service) for _ in range(2)]
@@ -46,7 +46,7 @@ def test_all_steps_of_a_process_warn_once(caplog):
         writer.finish()
     for writer in writers:
         writer.close()
-    (line,) = [record.getMessage() for record in caplog.records]
+    (line,) = logged("write")
     assert "choose a partition_key that differs from record to record, or none" in line
 
 
@@ -57,9 +57,9 @@ def same_partition(count):
     return [next(keys) for _ in range(count)]
 
 
-def test_several_keys_of_one_partition_are_warned_about(caplog):
+def test_several_keys_of_one_partition_are_warned_about(logged):
     write([PutRecord(b"x", key) for key in same_partition(1000)])
-    assert len(caplog.records) == 1
+    assert len(logged("write")) == 1
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_several_keys_of_one_partition_are_warned_about(caplog):
     ],
     ids=["named partition", "one partition", "few records", "many keys", "one key at first"],
 )
-def test_other_records_are_not_warned_about(caplog, case):
+def test_other_records_are_not_warned_about(logged, case):
     write(**case)
-    assert caplog.records == []
+    assert logged("write") == []

@@ -64,23 +64,23 @@ def wal_bytes(opened) -> int:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("before", [0, 20], ids=["of an empty WAL", "of a WAL with pages"])
-def test_puts_go_on_while_another_process_reads(opened, caplog, undisturbed, before):
+def test_puts_go_on_while_another_process_reads(opened, logged, undisturbed, before):
     stream = opened.stream()
     put_all(opened, stream, before)
     with holding(opened.folder / "log.db", *READING) as reader:
         assert undisturbed(lambda: put_all(opened, stream, 120), 0.9) < 0.9
         until = time.monotonic() + 30
-        while not caplog.messages and time.monotonic() < until:
+        while not logged("local.store") and time.monotonic() < until:
             put_all(opened, stream, 1)
             time.sleep(0.2)
         assert wal_bytes(opened) > 100 * MIB
     put_all(opened, stream, 30)
-    assert len(caplog.messages) == 2, caplog.messages
-    assert f"process {reader} (python" in caplog.messages[0]
-    assert "reads it in one long transaction, so the WAL can't be copied" in caplog.messages[0]
-    assert "lsof" in caplog.messages[0]
-    assert "free some space" not in caplog.text
-    assert caplog.messages[1].endswith("the WAL is copied into the file again")
+    began, ended = logged("local.store")
+    assert f"process {reader} (python" in began
+    assert "reads it in one long transaction, so the WAL can't be copied" in began
+    assert "lsof" in began
+    assert "free some space" not in began
+    assert ended.endswith("the WAL is copied into the file again")
     assert wal_bytes(opened) < 64 * MIB
     assert opened.reopen().check() == []
 
@@ -100,7 +100,7 @@ def test_a_disk_without_room_for_the_copy_refuses_puts_and_names_the_reader(open
 
 @pytest.mark.integration
 @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_another_process_that_writes_is_named_and_puts_go_on_afterwards(opened, caplog, statement):
+def test_another_process_that_writes_is_named_and_puts_go_on_afterwards(opened, logged, statement):
     stream = opened.stream()
     with holding(opened.folder / "log.db", statement) as writer:
         refused = opened.append(stream, (0, None, b"x")).exception(timeout=30)
@@ -109,7 +109,7 @@ def test_another_process_that_writes_is_named_and_puts_go_on_afterwards(opened, 
         assert "space" not in str(refused)
         assert opened.numbers(stream) == []
     assert opened.put(stream, b"x") == [0]
-    assert [message.endswith("changes are stored again") for message in caplog.messages] == [False, True]
+    assert [message.endswith("changes are stored again") for message in logged("local.store")] == [False, True]
 
 
 @pytest.mark.integration

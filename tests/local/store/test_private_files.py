@@ -52,11 +52,11 @@ def test_wider_modes_are_taken_away(tmp_path):
     assert opened_modes(folder) == {"data": 0o700, **PRIVATE}
 
 
-def test_an_existing_empty_folder_becomes_private(tmp_path, caplog):
+def test_an_existing_empty_folder_becomes_private(tmp_path, logged):
     (tmp_path / "data").mkdir(0o755)
     (tmp_path / "data").chmod(0o755)
     assert opened_modes(tmp_path / "data")["data"] == 0o700
-    assert caplog.messages == []
+    assert logged("local.store") == []
 
 
 def test_a_folder_with_other_files_keeps_its_mode_and_is_logged(tmp_path, caplog):
