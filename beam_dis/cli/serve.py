@@ -10,8 +10,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Mapping
-from configparser import ConfigParser, Error
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,25 +18,15 @@ from urllib.parse import urlsplit
 from beam_dis.cli.failure import fail
 from beam_dis.cli.signals import end_on_signals
 from beam_dis.connection import DISConnection
-from beam_dis.credentials import Credentials, Token
 from beam_dis.endpoints import LOCAL_PROJECT_ID
-from beam_dis.errors import ConfigurationError, CredentialsError
-from beam_dis.secret_files import warn_if_exposed
+from beam_dis.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from beam_dis.local.http.authentication import AccessKeys
+    from beam_dis.local.keys import AccessKeys
 
 SUMMARY = "run a durable local DIS"
-
-_KEY_VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
-_TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of a variable, not a token
-_ADMIN_VARIABLE = "BEAM_DIS_ADMIN_TOKEN"
-
-
-class KeysError(Exception):
-    """The keys or the admin token can't be read, or are incomplete."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--access-key-file",
         type=Path,
         metavar="FILE",
-        help="a file with a section [basic] that has access_key and secret_key, auth_token, or all three "
-        f"(default: {', '.join(_KEY_VARIABLES)} and {_TOKEN_VARIABLE} in the environment; without any of them, "
-        "requests need no signature)",
+        help="a file with the keys and tokens of callers, each in a section with access_key and secret_key, auth_token, or "
+        "all three, and perhaps project_id (default: BEAM_DIS_ACCESS_KEY, BEAM_DIS_SECRET_KEY and BEAM_DIS_AUTH_TOKEN in the "
+        "environment; without any of them, requests need no signature)",
     )
     parser.add_argument(
         "--no-keys",
@@ -80,11 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--admin",
         action="store_true",
-        help=f"serve the routes under /admin, which inject faults and move the clock, to clients that send the token in "
-        f"{_ADMIN_VARIABLE}",
+        help="serve the routes under /admin, which inject faults and move the clock, to clients that send the token in "
+        "BEAM_DIS_ADMIN_TOKEN",
     )
     parser.add_argument(
-        "--admin-token-file", type=Path, metavar="FILE", help=f"a file with the token (default: {_ADMIN_VARIABLE})"
+        "--admin-token-file", type=Path, metavar="FILE", help="a file with the token (default: BEAM_DIS_ADMIN_TOKEN)"
     )
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
@@ -99,9 +88,13 @@ def run(options: argparse.Namespace) -> int:
     end_on_signals()
     os.umask(0o077)
     from beam_dis.local.http.server import Settings, serve
+    from beam_dis.local.keys import KeysError, keys_of_environment, keys_of_file, read_admin_token
     from beam_dis.local.listening import StartError
     from beam_dis.local.parent import stop_with_parent
     from beam_dis.local.store import StoreError
+
+    if options.admin_token_file is not None and not options.admin:
+        return fail("--admin-token-file is given without --admin: add --admin, or leave it out")
 
     def ready(endpoint: str) -> None:
         lines = announcement(endpoint, options.data, options.project, settings.keys)
@@ -125,10 +118,10 @@ def run(options: argparse.Namespace) -> int:
             port_reserved=options.port_reserved,
             allowed_hosts=tuple(options.allowed_host),
             no_keys=options.no_keys,
-            keys=read_keys(options.access_key_file, os.environ),
+            keys=keys_of_file(options.access_key_file) if options.access_key_file else keys_of_environment(os.environ),
             project=options.project,
             real_limits=options.limits == "real",
-            admin_token=read_admin_token(options.admin_token_file, os.environ) if _has_admin(options) else None,
+            admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
         )
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
@@ -138,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def announcement(endpoint: str, data: Path, project: str | None = None, keys: AccessKeys | None = None) -> list[str]:
+def announcement(endpoint: str, data: Path, project: str | None = None, keys: Sequence[AccessKeys] = ()) -> list[str]:
     """The lines that ``serve`` prints when it is ready.
 
     They name addresses that a client can connect to, not the unspecified address (0.0.0.0 or ::), and the options of a pipeline.
@@ -147,10 +140,10 @@ def announcement(endpoint: str, data: Path, project: str | None = None, keys: Ac
         endpoint: the URL of the address that the server listens on.
         data: the folder with the data.
         project: the only project that is served, if there is one.
-        keys: what requests are checked against, if they are.
+        keys: the keys and tokens that requests are checked against, if they are.
     """
     url = urlsplit(endpoint)
-    project_id = project or LOCAL_PROJECT_ID
+    project_id = project or next((caller.project for caller in keys if caller.project), LOCAL_PROJECT_ID)
     own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname or "")  # noqa: S104 - a comparison
     here = endpoint if own is None else _url(own, url.port)
     lines = [f"beam-dis: serving {here} (data in {data})", f"  --dis_endpoint={here} --dis_project_id={project_id}"]
@@ -160,11 +153,11 @@ def announcement(endpoint: str, data: Path, project: str | None = None, keys: Ac
             f"  --dis_endpoint={_url(address, url.port)} --dis_project_id={project_id}  (from other machines, or by a name of"
             " this one)"
         )
-    if keys is not None and keys.access_key:
+    if any(caller.access_key for caller in keys):
         lines.append(
             "  requests must be signed: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK to the keys on the workers"
         )
-    elif keys is not None:
+    elif keys:
         lines.append(
             "  requests need the token: give DISConnection(credentials=…) a function that returns it as a Token"
         )
@@ -184,80 +177,6 @@ def _address_of_this_machine(loopback: str) -> str | None:
             return str(probe.getsockname()[0])
     except OSError:
         return None
-
-
-def read_keys(file: Path | None, environ: Mapping[str, str]) -> AccessKeys | None:
-    """The keys and the token that requests are checked against; None if there are none.
-
-    Args:
-        file: a file with them, or None to look in the environment.
-        environ: the environment.
-
-    Raises:
-        KeysError: the file can't be read, one of the two keys is missing, or one of the secrets can't be sent.
-    """
-    from beam_dis.local.http.authentication import AccessKeys
-
-    if file is None:
-        where = " and ".join(_KEY_VARIABLES)
-        access, secret, token = (environ.get(name, "") for name in (*_KEY_VARIABLES, _TOKEN_VARIABLE))
-    else:
-        where = str(file)
-        warn_if_exposed(file)
-        access, secret, token = _keys_in(file)
-    if bool(access) != bool(secret):
-        raise KeysError(f"{where}: give both an access key and a secret key, or neither")
-    if file is not None and not access and not token:
-        raise KeysError(f"{where}: has neither keys nor a token, so anybody could use the server")
-    try:
-        if access:
-            Credentials(access_key=access, secret_key=secret)
-        if token:
-            Token(value=token)
-    except CredentialsError as error:
-        raise KeysError(f"{where}: {error}") from error
-    return AccessKeys(access_key=access, secret_key=secret, auth_token=token) if access or token else None
-
-
-def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
-    """The token of the admin routes.
-
-    Raises:
-        KeysError: there is no token, or it can't be sent in a header.
-    """
-    if file is not None:
-        warn_if_exposed(file)
-    try:
-        token = environ.get(_ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeysError(f"{file} can't be read ({type(error).__name__}): it should contain the admin token") from None
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        where = _ADMIN_VARIABLE if file is None else file
-        raise KeysError(f"--admin needs a token, printable ASCII characters without spaces: {where} has none")
-    return token
-
-
-def _has_admin(options: argparse.Namespace) -> bool:
-    if options.admin_token_file is not None and not options.admin:
-        raise KeysError("--admin-token-file is given without --admin: add --admin, or leave it out")
-    return bool(options.admin)
-
-
-def _keys_in(file: Path) -> tuple[str, str, str]:
-    parser = ConfigParser(interpolation=None)
-    try:
-        parser.read_string(file.read_text(encoding="utf-8-sig"))
-        basic = parser["basic"]
-        if "auth_token" in basic:
-            return basic.get("access_key", ""), basic.get("secret_key", ""), basic["auth_token"]
-        return basic["access_key"], basic["secret_key"], ""
-    except OSError as error:
-        raise KeysError(f"{file} can't be read ({error.strerror}): it should contain the keys") from None
-    except (UnicodeDecodeError, Error, KeyError) as error:
-        # the parser's own messages quote the line, which may contain a secret
-        raise KeysError(
-            f"{file}: needs a section [basic] with access_key and secret_key ({type(error).__name__})"
-        ) from None
 
 
 def _host(text: str) -> str:

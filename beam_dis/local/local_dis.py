@@ -31,6 +31,14 @@ from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.local import child
 from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
+from beam_dis.local.keys import (
+    ADMIN_VARIABLE,
+    KEY_VARIABLES,
+    TOKEN_VARIABLE,
+    AccessKeys,
+    KeysError,
+    keys_of_file,
+)
 from beam_dis.local.listening import MAX_PORT, StartError, endpoint_of, reserve
 from beam_dis.names import checked_int
 from beam_dis.plain_values import described
@@ -59,6 +67,8 @@ class LocalDIS:
         access_key: With ``secret_key``, requests must be signed with them.
         secret_key: See ``access_key``.
         auth_token: Requests must carry this token, or be signed if there are keys.
+        access_key_file: A file with the keys and tokens of several callers, as for ``beam-dis serve --access-key-file``;
+            ``.connection`` is that of its first section.
         limits: ``"sizes"`` limits the sizes of requests and records; ``"real"`` adds the service's limits of throughput for
             each partition.
 
@@ -74,21 +84,22 @@ class LocalDIS:
         access_key: str | None = None,
         secret_key: str | None = None,
         auth_token: str | None = None,
+        access_key_file: str | os.PathLike[str] | None = None,
         limits: Limits = "sizes",
     ) -> None:
         if (access_key is None) != (secret_key is None):
             raise ConfigurationError("LocalDIS takes access_key and secret_key together, or neither")
+        if access_key_file is not None and (access_key is not None or auth_token is not None):
+            raise ConfigurationError(
+                "LocalDIS takes access_key_file, or access_key and auth_token: leave out one of them"
+            )
         if limits not in get_args(Limits):
             raise ConfigurationError(f"limits={limits!r} is not one of {', '.join(get_args(Limits))}")
         self._limits = limits
         self._port = checked_int("port", port, 0, MAX_PORT)
         self._data_dir = None if data_dir is None else _absolute(data_dir)
-        self._keys = (
-            None
-            if access_key is None or secret_key is None
-            else Credentials(access_key=access_key, secret_key=secret_key)
-        )
-        self._token = None if auth_token is None else Token(value=auth_token)
+        self._key_file = None if access_key_file is None else _absolute(access_key_file, "access_key_file", "file")
+        self._caller = _caller(access_key, secret_key, auth_token) if self._key_file is None else _first(self._key_file)
         self._admin_token = secrets.token_urlsafe(24)
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -106,7 +117,11 @@ class LocalDIS:
     @property
     def connection(self) -> DISConnection:
         """A connection to it, with its keys, or with its token if it has no keys."""
-        return DISConnection(endpoint=self.endpoint, project_id=LOCAL_PROJECT_ID, credentials=self._keys or self._token)
+        return DISConnection(
+            endpoint=self.endpoint,
+            project_id=self._caller.project or LOCAL_PROJECT_ID,
+            credentials=_credentials(self._caller),
+        )
 
     @property
     def pid(self) -> int:
@@ -209,6 +224,8 @@ class LocalDIS:
         port = self._endpoint.rpartition(":")[2]
         arguments = ["serve", "--host", _HOST, "--port", port, "--port-reserved", "--data", str(folder)]
         arguments += ["--admin", "--stop-with-parent", "--limits", self._limits]
+        if self._key_file is not None:
+            arguments += ["--access-key-file", str(self._key_file)]
         if self._folder is not None:
             arguments.append("--remove-with-parent")
         self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by _end
@@ -218,7 +235,7 @@ class LocalDIS:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             cwd=child.FOLDER,
-            env={**os.environ, **_key_variables(self._keys, self._token), "BEAM_DIS_ADMIN_TOKEN": self._admin_token},
+            env={**os.environ, **_key_variables(self._caller), ADMIN_VARIABLE: self._admin_token},
             text=True,
             encoding="utf-8",
             errors="replace",
@@ -268,24 +285,45 @@ class LocalDIS:
         return self._owner == os.getpid()
 
 
-def _absolute(folder: str | os.PathLike[str]) -> Path:
-    """The folder as it is now, so that a later change of the working directory doesn't change it."""
+def _absolute(path: str | os.PathLike[str], argument: str = "data_dir", kind: str = "folder") -> Path:
+    """The path as it is now, so that a later change of the working directory doesn't change it."""
     try:
-        return Path(folder).absolute()
+        return Path(path).absolute()
     except TypeError as error:
         raise ConfigurationError(
-            f"data_dir={described(folder)} is not the path of a folder: give str or Path"
+            f"{argument}={described(path)} is not the path of a {kind}: give str or Path"
         ) from error
     except OSError as error:
         raise ConfigurationError(
-            f"data_dir={os.fspath(folder)!r} is relative, and the working directory is gone: give an absolute path"
+            f"{argument}={os.fspath(path)!r} is relative, and the working directory is gone: give an absolute path"
         ) from error
 
 
-def _key_variables(keys: Credentials | None, token: Token | None) -> dict[str, str]:
+def _caller(access_key: str | None, secret_key: str | None, auth_token: str | None) -> AccessKeys:
+    """The only caller of a server, checked; without keys and token if there are none."""
+    if access_key is not None and secret_key is not None:
+        Credentials(access_key=access_key, secret_key=secret_key)
+    if auth_token is not None:
+        Token(value=auth_token)
+    return AccessKeys(access_key=access_key or "", secret_key=secret_key or "", auth_token=auth_token or "")
+
+
+def _first(file: Path) -> AccessKeys:
+    try:
+        return keys_of_file(file)[0]
+    except KeysError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _credentials(keys: AccessKeys) -> Credentials | Token | None:
+    if keys.access_key:
+        return Credentials(
+            access_key=keys.access_key, secret_key=keys.secret_key, security_token=keys.security_token or None
+        )
+    return Token(value=keys.auth_token) if keys.auth_token else None
+
+
+def _key_variables(keys: AccessKeys) -> dict[str, str]:
     """The keys as environment variables, which only this user can read. Any user could read arguments."""
-    return {
-        "BEAM_DIS_ACCESS_KEY": keys.access_key if keys else "",
-        "BEAM_DIS_SECRET_KEY": keys.secret_key if keys else "",
-        "BEAM_DIS_AUTH_TOKEN": token.value if token else "",
-    }
+    values = (keys.access_key, keys.secret_key, keys.auth_token)
+    return dict(zip((*KEY_VARIABLES, TOKEN_VARIABLE), values, strict=True))

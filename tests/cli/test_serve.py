@@ -18,7 +18,7 @@ from beam_dis.cli.serve import announcement
 from beam_dis.client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.local import LocalDIS
-from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.keys import AccessKeys
 from beam_dis.options import DISOptions
 
 pytestmark = pytest.mark.integration
@@ -271,16 +271,28 @@ def test_a_file_of_the_admin_token_without_admin_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        (AccessKeys(access_key="A", secret_key="S"), ["HUAWEICLOUD_SDK_AK"]),
-        (AccessKeys(access_key="A", secret_key="S", auth_token="T"), ["HUAWEICLOUD_SDK_AK"]),
-        (AccessKeys(auth_token="T"), ["Token"]),
-        (None, []),
+        ([AccessKeys(access_key="A", secret_key="S")], ["HUAWEICLOUD_SDK_AK"]),
+        ([AccessKeys(access_key="A", secret_key="S", auth_token="T")], ["HUAWEICLOUD_SDK_AK"]),
+        ([AccessKeys(auth_token="T")], ["Token"]),
+        ([AccessKeys(auth_token="T"), AccessKeys(access_key="A", secret_key="S")], ["HUAWEICLOUD_SDK_AK"]),
+        ([], []),
     ],
 )
 def test_it_says_how_clients_get_the_keys_that_it_needs(keys, said):
     lines = announcement("http://127.0.0.1:1", Path("d"), keys=keys)[2:]
     assert len(lines) == len(said)
     assert all(word in line for word, line in zip(said, lines, strict=True))
+
+
+def test_the_line_for_clients_names_a_project_that_the_first_keys_may_use():
+    keys = [AccessKeys(auth_token="T"), AccessKeys(auth_token="U", project="mine")]
+    assert announcement("http://127.0.0.1:1", Path("d"), keys=keys)[1].endswith("--dis_project_id=mine")
+
+
+def test_keys_of_another_project_than_the_one_served_are_an_error(tmp_path):
+    keys = private(tmp_path / "keys", "[basic]\nauth_token = T\nproject_id = other\n")
+    [line] = refused(tmp_path / "data", "--project", "mine", "--access-key-file", keys)
+    assert line.startswith("beam-dis: error: the keys of [basic] are for project other, and --project mine")
 
 
 def test_its_data_are_private_whatever_the_umask(tmp_path):

@@ -19,8 +19,8 @@ from beam_dis.local.clock import Clock
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.http.app import LocalApp
-from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.local.http.server import Settings, app_of
+from beam_dis.local.keys import AccessKeys
 from beam_dis.local.store import Store, open_store
 
 
@@ -131,7 +131,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
 
     def make(
         clock: Callable[[], float] = time.time,
-        keys: AccessKeys | None = None,
+        keys: AccessKeys | tuple[AccessKeys, ...] = (),
         project: str | None = None,
         *,
         limits: bool = False,
@@ -148,7 +148,12 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
             store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=throughput
         )
         settings = Settings(
-            data_dir=tmp_path, host=host, allowed_hosts=allowed_hosts, keys=keys, project=project, admin_token=admin
+            data_dir=tmp_path,
+            host=host,
+            allowed_hosts=allowed_hosts,
+            keys=keys if isinstance(keys, tuple) else (keys,),
+            project=project,
+            admin_token=admin,
         )
         return InProcess(app_of(settings, context, Clock(clock)), store)
 

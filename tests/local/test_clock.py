@@ -15,7 +15,7 @@ from beam_dis.local import LocalDIS
 from beam_dis.local.clock import Clock, advance, resume
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.http.admin import AdminError, AdminRequest, Controls, advance_clock
-from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.keys import AccessKeys
 from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from beam_dis.client import DISClient
 from beam_dis.errors import ConfigurationError, CredentialsError, DISError
 from beam_dis.local import LocalDIS
 from beam_dis.testing import Throttled
@@ -90,6 +91,17 @@ def test_its_connection_can_be_pickled_unless_it_has_keys():
         pickle.dumps(dis.connection)
 
 
+def test_a_file_of_keys_has_several_callers_each_with_its_project(tmp_path):
+    keys = tmp_path / "keys"
+    keys.touch(0o600)
+    keys.write_text("[acme.app]\naccess_key = A\nsecret_key = S\nproject_id = p\n[b]\nauth_token = T\nproject_id = q\n")
+    with LocalDIS(access_key_file=keys) as dis, DISClient(dis.connection) as client:
+        client.create_stream("s", partition_count=1)
+        project = dis.connection.project_id
+        other = httpx.get(f"{dis.endpoint}/v2/q/streams", headers={"X-Auth-Token": "T"}).json()
+    assert (project, other["stream_names"]) == ("p", [])
+
+
 def test_with_keys_it_refuses_unsigned_requests():
     with LocalDIS(access_key="AK", secret_key="SK") as dis:
         answer = httpx.get(f"{dis.endpoint}/v2/p/streams")
@@ -114,6 +126,9 @@ def test_half_a_key_is_refused():
         ({"port": True}, r"port=True \(bool\) is not an int"),
         ({"port": None}, "port=None is not an int"),
         ({"data_dir": 5}, r"data_dir=5 \(int\) is not the path of a folder: give str or Path"),
+        ({"access_key_file": 5}, r"access_key_file=5 \(int\) is not the path of a file: give str or Path"),
+        ({"access_key_file": "/nowhere"}, r"/nowhere can't be read \(No such file or directory\)"),
+        ({"access_key_file": "f", "auth_token": "T"}, "takes access_key_file, or access_key and auth_token"),
         ({"data_dir": b"data"}, r"data_dir=b'data' \(bytes\) is not the path of a folder"),
     ],
 )

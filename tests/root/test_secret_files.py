@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from beam_dis.cli.serve import read_admin_token, read_keys
 from beam_dis.credentials import found_credentials
+from beam_dis.local.keys import keys_of_file, read_admin_token
 from beam_dis.secret_files import warn_if_exposed
 
 SECTION = "[basic]\n"
@@ -18,7 +18,7 @@ def read_profile(file: Path) -> None:
 
 
 READERS = {
-    "keys of a server": (SECTION + "access_key = A\nsecret_key = S\n", lambda file: read_keys(file, {})),
+    "keys of a server": (SECTION + "access_key = A\nsecret_key = S\n", keys_of_file),
     "admin token": ("token", lambda file: read_admin_token(file, {})),
     "profile": (SECTION + "ak = A\nsk = S\n", read_profile),
 }

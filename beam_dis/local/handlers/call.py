@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from beam_dis.local.budgets import AnswerBudget
 from beam_dis.local.handlers.throughput import ThroughputLimits
@@ -46,12 +46,20 @@ class ServerContext:
     answers: AnswerBudget = field(default_factory=AnswerBudget)
 
 
+class Caller(NamedTuple):
+    """Who sent a request: the name of its keys, ``account.user`` in policies, and its project, which is that of the path."""
+
+    name: str
+    project: str
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to one operation; ``names`` are the decoded names in its path."""
+    """One request to one operation; ``names`` are the decoded names in its path, ``caller`` is None if there are no keys."""
 
     context: ServerContext
     names: Mapping[str, str]
+    caller: Caller | None = None
 
     @property
     def store(self) -> Store:

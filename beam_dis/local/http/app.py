@@ -157,10 +157,10 @@ class LocalApp:
                 hits = self._faults.draw_hits(route, names, scope, body)
             if hits is not None and not hits.handled:
                 return hits.reply, hits
-            self._authenticator.check(scope, names["project_id"], body, 0.0 if hits is None else hits.skew)
+            caller = self._authenticator.check(scope, names["project_id"], body, 0.0 if hits is None else hits.skew)
             request = message_of(route, scope, body)
             handler = HANDLERS[route.operation] if hits is None else hits.handler(HANDLERS[route.operation])
-            return success_reply(route, await handler(Call(self._context, names), request)), hits
+            return success_reply(route, await handler(Call(self._context, names, caller), request)), hits
         except Refusal as refusal:
             return error_reply(refusal), hits
         except StoreUnavailable as unavailable:

@@ -1,70 +1,81 @@
-"""Authentication: signatures with one access key, one token, and the projects that are served.
+"""Authentication: signatures with access keys, tokens, and the projects that are served.
 
 Rules:
 
 1. Without keys every request is accepted, signed or not.
-2. With keys every request must be signed with them or carry their token. Otherwise it is refused with HTTP 441 and the
-   DIS.41xx code that says why.
-3. Secrets never reach an answer or a log.
+2. With keys every request must be signed with a pair of them or carry a token. Otherwise it is refused with the DIS.41xx code
+   that says why: a signature with HTTP 441, a token with 401, on which clients ask for a new one [SDK].
+3. A caller may use its own project, and no other.
+4. Secrets never reach an answer or a log.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from beam_dis.local.handlers.call import Caller
+from beam_dis.local.keys import AccessKeys
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.signing import SigningRequest, verify
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessKeys:
-    """The access key and secret key that requests are signed with, the token that they may carry instead, or both."""
-
-    access_key: str = ""
-    secret_key: str = field(default="", repr=False)
-    auth_token: str = field(default="", repr=False)
 
 
 class Authenticator:
     """Accepts or refuses requests. ``clock`` gives epoch seconds; ``project`` is the only one served, None: any."""
 
-    def __init__(self, keys: AccessKeys | None, project: str | None, clock: Callable[[], float]) -> None:
-        self._required = keys is not None
-        self._secrets = {keys.access_key: keys.secret_key} if keys and keys.access_key else {}
-        self._token = keys.auth_token.encode() if keys else b""
+    def __init__(self, keys: Sequence[AccessKeys], project: str | None, clock: Callable[[], float]) -> None:
+        self._required = bool(keys)
+        self._signers = {caller.access_key: caller for caller in keys if caller.access_key}
+        self._tokens = [(caller.auth_token.encode(), caller) for caller in keys if caller.auth_token]
         self._project = project
         self._clock = clock
 
-    def check(self, scope: Any, project: str, body: bytes | bytearray, skew: float = 0.0) -> None:
-        """Refuse a request without a good signature or token with DIS.41xx, one of another project with DIS.4117.
+    def check(self, scope: Any, project: str, body: bytes | bytearray, skew: float = 0.0) -> Caller | None:
+        """Who sent a request; None if there are no keys. ``skew`` is how many seconds later than the clock it is for it.
 
-        ``skew`` is how many seconds later than the clock it is for this request.
+        Raises:
+            Refusal: DIS.41xx without a good signature or token, DIS.4117 for a project that isn't the caller's.
         """
-        if self._required:
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            self._verify(scope, headers, body, skew)
-        if self._project not in (None, project):
+        keys = self._verified(scope, body, skew) if self._required else None
+        if self._project not in (None, project) or (keys is not None and keys.project not in (None, project)):
             raise Refusal(4117, project)
+        return None if keys is None else Caller(keys.name, project)
 
-    def _verify(self, scope: Any, headers: dict[str, str], body: bytes | bytearray, skew: float) -> None:
+    def _verified(self, scope: Any, body: bytes | bytearray, skew: float) -> AccessKeys:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         authorization = headers.get("authorization")
         if authorization is None and "x-auth-token" in headers:
-            self._check_token(headers["x-auth-token"])
-            return
+            return self._with_token(headers["x-auth-token"])
         request = SigningRequest(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
-            body=bytes(body),
+            body=body,
         )
-        verify(request, authorization, self._secrets.get, self._clock() + skew)
+        keys = self._signers[verify(request, authorization, self._secret_of, self._clock() + skew)]
+        _check_security_token(keys, headers)
+        return keys
 
-    def _check_token(self, token: str) -> None:
-        if not self._token:
-            raise Refusal(4112, "this server accepts no token: sign with the access key")
-        if not hmac.compare_digest(self._token, token.encode("latin-1")):
-            raise Refusal(4112, "the token is unknown")
+    def _secret_of(self, access_key: str) -> str | None:
+        keys = self._signers.get(access_key)
+        return None if keys is None else keys.secret_key
+
+    def _with_token(self, token: str) -> AccessKeys:
+        if not self._tokens:
+            raise Refusal(4112, "this server accepts no token: sign with the access key", status=401)
+        sent = token.encode("latin-1")
+        found = [keys for known, keys in self._tokens if hmac.compare_digest(known, sent)]
+        if not found:
+            raise Refusal(4112, "the token is unknown", status=401)
+        return found[0]
+
+
+def _check_security_token(keys: AccessKeys, headers: Mapping[str, str]) -> None:
+    """Refuse a signature with temporary keys whose token isn't sent with it."""
+    sent = headers.get("x-security-token", "").encode("latin-1")
+    if keys.security_token and not hmac.compare_digest(keys.security_token.encode(), sent):
+        raise Refusal(
+            4112, f"X-Security-Token is {'another than that' if sent else 'missing, give that'} of the access key"
+        )

@@ -33,10 +33,11 @@ from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.http.admin import Admin, Controls
 from beam_dis.local.http.app import LocalApp
-from beam_dis.local.http.authentication import AccessKeys, Authenticator
+from beam_dis.local.http.authentication import Authenticator
 from beam_dis.local.http.deadlines import IDLE_SECONDS, DeadlineProtocol
 from beam_dis.local.http.fault_injector import FaultInjector
 from beam_dis.local.http.request_source import AllowedSources, is_loopback
+from beam_dis.local.keys import AccessKeys
 from beam_dis.local.listening import StartError, endpoint_of, listen
 from beam_dis.local.store import open_store
 from beam_dis.local.store.causes import system_advice
@@ -67,7 +68,7 @@ class Settings:
     port: int = 7700
     port_reserved: bool = False
     allowed_hosts: tuple[str, ...] = ()
-    keys: AccessKeys | None = None
+    keys: tuple[AccessKeys, ...] = ()
     no_keys: bool = False
     project: str | None = None
     real_limits: bool = False
@@ -120,15 +121,23 @@ def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp
 
 
 def _check_exposure(settings: Settings) -> None:
-    if settings.no_keys and settings.keys is not None:
+    if settings.no_keys and settings.keys:
         raise StartError("--no-keys is given, and there are keys: leave out one of them")
+    foreign = (
+        [keys for keys in settings.keys if keys.project not in (None, settings.project)] if settings.project else []
+    )
+    if foreign:
+        raise StartError(
+            f"the keys of [{foreign[0].name}] are for project {foreign[0].project}, and --project {settings.project} serves"
+            " only that: leave out one of them"
+        )
     if is_loopback(settings.host):
         return
     if settings.admin_token is not None:
         raise StartError(
             f"admin routes are only served on a loopback address, not on --host {settings.host}: leave out one of them"
         )
-    if settings.keys is None and not settings.no_keys:
+    if not settings.keys and not settings.no_keys:
         raise StartError(
             f"--host {settings.host or repr('')} lets other machines use this server, and it has no keys: give it keys"
             " (--access-key-file FILE), or let everybody use it with --no-keys"

@@ -12,12 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from beam_dis.cli.serve import KeysError, read_admin_token
 from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
 from beam_dis.local.admin_client import AdminClient
-from beam_dis.local.http.authentication import AccessKeys
 from beam_dis.local.http.server import Settings, StartError, serve
+from beam_dis.local.keys import AccessKeys, KeysError, read_admin_token
 
 TOKEN = "a-token"
 FAULTS = "/admin/faults"

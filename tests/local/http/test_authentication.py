@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.http.authentication import Authenticator
+from beam_dis.local.keys import AccessKeys
 from beam_dis.wire.signing import SigningRequest, sign
 from beam_dis.wire.timestamps import sdk_date
 
@@ -37,7 +38,6 @@ def test_a_signature_is_valid_for_one_query_only(app):
 
 REFUSED = {
     "nothing signed": (_signed(authorization=None), "DIS.4101"),
-    "a token alone": ([("x-auth-token", "t")], "DIS.4112"),
     "an unknown scheme": (_signed(authorization="Basic QUs6U0s="), "DIS.4102"),
     "no date": (_signed(**{"x-sdk-date": None}), "DIS.4103"),
     "an unreadable date": (_signed(**{"x-sdk-date": "today"}), "DIS.4104"),
@@ -75,10 +75,24 @@ def test_a_request_with_the_token_is_accepted(in_process, keys):
     assert app("GET", PATH, [("x-auth-token", "t")]).status == 200
 
 
-@pytest.mark.parametrize("headers", [[("x-auth-token", "T")], [("x-auth-token", "")], [], _signed()])
-def test_with_only_a_token_nothing_else_is_accepted(in_process, headers):
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ([("x-auth-token", "T")], 401, "DIS.4112"),
+        ([("x-auth-token", "")], 401, "DIS.4112"),
+        ([], 441, "DIS.4101"),
+        (_signed(), 441, "DIS.4107"),
+    ],
+)
+def test_with_only_a_token_nothing_else_is_accepted(in_process, headers, status, code):
     app = in_process(clock=lambda: NOW, keys=AccessKeys(auth_token="t"))
-    assert app("GET", f"{PATH}?{QUERY}", headers).status == 441
+    answer = app("GET", f"{PATH}?{QUERY}", headers)
+    assert (answer.status, answer.body["errorCode"]) == (status, code)
+
+
+def test_a_token_is_refused_where_requests_must_be_signed(app):
+    answer = app("GET", PATH, [("x-auth-token", "t")])
+    assert (answer.status, answer.body["errorCode"]) == (401, "DIS.4112")
 
 
 def test_a_signature_counts_before_a_token(in_process):
@@ -91,3 +105,51 @@ def test_a_service_for_one_project_refuses_another_after_its_signature(in_proces
     unsigned = app("GET", f"{PATH}?{QUERY}")
     foreign = app("GET", f"{PATH}?{QUERY}", _signed())
     assert (unsigned.body["errorCode"], foreign.body["errorCode"]) == ("DIS.4101", "DIS.4117")
+
+
+CALLERS = (
+    AccessKeys(name="acme.writer", access_key="AK", secret_key="SK", project="p"),
+    AccessKeys(name="other.reader", access_key="BK", secret_key="SB", project="q", security_token="X"),
+    AccessKeys(name="other.robot", auth_token="tq", project="q"),
+    AccessKeys(name="admin", auth_token="ta"),
+)
+
+
+def _code(app, path, headers):
+    body = app("GET", f"{path}?{QUERY}", headers).body
+    return body.get("errorCode", "")
+
+
+def test_each_caller_may_use_its_own_project_and_no_other(in_process):
+    app = in_process(clock=lambda: NOW, keys=CALLERS)
+    found = [
+        _code(app, f"/v2/{project}/streams", headers)
+        for project in "pq"
+        for headers in (_signed(), [("x-auth-token", "tq")], [("x-auth-token", "ta")])
+        if (project, headers[0][0]) != ("q", "host")  # its signature is for the path of the other project
+    ]
+    assert found == ["", "DIS.4117", "", "", ""]
+
+
+def test_temporary_keys_need_their_security_token(in_process):
+    app = in_process(clock=lambda: NOW, keys=(AccessKeys(access_key="AK", secret_key="SK", security_token="X"),))
+    codes = [_code(app, PATH, _signed(**more)) for more in ({}, {"x-security-token": "Y"}, {"x-security-token": "X"})]
+    assert codes == ["DIS.4112", "DIS.4112", ""]
+
+
+def test_a_security_token_of_keys_that_need_none_is_ignored(app):
+    assert _code(app, PATH, _signed(**{"x-security-token": "Y"})) == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller"), [(_signed(), ("acme.writer", "p")), ([("x-auth-token", "ta")], ("admin", "p")), ([], None)]
+)
+def test_a_handler_knows_who_called(headers, caller):
+    authenticator = Authenticator(CALLERS if headers else (), None, lambda: NOW)
+    scope = {
+        "method": "GET",
+        "raw_path": PATH.encode(),
+        "query_string": QUERY.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }
+    assert authenticator.check(scope, "p", b"") == caller

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.keys import AccessKeys
 from beam_dis.wire.timestamps import parse_sdk_date
 
 CAPTURED = json.loads((Path(__file__).parents[2] / "vectors" / "huaweicloudsdkdis_requests.json").read_text())

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from beam_dis.local.http import openapi
-from beam_dis.local.http.authentication import AccessKeys
+from beam_dis.local.keys import AccessKeys
 from beam_dis.version import __version__
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.messages import Query
