@@ -58,9 +58,11 @@ bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
 
-runners: $(READY)  ## install Prism, Flink and the libraries for comparison into .runners/, for the tests that need them
+runners: $(READY)  ## install Prism, Flink, official clients and libraries for comparison into .runners/, for the tests that need them
 	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \
-	.ci/install-avro-java || failed+=" Avro-for-Java"; .ci/install-npm || failed+=" npm-packages"; \
+	.ci/install-jars avro-java "Java's Avro" || failed+=" Avro-for-Java"; \
+	.ci/install-jars java-client "DIS's Java SDK" || failed+=" Java-SDK"; \
+	.ci/install-go-client || failed+=" Go-SDK"; .ci/install-npm || failed+=" npm-packages"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 
 cluster: $(READY)  ## start a Flink of several processes, or those that have ended; prints the flags of a pipeline

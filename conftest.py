@@ -3,7 +3,7 @@
 Rules:
 
 1. A test that needs Prism or Flink is marked ``prism`` or ``flink``. One that compares with Java's Avro or with packages of npm is
-   marked ``avro_java`` or ``npm``.
+   marked ``avro_java`` or ``npm``, one that runs DIS's Java or Go SDK ``java_client`` or ``go_client``.
 2. If that isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
 3. With CI=true it is an error before any test runs if one of these is missing.
 4. If a test runs on Prism and on Flink, `make test` runs it on Prism and `make check-long` on Flink, because a job on Flink takes many
@@ -70,11 +70,26 @@ def _avro_java(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "avro-java" / "lib"
 
 
+def _java_client(_config: pytest.Config) -> Path:
+    return ROOT / ".runners" / "java-client" / "lib"
+
+
+def _go_client(_config: pytest.Config) -> Path:
+    return ROOT / ".runners" / "go-client" / "operations"
+
+
 def _npm(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "npm" / "node_modules"
 
 
-RUNNERS = {"prism": _prism, "flink": _flink, "avro_java": _avro_java, "npm": _npm}
+RUNNERS = {
+    "prism": _prism,
+    "flink": _flink,
+    "avro_java": _avro_java,
+    "npm": _npm,
+    "java_client": _java_client,
+    "go_client": _go_client,
+}
 """Marker → the path of its runner or its libraries."""
 
 
@@ -106,6 +121,18 @@ def undisturbed() -> Callable[[Callable[[], float], float], float]:
 def prism_location(pytestconfig: pytest.Config) -> str:
     """The prism binary, for ``--prism_location`` of a pipeline; tests that ask for it are marked ``prism``."""
     return str(_prism(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def java_client(pytestconfig: pytest.Config) -> Path:
+    """The folder of the jars of DIS's Java SDK; tests that ask for it are marked ``java_client``."""
+    return _java_client(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def go_client(pytestconfig: pytest.Config) -> Path:
+    """The program that calls DIS's Go SDK; tests that ask for it are marked ``go_client``."""
+    return _go_client(pytestconfig)
 
 
 @pytest.fixture(scope="session")

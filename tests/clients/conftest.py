@@ -1,0 +1,63 @@
+"""A local DIS that checks signatures, and the programs that call it with official clients."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from client_programs import ClientProgram, client_program
+
+from beam_dis.local import LocalDIS
+
+HERE = Path(__file__).parent
+ACCESS_KEY, SECRET_KEY = "AKOFTHETESTS00000000", "secret-key/of+the=tests"
+
+
+@pytest.fixture(scope="session")
+def keyed_dis() -> Iterator[LocalDIS]:
+    """A local DIS that requires signatures."""
+    with LocalDIS(access_key=ACCESS_KEY, secret_key=SECRET_KEY) as dis:
+        yield dis
+
+
+@pytest.fixture(scope="session")
+def java_operations(java_client: Path) -> Iterator[ClientProgram]:
+    """A program that calls operations of the Java SDK; a Java machine takes seconds to start, so tests share it."""
+    with client_program(["java", "-cp", f"{java_client}/*", HERE / "java" / "Operations.java"]) as program:
+        yield program
+
+
+@pytest.fixture
+def java_settings(keyed_dis: LocalDIS) -> dict[str, str]:
+    """The settings of a Java client, with a project of its own."""
+    return {
+        "endpoint": keyed_dis.endpoint,
+        "region": "local",
+        "ak": ACCESS_KEY,
+        "sk": SECRET_KEY,
+        "projectId": uuid.uuid4().hex,
+    }
+
+
+@pytest.fixture
+def java(java_operations: ClientProgram, java_settings: dict[str, str]) -> ClientProgram:
+    """The Java SDK, in JSON and without compression."""
+    java_operations.open(**java_settings)
+    return java_operations
+
+
+@pytest.fixture(scope="session")
+def go_operations(go_client: Path) -> Iterator[ClientProgram]:
+    """The program that calls operations of the Go SDK."""
+    with client_program([go_client]) as program:
+        yield program
+
+
+@pytest.fixture
+def go(go_operations: ClientProgram, keyed_dis: LocalDIS) -> ClientProgram:
+    """The Go SDK, with a project of its own."""
+    keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+    go_operations.open(endpoint=keyed_dis.endpoint, project_id=uuid.uuid4().hex, **keys)
+    return go_operations
