@@ -8,7 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-BENCHMARKS := $(filter-out benchmarks/dis_load.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/dis_load.py benchmarks/large_dis.py,$(wildcard benchmarks/*.py))
 
 help:  ## print this
 	@echo "beam_dis: Apache Beam and DIS, with a local DIS"

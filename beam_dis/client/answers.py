@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -170,7 +170,13 @@ def retry_after(response: Response) -> float | None:
 
 def date_of(response: Response) -> float | None:
     """The Date header in seconds since 1970; None if it is missing or unreadable."""
+    return _seconds_of(response.headers.get("date", ""))
+
+
+@lru_cache(maxsize=16)
+def _seconds_of(date: str) -> float | None:
+    """The answers of one second have the same date, so few dates are parsed."""
     try:
-        return parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError, OverflowError):
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
         return None

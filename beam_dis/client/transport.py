@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from typing import Protocol, cast
 from urllib.parse import urlsplit
@@ -264,12 +265,12 @@ def outgoing_request(endpoint: str, request: Request) -> httpcore.Request:
     headers = {"host": host_of(endpoint), **request.headers, "accept-encoding": "identity"}
     if request.body or request.method in ("POST", "PUT"):
         headers["content-length"] = str(len(request.body))
-    url = urlsplit(endpoint)
+    scheme, host, port = _address_of(endpoint)
     seconds = max(request.timeout, 0.001)
     timeouts = {"read": seconds, "write": seconds, "connect": min(seconds, CONNECT_SECONDS)}
     return httpcore.Request(
         request.method,
-        httpcore.URL(scheme=url.scheme, host=url.hostname or "", port=url.port, target=request.target),
+        httpcore.URL(scheme=scheme, host=host, port=port, target=request.target),
         headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
         content=request.body or None,
         extensions={"timeout": timeouts},
@@ -281,6 +282,14 @@ def is_sendable(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
 
 
+@lru_cache(maxsize=64)
+def _address_of(endpoint: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port."""
+    url = urlsplit(endpoint)
+    return url.scheme, url.hostname or "", url.port
+
+
+@lru_cache(maxsize=64)
 def host_of(endpoint: str) -> str:
     """The Host header for an endpoint: with the port, unless it is the scheme's own."""
     url = urlsplit(endpoint)
