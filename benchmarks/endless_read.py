@@ -2,7 +2,7 @@
 
     python benchmarks/endless_read.py [records] [measurement ...]
 
-There are ``records`` of 200 bytes (1,000,000 by default) on 8 partitions. The measurements are backlog, shuffle, latency, windows,
+There are ``records`` of 200 bytes (1,000,000 by default) on 8 partitions, for distance on 64 too. The measurements are backlog, shuffle, latency, windows,
 idle, distance and memory; all run by default.
 
 Rule 1: an endless and a bounded read of the same records, and a source of the same pages in memory, alternate on the same runner.
@@ -41,7 +41,8 @@ from apache_beam.runners.common import DoFnRunner, DoFnSignature, Receiver
 from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.window import FixedWindows, GlobalWindows
-from bounded_read import PARTITIONS, STREAM, PagesInMemory, load
+from bounded_read import DATA, PARTITIONS, STREAM, PagesInMemory, load
+from large_dis import large_dis
 
 from beam_dis import DISClient, DISConnection, ReadFromDIS, StoppingPosition
 from beam_dis.local import LocalDIS
@@ -63,6 +64,7 @@ TIMEOUT_SECONDS = 600
 POLL_INTERVAL = 1.0
 LATENCY_SECONDS = 60
 DISTANCE_SECONDS = 0.03
+MANY = 64
 BUDGET = 4 * 1024 * 1024
 LARGE = 20_000
 
@@ -149,12 +151,12 @@ def written_lines(folder: str) -> list[tuple[float, ...]]:
     return [tuple(map(float, line.split())) for line in text.splitlines() if line]
 
 
-def endless(connection: DISConnection, **options: Any) -> ReadFromDIS:
-    return ReadFromDIS(STREAM, connection=connection, poll_interval=POLL_INTERVAL, **options)
+def endless(connection: DISConnection, stream: str = STREAM, **options: Any) -> ReadFromDIS:
+    return ReadFromDIS(stream, connection=connection, poll_interval=POLL_INTERVAL, **options)
 
 
-def bounded(connection: DISConnection, **options: Any) -> ReadFromDIS:
-    return ReadFromDIS(STREAM, connection=connection, stop=StoppingPosition.latest(), **options)
+def bounded(connection: DISConnection, stream: str = STREAM, **options: Any) -> ReadFromDIS:
+    return ReadFromDIS(stream, connection=connection, stop=StoppingPosition.latest(), **options)
 
 
 def in_memory(count: int) -> beam.PTransform[Any, Any]:
@@ -277,17 +279,25 @@ def shuffle(dis: LocalDIS, count: int) -> None:
 
 def distance(dis: LocalDIS, count: int) -> None:
     """Records a second on Prism, with and without a delay of 30 ms for each request."""
-    for kind, source in (("endless", endless), ("bounded", bounded)):
-        ratios, rates = [], []
-        for _ in range(ROUNDS):
-            near = read(prism(), source(dis.connection), count).rate
-            dis.inject(Latency(seconds=DISTANCE_SECONDS))
-            far = read(prism(), source(dis.connection), count).rate
-            dis.clear_faults()
-            ratios.append(far / near)
-            rates.append(far)
-        show(f"Prism: {kind}, 30 ms away, records/s", f"{statistics.median(rates):,.0f}")
-        show(f"Prism: {kind}, 30 ms away / no delay", f"{statistics.median(ratios):.2f}", "at least 0.9")
+    many = f"{STREAM}-{MANY}"
+    with DISClient(dis.connection) as client:
+        client.create_stream(many, partition_count=MANY)
+        for first in range(0, count, 1000):
+            keys = range(first, min(first + 1000, count))
+            client.put_records(many, [PutRecord(data=DATA, partition_key=str(key)) for key in keys])
+    for partitions, stream in ((PARTITIONS, STREAM), (MANY, many)):
+        for kind, source in (("endless", endless), ("bounded", bounded)):
+            ratios, rates = [], []
+            for _ in range(ROUNDS):
+                near = read(prism(), source(dis.connection, stream), count).rate
+                dis.inject(Latency(seconds=DISTANCE_SECONDS))
+                far = read(prism(), source(dis.connection, stream), count).rate
+                dis.clear_faults()
+                ratios.append(far / near)
+                rates.append(far)
+            name = f"Prism: {kind}, {partitions} partitions, 30 ms away"
+            show(f"{name}, records/s", f"{statistics.median(rates):,.0f}")
+            show(f"{name} / no delay", f"{statistics.median(ratios):.2f}", "at least 0.9")
 
 
 def latency(dis: LocalDIS, _count: int) -> None:
@@ -511,7 +521,7 @@ def main() -> None:
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, Beam {beam.__version__}")
     print(f"{count:,} records of 200 bytes on {PARTITIONS} partitions, {ROUNDS} rounds")
     loaded = False
-    with LocalDIS() as dis:
+    with large_dis() as dis:
         for word in sorted(chosen, key=list(WORK).index):
             if word in NEED_RECORDS and not loaded:
                 load(dis.connection, count)

@@ -146,16 +146,16 @@ class EndlessRead:
     """An endless read of a stream of ``count`` partitions, which each get ``rate`` records a second.
 
     ``calls`` counts the calls of the polling step, ``records`` what they output. ``holds_watermarks`` is as in the step: False is
-    Prism, where the board is used; True is Flink.
+    Prism, where the board is used; True is Flink. A ``service`` of the caller's replaces the fake one.
     """
 
     def __init__(
-        self, count: int, *, rate: float = 0.0, app: str | None = None, holds_watermarks: bool = False
+        self, count: int, *, rate: float = 0.0, app: str | None = None, holds_watermarks: bool = False, service: Any = None
     ) -> None:
         self.now = 0.0
         self.calls = self.records = 0
         self.service = ManyPartitions(count, rate, clock=self.clock, began=time.time())
-        registry = Registry(lambda _: self.service, executor=AtOnce(), clock=self.clock)  # type: ignore[arg-type, return-value]
+        registry = Registry(lambda _: service or self.service, executor=AtOnce(), clock=self.clock)  # type: ignore[arg-type, return-value]
         shared = {
             "read_id": "r",
             "holds_watermarks": holds_watermarks,
