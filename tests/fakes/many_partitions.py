@@ -150,7 +150,13 @@ class EndlessRead:
     """
 
     def __init__(
-        self, count: int, *, rate: float = 0.0, app: str | None = None, holds_watermarks: bool = False, service: Any = None
+        self,
+        count: int,
+        *,
+        rate: float = 0.0,
+        app: str | None = None,
+        holds_watermarks: bool = False,
+        service: Any = None,
     ) -> None:
         self.now = 0.0
         self.calls = self.records = 0
