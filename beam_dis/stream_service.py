@@ -101,6 +101,11 @@ class ReadPosition(NamedTuple):
     partition_id: str
     sequence_number: int
 
+    @property
+    def partition(self) -> tuple[str, str]:
+        """Tells apart the partitions of all streams."""
+        return self.stream_id, self.partition_id
+
     def at(self, sequence_number: int) -> ReadPosition:
         """Another position in the same partition."""
         return self._replace(sequence_number=sequence_number)

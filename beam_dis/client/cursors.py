@@ -6,8 +6,8 @@ service refuses it.
 Rule 3: the stream's id is checked before its first cursor in this process is opened, and again after a cursor was refused or
 too old. The stream may have been deleted and recreated under its name, and then the old numbers can be valid in the new one.
 Rule 4: a page is bounded by its memory too, which a service can't be asked for: the number of bytes that are requested comes
-from the size of the records in the page before. An answer that is much larger than expected is refused before it is in memory,
-and less is requested.
+from the size of the records in the page before, at a new cursor in the stream's last page. An answer that is much larger than
+expected is refused before it is in memory, and less is requested.
 Rule 5: a page is empty only if room for the largest possible record was requested, since the service leaves out a record that
 is larger than the request allows [§5.4.2]. So room for it is requested after a page that wasn't full.
 """
@@ -45,7 +45,7 @@ _FIRST_BYTES = 24 * 1024
 """How much data is requested before the size of the records is known; with records of one byte it is a page."""
 
 _GROWTH = 16
-"""A request asks for at most so many times the bytes of the one before, because the sizes of records may change."""
+"""A request asks for at most so many times the bytes of one before, because the sizes of records may change."""
 
 _MEMORY_BESIDES_ANSWER = 150
 """A record takes 240 bytes of memory besides its data and key, of which its answer shows about 90 as JSON."""
@@ -75,6 +75,7 @@ class Cursors:
         self._targets = targets
         self._clock = clock
         self._kept: OrderedDict[ReadPosition, _Cursor] = OrderedDict()
+        self._bytes_of_streams: dict[str, int] = {}
         self._checked_streams: set[str] = set()
         self._lock = ForkSafeLock()
 
@@ -90,7 +91,8 @@ class Cursors:
             raise
 
     def _page(self, position: ReadPosition, cursor: _Cursor | None, max_bytes: int, *, reopened: int) -> Page:
-        cursor = cursor or _Cursor(self._open(position), self._clock(), _FIRST_BYTES)
+        expected = self._bytes_of_streams.get(position.stream_id, _FIRST_BYTES)
+        cursor = cursor or _Cursor(self._open(position), self._clock(), expected)
         try:
             page, answer, requested = self._bounded_page(position, cursor.text, min(cursor.max_bytes, max_bytes))
         except ThrottledError:
@@ -99,8 +101,12 @@ class Cursors:
         count, data_bytes = len(page.records), sum([len(record.data) for record in page.records])
         memory = len(answer.response.body) + _MEMORY_BESIDES_ANSWER * count
         filled = data_bytes > requested // 2
-        following = min(PAGE_MEMORY_BYTES * data_bytes // memory, _GROWTH * requested) if filled else MAX_RECORD_BYTES
-        self._keep(position.after(page.records), page.next_partition_cursor, max(following, 1))
+        full_page = PAGE_MEMORY_BYTES * data_bytes // memory
+        following = max(1, min(full_page, _GROWTH * requested))
+        if page.records:
+            self._bytes_of_streams[position.stream_id] = max(following, min(full_page, expected))
+        next_bytes = following if filled else MAX_RECORD_BYTES
+        self._keep(position.after(page.records), page.next_partition_cursor, next_bytes)
         return Page(
             page.records,
             as_of(answer, self._api.clock()),

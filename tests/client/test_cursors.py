@@ -262,3 +262,17 @@ def test_a_request_names_its_stream_and_partition_in_errors(connect, ok, refused
     with pytest.raises(DISError, match="stream 'flights', partition shardId-0000000000"):
         rig.service.read(START, MIB)
     assert rig.time.slept == []
+
+
+def test_a_new_cursor_requests_what_the_streams_last_page_suggests(cursors, dis):
+    """Otherwise each range that is read would begin with several small pages."""
+    dis.page_records, dis.next, dis.data = 10**6, 40_000, lambda _: b"x" * 200
+    all_pages(cursors, START, 40_000)
+    assert len(read(cursors, START)) == 2 * MIB // 200
+
+
+def test_a_new_cursor_after_a_request_for_few_bytes_requests_a_page(cursors, dis):
+    dis.page_records, dis.next, dis.data = 10**6, 40_000, lambda _: b"x" * 200
+    all_pages(cursors, START, 40_000)
+    cursors.read(START, 1000)
+    assert len(read(cursors, START._replace(sequence_number=20_000))) == 2 * MIB // 200

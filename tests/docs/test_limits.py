@@ -17,7 +17,17 @@ MIB = 1024 * 1024
 
 ROWS = {
     "memory of prefetched pages, per process and connection": ("BUDGET_BYTES", 64 * MIB, "64 MB"),
-    "pages prefetched per partition": ("PAGES_AHEAD", 4, "4"),
+    "pages prefetched per partition; in a bounded read, per segment": ("PAGES_AHEAD", 4, "4"),
+    "segments of about four pages that bounded reads prefetch at a time, per process and connection": (
+        "MOST_SEGMENTS",
+        8,
+        "8",
+    ),
+    "ranges that a process prefetches in vain in a bounded read, because another process reads them": (
+        "MOST_EXPECTED",
+        8,
+        "8",
+    ),
     "page requests in flight, per process and connection": ("UNDER_WAY", 8, "8"),
     "data in a page": ("PAGE_BYTES", 2 * MIB, "2 MiB"),
     "memory of the records of a page": ("PAGE_MEMORY_BYTES", 6 * MIB, "about 6 MiB"),

@@ -1,8 +1,9 @@
 """Fetches the next pages while the pipeline works on the present one.
 
 Rule 1: a prefetched page is a cache entry under its position. It is taken once, and dropped if nobody asks for it.
-Rule 2: a partition has up to four pages ahead, each fetched after the one before, as long as pages are full. Those after the
+Rule 2: an endless read has up to four pages of a partition ahead, each fetched after the one before, as long as pages are full. Those after the
 first use at most half of the budget, so that every partition gets its first.
+Bounded reads fetch ahead in ``segments``.
 Rule 3: an error in the background is dropped, and the caller meets it again in the foreground. Throttling is passed on once,
 because asking again at once would make it worse. An empty page is an answer for a while.
 Rule 4: pages held and under way stay within the budget, by the memory that they take. A page under way counts as much as
@@ -22,18 +23,17 @@ from typing import NamedTuple
 
 from beam_dis.errors import ThrottledError
 from beam_dis.forks import FORKS
+from beam_dis.read.fetch.page_sizes import memory_of
 from beam_dis.stream_service import PAGE_MEMORY_BYTES, Page, ReadPosition
 
 BUDGET_BYTES = 64 * 1024 * 1024
 PAGES_AHEAD = 4
 UNDER_WAY = 8
-RECORD_BYTES = 240
-"""Memory of a record besides its data: 230 to 245 bytes were measured (resident memory, CPython 3.11)."""
 IDLE_SECONDS = 60.0
-_THROTTLED_SECONDS = 1.0
+FAILED_SECONDS = 1.0
 
 
-class _Fetched(NamedTuple):
+class Fetched(NamedTuple):
     """A page, and the memory that it takes in bytes."""
 
     page: Page
@@ -43,13 +43,18 @@ class _Fetched(NamedTuple):
 class _Ahead(NamedTuple):
     """A page that is under way or there."""
 
-    fetched: Future[_Fetched]
+    fetched: Future[Fetched]
     since: float
 
-    def result_if_done(self) -> _Fetched | None:
+    def result_if_done(self) -> Fetched | None:
         """The page; None if it isn't there, or failed."""
         fetched = self.fetched
         return fetched.result() if fetched.done() and not fetched.cancelled() and not fetched.exception() else None
+
+    def failed_before(self, time: float) -> bool:
+        """Whether the page failed, and was requested before a time."""
+        fetched = self.fetched
+        return fetched.done() and (fetched.cancelled() or fetched.exception() is not None) and self.since <= time
 
     def has_records(self) -> bool:
         """Whether the page is there and has records."""
@@ -60,13 +65,14 @@ class _Ahead(NamedTuple):
 class Prefetch:
     """The pages ahead of one connection; thread-safe.
 
-    ``fetch`` reads a page of at most ``page_bytes``. ``submit`` runs it in the background, as an executor does.
+    ``fetch`` reads a page of at most so many bytes, by default ``page_bytes``. ``submit`` runs it in the background, as an executor
+    does.
     """
 
     def __init__(
         self,
-        fetch: Callable[[ReadPosition], Page],
-        submit: Callable[[Callable[[ReadPosition], _Fetched], ReadPosition], Future[_Fetched]],
+        fetch: Callable[[ReadPosition, int], Page],
+        submit: Callable[[Callable[[ReadPosition, int], Fetched], ReadPosition, int], Future[Fetched]],
         *,
         page_bytes: int,
         budget: int = BUDGET_BYTES,
@@ -95,7 +101,7 @@ class Prefetch:
 
         A page that was empty up to ``fresh`` seconds ago is an answer.
         """
-        page = self._take(position, fresh) or self._fetch(position).page
+        page = self._take(position, fresh) or self._fetch(position, self._page_bytes).page
         if page.records:
             self._fetch_ahead(position.after(page.records), stop, 0)
         return page
@@ -104,12 +110,31 @@ class Prefetch:
         """Somebody will want the page at a position soon."""
         self._start(position, self._budget)
 
+    def take(self, position: ReadPosition, max_bytes: int) -> Page:
+        """The page at a position, prefetched or fetched now; nothing after it is fetched."""
+        return self._take(position, IDLE_SECONDS) or self._fetch(position, max_bytes).page
+
+    def start(self, position: ReadPosition, *, max_bytes: int, urgent: bool) -> Future[Fetched] | None:
+        """Start to fetch a page, or find it; None if there is no room. Only an ``urgent`` one may take more than half of it."""
+        return self._start(position, self._budget if urgent else self._budget // 2, max_bytes=max_bytes)
+
+    def holds(self, position: ReadPosition) -> bool:
+        """Whether the page at a position is under way or there."""
+        return position in self._ahead
+
+    def waited(self, position: ReadPosition) -> float:
+        """The seconds since the page at a position was requested, if it is there already; otherwise 0."""
+        ahead = self._ahead.get(position)
+        return self._clock() - ahead.since if ahead is not None and ahead.fetched.done() else 0.0
+
     def forget_idle(self) -> None:
         """Drop the pages that nobody asked for."""
+        dropped = []
         with self._lock:
             while self._ahead and next(iter(self._ahead.values())).since < self._clock() - IDLE_SECONDS:
-                _, idle = self._ahead.popitem(last=False)
-                idle.fetched.cancel()
+                dropped.append(self._ahead.popitem(last=False)[1])
+        for idle in dropped:
+            idle.fetched.cancel()
 
     def clear(self) -> None:
         """Drop all pages."""
@@ -125,7 +150,7 @@ class Prefetch:
         This takes no lock: an abandoned generator ends during garbage collection, in a thread that may hold any lock.
         """
         reader = object()
-        self._being_read[reader] = _partition(position)
+        self._being_read[reader] = position.partition
         try:
             yield
         finally:
@@ -138,7 +163,7 @@ class Prefetch:
             if here is None or here.fetched.done():
                 return False
             busy = set(self._being_read.values())
-            return any(ahead.has_records() and _partition(other) not in busy for other, ahead in self._ahead.items())
+            return any(ahead.has_records() and other.partition not in busy for other, ahead in self._ahead.items())
 
     def _take(self, position: ReadPosition, fresh: float) -> Page | None:
         """A prefetched page, waited for if it is under way; None if there is none, it failed, or was empty too long ago."""
@@ -148,7 +173,7 @@ class Prefetch:
         if ahead is None:
             return None
         error, age = ahead.fetched.exception(), self._clock() - ahead.since
-        if isinstance(error, ThrottledError) and age < _THROTTLED_SECONDS:
+        if isinstance(error, ThrottledError) and age < FAILED_SECONDS:
             raise error
         page = None if error else ahead.fetched.result().page
         return None if page is None or (not page.records and age > fresh) else page
@@ -163,22 +188,26 @@ class Prefetch:
         if fetched is not None:
             fetched.add_done_callback(lambda done: self._continue(position, done, stop, depth + 1))
 
-    def _continue(self, position: ReadPosition, done: Future[_Fetched], stop: int | None, depth: int) -> None:
+    def _continue(self, position: ReadPosition, done: Future[Fetched], stop: int | None, depth: int) -> None:
         """Fetch what follows a page that is there, unless somebody took the page, who then continues."""
         if not done.cancelled() and not done.exception() and done.result().page.full:
             self._fetch_ahead(position.after(done.result().page.records), stop, depth, after=position)
 
-    def _start(self, position: ReadPosition, budget: int, after: ReadPosition | None = None) -> Future[_Fetched] | None:
+    def _start(
+        self, position: ReadPosition, budget: int, after: ReadPosition | None = None, *, max_bytes: int | None = None
+    ) -> Future[Fetched] | None:
         """Start fetching the page at a position unless it is there; None if that would exceed the budget in bytes."""
         with self._lock:
             if after is not None and after not in self._ahead:
                 return None
-            if position not in self._ahead:
+            if position not in self._ahead or self._ahead[position].failed_before(self._clock() - FAILED_SECONDS):
                 under_way = sum([not ahead.fetched.done() for ahead in self._ahead.values()])
                 if self._weight() + self._expected_weight > budget or under_way >= UNDER_WAY:
                     return None
                 try:
-                    self._ahead[position] = _Ahead(self._submit(self._fetch, position), self._clock())
+                    fetched = self._submit(self._fetch, position, max_bytes or self._page_bytes)
+                    self._ahead[position] = _Ahead(fetched, self._clock())
+                    self._ahead.move_to_end(position)
                 except RuntimeError:  # no thread can be started, or the process is ending
                     return None
             return self._ahead[position].fetched
@@ -188,12 +217,12 @@ class Prefetch:
         fetched = [ahead.result_if_done() for ahead in self._ahead.values()]
         return sum([self._expected_weight if page is None else page.weight for page in fetched])
 
-    def _fetch(self, position: ReadPosition) -> _Fetched:
-        page = self._read(position)
-        weight = page.data_bytes + RECORD_BYTES * (len(page.records) + 1)
+    def _fetch(self, position: ReadPosition, max_bytes: int) -> Fetched:
+        page = self._read(position, max_bytes)
+        weight = memory_of(page)
         if page.records:
             self._expect_weight(weight, page.data_bytes)
-        return _Fetched(page, weight)
+        return Fetched(page, weight)
 
     def _expect_weight(self, weight: int, data: int) -> None:
         """Learn from a page what others may take. The first one shows what a full page of such records would take."""
@@ -202,7 +231,3 @@ class Prefetch:
             before = self._expected_weight * 9 // 10 if self._any_fetched else scaled
             self._expected_weight = max(self._page_bytes, weight, min(before, self._budget // 2))
             self._any_fetched = True
-
-
-def _partition(position: ReadPosition) -> tuple[str, str]:
-    return position.stream_id, position.partition_id

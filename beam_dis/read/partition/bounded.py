@@ -78,8 +78,12 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         return SequenceRangeTracker(restriction, splittable=not self._whole)
 
     def split(self, element: StreamPartition, restriction: SequenceRange) -> Iterator[SequenceRange]:
-        """The range in parts that workers can share."""
-        return iter([restriction]) if self._whole else restriction.chunks(INITIAL_SPLIT)
+        """The range in parts that workers can share; perhaps this process reads them."""
+        upcoming = self._registry().enter_read(self._read_id, self).upcoming
+        for part in [restriction] if self._whole else restriction.chunks(INITIAL_SPLIT):
+            if part.stop is not None:
+                upcoming.note(element.at(part.start), part.stop)
+            yield part
 
     def restriction_size(self, element: StreamPartition, restriction: SequenceRange) -> float:
         """Bytes left, estimated."""
@@ -92,7 +96,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
     def setup(self) -> None:
         registry = self._registry()
         self._shared = registry.enter_connection(self._connection, self)
-        self._progress = registry.enter_read(self._read_id, self).progress
+        self._read_state = registry.enter_read(self._read_id, self)
         self._metrics.setup(self._shared.record_size)
 
     def teardown(self) -> None:
@@ -106,10 +110,10 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         loop = RangeReader(self._shared, on_expired=self._on_expired, on_missing=self._on_missing, counts=self._metrics)
         position = element.at(tracker.current_restriction().start)
         claims, newest = ClaimedRanges(tracker, element, self._positions_for), MIN_TIMESTAMP.micros
-        for records in loop.read(position, claims):
+        for records in loop.read(position, claims, self._read_state.upcoming.begin(position)):
             self._metrics.add_pending(self._shared.pending)
             arrived = records[-1].timestamp
-            self._progress.note_range(element.stream, element.key, records=len(records), arrived=arrived)
+            self._read_state.progress.note_range(element.stream, element.key, records=len(records), arrived=arrived)
             page = RecordRun(element.stream, element.partition_id, records)
             if self._event_micros is None:
                 for milliseconds, run in page.by_time(self._decoder.run_milliseconds):

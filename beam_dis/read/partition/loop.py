@@ -24,6 +24,7 @@ from typing import Protocol
 from beam_dis.backoff import full_jitter
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.outages import FailureSeries, is_missing
+from beam_dis.read.fetch.upcoming import Following, nothing_follows
 from beam_dis.read.partition.expiry import ExpiredError, resume_at, unconfirmed
 from beam_dis.read.process.per_connection import PerConnection
 from beam_dis.read.values import SequenceRange
@@ -102,11 +103,13 @@ class RangeReader:
         self._sleep = sleep
         self._failures = FailureSeries(endless=False, longest_pause=LONGEST_PAUSE, clock=clock)
 
-    def read(self, position: ReadPosition, claims: Claims) -> Iterator[list[PageRecord]]:
-        """The records of the range from ``position`` on, page by page, each claimed."""
+    def read(
+        self, position: ReadPosition, claims: Claims, following: Following = nothing_follows
+    ) -> Iterator[list[PageRecord]]:
+        """The records of the range from ``position`` on, page by page, each claimed; ``following`` ranges are read after it."""
         while (stop := claims.current_restriction().stop) is not None and position.sequence_number < stop:
             try:
-                page = self._page_with_records(position, stop)
+                page = self._page_with_records(position, stop, following)
             except (OutOfRangeError, PartitionExpiredError) as error:
                 position = self._after_refusal(position, stop, error, claims)
                 continue
@@ -122,11 +125,11 @@ class RangeReader:
             elif claims.try_claim(stop - 1):  # the page begins after the stop: the numbers before it have no record
                 position = position.at(stop)
 
-    def _page_with_records(self, position: ReadPosition, stop: int) -> Page:
+    def _page_with_records(self, position: ReadPosition, stop: int, following: Following) -> Page:
         """A page that isn't empty, requested again after empty pages for a minute."""
         give_up = self._clock() + EMPTY_SECONDS
         for delay in full_jitter(ceiling=LONGEST_PAUSE):
-            page = self._shared.prefetch.page(position, stop)
+            page = self._shared.segments.page(position, stop, following)
             self._failures.note_success()
             self._shared.note_success(position.stream, position.partition_id)
             if page.reopened:

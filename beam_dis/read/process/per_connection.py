@@ -11,7 +11,9 @@ from beam_dis.forks import FORKS
 from beam_dis.outages import OutageLog, is_outage
 from beam_dis.read.fetch.counts import PendingCounts, RecordSize
 from beam_dis.read.fetch.ends import Ends
+from beam_dis.read.fetch.page_sizes import PageSizes
 from beam_dis.read.fetch.prefetch import BUDGET_BYTES, Prefetch
+from beam_dis.read.fetch.segments import Segments
 from beam_dis.read.process.app_readers import AppReaders
 from beam_dis.read.watermark.service_clock import ServiceClock
 
@@ -53,6 +55,7 @@ class PerConnection:
             budget=budget,
             clock=clock,
         )
+        self.segments = Segments(self.prefetch, PageSizes(PAGE_BYTES), clock=clock)
         self.ends = Ends(clock=clock)
         self.app_readers = AppReaders(clock=clock)
         self._refusals: dict[str, OutageLog] = {}
@@ -95,9 +98,14 @@ class PerConnection:
         """Run a task in another thread."""
         return self._executor.submit(task)
 
-    def _read(self, position: ReadPosition) -> Page:
+    def forget_pages(self) -> None:
+        """Drop what was fetched ahead, and fetch no more ahead of the readers that there were."""
+        self.segments.clear()
+        self.prefetch.clear()
+
+    def _read(self, position: ReadPosition, max_bytes: int) -> Page:
         asked = self._clock()
-        page = self.service.read(position, PAGE_BYTES)
+        page = self.service.read(position, max_bytes)
         return page._replace(checked_as_of=self._service_clock.checked(page.as_of, asked))
 
     def note_failure(self, stream: str, part: Hashable, error: Exception) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 
 from beam_dis.forks import ForkSafeLock
+from beam_dis.read.fetch.upcoming import UpcomingRanges
 from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.committer import Committer
 from beam_dis.read.process.empty_page_alarm import EmptyPageAlarm
@@ -32,6 +33,7 @@ class PerRead:
         self.empty_pages = EmptyPageAlarm(clock=clock)
         self.progress = Progress(clock=clock)
         self.claims = StreamClaims(clock=clock)
+        self.upcoming = UpcomingRanges()
 
     def committer(self, service: StreamService, app: str) -> Committer:
         """The commits of the read's app: bundles of a partition go through many instances, finalised in any order."""

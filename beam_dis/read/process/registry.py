@@ -158,7 +158,7 @@ class Registry:
             unused = self._connections.leave(user)
             self._reads.leave(user)
         for shared in unused:
-            shared.prefetch.clear()
+            shared.forget_pages()
 
     def connection(self, connection: DISConnection) -> PerConnection | None:
         """The state of a connection if any step in this process uses it; for estimates, which may be asked anywhere."""

@@ -3,81 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from background_pages import PAGE_WEIGHT, START, Background, at
 
-from beam_dis.errors import DISError, ThrottledError, TransportError
-from beam_dis.read.fetch.prefetch import RECORD_BYTES, Prefetch
-from beam_dis.stream_service import Page, PageRecord, ReadPosition
-
-PAGE_WEIGHT = 10 + 11 * RECORD_BYTES
-START = ReadPosition("flights", "id", "shardId-0000000000", 0)
-
-
-def at(number: int, partition: str = START.partition_id) -> ReadPosition:
-    return START._replace(sequence_number=number, partition_id=partition)
-
-
-class _WatchedFuture(Future[Any]):
-    """A future that sets an event when somebody waits for it."""
-
-    def __init__(self, waited_for: threading.Event) -> None:
-        super().__init__()
-        self._waited_for = waited_for
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._waited_for.set()
-        return super().exception(timeout)
-
-
-class Background:
-    """A source of pages with ten records of one byte each.
-
-    A submitted fetch runs at once. If ``under_way`` is a list, it waits there until ``answer`` is called.
-    """
-
-    def __init__(self) -> None:
-        self.fetched: list[int] = []
-        self.fails: dict[int, DISError] = {}
-        self.end = 1000
-        self.now = 0.0
-        self.under_way: list[Callable[[], None]] | None = None
-        self.waited_for = threading.Event()
-
-    def fetch(self, position: ReadPosition) -> Page:
-        number = position.sequence_number
-        self.fetched.append(number)
-        if number in self.fails:
-            raise self.fails.pop(number)
-        page = range(number, min(number + 10, self.end))
-        return Page([PageRecord(n, b".", 0) for n in page], 0, data_bytes=len(page), full=len(page) == 10)
-
-    def submit(self, fetch: Callable[[ReadPosition], Any], position: ReadPosition) -> Future[Any]:
-        future = _WatchedFuture(self.waited_for)
-
-        def run() -> None:
-            try:
-                future.set_result(fetch(position))
-            except DISError as error:
-                future.set_exception(error)
-
-        if self.under_way is None:
-            run()
-        else:
-            self.under_way.append(run)
-        return future
-
-    def answer(self) -> None:
-        """Run the fetches that are under way, but not those that they submit."""
-        waiting, self.under_way = self.under_way or [], []
-        for run in waiting:
-            run()
-
-    def ahead(self, **options: Any) -> Prefetch:
-        return Prefetch(self.fetch, self.submit, page_bytes=10, clock=lambda: self.now, **options)
+from beam_dis.errors import ThrottledError, TransportError
+from beam_dis.read.fetch.prefetch import Prefetch
 
 
 def test_four_pages_are_fetched_ahead_one_after_the_other() -> None:

@@ -34,7 +34,7 @@ class Reading:
         self.counts: dict[str, int] = {}
         self.now = 0.0
         self.pending = PendingCounts()
-        self.prefetch = self
+        self.segments = self
         self.reader = RangeReader(
             self,
             on_expired=on_expired,
@@ -46,7 +46,7 @@ class Reading:
         self.before_claim: Callable[[], None] = lambda: None
         self.logged: list[str] = []
 
-    def page(self, position: ReadPosition, _stop: int | None) -> Page:
+    def page(self, position: ReadPosition, _stop: int, _following: Any) -> Page:
         page = self.service.read(position, 2**20)
         self.before_claim()
         return page
