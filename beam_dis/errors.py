@@ -189,6 +189,11 @@ class DecodeError(DISError, ValueError):
     ``partition_id`` and ``sequence_number`` are None until the reader adds them with :meth:`at`.
     """
 
+    field = ""
+    stream: str | None = None
+    partition_id: str | None = None
+    sequence_number: int | None = None
+
     def __init__(
         self,
         reason: str,
@@ -198,15 +203,14 @@ class DecodeError(DISError, ValueError):
         partition_id: str | None = None,
         sequence_number: int | None = None,
     ) -> None:
-        self.reason = reason
-        self.field = field
-        self.stream = stream
-        self.partition_id = partition_id
-        self.sequence_number = sequence_number
-        message = f"field {field!r}: {reason}" if field else reason
+        self.reason = message = reason
+        if field:
+            self.field = field
+            message = f"field {field!r}: {reason}"
         if stream is not None:
+            self.stream, self.partition_id, self.sequence_number = stream, partition_id, sequence_number
             message = f"stream {stream!r}, partition {partition_id}, sequence number {sequence_number}: {message}"
-        super().__init__(message)  # whole: Beam rebuilds errors from their arguments
+        self.args = (message,)  # whole: Beam rebuilds errors from their arguments
 
     def at(self, stream: str, partition_id: str, sequence_number: int) -> DecodeError:
         """The same error, with the position of the record."""

@@ -14,6 +14,8 @@ import reprlib
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
+from functools import lru_cache
+from operator import attrgetter, methodcaller
 from typing import Any
 
 _PLAIN = frozenset({str, int, float, bool, bytes, datetime, date, type(None)})
@@ -28,6 +30,10 @@ SCHEMA_ADVICE = (
 """What to do about a path, bytes or an object that was given as a schema."""
 
 _SHOWN_CHARS = 80
+_SHORT = frozenset({float, bool, type(None)})
+_SHORT_BITS = 256
+"""Values of these types, and ints of so many bits, are never longer."""
+
 _REPR = reprlib.Repr()
 _REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = _REPR.maxset = _REPR.maxfrozenset = 20
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 2 * _SHOWN_CHARS
@@ -37,15 +43,24 @@ def plain_value(value: Any) -> Any:
     """A scalar as Python's plain type. Any other value is returned as it is."""
     if is_plain(value):
         return value
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()
-    for kind, convert in _CONVERSIONS:
-        if isinstance(value, kind):
-            try:
-                return convert(value)
-            except (TypeError, ValueError, OverflowError):
-                return value  # such as pandas' NaT, which is a datetime without a year
-    return value.value if isinstance(value, Enum) else value
+    convert = _conversion(type(value))
+    if convert is None:
+        return value
+    try:
+        return convert(value)
+    except (TypeError, ValueError, OverflowError):
+        return value  # such as pandas' NaT, which is a datetime without a year
+
+
+@lru_cache(maxsize=256)
+def _conversion(kind: type) -> Callable[[Any], Any] | None:
+    """What makes the plain value of a value of a type; None if such values stay as they are."""
+    if kind.__module__ == "numpy" and hasattr(kind, "tolist"):
+        return methodcaller("tolist")
+    for base, convert in _CONVERSIONS:
+        if issubclass(kind, base):
+            return convert
+    return attrgetter("value") if issubclass(kind, Enum) else None
 
 
 def is_plain(value: Any) -> bool:
@@ -81,7 +96,12 @@ def plain_bytes(value: Any) -> bytes:
 def shown(value: Any) -> str:
     """A value as messages show it: its repr, cut at 80 characters, without the cost of the rest."""
     try:
-        text = repr(value[: _SHOWN_CHARS + 1]) if isinstance(value, (str, bytes, bytearray)) else _REPR.repr(value)
+        if isinstance(value, (str, bytes, bytearray)):
+            text = repr(value[: _SHOWN_CHARS + 1])
+        elif type(value) in _SHORT or (type(value) is int and value.bit_length() <= _SHORT_BITS):
+            return repr(value)
+        else:
+            text = _REPR.repr(value)
     except Exception:  # noqa: BLE001 - a message has to be made, and an int of 5000 digits has no repr
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

@@ -32,7 +32,7 @@ from apache_beam.utils.timestamp import Timestamp
 from beam_dis import AvroCoder, CSVCoder, JSONCoder
 from beam_dis.coders.batches import ArrowBatches, BatchedRowHint, RowBatches
 from beam_dis.coders.resolve import ArrowDecoder
-from beam_dis.errors import DecodeError
+from beam_dis.errors import DecodeError, EncodeError
 from beam_dis.read.decode_batches import BatchDecoder
 from beam_dis.record import DISRecord
 
@@ -117,6 +117,7 @@ def sections() -> Iterator[tuple[str, int, list[Pair]]]:
     yield from of_schema("300 nullable fields", WIDE, rows, hand_of_wide)
     yield "a page of 1,000 flights as one Arrow batch, compared with 1,000 rows", 1000, [*arrow_pages(flights * 4)]
     yield "a bad record, compared with four good ones", 1, [*bad_records(flights, rows)]
+    yield "an element with a wrong value, compared with four good ones", 1, [*bad_elements(flights, rows)]
     yield "a flight of another schema, compared with one of the rows' own", len(flights), [*other_schemas(flights)]
 
 
@@ -393,6 +394,22 @@ def bad_records(flights: list[Any], rows: list[Any]) -> Iterator[Pair]:
             yield f"{name} {title}", part(each(coder.decode), [good] * 4), part(failed(coder.decode), [bad])
 
 
+def bad_elements(flights: list[Any], rows: list[Any]) -> Iterator[Pair]:
+    """An element with an object in its first or its last field, as the right-hand side; the left is four good ones."""
+    ten = {**json.loads(WIDE), "fields": json.loads(WIDE)["fields"][:10]}
+    for title, schema, row in (
+        ("10 fields", ten, rows[0][:10]),
+        ("flight", FLIGHTS, flights[0]),
+        ("wide", WIDE, rows[0]),
+    ):
+        for coder in (AvroCoder(schema), JSONCoder(schema), CSVCoder(schema, null="NA")):
+            good = coder.row_type._make(row)
+            for place, where in ((0, "first"), (-1, "last")):
+                bad = good._replace(**{good._fields[place]: object()})
+                name = f"{type(coder).__name__} {title}, {where}"
+                yield name, part(each(coder.encode), [good] * 4), part(failed(coder.encode), [bad])
+
+
 def other_schemas(flights: list[Any]) -> Iterator[Pair]:
     """The right-hand side decodes records without the last field of the rows' schema, or without the first one."""
     fields = json.loads(FLIGHTS)["fields"]
@@ -411,16 +428,16 @@ def other_schemas(flights: list[Any]) -> Iterator[Pair]:
         yield f"{name}, framed", part(each(plain.decode), own), part(each(single.decode), framed)
 
 
-def failed(decode: Callable[[bytes], Any]) -> Callable[[list[bytes]], None]:
-    def decode_bad(records: list[bytes]) -> None:
-        for record in records:
+def failed(call: Callable[[Any], Any]) -> Callable[[list[Any]], None]:
+    def fail(items: list[Any]) -> None:
+        for item in items:
             try:
-                decode(record)
-            except DecodeError:
+                call(item)
+            except (DecodeError, EncodeError):
                 continue
-            raise AssertionError(record)
+            raise AssertionError(item)
 
-    return decode_bad
+    return fail
 
 
 if __name__ == "__main__":

@@ -28,8 +28,11 @@ the source is::
                 v1 = None
             else:
                 raise no_branch(n)
-        except CAUGHT as error:
-            raise at_step(error, steps[at]) from error
+        except ValueMismatch as error:
+            error.inside(steps[at])
+            raise
+        except FAULTS as error:
+            raise ValueMismatch(reason_of(error)).inside(steps[at]) from error
         return make((v0, v1)), pos
 """
 

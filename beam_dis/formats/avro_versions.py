@@ -16,10 +16,9 @@ from typing import Any
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.formats.avro_binary import AvroFormat
-from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch
 from beam_dis.formats.resolution import ReadVersion, ResolvingReader
 from beam_dis.formats.schema import read_schema
-from beam_dis.formats.source import CAUGHT
 from beam_dis.formats.type_tree import Schema
 from beam_dis.formats.value_types import PLAIN, ValueTypes
 
@@ -62,7 +61,7 @@ class AvroVersions:
         for read in self._readers:
             try:
                 found, pos, number = read(data, 0, end)
-            except (*CAUGHT, RecursionError):
+            except (ValueMismatch, *FAULTS, RecursionError):
                 continue
             if pos != end:
                 continue

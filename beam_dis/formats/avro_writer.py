@@ -20,8 +20,11 @@ source is::
                 p0 = write_long(v0)
             at = 1
             ...
-        except CAUGHT as error:
-            raise at_step(error, steps[at]) from error
+        except ValueMismatch as error:
+            error.inside(steps[at])
+            raise
+        except FAULTS as error:
+            raise ValueMismatch(reason_of(error)).inside(steps[at]) from error
         return b"".join((p0, p1))
 """
 

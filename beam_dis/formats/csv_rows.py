@@ -23,13 +23,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from beam_dis.errors import ConfigurationError, DecodeError, EncodeError
+from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats.byte_order_mark import TEXT_MARK, refuse_other_encoding
 from beam_dis.formats.csv_columns import BOOLEANS, CellOptions, Column, text_writer
 from beam_dis.formats.csv_quotes import Quotes, splits
 from beam_dis.formats.defaults import defaults_of
 from beam_dis.formats.exact import exact_source, exact_struct, place_of
-from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step, brief
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch, reason_of
+from beam_dis.formats.refusals import refusal
 from beam_dis.formats.scalars import RANGES, is_missing
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.source import Source, function, indented, lines, tuple_of
@@ -119,10 +120,8 @@ class CSVFormat:
         """The row of a value. Raises EncodeError."""
         try:
             return self._write(value).encode()  # type: ignore[no-any-return]
-        except ValueMismatch as mismatch:
-            raise mismatch.encode_error() from mismatch
-        except UnicodeEncodeError as error:
-            raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error
+        except (ValueMismatch, UnicodeEncodeError) as error:
+            raise refusal(value, error) from error
 
     def _read_slowly(self, cells: list[str], raw: list[str], at: int = 0) -> Any:
         """Read column by column; the one ``at`` which the fast function stopped comes first, so that a wrong cell costs little."""
@@ -157,7 +156,8 @@ class CSVFormat:
         try:
             return self._columns[place].read(raw[place], cells[place])
         except ValueMismatch as mismatch:
-            raise mismatch.inside(f".{self._columns[place].name}") from mismatch
+            mismatch.inside(f".{self._columns[place].name}")
+            raise
 
     def _write_slowly(self, values: tuple[Any, ...], at: int) -> str:
         """Write column by column; the one ``at`` which the fast function stopped comes first, so that a wrong value costs little."""
@@ -172,8 +172,11 @@ class CSVFormat:
         column = self._columns[place]
         try:
             return self._cell_of(column, values[place])
-        except _CAUGHT as error:
-            raise at_step(error, f".{column.name}") from error
+        except ValueMismatch as mismatch:
+            mismatch.inside(f".{column.name}")
+            raise
+        except FAULTS as error:
+            raise ValueMismatch(reason_of(error)).inside(f".{column.name}") from error
 
     def _cell_of(self, column: Column, value: Any) -> str:
         if column.nullable and is_missing(value):

@@ -31,6 +31,8 @@ _EXACT: dict[str, Any] = {
 _NO_INT = Annotated[int, msgspec.Meta(ge=1, le=0)]
 """No int at all. msgspec takes an int for a float, and rounds it."""
 
+_NO_INT_REFUSES = ("`int` >= 1", "`int` <= 0")
+
 _FINITE = Annotated[float, msgspec.Meta(ge=-MAX_DOUBLE, le=MAX_DOUBLE)]
 _NOT_EMPTY = Annotated[str, msgspec.Meta(min_length=1)]
 _PLACE = re.compile(r" - at `\$\[(\d+)\]`$")
@@ -59,15 +61,16 @@ def exact_source(record: RecordType, struct: type[msgspec.Struct], source: Sourc
         return exact
     rounded = _struct(record, _EXACT, _EXACT)
 
-    def doubles_for_ints(row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The same values with doubles for ints; the row as it is if one of them was rounded."""
+    def doubles_for_ints(row: tuple[Any, ...], error: msgspec.ValidationError) -> tuple[Any, ...]:
+        """The same values with doubles for ints; the row as it is if one of them was rounded. Raises NotExact."""
+        if not str(error).partition(" - at ")[0].endswith(_NO_INT_REFUSES):
+            raise error
         values = msgspec.structs.astuple(msgspec.convert(row, rounded))
         return values if values == row else row
 
-    again = (
-        f"s = convert({source.name_of(doubles_for_ints, 'doubles_for_ints')}(row), {source.name_of(struct, 'Values')})"
-    )
-    return lines(f"try:\n    {exact}", f"except NotExact:\n    {again}")
+    doubles = source.name_of(doubles_for_ints, "doubles_for_ints")
+    again = f"s = convert({doubles}(row, error), {source.name_of(struct, 'Values')})"
+    return lines(f"try:\n    {exact}", f"except NotExact as error:\n    {again}")
 
 
 def place_of(error: msgspec.ValidationError) -> int:

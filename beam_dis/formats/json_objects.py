@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from beam_dis.errors import DecodeError, EncodeError
+from beam_dis.errors import DecodeError
 from beam_dis.formats.byte_order_mark import refuse_other_encoding, without_mark
 from beam_dis.formats.json_reader import JSONReader
 from beam_dis.formats.json_writer import JSONWriter, plain_values
-from beam_dis.formats.mismatch import ValueMismatch, brief
+from beam_dis.formats.mismatch import ValueMismatch
+from beam_dis.formats.refusals import refusal
 from beam_dis.formats.schema import read_schema
 from beam_dis.formats.type_tree import Schema
 from beam_dis.formats.value_types import PLAIN, ValueTypes
@@ -44,10 +45,10 @@ class JSONFormat:
 
     def _encode_plain(self, value: Any, error: Exception) -> bytes:
         """Write a value that failed because of a subclass of str, with Python's own texts in place of them. Raises EncodeError."""
-        return self.encode(plain_values(value), _refuse) if isinstance(error, TypeError) else _refuse(value, error)
+        if isinstance(error, TypeError):
+            return self.encode(plain_values(value), _refuse)
+        raise refusal(value, error) from error
 
 
 def _refuse(value: Any, error: Exception) -> NoReturn:
-    if isinstance(error, ValueMismatch):
-        raise error.encode_error() from error
-    raise EncodeError(f"{shown(value)} can't be written: {brief(error)}") from error
+    raise refusal(value, error) from error

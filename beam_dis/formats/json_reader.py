@@ -115,7 +115,7 @@ class JSONReader:
                 return convert(decode(data))
             except msgspec.MsgspecError as error:
                 if self._lenient or not _is_float_for_int(str(error)):
-                    raise mismatch_of(error, lambda: msgspec.json.decode(data)) from error
+                    raise mismatch_of(error, data) from error
             except UnicodeDecodeError as error:
                 raise ValueMismatch(f"not a JSON object, because it isn't UTF-8: {error.reason}") from error
             if not lenient:
@@ -298,7 +298,7 @@ class JSONReader:
             try:
                 self._source.get(name)(decoders[0](data))
             except msgspec.MsgspecError as error:
-                raise mismatch_of(error, lambda: msgspec.json.decode(data)) from error
+                raise mismatch_of(error, data) from error
             return data.decode()
 
         return self._nesting.bounded(text)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,25 +22,29 @@ from beam_dis.plain_values import shown
 
 _LONGEST_REASON = 200
 _LONGEST_PATH = 200
-_LOCATED = re.compile(r"^(?P<reason>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-_NOT_FOUND = object()
 
 FAULTS = (LookupError, ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, struct.error)
 """What reading or converting a wrong value may raise besides ValueMismatch."""
 
 
 class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package before users see it
-    """A value that doesn't fit; ``path`` leads to it from the value at hand."""
+    """A value that doesn't fit, and why; ``path`` leads to it from the value at hand.
 
-    def __init__(self, reason: str, path: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.path = path
+    It is made and raised once, and gets a step for each value that it is inside of: wrong values may be many.
+    """
+
+    path = ""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong."""
+        return self.args[0]  # type: ignore[no-any-return]
 
     def inside(self, step: str) -> ValueMismatch:
-        """The same mismatch with a path that begins one step further out."""
-        return ValueMismatch(self.reason, step + self.path)
+        """Itself, with a path that begins one step further out."""
+        self.path = step + self.path
+        return self
 
     @property
     def field(self) -> str:
@@ -49,11 +54,12 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
 
     def decode_error(self) -> DecodeError:
         """The error for the reader of the record."""
-        return DecodeError(self.reason, field=self.field)
+        return DecodeError(self.args[0], field=self.field)
 
     def encode_error(self) -> EncodeError:
         """The error for the writer of the element."""
-        return EncodeError(f"field {self.field!r}: {self.reason}" if self.field else self.reason)
+        field = self.field
+        return EncodeError(f"field {field!r}: {self.reason}" if field else self.reason)
 
 
 def brief(error: BaseException) -> str:
@@ -63,13 +69,6 @@ def brief(error: BaseException) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
-
-
-def at_step(error: Exception, step: str) -> ValueMismatch:
-    """A fault that happened one step further in, as a mismatch with that step before its path."""
-    if isinstance(error, ValueMismatch):
-        return error.inside(step)
-    return ValueMismatch(reason_of(error), step)
 
 
 def reason_of(error: Exception) -> str:
@@ -85,41 +84,46 @@ def expected(what: str, value: Any) -> ValueMismatch:
     return ValueMismatch(f"Expected `{what}`, got `{json_type(value)}`{shown_value}")
 
 
+_JSON_TYPES: dict[type, str] = {type(None): "null", dict: "object", list: "array", tuple: "array"}
+
+
 def json_type(value: Any) -> str:
     """The name of a value's type as messages have it: JSON's for null, objects and arrays, Python's for the rest."""
-    if value is None:
-        return "null"
-    names: dict[type, str] = {dict: "object", list: "array", tuple: "array"}
-    return names.get(type(value), type(value).__name__)
+    return _JSON_TYPES.get(type(value)) or type(value).__name__
 
 
-def mismatch_of(error: msgspec.MsgspecError, parse: Callable[[], Any] | None = None) -> ValueMismatch:
-    """An error of msgspec as a mismatch, with the value that is wrong if it can be found.
-
-    Args:
-        error: what msgspec raised.
-        parse: returns the value that the error is about, without types.
-    """
-    match = _LOCATED.match(str(error))
-    reason, path = (match["reason"], match["path"]) if match else (str(error), "")
-    reason = _cut(reason.replace("int | float", "int"))  # it has the whole value of an unknown symbol
-    if parse is None or not match:
-        return ValueMismatch(reason, path)
+def mismatch_of(error: msgspec.MsgspecError, data: bytes | str) -> ValueMismatch:
+    """An error of msgspec about JSON as a mismatch, with the value that is wrong if it can be found."""
+    reason, found, path = str(error).rpartition(" - at `$")
+    if not found:
+        return ValueMismatch(_cut(path))
+    reason, path = (
+        _cut(reason).replace("int | float", "int"),
+        path[:-1],
+    )  # the reason has the whole of an unknown symbol
     try:
-        wrong = _at(parse(), path)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ValueMismatch(reason, path)
-    if wrong is _NOT_FOUND or isinstance(wrong, (dict, list)):
-        return ValueMismatch(reason, path)
-    return ValueMismatch(f"{reason}: {shown(wrong)}", path)
+        wrong = _at(data, path)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
+        return ValueMismatch(reason).inside(path)
+    return ValueMismatch(reason if isinstance(wrong, (dict, list)) else f"{reason}: {shown(wrong)}").inside(path)
 
 
-def _at(value: Any, path: str) -> Any:
+def _at(data: bytes | str, path: str) -> Any:
+    """The value at a path into JSON, without types. Of a record, only the member at the path is read. Raises LookupError."""
     if "[...]" in path:
-        return _NOT_FOUND
-    try:
-        for name, index in _STEP.findall(path):
-            value = value[name] if name else value[int(index)]
-    except (LookupError, TypeError):
-        return _NOT_FOUND
+        raise LookupError(path)
+    steps = _STEP.findall(path) if path.count(".") != 1 or "[" in path else [(path[1:], "")]
+    if steps and steps[0][0]:
+        value, steps = _member(steps[0][0])(data).value, steps[1:]
+    else:
+        value = msgspec.json.decode(data)
+    for name, index in steps:
+        value = value[name] if name else value[int(index)]
     return value
+
+
+@lru_cache(maxsize=1024)
+def _member(name: str) -> Callable[[bytes | str], Any]:
+    """The function that reads one member of an object, which takes a sixth of the time that all of 300 take."""
+    struct = msgspec.defstruct("Member", [("value", Any, msgspec.field(name=name))])
+    return msgspec.json.Decoder(struct).decode

@@ -90,7 +90,7 @@ class ResolvingReader(AvroReader):
         super().__init__(schema, types, texts.writer, source)
         self._written = AvroReader(writer, written, texts.writer, source)
         self._writer = writer
-        self._refused: dict[tuple[int, int], ValueMismatch] = {}
+        self._refused: dict[tuple[int, int], tuple[str, str]] = {}
         source.use(single=single, deepcopy=deepcopy)
 
     def function(self) -> Read:
@@ -242,7 +242,8 @@ class ResolvingReader(AvroReader):
         try:
             return self._resolve(written, field.type, v)
         except ValueMismatch as mismatch:
-            raise mismatch.inside(f".{field.name}") from mismatch
+            mismatch.inside(f".{field.name}")
+            raise
 
     def _absent(self, field: RecordField) -> str:
         """An expression of the value of a field that the writer doesn't have."""
@@ -253,7 +254,7 @@ class ResolvingReader(AvroReader):
             return default if is_shared else f"deepcopy({default})"
         if _is_nullable(field):
             return "None"
-        raise ValueMismatch("it isn't in the writer's schema, and has no default", f".{field.name}")
+        raise ValueMismatch("it isn't in the writer's schema, and has no default").inside(f".{field.name}")
 
     def _from_nullable(self, written: Nullable, read: Type, v: str) -> str:
         value, reason = self._or_raise(written.of, read, v)
@@ -326,11 +327,12 @@ class ResolvingReader(AvroReader):
         """The name of the function of two types; ``write`` returns its source. Raises ValueMismatch, the same again and again."""
         key = id(written), id(read)
         if key in self._refused:
-            raise self._refused[key].inside("")
+            reason, path = self._refused[key]
+            raise ValueMismatch(reason).inside(path)
         try:
             return self._source.function_of((written, read), hint, write)
         except ValueMismatch as mismatch:
-            self._refused[key] = mismatch
+            self._refused[key] = mismatch.reason, mismatch.path
             raise
 
 

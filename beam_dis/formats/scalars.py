@@ -16,12 +16,13 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from beam_dis.formats.mismatch import ValueMismatch, expected
 from beam_dis.formats.type_tree import DecimalType, Enumeration, Fixed, Scalar
-from beam_dis.plain_values import plain_bytes, plain_value, shown
+from beam_dis.plain_values import is_plain, plain_bytes, plain_value, shown
 
 Convert = Callable[[Any], Any]
 
@@ -47,12 +48,26 @@ class Check:
 def python_value(value: Any) -> Any:
     """A value in Python's own types; None for pandas' NA and NaT."""
     plain = plain_value(value)
-    if isinstance(plain, (bytearray, memoryview)):
-        return plain_bytes(plain)
-    if isinstance(plain, Decimal):
-        return Decimal(plain)
-    is_missing_value = type(plain).__module__.startswith("pandas.") and type(plain).__name__ in {"NAType", "NaTType"}
-    return None if is_missing_value else plain
+    return plain if is_plain(plain) else _CONVERSIONS[_group(type(plain))](plain)
+
+
+@lru_cache(maxsize=256)
+def _group(kind: type) -> str:
+    """What the values of a type are that :func:`plain_value` leaves as they are."""
+    if issubclass(kind, (bytearray, memoryview)):
+        return "buffer"
+    if issubclass(kind, Decimal):
+        return "decimal"
+    is_missing_value = kind.__module__.startswith("pandas.") and kind.__name__ in {"NAType", "NaTType"}
+    return "missing" if is_missing_value else "other"
+
+
+_CONVERSIONS: dict[str, Convert] = {
+    "buffer": plain_bytes,
+    "decimal": Decimal,
+    "missing": lambda _: None,
+    "other": lambda value: value,
+}
 
 
 def single(value: float) -> float:

@@ -13,9 +13,7 @@ from operator import length_hint
 from textwrap import indent
 from typing import Any
 
-from beam_dis.formats.mismatch import FAULTS, ValueMismatch, at_step
-
-CAUGHT = (*FAULTS, ValueMismatch)
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch, reason_of
 
 
 class Source:
@@ -23,7 +21,8 @@ class Source:
 
     def __init__(self) -> None:
         self._functions: list[str] = []
-        self._objects: dict[str, Any] = {"CAUGHT": CAUGHT, "at_step": at_step, "length_hint": length_hint}
+        self._objects: dict[str, Any] = {"ValueMismatch": ValueMismatch, "length_hint": length_hint}
+        self.use(FAULTS=FAULTS, reason_of=reason_of)
         self._names: dict[int, str] = {}
         self._written: dict[tuple[int, ...], str] = {}
         self._kept: list[Any] = []
@@ -91,7 +90,15 @@ def function(signature: str, *body: str) -> str:
 
 def guarded(body: str, step: str) -> str:
     """Source whose faults get a step of the path to their value: ``step`` is an expression."""
-    return lines("try:", indented(body), "except CAUGHT as error:", f"    raise at_step(error, {step}) from error")
+    return lines(
+        "try:",
+        indented(body),
+        "except ValueMismatch as error:",
+        f"    error.inside({step})",
+        "    raise",
+        "except FAULTS as error:",
+        f"    raise ValueMismatch(reason_of(error)).inside({step}) from error",
+    )
 
 
 def indented(body: str) -> str:

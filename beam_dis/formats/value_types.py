@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from beam_dis.formats import times
-from beam_dis.formats.mismatch import ValueMismatch, at_step, expected
+from beam_dis.formats.mismatch import ValueMismatch, expected
 from beam_dis.formats.scalars import Convert, mapping_of, to_decimal
 from beam_dis.formats.source import Source, lines
 from beam_dis.formats.type_tree import NO_DEFAULT, DecimalType, RecordType, Scalar
@@ -223,7 +223,8 @@ class UnionValue:
             try:
                 return self._finish(place, self._writers[place](inner))
             except ValueMismatch as mismatch:
-                raise at_step(mismatch, f".{self._shape.names[place]}") from mismatch
+                mismatch.inside(f".{self._shape.names[place]}")
+                raise
         for place in sorted(range(len(self._writers)), key=lambda place: self._exact[place] is not type(value)):
             try:
                 written = self._writers[place](value)
