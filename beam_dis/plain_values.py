@@ -30,10 +30,7 @@ SCHEMA_ADVICE = (
 """What to do about a path, bytes or an object that was given as a schema."""
 
 _SHOWN_CHARS = 80
-_SHORT = frozenset({float, bool, type(None)})
-_SHORT_BITS = 256
-"""Values of these types, and ints of so many bits, are never longer."""
-
+_CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
 _REPR = reprlib.Repr()
 _REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = _REPR.maxset = _REPR.maxfrozenset = 20
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 2 * _SHOWN_CHARS
@@ -98,10 +95,8 @@ def shown(value: Any) -> str:
     try:
         if isinstance(value, (str, bytes, bytearray)):
             text = repr(value[: _SHOWN_CHARS + 1])
-        elif type(value) in _SHORT or (type(value) is int and value.bit_length() <= _SHORT_BITS):
-            return repr(value)
         else:
-            text = _REPR.repr(value)
+            text = _REPR.repr(value) if type(value) in _CONTAINERS else repr(value)
     except Exception:  # noqa: BLE001 - a message has to be made, and an int of 5000 digits has no repr
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

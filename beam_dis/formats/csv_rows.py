@@ -261,7 +261,6 @@ class _RowSource:
             if not _is_plain(column)
         ]
         body = lines(
-            exact_source(self._record, struct, source),
             *changes,
             "values = astuple(s)",
             f"null = {source.name_of(self._columns[0].null, 'null')}" if self._columns else "",
@@ -276,11 +275,10 @@ class _RowSource:
         text = function(
             "write(row)",
             "if type(row) is not kind:\n    row = order(row)" if self._shape.kind else "row = order(row)",
+            exact_source(self._record, struct, source, "return slowly(row, place_of(error))"),
             "at = 0",
             "try:",
             indented(body),
-            "except NotExact as error:",
-            "    at = place_of(error)",
             "except CAUGHT:",
             "    pass",
             "return slowly(row, at)",

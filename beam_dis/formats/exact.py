@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from beam_dis.formats.scalars import MAX_DOUBLE, RANGES
-from beam_dis.formats.source import Source, lines
+from beam_dis.formats.source import Source, indented, lines
 from beam_dis.formats.type_tree import Enumeration, Nullable, RecordType, Scalar, Type
 
 _LITERAL: Any = Literal
@@ -53,24 +53,29 @@ def exact_struct(record: RecordType, *, finite: bool = False, empty_texts: bool 
     return _struct(record, types, types if empty_texts else {**types, "string": _NOT_EMPTY})
 
 
-def exact_source(record: RecordType, struct: type[msgspec.Struct], source: Source) -> str:
-    """Source that makes the struct ``s`` of the tuple ``row``, or raises NotExact."""
+def exact_source(record: RecordType, struct: type[msgspec.Struct], source: Source, otherwise: str) -> str:
+    """Source that makes the struct ``s`` of the tuple ``row``; ``otherwise`` is source for a row that fails with ``error``."""
     source.use(convert=msgspec.convert, NotExact=msgspec.ValidationError)
-    exact = f"s = convert(row, {source.name_of(struct, 'Values')})"
+    values = source.name_of(struct, "Values")
+    attempt = f"try:\n    s = convert(row, {values})"
     if not any(_type(field.type, _EXACT, _EXACT) in (float, float | None) for field in record.fields):
-        return exact
+        return lines(attempt, "except NotExact as error:", indented(otherwise))
     rounded = _struct(record, _EXACT, _EXACT)
 
-    def doubles_for_ints(row: tuple[Any, ...], error: msgspec.ValidationError) -> tuple[Any, ...]:
-        """The same values with doubles for ints; the row as it is if one of them was rounded. Raises NotExact."""
+    def with_doubles(row: tuple[Any, ...], error: msgspec.ValidationError) -> msgspec.Struct | None:
+        """The struct of a row with doubles for ints; None if the error isn't about one, or one of them would be rounded."""
         if not str(error).partition(" - at ")[0].endswith(_NO_INT_REFUSES):
-            raise error
-        values = msgspec.structs.astuple(msgspec.convert(row, rounded))
-        return values if values == row else row
+            return None
+        try:
+            values = msgspec.structs.astuple(msgspec.convert(row, rounded))
+            return msgspec.convert(values, struct) if values == row else None
+        except msgspec.ValidationError:
+            return None
 
-    doubles = source.name_of(doubles_for_ints, "doubles_for_ints")
-    again = f"s = convert({doubles}(row, error), {source.name_of(struct, 'Values')})"
-    return lines(f"try:\n    {exact}", f"except NotExact as error:\n    {again}")
+    again = f"s = {source.name_of(with_doubles, 'with_doubles')}(row, error)"
+    return lines(
+        attempt, "except NotExact as error:", f"    {again}", f"    if s is None:\n{indented(indented(otherwise))}"
+    )
 
 
 def place_of(error: msgspec.ValidationError) -> int:

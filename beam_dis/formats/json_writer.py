@@ -127,13 +127,8 @@ class JSONWriter:
         change = lines(guarded(lines(*changes), f"{steps}[at]") if changes else "", f"s.__class__ = {struct}")
         body = lines(
             row,
-            "try:",
-            indented(exact_source(record, values, self._source)),
-            "except NotExact:",
-            "    s = None",
-            f"if s is None:\n    s = {name}_by_value(row)",
-            "else:",
-            indented(change),
+            exact_source(record, values, self._source, f"s = {name}_by_value(row)\nreturn {result}"),
+            change,
             f"return {result}",
         )
         return by_value, body
