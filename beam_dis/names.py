@@ -25,7 +25,8 @@ from beam_dis.wire.ranges import MAX_HASH, MAX_SEQUENCE_NUMBER, explicit_hash, p
 
 def is_stream_name(value: Any) -> bool:
     """Whether a value has the form of a stream's name or id."""
-    return isinstance(value, str) and STREAM_NAME.fullmatch(plain_value(value)) is not None
+    text = plain_value(value)
+    return type(text) is str and STREAM_NAME.fullmatch(text) is not None
 
 
 def checked_stream(argument: str, value: Any, *, otherwise: str = "") -> str:
@@ -49,11 +50,12 @@ def checked_stream(argument: str, value: Any, *, otherwise: str = "") -> str:
 
 def checked_app(argument: str, value: Any) -> str:
     """Return an app's name. Raises ConfigurationError if it has another form."""
-    if not isinstance(value, str) or APP_NAME.fullmatch(plain_value(value)) is None:
+    text = plain_value(value)
+    if type(text) is not str or APP_NAME.fullmatch(text) is None:
         raise ConfigurationError(
             f"{argument}={described(value)} is not the name of an app (1 to 200 of A-Z, a-z, 0-9, _ and -)"
         )
-    return plain_text(value)
+    return text
 
 
 def canonical_partition_id(partition: int | str) -> str:
@@ -100,7 +102,7 @@ def checked_text(argument: str, value: Any) -> str:
         text = plain_text(value)
         text.encode()
     except TypeError:
-        advice = ": decode it" if isinstance(value, bytes) else ""
+        advice = ": decode it" if isinstance(value, bytes) else ": give text"
         raise ConfigurationError(f"{argument}={described(value)} is not text{advice}") from None
     except UnicodeEncodeError:
         raise EncodeError(f"{argument}={described(value)} can't be encoded as UTF-8") from None

@@ -53,7 +53,7 @@ def plain_value(value: Any) -> Any:
 def _conversion(kind: type) -> Callable[[Any], Any] | None:
     """What makes the plain value of a value of a type; None if such values stay as they are."""
     if kind.__module__ == "numpy" and hasattr(kind, "tolist"):
-        return methodcaller("tolist")
+        return _NUMPY_TIMES.get(kind.__name__, methodcaller("tolist"))
     for base, convert in _CONVERSIONS:
         if issubclass(kind, base):
             return convert
@@ -99,6 +99,8 @@ def shown(value: Any) -> str:
             text = _REPR.repr(value) if type(value) in _CONTAINERS else repr(value)
     except Exception:  # noqa: BLE001 - a message has to be made, and an int of 5000 digits has no repr
         text = f"<{type(value).__name__}>"
+    if "\n" in text:  # as in the repr of a table
+        text = " ".join(text.split())
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
 
 
@@ -129,6 +131,12 @@ def _plain_time(value: datetime) -> datetime:
 def _plain_day(value: date) -> date:
     return _SOME_DAY.replace(year=value.year, month=value.month, day=value.day)
 
+
+_NUMPY_TIMES: dict[str, Callable[[Any], Any] | None] = {
+    "datetime64": lambda value: value.astype("datetime64[us]").item(),
+    "timedelta64": None,
+}
+"""The conversions of numpy's times, whose ``tolist`` returns an int if they are more exact than Python's."""
 
 _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),

@@ -194,7 +194,7 @@ _DECODERS: dict[str, tuple[Callable[[DISRecord], Any], Any]] = {
 
 _ENCODERS: dict[str, tuple[Callable[[Any], bytes], Any]] = {
     "record": (Encoder(_data_of), DISRecord),
-    "bytes": (Encoder(_same), bytes),
+    "bytes": (Encoder(_same), bytes | bytearray | memoryview),
 }
 
 _CODERS: dict[str, Callable[[str, StreamListing], RowsCoder]] = {

@@ -256,7 +256,10 @@ class _RowSource:
         )
         struct = exact_struct(self._record, empty_texts=any(column.null for column in self._columns))
         changes = [
-            f"at, v = {place}, s.f{place}\nif v is not None: s.f{place} = {source.name_of(column.to_text, 'write')}(v)"
+            lines(
+                f"at, v = {place}, s.f{place}",
+                f"{'if v is not None: ' if column.nullable else ''}s.f{place} = {source.name_of(column.to_text, 'write')}(v)",
+            )
             for place, column in enumerate(self._columns)
             if not _is_plain(column)
         ]

@@ -169,8 +169,8 @@ def to_null(given: Any) -> None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value means null: None, and pandas' NA and NaT."""
-    return value is None or (type(value).__module__.startswith("pandas") and python_value(value) is None)
+    """Whether a value means null: None, pandas' NA and NaT, numpy's NaT."""
+    return value is None or (type(value).__module__.startswith(("pandas", "numpy")) and python_value(value) is None)
 
 
 def to_symbol(enumeration: Enumeration) -> Convert:
@@ -286,12 +286,25 @@ def base64_text(data: bytes) -> str:
 
 
 def mapping_of(value: Any) -> Mapping[str, Any] | None:
-    """A value with named fields as a mapping: a dict, a NamedTuple, a beam.Row, a dataclass; None for anything else."""
+    """A value with named fields as a mapping; None for anything else.
+
+    It may be a dict, a NamedTuple, a beam.Row, or an instance of a class of dataclasses, attrs, msgspec or pydantic.
+    """
     if isinstance(value, Mapping):
         return value
-    if hasattr(value, "_asdict"):
+    if hasattr(value, "_asdict") and not isinstance(value, type):
         fields: Mapping[str, Any] = value._asdict()
         return fields
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    return None
+    names = _field_names(type(value))
+    return None if names is None else {name: getattr(value, name) for name in names}
+
+
+@lru_cache(maxsize=256)
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """The names of the fields that a class declares; None if it declares none."""
+    for attribute in ("__dataclass_fields__", "__struct_fields__", "model_fields"):
+        declared = getattr(kind, attribute, None)
+        if isinstance(declared, (tuple, Mapping)):
+            return tuple(declared)
+    declared = getattr(kind, "__attrs_attrs__", None)
+    return None if declared is None else tuple(attribute.name for attribute in declared)

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import msgspec
 
 from beam_dis.formats.mismatch import ValueMismatch, expected
-from beam_dis.plain_values import shown
+from beam_dis.plain_values import plain_value, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -190,32 +190,31 @@ def _is_calendar(text: str) -> bool:
 
 def to_micros(value: Any) -> int:
     """Microseconds since 1970 of an aware datetime, a subclass of it included."""
-    if not isinstance(value, datetime):
-        raise expected("datetime", value)
-    if value.utcoffset() is None:
+    moment = _datetime_of(value)
+    if moment.utcoffset() is None:
         raise ValueMismatch(f"Expected `datetime` with a timezone component: {shown(value)}")
-    return micros_of(_plain_datetime(value))
+    return micros_of(_plain_datetime(moment))
 
 
 def to_local_micros(value: Any) -> int:
     """Microseconds since 1970 of a datetime without a time zone, or of its ISO 8601 text."""
     if isinstance(value, str):
         return micros_of(msgspec.convert(value, NaiveDatetime))
-    if not isinstance(value, datetime):
-        raise expected("datetime", value)
-    if value.tzinfo is not None:
+    moment = _datetime_of(value)
+    if moment.tzinfo is not None:
         raise ValueMismatch(f"Expected `datetime` without a timezone component: {shown(value)}")
-    return micros_of(_plain_datetime(value))
+    return micros_of(_plain_datetime(moment))
 
 
 def to_days(value: Any) -> int:
     """Days since 1970 of a date, or of a datetime at midnight, which pandas has for a date."""
-    if isinstance(value, datetime):
-        if value.time() != time.min:
+    day = value if isinstance(value, date) else plain_value(value)
+    if isinstance(day, datetime):
+        if day.time() != time.min:
             raise ValueMismatch(f"Expected `date`, got a time of day too: {shown(value)}")
-    elif not isinstance(value, date):
+    elif not isinstance(day, date):
         raise expected("date", value)
-    return days_of(date(value.year, value.month, value.day))
+    return days_of(date(day.year, day.month, day.day))
 
 
 def to_micros_of_day(value: Any) -> int:
@@ -225,6 +224,13 @@ def to_micros_of_day(value: Any) -> int:
     if value.tzinfo is not None:
         raise ValueMismatch(f"Expected `time` without a timezone component: {shown(value)}")
     return micros_of_day(value)
+
+
+def _datetime_of(value: Any) -> datetime:
+    moment = value if isinstance(value, datetime) else plain_value(value)
+    if isinstance(moment, datetime):
+        return moment
+    raise expected("datetime", value)
 
 
 def _plain_datetime(value: datetime) -> datetime:

@@ -112,7 +112,7 @@ def in_order(record: RecordType, shape: RecordShape, defaults: Mapping[str, Any]
     def take(value: Any) -> tuple[Any, ...]:
         fields = mapping_of(value)
         if fields is None:
-            raise expected("object", value)
+            raise _no_record(value)
         if len(fields) == len(names):
             try:
                 return get(fields)
@@ -125,8 +125,12 @@ def in_order(record: RecordType, shape: RecordShape, defaults: Mapping[str, Any]
 
 def _no_values(value: Any) -> tuple[Any, ...]:
     if mapping_of(value) is None:
-        raise expected("object", value)
+        raise _no_record(value)
     return ()
+
+
+def _no_record(value: Any) -> ValueMismatch:
+    return ValueMismatch(f"{expected('object', value)}, which has no named fields: give a row, a dict or a dataclass")
 
 
 def _by_name(

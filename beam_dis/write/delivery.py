@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Optional
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DISError, ServiceError
 from beam_dis.outages import Refusals
+from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.write.batching import Batch
@@ -142,7 +143,7 @@ class Delivery:
     def subject(self, index: int) -> str:
         """How messages call one record, without its data."""
         record = self.batch.records[index]
-        key = f" with partition key {record.partition_key!r}" if record.partition_key is not None else ""
+        key = f" with partition key {shown(record.partition_key)}" if record.partition_key is not None else ""
         return f"stream {self.batch.stream!r}: a record of {len(record.data):,} bytes{key}"
 
 

@@ -256,7 +256,7 @@ class WriteToDIS(
         known = element_type is not None and element_type is not TimestampedValue
         if known and not typehints.is_consistent_with(element_type, encodes):
             raise ConfigurationError(
-                f"encode={self._encode!r} takes {encodes.__name__}, and the elements are {element_type}:"
+                f"encode={self._encode!r} takes {encodes.__name__ if isinstance(encodes, type) else 'bytes'}, and the elements are {element_type}:"
                 " say with encode= how they are written, such as encode=lambda element: str(element).encode()"
             )
         fields = _fields_of(element_type)

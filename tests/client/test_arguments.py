@@ -166,7 +166,7 @@ def test_a_name_of_a_wrong_form_is_refused_in_every_operation(argument, value, c
         ("retry_lost", "yes", "op: retry_lost='yes' is neither True nor False"),
         ("partition_id", "x", r"op: partition_id: partition 'x' is neither a number nor a partition id"),
         ("sequence_number", 2**63, rf"op: sequence_number={2**63} \(int\) is not an int of 0 to {2**63 - 1}"),
-        ("metadata", ["x" * 9999], r"op: metadata=\['x+\.?… \(list\) is not text$"),
+        ("metadata", ["x" * 9999], r"op: metadata=\['x+\.?… \(list\) is not text: give text$"),
         (
             "cursor_type",
             "EARLIEST",

@@ -1,5 +1,7 @@
 """Names and numbers that users give: which are accepted, and what the errors say."""
 
+from enum import Enum
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from beam_dis.errors import ConfigurationError
 from beam_dis.names import (
     canonical_partition_id,
     checked_app,
+    checked_partition_key,
     checked_sequence_number,
     checked_stream,
     is_stream_name,
@@ -31,6 +34,20 @@ def test_another_value_is_not_a_streams_name(name):
     ) as error:
         checked_stream("stream", name)
     assert shown(name) in str(error.value)
+
+
+class Name(Enum):
+    ORDERS = "orders"
+
+
+def test_an_enum_member_with_text_is_the_name_that_it_contains():
+    assert checked_stream("stream", Name.ORDERS) == checked_app("app", Name.ORDERS) == "orders"
+
+
+@pytest.mark.parametrize(("key", "advice"), [(5, "give text"), (b"k", "decode it")])
+def test_a_key_that_is_not_text_is_refused_with_what_to_give(key, advice):
+    with pytest.raises(ConfigurationError, match=f"partition_key=.* is not text: {advice}"):
+        checked_partition_key("partition_key", key)
 
 
 def test_the_message_says_what_else_the_argument_takes():

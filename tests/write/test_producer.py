@@ -93,6 +93,14 @@ def test_a_refused_record_is_raised_once_and_named(producer, end):
     out.close()
 
 
+def test_a_long_key_is_cut_in_the_error(producer):
+    out = producer(refusing(b"bad"), linger=60)
+    out.put(b"bad", partition_key="k" * 100_000)
+    with pytest.raises(WriteError, match="with partition key 'kkk") as error:
+        out.close()
+    assert len(str(error.value)) < 500
+
+
 def test_the_next_put_raises_an_earlier_failure_and_the_one_after_it_does_not(producer):
     service = refusing(b"bad")
     with producer(service, linger=0) as out:

@@ -101,6 +101,11 @@ def test_bytes_are_written_as_they_are(service, write):
     assert sorted(record.data for record in service.written("s")) == [b"a", b"b"]
 
 
+def test_a_bytearray_is_written_as_bytes(service, write):
+    run(lambda p: p | beam.Create([bytearray(b"a"), b"b"]) | write())
+    assert sorted(record.data for record in service.written("s")) == [b"a", b"b"]
+
+
 def test_rows_are_routed_by_their_fields(service, write):
     sink = write(encode=lambda flight: flight.carrier.encode(), partition_key="carrier", explicit_hash_key="number")
     run(lambda p: p | beam.Create([Flight("AA", 7)]) | sink)
