@@ -7,18 +7,22 @@ Rules:
 4. A record that isn't written is passed to ``on_failed``. Without it, the next put, flush or close raises WriteError, once.
 5. ``flush`` and ``close`` return after all records that were put before have their result.
 6. Callbacks run on the producer's threads. They may put records, but they can't flush or close.
-7. After Ctrl-C nothing is waited for. A forked child has none of its parent's records.
+7. A producer that is open at the end of the process is closed then, since its records would be lost without a word.
+8. After Ctrl-C nothing is waited for. A forked child has none of its parent's records.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from functools import partial
 from types import TracebackType
 from typing import Any, final
+from weakref import WeakSet
 
 from beam_dis.connection import DISConnection
 from beam_dis.daemon_threads import DaemonThreads
@@ -91,6 +95,7 @@ class DISProducer:
         self._closed = False
         self.after_fork()
         FORKS.register(self)
+        _OPEN.add(self)
 
     def after_fork(self) -> None:
         """Begin without records, threads and failures."""
@@ -181,6 +186,16 @@ class DISProducer:
         finally:
             self._end()
         self._raise_failure()
+
+    def close_at_exit(self) -> None:
+        """Close a producer that the program left open; called at the end of the process. A failure is logged."""
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+            self._end()
+            return
+        try:
+            self.close()
+        except DISError as failure:
+            _log.error("%s", failure)  # nobody is left who could catch it
 
     def __enter__(self) -> DISProducer:
         return self
@@ -303,6 +318,7 @@ class DISProducer:
     def _end(self) -> None:
         """Take no more records, and end the threads, without waiting for them."""
         self._closed = True
+        _OPEN.discard(self)
         self._deliverer.stop()
         self._ended.set()
         self._opened.set()
@@ -314,6 +330,15 @@ class DISProducer:
         lost = sum(len(batch.records) for batch in [*unfinished, *self._batcher.open_batches()])
         if lost:
             _log.warning("the producer of stream %r was interrupted: %d records may not be written", self._stream, lost)
+
+
+_OPEN: WeakSet[DISProducer] = WeakSet()
+
+
+@atexit.register
+def _close_open_producers() -> None:
+    for producer in list(_OPEN):
+        producer.close_at_exit()
 
 
 def _checked_linger(given: Any) -> float:

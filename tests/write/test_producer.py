@@ -301,6 +301,39 @@ def test_a_script_writes_without_beam_and_a_child_writes_its_own_records(what):
     assert written == ([b"child", b"parent"] if what == "fork" else [b"parent"])
 
 
+LEFT_OPEN = """
+import sys
+from beam_dis import DISConnection, DISProducer
+end, endpoint, key = sys.argv[1:]
+out = DISProducer("s", connection=DISConnection(endpoint=endpoint), linger=60)
+out.put(b"x", partition_id=int(key))
+exec(end)
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("end", "partition", "written", "error"),
+    [
+        ("pass", 0, 1, ""),
+        ("sys.exit(3)", 0, 1, ""),
+        ("1 / 0", 0, 1, "ZeroDivisionError"),
+        ("pass", 7, 0, "DIS.4302"),
+        ("raise KeyboardInterrupt", 0, 0, "1 records may not be written"),
+    ],
+)
+def test_a_producer_that_is_left_open_is_closed_at_the_end_of_the_process(end, partition, written, error):
+    with LocalDIS() as local_dis, DISClient(local_dis.connection) as client:
+        client.create_stream("s", partition_count=1)
+        arguments = [end, local_dis.connection.endpoint, str(partition)]
+        done = subprocess.run(
+            [sys.executable, "-c", LEFT_OPEN, *arguments], check=False, timeout=60, capture_output=True
+        )
+        cursor = client.get_cursor("s", partition_id=0, cursor_type="TRIM_HORIZON")
+        assert len(client.get_records(cursor).records) == written
+    assert error in done.stderr.decode()
+
+
 @pytest.fixture
 def own_dis():
     with LocalDIS() as dis:
