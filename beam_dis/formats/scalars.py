@@ -223,7 +223,7 @@ def to_decimal(type_: DecimalType) -> Convert:
             raise ValueMismatch(
                 f"{shown(value)} is not a decimal of {type_.precision} digits, {type_.scale} of them after the point"
             ) from error
-        return exact
+        return exact or abs(exact)  # Avro has no negative zero
 
     return convert
 

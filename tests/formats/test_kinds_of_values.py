@@ -1,12 +1,17 @@
-"""Values that aren't Python's plain ones: records of other libraries' classes, numpy's times, and None where there must be a value."""
+"""Values that aren't Python's plain ones: every format takes the same ones and refuses the same ones."""
 
-from datetime import date
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from functools import partial
 from types import SimpleNamespace
 from typing import ClassVar
+from uuid import UUID
 
 import attrs
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 
 from beam_dis.errors import EncodeError
@@ -111,3 +116,61 @@ def test_a_numpy_time_of_nanoseconds_is_no_number(make, number):
 def test_the_numpy_time_that_is_none_is_null(make):
     format_ = make(one(["null", {"type": "long", "logicalType": "local-timestamp-millis"}]))
     assert format_.encode(value(np.datetime64("NaT"))) == format_.encode(value(None))
+
+
+class Word(str, Enum):
+    A = "A"
+
+
+class Plain(Enum):
+    A = "A"
+
+
+class Number(IntEnum):
+    THREE = 3
+
+
+TYPES = [
+    *REQUIRED,
+    {"type": "int", "logicalType": "time-millis"},
+    {"type": "long", "logicalType": "timestamp-micros"},
+    {"type": "fixed", "name": "F", "size": 1},
+]
+VALUES = [
+    None, True, 5, 5.0, 5.5, -0.0, 2**40, 2**64, 2**70, "A", "5", "NA", "", Word.A, Plain.A, Number.THREE, b"x", bytearray(b"x"),
+    memoryview(b"x"), np.int64(5), np.float32(1.1), np.bool_(True), np.str_("A"), np.bytes_(b"x"), np.array([1, 2]), pd.NA, pd.NaT,
+    pd.Timestamp("2020-01-01", tz="UTC"), pd.Timestamp("2020-01-01"), datetime(2020, 1, 1, tzinfo=timezone.utc), date(2020, 1, 1),
+    datetime(2020, 1, 1), time(1, 2, 3), timedelta(1), Decimal("1.50"), Decimal("-0"), UUID(int=5), np.datetime64("2020-01-01"),  # noqa: DTZ001
+    np.timedelta64(1, "s"), [1, 2], (1, 2), {"a": 1}, 1j, object(), "\ud800", "2020-01-01", "x" * 5000,
+]  # fmt: skip
+EVERY_MAKER = [
+    AvroFormat,
+    JSONFormat,
+    CSVFormat,
+    partial(CSVFormat, null="NA"),
+    partial(CSVFormat, null="A", delimiter="||"),
+    partial(CSVFormat, null="5", booleans=("x", "5")),
+]
+
+
+def outcome(format_, record):
+    """The value that a record has after a round trip, and its type; None if it is refused."""
+    try:
+        data = format_.encode(record)
+    except EncodeError:
+        return None
+    got = format_.decode(data)["a"]
+    return type(got), got, str(got)
+
+
+@pytest.mark.parametrize("others", [1, 10])  # from 8 fields on, a row is checked in one call
+@pytest.mark.parametrize("nullable", [False, True])
+@pytest.mark.parametrize("type_", TYPES)
+def test_every_format_takes_the_same_values_and_refuses_the_same(type_, nullable, others):
+    schema = one(["null", type_] if nullable else type_)
+    schema["fields"] = schema["fields"][: others + 1]
+    formats = [make(schema) for make in EVERY_MAKER]
+    for given in VALUES:
+        record = {**dict(list(value(None).items())[: others + 1]), "a": given}
+        first, *rest = [outcome(format_, record) for format_ in formats]
+        assert rest == [first] * len(rest), given
