@@ -40,7 +40,8 @@ def plain_value(value: Any) -> Any:
     """A scalar as Python's plain type. Any other value is returned as it is."""
     if is_plain(value):
         return value
-    convert = _conversion(type(value))
+    kind: type = type(value)
+    convert = _conversion(kind)
     if convert is None:
         return value
     try:

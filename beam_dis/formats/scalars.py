@@ -48,7 +48,10 @@ class Check:
 def python_value(value: Any) -> Any:
     """A value in Python's own types; None for pandas' NA and NaT."""
     plain = plain_value(value)
-    return plain if is_plain(plain) else _CONVERSIONS[_group(type(plain))](plain)
+    if is_plain(plain):
+        return plain
+    kind: type = type(plain)
+    return _CONVERSIONS[_group(kind)](plain)
 
 
 @lru_cache(maxsize=256)
@@ -295,7 +298,8 @@ def mapping_of(value: Any) -> Mapping[str, Any] | None:
     if hasattr(value, "_asdict") and not isinstance(value, type):
         fields: Mapping[str, Any] = value._asdict()
         return fields
-    names = _field_names(type(value))
+    kind: type = type(value)
+    names = _field_names(kind)
     return None if names is None else {name: getattr(value, name) for name in names}
 
 
