@@ -27,6 +27,7 @@ from beam_dis.names import (
     checked_word,
 )
 from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, shown
+from beam_dis.wire.monitoring import PARTITION_LABELS, STREAM_LABELS
 from beam_dis.wire.records import CURSOR_TYPES
 from beam_dis.wire.streams import COMPRESSION_FORMATS, DATA_TYPES, POLICY_ACTIONS, POLICY_EFFECTS, STREAM_TYPES
 
@@ -140,6 +141,13 @@ def _one_of(words: Sequence[str]) -> Callable[[str, Any], str]:
     return partial(checked_word, words=words)
 
 
+def _labels(argument: str, value: Any) -> list[str]:
+    words = (*STREAM_LABELS, *PARTITION_LABELS)
+    return [checked_word(f"{argument}[{index}]", label, words) for index, label in enumerate(_texts(argument, value))]
+
+
+_second = partial(checked_int, lowest=0, highest=9_999_999_999, advice=" seconds since 1970")
+
 _count = partial(checked_int, lowest=1, highest=MAX_COUNT)
 
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
@@ -158,8 +166,10 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data_schema": _schema,
     "data_type": _one_of(DATA_TYPES),
     "effect": _one_of(POLICY_EFFECTS),
+    "end_time": _second,
     "key": _key,
     "keys": _texts,
+    "labels": _labels,
     "limit": _count,
     "limit_partitions": _count,
     "max_fetch_bytes": _count,
@@ -178,6 +188,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "start_app_name": checked_app,
     "start_partition_id": _partition,
     "start_stream_name": checked_stream,
+    "start_time": _second,
     "starting_sequence_number": checked_sequence_number,
     "stream_id": checked_stream,
     "stream_name": checked_stream,

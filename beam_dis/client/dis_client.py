@@ -11,6 +11,7 @@ from typing import NoReturn, final
 from beam_dis.client.api import API
 from beam_dis.client.apps import AppOperations
 from beam_dis.client.checkpoints import CheckpointOperations
+from beam_dis.client.monitoring import MonitoringOperations
 from beam_dis.client.records import RecordOperations
 from beam_dis.client.streams import StreamOperations
 from beam_dis.client.tags import TagOperations
@@ -20,7 +21,9 @@ from beam_dis.plain_values import described
 
 
 @final
-class DISClient(StreamOperations, AppOperations, CheckpointOperations, RecordOperations, TagOperations):
+class DISClient(
+    StreamOperations, AppOperations, CheckpointOperations, RecordOperations, TagOperations, MonitoringOperations
+):
     """A client for one DIS. It is thread-safe and keeps its connections until ``close``, or the end of a ``with`` block.
 
     Example::

@@ -46,6 +46,8 @@ MAX_TAGS = 10
 MAX_SEARCHED_TAGS = 10
 """The keys in one part of a search for streams by tags, and the values of each [T5-159]."""
 MAX_FOUND_RESOURCES = 1000
+MAX_METRICS_SECONDS = 7 * 24 * 3600
+"""The longest period of monitoring data in one answer [DIS.4204]."""
 MAX_METADATA_CHARS = 1000
 MAX_CURSOR_CHARS = 512
 

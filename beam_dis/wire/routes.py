@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from beam_dis.wire import apps, checkpoints, records, streams, tags
+from beam_dis.wire import apps, checkpoints, monitoring, records, streams, tags
 
 
 class Route(NamedTuple):
@@ -183,12 +183,34 @@ _TAGS = (
     ),
 )
 
+_MONITORING = (
+    Route(
+        "stream_metrics",
+        "GET",
+        "/v2/{project_id}/streams/{stream_name}/metrics",
+        monitoring.MetricsQuery,
+        monitoring.MetricsResult,
+        200,
+        True,
+    ),
+    Route(
+        "partition_metrics",
+        "GET",
+        "/v2/{project_id}/streams/{stream_name}/partitions/{partition_id}/metrics",
+        monitoring.MetricsQuery,
+        monitoring.MetricsResult,
+        200,
+        True,
+    ),
+)
+
 _ROWS = {
     "streams": _STREAMS,
     "apps": _APPS,
     "checkpoints": _CHECKPOINTS,
     "records": _RECORDS,
     "tags": _TAGS,
+    "monitoring": _MONITORING,
 }
 
 ROUTES: dict[str, Route] = {r.operation: r for rows in _ROWS.values() for r in rows}

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +25,7 @@ from beam_dis.wire.routes import ROUTES
 pytestmark = pytest.mark.integration
 
 AK, SK = "AKLOCAL", "sk-of-the-tests"
+HOUR = {"start_time": 0, "end_time": 3600}
 P0, P1 = "shardId-0000000000", "shardId-0000000001"
 
 
@@ -122,6 +124,23 @@ def test_streams_are_tagged_and_found_by_their_tags(client):
         client.delete_tag(stream_id, key="a")
 
 
+def test_what_happened_to_a_stream_is_reported_by_minute(client):
+    client.create_stream("s")
+    put(client, b"abc", b"de")
+    client.get_records(client.get_cursor("s", partition_id=P0, cursor_type="TRIM_HORIZON"))
+    now = int(time.time())
+    period = {"start_time": now - 3600, "end_time": now + 3600}
+    labels = ["total_put_bytes_per_stream", "total_get_records_per_stream", "total_put_req_suc_per_stream"]
+    found = client.stream_metrics("s", labels=labels, **period)
+    assert {label: sum(point.value for point in points) for label, points in found.items()} == dict(
+        zip(labels, (5, 2, 1), strict=True)
+    )
+    (label,) = labels = ["total_get_bytes_per_partition"]
+    points = client.partition_metrics("s", partition_id=0, labels=labels, **period)[label]
+    assert sum(point.value for point in points) == 5
+    assert all(point.timestamp % 60 == 0 for point in points)
+
+
 def test_records_are_put_and_read(client):
     client.create_stream("s")
     result = put(client, b"\x00\xff", b"y")
@@ -161,6 +180,10 @@ def refusals(client):
         "put_records": lambda: put(client, b"x", stream="no"),
         "get_cursor": lambda: client.get_cursor("no", partition_id=P0, cursor_type="LATEST"),
         "get_records": lambda: client.get_records("garbage+/="),
+        "stream_metrics": lambda: client.stream_metrics("no", labels=["traffic_control_put"], **HOUR),
+        "partition_metrics": lambda: client.partition_metrics(
+            "no", partition_id=P0, labels=["total_put_bytes_per_partition"], **HOUR
+        ),
         "create_tag": lambda: client.create_tag("no", key="k"),
         "list_stream_tags": lambda: client.list_stream_tags("no"),
         "delete_tag": lambda: client.delete_tag("no", key="k"),

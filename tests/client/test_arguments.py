@@ -32,6 +32,9 @@ VALID = {
     "records": [PutRecord(b"x")],
     "key": "k",
     "keys": ["k"],
+    "labels": ["total_put_bytes_per_stream"],
+    "start_time": 0,
+    "end_time": 60,
     "tags": {"k": "v"},
 }
 """A valid value of every argument that a call needs."""
@@ -135,6 +138,8 @@ NAMES = {
     "partition_cursor": [""],
     "key": ["", ".", ".."],
     "keys": [[]],
+    "labels": [[], ["total_put_bytes"]],
+    "end_time": [10_000_000_000],
 }
 
 

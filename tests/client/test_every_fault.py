@@ -171,6 +171,14 @@ OPERATIONS = {
     "batch_delete_tags": tagged(lambda client, stream_id: client.batch_delete_tags(stream_id, keys=["k"])),
     "list_tags": plain(lambda client, _: client.list_tags()),
     "list_resources_by_tags": plain(lambda client, _: client.list_resources_by_tags()),
+    "stream_metrics": plain(
+        lambda client, _: client.stream_metrics("s", labels=["traffic_control_put"], start_time=0, end_time=60)
+    ),
+    "partition_metrics": plain(
+        lambda client, _: client.partition_metrics(
+            "s", partition_id=P0, labels=["total_get_bytes_per_partition"], start_time=0, end_time=60
+        )
+    ),
 }
 
 LOST = {

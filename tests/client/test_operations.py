@@ -11,7 +11,7 @@ from beam_dis.client.pages import PutRecordResult, PutResult, ReadPage
 from beam_dis.errors import ServiceError, TransportError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import PageRecord
-from beam_dis.wire import apps, streams, tags
+from beam_dis.wire import apps, monitoring, streams, tags
 from beam_dis.wire.routes import ROUTES
 
 ENTRIES = [PutRecord(b"\x00\xff", partition_key="k")]
@@ -19,6 +19,7 @@ P0 = "shardId-0000000000"
 POLICY = {"stream_id": "i", "principal_names": ["d.*", "e.u"], "action_type": "putRecords"}
 COMMIT = {"stream_name": "s", "partition_id": "0", "sequence_number": 7}
 NUMBERED = {"records": [{"sequence_number": "3", "data": "AP8=", "timestamp": 5}], "next_partition_cursor": "n"}
+POINT = {"timestamp": 60, "value": 7}
 PLACED = {"failed_record_count": 0, "records": [{"partition_id": "shardId-0000000000", "sequence_number": "3"}]}
 
 CALLS = {
@@ -183,6 +184,32 @@ CALLS = {
             {"resources": [{"resource_id": "i", "resource_name": "s", "resource_detail": None}], "total_count": 1},
             tags.FindResourcesResult(1, [tags.TaggedResource("i", "s")]),
         ),
+    ),
+    "stream_metrics": (
+        lambda c: c.stream_metrics(
+            "s", labels=["traffic_control_put", "total_put_req_latency"], start_time=0, end_time=60
+        ),
+        (
+            "GET",
+            "/v2/p1/streams/s/metrics?label_list=traffic_control_put%2Ctotal_put_req_latency&start_time=0&end_time=60",
+        ),
+        None,
+        (
+            200,
+            {"metrics": {"label": "a", "dataPoints": [POINT]}, "metrics_list": [{"label": "a", "dataPoints": [POINT]}]},
+            {"a": [monitoring.DataPoint(60, 7)]},
+        ),
+    ),
+    "partition_metrics": (
+        lambda c: c.partition_metrics(
+            "s", partition_id=0, labels=["total_get_bytes_per_partition"], start_time=0, end_time=60
+        ),
+        (
+            "GET",
+            f"/v2/p1/streams/s/partitions/{P0}/metrics?label_list=total_get_bytes_per_partition&start_time=0&end_time=60",
+        ),
+        None,
+        (200, {"metrics": {"label": "a", "dataPoints": [POINT]}}, {"a": [monitoring.DataPoint(60, 7)]}),
     ),
 }
 each_operation = pytest.mark.parametrize("operation", CALLS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from beam_dis.wire.routes import ROUTES, Match, match_route, path_of, route_of_action
 
 NAMES = st.text(min_size=1)
-PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key")
+PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key", "partition_id")
 
 
 def names_in(operation):
@@ -67,7 +67,7 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(path, methods):
 
 def test_operations_are_counted_by_group():
     groups = [route.group for route in ROUTES.values()]
-    counts = {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7}
+    counts = {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7, "monitoring": 2}
     assert {group: groups.count(group) for group in groups} == counts
 
 

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class ServerContext:
         clock: Gives the time in epoch seconds.
         round_robin: Gives 0, 1, 2 … call by call; spreads records without a key over the partitions.
         readers: The threads for blocking reads.
+        timer: Gives seconds that never go back, to measure how long requests take.
         limits: The limits of throughput; None if only sizes are limited.
         answers: The room for answers.
     """
@@ -42,6 +44,7 @@ class ServerContext:
     clock: Callable[[], float]
     round_robin: Callable[[], int]
     readers: Executor
+    timer: Callable[[], float] = time.perf_counter
     limits: ThroughputLimits | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from beam_dis.local.budgets import RECORD_BYTES
 from beam_dis.local.handlers.call import Call, ServerContext, durable, readable_partition
 from beam_dis.local.handlers.cursor_positions import CursorPosition, cursor_position, new_cursor, start_finder
+from beam_dis.local.handlers.metering import THROTTLED, check_read, count_page, count_put
 from beam_dis.local.handlers.routing import Routed, Routes, not_writable
 from beam_dis.local.store import Stream
 from beam_dis.wire.error_codes import Refusal
@@ -43,6 +44,7 @@ MAX_RECORDS = 10_000
 
 async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResult:
     """Store records; returns the result of each, in order."""
+    started = call.context.timer()
     records = request.records
     if not records:
         raise Refusal(4202)
@@ -58,10 +60,13 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
     routed = Routes(stream, call.context.round_robin).route(records)
     if call.context.limits is not None:
         routed = call.context.limits.admit(stream, routed)
-    if not routed.datas:
-        return _put_result(stream, routed, [])
-    numbers = await durable(call.store.append(stream, routed.partitions, routed.keys, routed.datas))
-    return _put_result(stream, routed, numbers)
+    numbers: list[int | None] = []
+    if routed.datas:
+        numbers = await durable(call.store.append(stream, routed.partitions, routed.keys, routed.datas))
+    result = _put_result(stream, routed, numbers)
+    throttled = any(refusal.code == THROTTLED for refusal in routed.refusals.values())
+    count_put(call, stream, started, stored=result.failed_record_count < len(records), throttled=throttled)
+    return result
 
 
 async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
@@ -71,17 +76,17 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
         raise Refusal(4200, f"max_fetch_bytes {limit} is not above 0")
     if request.limit is not None and request.limit not in range(1, 10_001):
         raise Refusal(4200, f"limit {request.limit} is not within 1 to 10000")
-    now = call.now_ms()
+    started, now = call.context.timer(), call.now_ms()
     position = cursor_position(call, request.partition_cursor, now)
-    if call.context.limits is not None:
-        call.context.limits.check_read(position.stream, position.partition.number)
+    check_read(call, position.stream, position.partition.number)
     if position.start == position.partition.next:
+        count_page(call.context, position.stream, position.partition.number, started, 0, 0)
         cursor = new_cursor(position.stream, position.partition.number, position.start, now)
         return encode(GetRecordsResult([], cursor))
     wanted = min(limit, MAX_FETCH_BYTES)
     with call.context.answers.page(max(wanted, MAX_RECORDS * RECORD_BYTES)) as room:
         most = min(MAX_RECORDS, room // RECORD_BYTES)
-        return await call.blocking(_page, call.context, position, min(wanted, room), most, now)
+        return await call.blocking(_page, call.context, position, min(wanted, room), most, now, started)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
@@ -124,11 +129,14 @@ def _error_entry(refusal: Refusal) -> PutRecordsResultEntry:
     return PutRecordsResultEntry(error_code=refusal.code, error_message=refusal.message)
 
 
-def _page(context: ServerContext, position: CursorPosition, max_bytes: int, max_records: int, now: int) -> bytes:
+def _page(
+    context: ServerContext, position: CursorPosition, max_bytes: int, max_records: int, now: int, started: float
+) -> bytes:
     stream, number, start = position.stream, position.partition.number, position.start
     runs = context.store.read(stream, number, start, max_bytes, max_records)
+    size = sum([sum(map(len, run.datas)) for run in runs])
     if context.limits is not None:
-        context.limits.count_read(stream, number, sum(len(data) for run in runs for data in run.datas))
+        context.limits.count_read(stream, number, size)
     if runs and runs[0].first != start:
         raise Refusal(4226)
     records = [
@@ -136,4 +144,6 @@ def _page(context: ServerContext, position: CursorPosition, max_bytes: int, max_
         for run in runs
         for sequence, key, data in zip(range(run.first, run.first + len(run.datas)), run.keys, run.datas, strict=True)
     ]
-    return encode(GetRecordsResult(records, new_cursor(stream, number, start + len(records), now)))
+    page = encode(GetRecordsResult(records, new_cursor(stream, number, start + len(records), now)))
+    count_page(context, stream, number, started, len(records), size)
+    return page

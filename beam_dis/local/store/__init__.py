@@ -20,6 +20,7 @@ data), because one object per record would double the cost of a put and of a pag
 from beam_dis.local.store.database import has_store
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.store import Store, open_store
+from beam_dis.local.store.usage import KEPT_MINUTES, WHOLE_STREAM, Usage
 from beam_dis.local.store.values import (
     Partition,
     StoredApp,
@@ -31,6 +32,8 @@ from beam_dis.local.store.values import (
 from beam_dis.wire.streams import PartitionCountUpdate, PolicyRule, Tag
 
 __all__ = [
+    "KEPT_MINUTES",
+    "WHOLE_STREAM",
     "Partition",
     "PartitionCountUpdate",
     "PolicyRule",
@@ -43,6 +46,7 @@ __all__ = [
     "Stream",
     "StreamDefinition",
     "Tag",
+    "Usage",
     "has_store",
     "open_store",
 ]

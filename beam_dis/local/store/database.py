@@ -22,7 +22,7 @@ from beam_dis.local.store.failures import StoreError
 APPLICATION_ID = 0x44495331
 """``DIS1``, at byte 68 of the file."""
 
-VERSION = 3
+VERSION = 4
 """The version of the layout below; raise it with every change of the layout."""
 
 BUSY_SECONDS = 1.0
@@ -32,11 +32,12 @@ _WRITER_CACHE_KIB = 32 * 1024
 _READER_CACHE_KIB = 4 * 1024
 
 _LAYOUT = """
-CREATE TABLE stream (row INTEGER PRIMARY KEY, project TEXT NOT NULL, stream_id TEXT NOT NULL, name TEXT NOT NULL,
+CREATE TABLE stream (row INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, stream_id TEXT NOT NULL, name TEXT NOT NULL,
     properties BLOB NOT NULL, UNIQUE (project, name), UNIQUE (project, stream_id));
 CREATE TABLE deleted_stream (row INTEGER PRIMARY KEY);
 CREATE TABLE partition (stream INTEGER NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL, since_ms INTEGER NOT NULL,
-    earliest INTEGER NOT NULL, next INTEGER NOT NULL, last_ms INTEGER NOT NULL, PRIMARY KEY (stream, number)) WITHOUT ROWID;
+    earliest INTEGER NOT NULL, next INTEGER NOT NULL, put_bytes INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, number)) WITHOUT ROWID;
 CREATE TABLE batch (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE batch_index (stream INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL,
     count INTEGER NOT NULL, time_ms INTEGER NOT NULL, batch INTEGER NOT NULL,
@@ -45,6 +46,11 @@ CREATE TABLE app (project TEXT NOT NULL, name TEXT NOT NULL, app_id TEXT NOT NUL
     PRIMARY KEY (project, name)) WITHOUT ROWID;
 CREATE TABLE checkpoint (project TEXT NOT NULL, app TEXT NOT NULL, stream_id TEXT NOT NULL, partition INTEGER NOT NULL,
     sequence_number INTEGER NOT NULL, metadata TEXT, PRIMARY KEY (project, app, stream_id, partition)) WITHOUT ROWID;
+CREATE TABLE usage (minute INTEGER NOT NULL, stream INTEGER NOT NULL, partition INTEGER NOT NULL,
+    put_records INTEGER NOT NULL, put_bytes INTEGER NOT NULL, get_records INTEGER NOT NULL, get_bytes INTEGER NOT NULL,
+    puts INTEGER NOT NULL, put_us INTEGER NOT NULL, throttled_puts INTEGER NOT NULL,
+    gets INTEGER NOT NULL, get_us INTEGER NOT NULL, throttled_gets INTEGER NOT NULL,
+    PRIMARY KEY (minute, stream, partition)) WITHOUT ROWID;
 CREATE TABLE clock (advanced REAL NOT NULL);
 INSERT INTO clock VALUES (0);
 """

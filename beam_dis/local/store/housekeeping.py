@@ -18,6 +18,7 @@ import msgspec
 
 from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.changes import expire_partitions
+from beam_dis.local.store.usage import delete_old_usage, store_usage_if_due
 from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction
 
 Step = Callable[[Transaction], bool]
@@ -37,7 +38,7 @@ class HousekeepingRound:
     """One round of housekeeping over all streams."""
 
     def __init__(self, committed: Catalogue) -> None:
-        self._steps: deque[Step] = deque([_expire_partitions])
+        self._steps: deque[Step] = deque([store_usage_if_due, _expire_partitions])
         self._stages = _stages(committed)
 
     def run_slice(self, transaction: Transaction) -> bool:
@@ -58,7 +59,7 @@ class HousekeepingRound:
 
 def _stages(committed: Catalogue) -> Iterator[list[Step]]:
     yield _each_partition(committed, _expire_records)
-    yield [*_each_partition(committed, _delete_expired), _delete_streams]
+    yield [*_each_partition(committed, _delete_expired), _delete_streams, delete_old_usage]
     yield [_give_back_space]
 
 

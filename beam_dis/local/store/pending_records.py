@@ -15,6 +15,7 @@ import msgspec
 
 from beam_dis.local.store.blob import blob_ranges, encode
 from beam_dis.local.store.catalogue import Draft
+from beam_dis.local.store.usage import MINUTE_MS, Usage, UsageKey
 from beam_dis.local.store.values import Partition
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.streams import ACTIVE
@@ -40,12 +41,13 @@ class StoredBatch(NamedTuple):
 
 
 class PendingRecords:
-    """The records of one group, by stream and partition."""
+    """The records of one group, by stream and partition; ``usage`` is what is counted once they are committed."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._records: dict[str, dict[int, _NewRecords]] = {}
         self._writable: dict[str, _WritablePartitions] = {}
+        self.usage: list[tuple[UsageKey, Usage]] = []
 
     def append(
         self, stream_id: str, partitions: Sequence[int], keys: Sequence[str | None], datas: Sequence[bytes]
@@ -87,10 +89,14 @@ class PendingRecords:
             partitions = list(stream.partitions)
             for number, records in by_partition.items():
                 first, keys, datas = records
-                time_ms = max(now_ms, partitions[number].last_ms)
+                before = partitions[number]
+                time_ms = max(now_ms, before.last_ms)
+                size = sum(map(len, datas))
                 partitions[number] = msgspec.structs.replace(
-                    partitions[number], next=first + len(datas), last_ms=time_ms
+                    before, next=first + len(datas), put_bytes=before.put_bytes + size, last_ms=time_ms
                 )
+                key = UsageKey(time_ms // MINUTE_MS, stream.row, number)
+                self.usage.append((key, Usage(put_records=len(datas), put_bytes=size)))
                 for start, stop in blob_ranges(keys, datas):
                     blob = encode(first + start, time_ms, keys[start:stop], datas[start:stop])
                     yield StoredBatch(stream.row, number, first + start, stop - start, time_ms, blob)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey, Draft
+from beam_dis.local.store.usage import delete_totals
 from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream
 from beam_dis.wire.ranges import hash_ranges
 from beam_dis.wire.streams import ACTIVE
@@ -23,8 +24,8 @@ _PUT_STREAM = (
     " ON CONFLICT (row) DO UPDATE SET properties = excluded.properties"
 )
 _PUT_PARTITION = (
-    "INSERT OR REPLACE INTO partition (stream, number, status, since_ms, earliest, next, last_ms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO partition (stream, number, status, since_ms, earliest, next, put_bytes, last_ms)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PUT_APP = "INSERT OR REPLACE INTO app VALUES (?, ?, ?, ?)"
 _PUT_CHECKPOINT = "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?, ?)"
@@ -59,6 +60,7 @@ def save(connection: sqlite3.Connection, draft: Draft, committed: Catalogue) -> 
             connection.execute("DELETE FROM stream WHERE row = ?", (before.row,))
             connection.execute("DELETE FROM partition WHERE stream = ?", (before.row,))
             connection.execute("INSERT INTO deleted_stream VALUES (?)", (before.row,))
+            delete_totals(connection, before.row)
     for (project, name), app in draft.apps.items():
         if app is None:
             connection.execute("DELETE FROM app WHERE project = ? AND name = ?", (project, name))
@@ -86,11 +88,9 @@ def clock_advance(connection: sqlite3.Connection) -> float:
 
 
 def next_row(connection: sqlite3.Connection) -> int:
-    """A row number that no stream has, nor any deleted stream whose batches are still there."""
-    (highest,) = connection.execute(
-        "SELECT max(coalesce((SELECT max(row) FROM stream), 0), coalesce((SELECT max(row) FROM deleted_stream), 0))"
-    ).fetchone()
-    return int(highest) + 1
+    """A row number that no stream has or had."""
+    highest = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'stream'").fetchone()
+    return 1 if highest is None else int(highest[0]) + 1
 
 
 def with_hash_ranges(stream: Stream) -> Stream:
@@ -108,8 +108,9 @@ def with_hash_ranges(stream: Stream) -> Stream:
 def _load_partitions(connection: sqlite3.Connection) -> dict[int, list[Partition]]:
     """The partitions by the row of their stream, in the order of their numbers."""
     partitions: dict[int, list[Partition]] = defaultdict(list)
-    for row, number, status, since_ms, earliest, next_number, last_ms in connection.execute(
-        "SELECT stream, number, status, since_ms, earliest, next, last_ms FROM partition ORDER BY stream, number"
+    for row, number, status, since_ms, earliest, next_number, put_bytes, last_ms in connection.execute(
+        "SELECT stream, number, status, since_ms, earliest, next, put_bytes, last_ms"
+        " FROM partition ORDER BY stream, number"
     ):
         partitions[row].append(
             Partition(
@@ -118,6 +119,7 @@ def _load_partitions(connection: sqlite3.Connection) -> dict[int, list[Partition
                 since_ms=since_ms,
                 earliest=earliest,
                 next=next_number,
+                put_bytes=put_bytes,
                 last_ms=last_ms,
             )
         )
@@ -142,5 +144,6 @@ def _changed_partitions(stream: Stream, before: tuple[Partition, ...]) -> Iterab
                 partition.since_ms,
                 partition.earliest,
                 partition.next,
+                partition.put_bytes,
                 partition.last_ms,
             )

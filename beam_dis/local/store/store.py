@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from beam_dis.local.store import changes, database, inspection, rows
+from beam_dis.local.store import changes, database, inspection, rows, usage
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
 from beam_dis.local.store.change_queue import ChangeRequest
 from beam_dis.local.store.data_folder import DATABASE_NAME, DataFolder
 from beam_dis.local.store.failures import StoreError
 from beam_dis.local.store.reader import StoreReader
+from beam_dis.local.store.usage import Usage, UsageKey, UsageMeter
 from beam_dis.local.store.values import StoredApp, StoredCheckpoint, StoredRecords, Stream, StreamDefinition
 from beam_dis.local.store.writer import Writer
 from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction, WriterConnection
@@ -62,7 +63,9 @@ class Store:
         database.prepare(self.path)
         self._folder = folder
         self._catalogue = Catalogue()
-        connection = WriterConnection(self.path, self._catalogue, clock)
+        self._clock = clock
+        self._meter = UsageMeter()
+        connection = WriterConnection(self.path, self._catalogue, clock, self._meter)
         self._writer = Writer(connection, self._catalogue, housekeeping_interval)
         self._reader = StoreReader(self.path, self._catalogue)
 
@@ -215,6 +218,26 @@ class Store:
         except StoreError as error:
             problems.append(str(error))
         return problems
+
+    # Usage: counted in memory, stored before it is reported.
+
+    def count_usage(self, stream: Stream, partition: int, counts: Usage) -> None:
+        """Count what has happened to a partition just now, or with ``WHOLE_STREAM`` to a stream. What is put is counted anyway."""
+        self._meter.count(UsageKey(int(self._clock() // 60), stream.row, partition), counts)
+
+    def store_usage(self) -> Future[None]:
+        """Store what was counted up to now."""
+        return self._writer.submit(ChangeRequest(apply=usage.store_usage))
+
+    def usage_by_minute(self, stream: Stream, partition: int | None, first: int, last: int) -> dict[int, Usage]:
+        """What happened to a partition, or to a whole stream, in each of some minutes since 1970, as far as it is stored. Blocks."""
+        with self._reader.connection() as connection:
+            return usage.usage_by_minute(connection, stream.row, partition, first, last)
+
+    def usage_totals(self, stream: Stream) -> dict[int, Usage]:
+        """What happened to a stream since it was created, by partition, as far as it is stored. Blocks."""
+        with self._reader.connection() as connection:
+            return usage.totals_by_partition(connection, stream.row)
 
     # The clock, housekeeping, closing.
 

@@ -21,7 +21,7 @@ HOUR_MS = 3_600_000
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """One partition; its records have the numbers ``[earliest, next)``.
 
-    ``hash_range`` is None unless the partition is ACTIVE. ``since_ms`` is the time of its last change of status, and
+    ``hash_range`` is None unless the partition is ACTIVE. ``put_bytes`` counts the data that was ever put. ``since_ms`` is the time of its last change of status, and
     ``last_ms`` the arrival time of its newest record, also once that has expired (0 before the first record).
     """
 
@@ -30,6 +30,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     hash_range: Range | None = None
     earliest: int = 0
     next: int = 0
+    put_bytes: int = 0
     since_ms: int = 0
     last_ms: int = 0
 

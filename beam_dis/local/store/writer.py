@@ -17,6 +17,7 @@ from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.change_queue import ChangeQueue, ChangeRequest
 from beam_dis.local.store.failures import ProblemLog, StoreUnavailable
 from beam_dis.local.store.housekeeping import HousekeepingRound
+from beam_dis.local.store.usage import store_usage
 from beam_dis.local.store.writer_connection import Transaction, WriterConnection
 from beam_dis.wire.error_codes import Refusal
 
@@ -77,6 +78,7 @@ class Writer:
             self._housekeep()
             self._connection.shorten_wal()
         self._end_round(StoreUnavailable("the store was closed before its housekeeping was done"))
+        self._commit([ChangeRequest(apply=store_usage)])
 
     def _timeout(self) -> float:
         """How many seconds the thread may wait for changes before it has housekeeping to do."""

@@ -20,6 +20,7 @@ from beam_dis.local.store.database import open_writer
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.pending_records import PendingRecords
 from beam_dis.local.store.rows import load, next_row, save
+from beam_dis.local.store.usage import UsageMeter, uncounted_puts
 from beam_dis.local.store.wal import Wal
 from beam_dis.wire.timestamps import milliseconds
 
@@ -34,15 +35,20 @@ _PUT_BATCH_INDEX = "INSERT INTO batch_index (stream, partition, first, count, ti
 class Transaction:
     """One open transaction: changes go into ``draft`` and ``records``, deletions of batches directly to ``connection``.
 
+    ``meter`` has the counts that wait to be stored.
+
     ``deletion_bytes`` estimates the bytes of WAL that the deletions cost.
     """
 
-    def __init__(self, connection: sqlite3.Connection, committed: Catalogue, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, committed: Catalogue, clock: Callable[[], float], meter: UsageMeter
+    ) -> None:
         self.connection = connection
         self.committed = committed
         self.draft = Draft(committed)
         self.records = PendingRecords(self.draft)
         self.deletion_bytes = 0
+        self.meter = meter
         self._clock = clock
         self._new_rows = 0
         self._changes_before = connection.total_changes
@@ -56,6 +62,10 @@ class Transaction:
         """Take a row number for a new stream."""
         self._new_rows += 1
         return next_row(self.connection) + self._new_rows - 1
+
+    def add_pages(self, count: int) -> None:
+        """Add so many pages to the bytes of WAL that changes outside of draft and records cost."""
+        self.deletion_bytes += count * PAGE_BYTES
 
     def write(self) -> int:
         """Write the draft and the records; returns an upper estimate of the bytes of WAL that this costs."""
@@ -77,8 +87,9 @@ class WriterConnection:
         StoreError: The file can't be opened.
     """
 
-    def __init__(self, path: Path, catalogue: Catalogue, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, catalogue: Catalogue, clock: Callable[[], float], meter: UsageMeter) -> None:
         self._path = path
+        self._meter = meter
         self._wal = Wal(path)
         self._catalogue = catalogue
         self._clock = clock
@@ -98,7 +109,7 @@ class WriterConnection:
         try:
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(connection, self._catalogue, self._clock)
+            transaction = Transaction(connection, self._catalogue, self._clock, self._meter)
             result = work(transaction)
             wal_bytes = transaction.write()
             connection.execute("COMMIT")
@@ -110,6 +121,7 @@ class WriterConnection:
         except BaseException:
             self._disconnect()
             raise
+        self._meter.committed(transaction.records.usage)
         self._catalogue.publish(transaction.draft)
         self._wal.grew(wal_bytes)
         return result
@@ -128,6 +140,8 @@ class WriterConnection:
     def _open(self) -> sqlite3.Connection:
         self._connection = open_writer(self._path)
         self._catalogue.replace(load(self._connection))
+        for key, usage in uncounted_puts(self._connection, self._catalogue.streams(), self._meter.waiting()):
+            self._meter.count(key, usage)
         self._wal.opened()
         return self._connection
 
@@ -158,6 +172,7 @@ class WriterConnection:
         return found.st_dev, found.st_ino
 
     def _disconnect(self) -> None:
+        self._meter.rolled_back()
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
