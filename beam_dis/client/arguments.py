@@ -29,7 +29,14 @@ from beam_dis.names import (
 from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, shown
 from beam_dis.wire.monitoring import PARTITION_LABELS, STREAM_LABELS
 from beam_dis.wire.records import CURSOR_TYPES
-from beam_dis.wire.streams import COMPRESSION_FORMATS, DATA_TYPES, POLICY_ACTIONS, POLICY_EFFECTS, STREAM_TYPES
+from beam_dis.wire.streams import (
+    COMPRESSION_FORMATS,
+    DATA_TYPES,
+    POLICY_ACTIONS,
+    POLICY_EFFECTS,
+    STREAM_TYPES,
+    UPDATE_TYPES,
+)
 
 MAX_COUNT = 2**31 - 1
 """The wire's counts are 32-bit integers."""
@@ -196,6 +203,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "tags": _text_map,
     "target_partition_count": _count,
     "timestamp": _milliseconds,
+    "update_type": _one_of(UPDATE_TYPES),
     "value": checked_text,
 }
 """Argument → its check, which takes the argument's name for messages and the value, and returns the plain value."""

@@ -12,6 +12,7 @@ from beam_dis.client.api import API
 from beam_dis.client.apps import AppOperations
 from beam_dis.client.checkpoints import CheckpointOperations
 from beam_dis.client.monitoring import MonitoringOperations
+from beam_dis.client.quotas import QuotaOperations
 from beam_dis.client.records import RecordOperations
 from beam_dis.client.streams import StreamOperations
 from beam_dis.client.tags import TagOperations
@@ -22,7 +23,13 @@ from beam_dis.plain_values import described
 
 @final
 class DISClient(
-    StreamOperations, AppOperations, CheckpointOperations, RecordOperations, TagOperations, MonitoringOperations
+    StreamOperations,
+    AppOperations,
+    CheckpointOperations,
+    RecordOperations,
+    TagOperations,
+    MonitoringOperations,
+    QuotaOperations,
 ):
     """A client for one DIS. It is thread-safe and keeps its connections until ``close``, or the end of a ``with`` block.
 

@@ -199,6 +199,56 @@ class StreamOperations:
         self._api.call("update_stream", nothing, message=request, stream_name=stream_name)
 
     @checks_arguments
+    def change_stream(
+        self,
+        stream_name: str,
+        *,
+        update_type: str,
+        data_type: str | None = None,
+        data_schema: str | None = None,
+        auto_scale_enabled: bool | None = None,
+        auto_scale_min_partition_count: int | None = None,
+        auto_scale_max_partition_count: int | None = None,
+    ) -> wire.ChangeStreamResult:
+        """Change a stream's data type and schema, or its scaling, by another route than ``update_stream`` [vendor's pages].
+
+        Arguments that are None leave the stream's values unchanged.
+
+        Args:
+            stream_name: the stream.
+            update_type: ``"DATA_TYPE"`` or ``"AUTO_SCALE"``: only the arguments that belong to it count.
+            data_type: with DATA_TYPE; BLOB, JSON or CSV.
+            data_schema: with DATA_TYPE; an Avro schema as JSON text.
+            auto_scale_enabled: with AUTO_SCALE; let the service scale the stream.
+            auto_scale_min_partition_count: down to this number.
+            auto_scale_max_partition_count: up to this number.
+
+        Raises:
+            StreamNotFoundError: there is no such stream.
+            InvalidRequestError: a value is out of range, or the schema isn't an Avro schema (DIS.4360).
+        """
+        request = wire.ChangeStreamRequest(
+            update_type=update_type,
+            stream_name=stream_name,
+            data_type=data_type,
+            data_schema=data_schema,
+            auto_scale_enabled=auto_scale_enabled,
+            auto_scale_min_partition_count=auto_scale_min_partition_count,
+            auto_scale_max_partition_count=auto_scale_max_partition_count,
+        )
+        return self._api.call(
+            "change_stream",
+            reading(wire.ChangeStreamResult, may_be_empty=True),
+            message=request,
+            stream_name=stream_name,
+        )
+
+    @checks_arguments
+    def scaling_log(self, stream_name: str) -> list[wire.PartitionCountUpdate]:
+        """Return how a stream was scaled: when, and from how many partitions to how many. Raises StreamNotFoundError."""
+        return self._api.call("scaling_log", reading(wire.ScalingLog), stream_name=stream_name).update_partition_counts
+
+    @checks_arguments
     def add_policy(
         self,
         stream_name: str,

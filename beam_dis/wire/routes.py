@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from beam_dis.wire import apps, checkpoints, monitoring, records, streams, tags
+from beam_dis.wire import apps, checkpoints, monitoring, quotas, records, streams, tags
 
 
 class Route(NamedTuple):
@@ -68,6 +68,24 @@ _STREAMS = (
     ),
     Route(
         "update_stream", "PUT", "/v3/{project_id}/streams/{stream_name}", streams.UpdateStreamRequest, None, 204, True
+    ),
+    Route(
+        "change_stream",
+        "PUT",
+        "/v2/{project_id}/streams/{stream_name}/update",
+        streams.ChangeStreamRequest,
+        streams.ChangeStreamResult,
+        200,
+        True,
+    ),
+    Route(
+        "scaling_log",
+        "GET",
+        "/v2/{project_id}/streams/{stream_name}/update_partition_counts",
+        None,
+        streams.ScalingLog,
+        200,
+        True,
     ),
     Route(
         "add_policy",
@@ -203,6 +221,7 @@ _MONITORING = (
         True,
     ),
 )
+_QUOTAS = (Route("list_quotas", "GET", "/v1/{project_id}/quotas", None, quotas.ListQuotasResult, 200, True),)
 
 _ROWS = {
     "streams": _STREAMS,
@@ -211,6 +230,7 @@ _ROWS = {
     "records": _RECORDS,
     "tags": _TAGS,
     "monitoring": _MONITORING,
+    "quotas": _QUOTAS,
 }
 
 ROUTES: dict[str, Route] = {r.operation: r for rows in _ROWS.values() for r in rows}

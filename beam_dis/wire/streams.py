@@ -12,6 +12,7 @@ from beam_dis.wire.ranges import parse_range
 STREAM_TYPES = ("COMMON", "ADVANCED")
 DATA_TYPES = ("BLOB", "JSON", "CSV")
 COMPRESSION_FORMATS = ("snappy", "gzip", "zip")
+UPDATE_TYPES = ("DATA_TYPE", "AUTO_SCALE")
 POLICY_ACTIONS = ("putRecords", "getRecords")
 POLICY_EFFECTS = ("accept",)
 
@@ -182,6 +183,34 @@ class UpdateStreamRequest(Message):
     auto_scale_enabled: bool | None = None
     auto_scale_min_partition_count: int | None = None
     auto_scale_max_partition_count: int | None = None
+
+
+class ChangeStreamRequest(Message):
+    """PUT /v2/{project_id}/streams/{stream_name}/update [vendor's page UpdateStreamAutoScaleInfo; SDK]: type or scaling.
+
+    ``update_type`` says which fields count: DATA_TYPE those of data, AUTO_SCALE those of scaling. Absent ones keep their value.
+    """
+
+    update_type: str
+    stream_name: str | None = None
+    data_type: str | None = None
+    data_schema: str | None = None
+    auto_scale_enabled: bool | None = None
+    auto_scale_min_partition_count: int | None = None
+    auto_scale_max_partition_count: int | None = None
+
+
+class ChangeStreamResult(WireAnswer):
+    """The stream and its data type after the change [SDK]."""
+
+    stream_name: str = ""
+    target_data_type: str = ""
+
+
+class ScalingLog(WireAnswer):
+    """GET /v2/{project_id}/streams/{stream_name}/update_partition_counts [vendor's page QueryUpdatePartitionCountlog]."""
+
+    update_partition_counts: list[PartitionCountUpdate] = []
 
 
 class AddPolicyRequest(Message):

@@ -87,6 +87,13 @@ def test_a_stream_is_scaled_changed_and_shared(client):
     )
     described = client.describe_stream("s")
     assert (described.writable_partition_count, described.retention_period) == (2, 72)
+    assert client.change_stream("s", update_type="DATA_TYPE", data_type="CSV").target_data_type == "CSV"
+    assert [(u.src_partition_count, u.target_partition_count) for u in client.scaling_log("s")] == [(1, 2)]
+    assert {quota.type: quota.used for quota in client.list_quotas()} == {
+        "common_partition": 2,
+        "advanced_partition": 0,
+        "app": 0,
+    }
     assert [rule.principal_name for rule in client.list_policies("s").rules] == ["d.*"]
 
 
@@ -169,6 +176,8 @@ def refusals(client):
         "describe_stream": lambda: client.describe_stream("no"),
         "update_partition_count": lambda: client.update_partition_count("no", target_partition_count=1),
         "update_stream": lambda: client.update_stream("no", data_duration=24),
+        "change_stream": lambda: client.change_stream("no", update_type="DATA_TYPE"),
+        "scaling_log": lambda: client.scaling_log("no"),
         "add_policy": lambda: client.add_policy("no", stream_id="i", principal_names=["d.*"], action_type="getRecords"),
         "list_policies": lambda: client.list_policies("no"),
         "delete_app": lambda: client.delete_app("no"),
@@ -195,8 +204,8 @@ def refusals(client):
 def test_the_error_for_a_missing_object_has_its_class_and_the_operation(client):
     kinds = (errors.StreamNotFoundError, errors.AppNotFoundError, errors.CursorRefusedError)
     calls = refusals(client)
-    nameless = {"create_stream", "list_streams", "create_app", "list_apps", "list_tags", "list_resources_by_tags"}
-    assert set(ROUTES) - set(calls) == nameless
+    nameless = {"create_stream", "create_app", "list_streams", "list_apps", "list_tags", "list_resources_by_tags"}
+    assert set(ROUTES) - set(calls) == nameless | {"list_quotas"}
     for operation, call in calls.items():
         with pytest.raises(kinds, match=f"^{operation}"):
             call()

@@ -33,6 +33,7 @@ VALID = {
     "key": "k",
     "keys": ["k"],
     "labels": ["total_put_bytes_per_stream"],
+    "update_type": "DATA_TYPE",
     "start_time": 0,
     "end_time": 60,
     "tags": {"k": "v"},

@@ -149,6 +149,8 @@ OPERATIONS = {
         lambda client, name: client.update_partition_count(name, target_partition_count=2)
     ),
     "update_stream": existing("stream")(lambda client, name: client.update_stream(name, data_duration=48)),
+    "change_stream": plain(lambda client, _: client.change_stream("s", update_type="AUTO_SCALE")),
+    "scaling_log": plain(lambda client, _: client.scaling_log("s")),
     "add_policy": allowing,
     "list_policies": plain(lambda client, _: client.list_policies("s")),
     "create_app": plain(lambda client, name, **fields: client.create_app(name, **fields)),
@@ -179,6 +181,7 @@ OPERATIONS = {
             "s", partition_id=P0, labels=["total_get_bytes_per_partition"], start_time=0, end_time=60
         )
     ),
+    "list_quotas": plain(lambda client, _: client.list_quotas()),
 }
 
 LOST = {

@@ -11,7 +11,7 @@ from beam_dis.client.pages import PutRecordResult, PutResult, ReadPage
 from beam_dis.errors import ServiceError, TransportError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import PageRecord
-from beam_dis.wire import apps, monitoring, streams, tags
+from beam_dis.wire import apps, monitoring, quotas, streams, tags
 from beam_dis.wire.routes import ROUTES
 
 ENTRIES = [PutRecord(b"\x00\xff", partition_key="k")]
@@ -58,6 +58,30 @@ CALLS = {
         ("PUT", "/v3/p1/streams/s"),
         {"stream_name": "s", "data_duration": 48},
         (204, None, None),
+    ),
+    "change_stream": (
+        lambda c: c.change_stream("s", update_type="DATA_TYPE", data_type="CSV"),
+        ("PUT", "/v2/p1/streams/s/update"),
+        {"update_type": "DATA_TYPE", "stream_name": "s", "data_type": "CSV"},
+        (
+            200,
+            {"stream_name": "s", "target_data_type": "CSV"},
+            streams.ChangeStreamResult("s", "CSV"),
+        ),
+    ),
+    "scaling_log": (
+        lambda c: c.scaling_log("s"),
+        ("GET", "/v2/p1/streams/s/update_partition_counts"),
+        None,
+        (
+            200,
+            {
+                "update_partition_counts": [
+                    {"create_timestamp": 5, "src_partition_count": 1, "target_partition_count": 2}
+                ]
+            },
+            [streams.PartitionCountUpdate(5, 1, 2)],
+        ),
     ),
     "add_policy": (
         lambda c: c.add_policy("s", **POLICY),
@@ -211,6 +235,12 @@ CALLS = {
         None,
         (200, {"metrics": {"label": "a", "dataPoints": [POINT]}}, {"a": [monitoring.DataPoint(60, 7)]}),
     ),
+    "list_quotas": (
+        lambda c: c.list_quotas(),
+        ("GET", "/v1/p1/quotas"),
+        None,
+        (200, {"quotas": {"resources": [{"type": "app", "quota": 100, "used": 1}]}}, [quotas.Quota("app", 100, 1)]),
+    ),
 }
 each_operation = pytest.mark.parametrize("operation", CALLS)
 
@@ -249,6 +279,7 @@ def test_an_error_names_the_operation_and_the_code(operation, connect, refused):
 EMPTY_IS_FINE = {
     "get_checkpoint": CommittedCheckpoint(None),
     "update_partition_count": streams.UpdatePartitionCountResult(),
+    "change_stream": streams.ChangeStreamResult(),
 }
 
 

@@ -67,7 +67,7 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(path, methods):
 
 def test_operations_are_counted_by_group():
     groups = [route.group for route in ROUTES.values()]
-    counts = {"streams": 8, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7, "monitoring": 2}
+    counts = {"streams": 10, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7, "monitoring": 2, "quotas": 1}
     assert {group: groups.count(group) for group in groups} == counts
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from beam_dis.local.handlers import apps, checkpoints, monitoring, records, streams, tags
+from beam_dis.local.handlers import apps, checkpoints, monitoring, quotas, records, streams, tags
 from beam_dis.local.handlers.call import Call
 from beam_dis.wire.routes import ROUTES
 
@@ -23,6 +23,7 @@ _GROUPS: dict[str, ModuleType] = {
     "apps": apps,
     "checkpoints": checkpoints,
     "monitoring": monitoring,
+    "quotas": quotas,
     "records": records,
     "streams": streams,
     "tags": tags,

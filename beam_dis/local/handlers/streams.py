@@ -66,6 +66,27 @@ async def update_stream(call: Call, request: wire.UpdateStreamRequest) -> None:
     await durable(call.store.update_stream(stream, **checked_changes(stream, request)))
 
 
+async def change_stream(call: Call, request: wire.ChangeStreamRequest) -> wire.ChangeStreamResult:
+    """Change the type and schema of a stream's data, or how it is scaled by itself."""
+    if request.update_type not in wire.UPDATE_TYPES:
+        raise Refusal(4200, f"update_type {request.update_type!r} is not one of {', '.join(wire.UPDATE_TYPES)}")
+    change = wire.UpdateStreamRequest()
+    if request.update_type == "DATA_TYPE":
+        change.data_type, change.data_schema = request.data_type, request.data_schema
+    else:
+        change.auto_scale_enabled = request.auto_scale_enabled
+        change.auto_scale_min_partition_count = request.auto_scale_min_partition_count
+        change.auto_scale_max_partition_count = request.auto_scale_max_partition_count
+    stream = call.stream(call.names["stream_name"])
+    changed = await durable(call.store.update_stream(stream, **checked_changes(stream, change)))
+    return wire.ChangeStreamResult(changed.name, changed.data_type)
+
+
+async def scaling_log(call: Call, _: None) -> wire.ScalingLog:
+    """When a stream was scaled, from how many ACTIVE partitions to how many, and whether it scaled by itself."""
+    return wire.ScalingLog(list(call.stream(call.names["stream_name"]).updates))
+
+
 async def add_policy(call: Call, request: wire.AddPolicyRequest) -> None:
     """Let another account put or get records; ``stream_id`` must be that of the stream."""
     if request.action_type not in wire.POLICY_ACTIONS:

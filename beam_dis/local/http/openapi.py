@@ -20,7 +20,7 @@ import msgspec
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.http.reply import ErrorBody
 from beam_dis.version import __version__
-from beam_dis.wire import apps, checkpoints, monitoring, records, streams, tags
+from beam_dis.wire import apps, checkpoints, monitoring, quotas, records, streams, tags
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.limits import APP_NAME, MAX_METADATA_CHARS, MAX_TAGS, RETENTION_HOURS, STREAM_NAME
 from beam_dis.wire.messages import Query, encode
@@ -42,6 +42,7 @@ _RULES: dict[str, Schema] = {
     "ChangeTagsRequest.tags": {"minItems": 1},
     "FindResourcesRequest.action": {"enum": [tags.FILTER, tags.COUNT]},
     "ResourceMatch.key": {"enum": [tags.RESOURCE_NAME]},
+    "update_type": {"enum": list(streams.UPDATE_TYPES)},
     "action_type": {"enum": ["putRecords", "getRecords"]},
     "CreateAppRequest.app_name": _APP,
     "CreateStreamRequest.stream_name": _STREAM,
@@ -75,7 +76,7 @@ _RULES: dict[str, Schema] = {
 
 _MESSAGES: dict[str, type[msgspec.Struct]] = {
     name: kind
-    for module in (apps, checkpoints, monitoring, records, streams, tags)
+    for module in (apps, checkpoints, monitoring, quotas, records, streams, tags)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
 } | {"ErrorBody": ErrorBody}

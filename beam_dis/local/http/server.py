@@ -90,7 +90,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
     _check_exposure(settings)
     _allow_connections()
     clock = Clock()
-    store = open_store(settings.data_dir, clock=clock)
+    store = open_store(settings.data_dir, clock=clock, auto_scaling=settings.real_limits)
     try:
         resume(store, clock)
         listener = listen(settings.host, settings.port, reserved=settings.port_reserved)

@@ -89,8 +89,8 @@ def delete_tags(draft: Draft, now_ms: int, stream_id: str, keys: Sequence[str]) 
     _put(draft, now_ms, stream, tags=tuple(tag for tag in stream.tags if tag.key not in keys))
 
 
-def scale(draft: Draft, now_ms: int, stream_id: str, target: int) -> tuple[int, int]:
-    """Scale a stream to ``target`` ACTIVE partitions.
+def scale(draft: Draft, now_ms: int, stream_id: str, target: int, *, auto: bool = False) -> tuple[int, int]:
+    """Scale a stream to ``target`` ACTIVE partitions; ``auto`` says that nobody has asked for it.
 
     Scaling up makes DELETED partitions ACTIVE again first, then EXPIRED ones, and then adds new ones. Scaling down makes
     the highest-numbered ACTIVE partitions DELETED. Refused with DIS.4200, 4301 or 4308.
@@ -111,9 +111,15 @@ def scale(draft: Draft, now_ms: int, stream_id: str, target: int) -> tuple[int, 
         active = [partition for partition in stream.partitions if partition.status == ACTIVE]
         deleted = {p.number: _with_status(p, DELETED, now_ms) for p in active[target - before :]}
         scaled = _with_partitions(stream, deleted)
-    update = PartitionCountUpdate(now_ms, before, target)
+    update = PartitionCountUpdate(now_ms, before, target, auto_scale=auto)
     _put(draft, now_ms, with_hash_ranges(scaled), updates=(*stream.updates, update))
     return before, target
+
+
+def free_partitions(draft: Draft, project: str, stream_type: str) -> int:
+    """How many more partitions a project may have in streams of a type."""
+    used = sum(s.active_count for s in draft.project_streams(project) if s.stream_type == stream_type)
+    return PARTITION_QUOTA[stream_type] - used
 
 
 def create_app(draft: Draft, now_ms: int, project: str, name: str, *, app_id: str) -> StoredApp:
@@ -182,10 +188,10 @@ def _check_app(draft: Draft, project: str, name: str) -> None:
 
 
 def _check_quota(draft: Draft, project: str, stream_type: str, more: int) -> None:
-    quota = PARTITION_QUOTA[stream_type]
-    used = sum(s.active_count for s in draft.project_streams(project) if s.stream_type == stream_type)
-    if more > 0 and used + more > quota:
-        raise Refusal(4308, f"{used + more} {stream_type} partitions are more than the {quota} of a project")
+    free = free_partitions(draft, project, stream_type)
+    if more > max(0, free):
+        quota = PARTITION_QUOTA[stream_type]
+        raise Refusal(4308, f"{quota - free + more} {stream_type} partitions are more than the {quota} of a project")
 
 
 def _put(draft: Draft, now_ms: int, stream: Stream, **changes: Any) -> Stream:

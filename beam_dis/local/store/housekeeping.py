@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -35,10 +35,10 @@ _PAGES_PER_STEP = 16
 
 
 class HousekeepingRound:
-    """One round of housekeeping over all streams."""
+    """One round of housekeeping over all streams; ``first`` are steps that it begins with."""
 
-    def __init__(self, committed: Catalogue) -> None:
-        self._steps: deque[Step] = deque([store_usage_if_due, _expire_partitions])
+    def __init__(self, committed: Catalogue, first: Sequence[Step] = ()) -> None:
+        self._steps: deque[Step] = deque([*first, store_usage_if_due, _expire_partitions])
         self._stages = _stages(committed)
 
     def run_slice(self, transaction: Transaction) -> bool:

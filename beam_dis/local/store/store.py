@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from beam_dis.local.store import changes, database, inspection, rows, usage
+from beam_dis.local.store.auto_scaling import AutoScaling
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
 from beam_dis.local.store.change_queue import ChangeRequest
 from beam_dis.local.store.data_folder import DATABASE_NAME, DataFolder
@@ -33,20 +34,27 @@ _ID_LENGTH = 20
 _RECORD_OVERHEAD = 64
 
 
-def open_store(data_dir: Path, *, clock: Callable[[], float], housekeeping_interval: float | None = 1.0) -> Store:
+def open_store(
+    data_dir: Path,
+    *,
+    clock: Callable[[], float],
+    housekeeping_interval: float | None = 1.0,
+    auto_scaling: bool = False,
+) -> Store:
     """Open the store in a folder, or create one there.
 
     Args:
         data_dir: The folder; it is created if it is missing.
         clock: Gives the time in epoch seconds.
         housekeeping_interval: Seconds of real time between two rounds of housekeeping; None for rounds on demand only.
+        auto_scaling: Whether streams that allow it are scaled by their traffic.
 
     Raises:
         StoreError: The folder is in use or not writable; its file is damaged, or has another version.
     """
     folder = DataFolder(Path(data_dir))
     try:
-        return Store(folder, clock, housekeeping_interval)
+        return Store(folder, clock, housekeeping_interval, auto_scaling=auto_scaling)
     except BaseException:
         folder.release()
         raise
@@ -58,7 +66,9 @@ class Store:
     ``path`` is its database file.
     """
 
-    def __init__(self, folder: DataFolder, clock: Callable[[], float], housekeeping_interval: float | None) -> None:
+    def __init__(
+        self, folder: DataFolder, clock: Callable[[], float], housekeeping_interval: float | None, *, auto_scaling: bool
+    ) -> None:
         self.path = folder.path / DATABASE_NAME
         database.prepare(self.path)
         self._folder = folder
@@ -66,7 +76,8 @@ class Store:
         self._clock = clock
         self._meter = UsageMeter()
         connection = WriterConnection(self.path, self._catalogue, clock, self._meter)
-        self._writer = Writer(connection, self._catalogue, housekeeping_interval)
+        steps = [AutoScaling().step] if auto_scaling else []
+        self._writer = Writer(connection, self._catalogue, housekeeping_interval, steps)
         self._reader = StoreReader(self.path, self._catalogue)
 
     # Look-ups: committed state, from memory.

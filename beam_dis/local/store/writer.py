@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.change_queue import ChangeQueue, ChangeRequest
 from beam_dis.local.store.failures import ProblemLog, StoreUnavailable
-from beam_dis.local.store.housekeeping import HousekeepingRound
+from beam_dis.local.store.housekeeping import HousekeepingRound, Step
 from beam_dis.local.store.usage import store_usage
 from beam_dis.local.store.writer_connection import Transaction, WriterConnection
 from beam_dis.wire.error_codes import Refusal
@@ -33,12 +34,18 @@ Outcome = tuple[Future[Any], Any, Exception | None]
 
 
 class Writer:
-    """Commits changes in groups, and does housekeeping every ``interval`` seconds, or on demand only if that is None."""
+    """Commits changes in groups, and does housekeeping every ``interval`` seconds, or on demand only if that is None.
 
-    def __init__(self, connection: WriterConnection, catalogue: Catalogue, interval: float | None) -> None:
+    ``steps`` are further steps of each round of housekeeping.
+    """
+
+    def __init__(
+        self, connection: WriterConnection, catalogue: Catalogue, interval: float | None, steps: Sequence[Step] = ()
+    ) -> None:
         self._connection = connection
         self._catalogue = catalogue
         self._interval = interval
+        self._steps = steps
         self._queue = ChangeQueue()
         self._round: HousekeepingRound | None = None
         self._next_round_futures: list[Future[None]] = []
@@ -108,7 +115,7 @@ class Writer:
         now = time.monotonic()
         due = self._interval is not None and now >= self._next_round
         if self._round is None and (self._next_round_futures or due):
-            self._round = HousekeepingRound(self._catalogue)
+            self._round = HousekeepingRound(self._catalogue, self._steps)
             self._next_round = now + (self._interval or 0)
             self._round_futures, self._next_round_futures = self._next_round_futures, []
         if self._round is not None and (now >= self._next_slice or not self._changes_since_slice):

@@ -156,3 +156,56 @@ def test_a_schema_that_avro_refuses_is_refused_with_the_reason_and_changes_nothi
     assert changed.code == "DIS.4360"
     assert api("GET", "/streams/s").code == "DIS.4301"
     assert not api("GET", "/streams/before").body["data_schema"]
+
+
+def test_a_change_by_type_sets_only_the_fields_of_that_type(api):
+    api.stream(partitions=2)
+    fields = {"data_type": "CSV", "auto_scale_enabled": True, "auto_scale_min_partition_count": 1}
+    fields |= {"auto_scale_max_partition_count": 4, "stream_name": "s"}
+    answer = api("PUT", "/streams/s/update/", {"update_type": "DATA_TYPE", **fields})
+    assert answer == (200, "", {"stream_name": "s", "target_data_type": "CSV"})
+    described = api("GET", "/streams/s").body
+    assert (described["data_type"], described["auto_scale_enabled"]) == ("CSV", False)
+    assert api("PUT", "/streams/s/update", {"update_type": "AUTO_SCALE", **fields}).status == 200
+    described = api("GET", "/streams/s").body
+    assert (described["auto_scale_enabled"], described["auto_scale_max_partition_count"]) == (True, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"data_type": "CSV"}, "DIS.4200"),
+        ({"update_type": "NAME"}, "DIS.4200"),
+        ({"update_type": "DATA_TYPE", "data_schema": "{}"}, "DIS.4360"),
+        ({"update_type": "AUTO_SCALE", "auto_scale_enabled": True}, "DIS.4200"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(api, change, code):
+    api.stream()
+    assert api("PUT", "/streams/s/update", change)[:2] == (400, code)
+
+
+def test_the_scaling_log_has_every_scaling(api):
+    api.stream(partitions=2)
+    assert api("GET", "/streams/s/update_partition_counts").body == {"update_partition_counts": []}
+    api("PUT", "/streams/s", {"target_partition_count": 3})
+    (update,) = api("GET", "/streams/s/update_partition_counts").body["update_partition_counts"]
+    assert update.pop("create_timestamp") > 1_700_000_000_000
+    assert update == {"src_partition_count": 2, "target_partition_count": 3, "result_code": 1, "auto_scale": False}
+
+
+def test_quotas_count_active_partitions_and_apps(api):
+    api.stream("s", partitions=3)
+    api.stream("t", partitions=1, stream_type="ADVANCED")
+    api("PUT", "/streams/s", {"target_partition_count": 2})
+    api("POST", "/apps", {"app_name": "a"})
+    body = api("GET", api.root.replace("/v2/", "/v1/") + "/quotas").body
+    assert body == {
+        "quotas": {
+            "resources": [
+                {"type": "common_partition", "quota": 50, "used": 2},
+                {"type": "advanced_partition", "quota": 10, "used": 1},
+                {"type": "app", "quota": 100, "used": 1},
+            ]
+        }
+    }
