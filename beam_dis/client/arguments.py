@@ -127,11 +127,15 @@ def _text_lists(argument: str, value: Any) -> dict[str, list[str]]:
     }
 
 
-def _key(argument: str, value: Any) -> str:
-    key = checked_text(argument, value)
-    if key in ("", ".", ".."):
-        raise ConfigurationError(f"{argument}={key!r} can't be the key of a tag in a path: give another one")
-    return key
+def _path_text(argument: str, value: Any) -> str:
+    text = checked_text(argument, value)
+    if text in ("", ".", ".."):
+        raise ConfigurationError(f"{argument}={text!r} can't be a part of a path: give another one")
+    return text
+
+
+def _stream_names(argument: str, value: Any) -> list[str]:
+    return [checked_stream(f"{argument}[{index}]", name) for index, name in enumerate(_texts(argument, value))]
 
 
 def _flag(argument: str, value: Any) -> bool:
@@ -165,6 +169,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "auto_scale_enabled": _flag,
     "auto_scale_max_partition_count": _count,
     "auto_scale_min_partition_count": _count,
+    "client_id": _path_text,
     "compression_format": _one_of(COMPRESSION_FORMATS),
     "count_only": _flag,
     "csv_delimiter": checked_text,
@@ -174,7 +179,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data_type": _one_of(DATA_TYPES),
     "effect": _one_of(POLICY_EFFECTS),
     "end_time": _second,
-    "key": _key,
+    "generation_id": partial(checked_int, lowest=0, highest=MAX_COUNT),
+    "key": _path_text,
     "keys": _texts,
     "labels": _labels,
     "limit": _count,
@@ -187,6 +193,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "partition_count": _count,
     "partition_cursor": _cursor,
     "partition_id": _partition,
+    "principal_ids": _texts,
     "principal_names": _texts,
     "records": _records,
     "resource_name": checked_stream,
@@ -198,7 +205,10 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "start_time": _second,
     "starting_sequence_number": checked_sequence_number,
     "stream_id": checked_stream,
+    "stream_ids": _stream_names,
     "stream_name": checked_stream,
+    "stream_names": _stream_names,
+    "stream_pattern": checked_text,
     "stream_type": _one_of(STREAM_TYPES),
     "tags": _text_map,
     "target_partition_count": _count,

@@ -259,13 +259,13 @@ class StreamOperations:
         effect: str = "accept",
         retry_lost: bool = False,
     ) -> None:
-        """Let other accounts use a stream [§5.1.7].
+        """Let other accounts use a stream, by its id, from their own projects [§5.1.7].
 
         Args:
             stream_name: the stream.
             stream_id: its id.
             principal_names: ``"domain.*"`` or ``"domain.user"`` for each; at least one.
-            action_type: ``"putRecords"`` or ``"getRecords"``.
+            action_type: ``"putRecords"`` or ``"getRecords"``; ``"getStreamInfo"`` only to describe it.
             effect: ``"accept"``.
             retry_lost: send the request again if its answer is lost.
 
@@ -274,6 +274,53 @@ class StreamOperations:
         """
         request = wire.AddPolicyRequest(stream_id, ",".join(principal_names), action_type, effect)
         self._api.call("add_policy", nothing, message=request, retry_lost=retry_lost, stream_name=stream_name)
+
+    @checks_arguments
+    def add_policy_by_id(
+        self,
+        stream_name: str,
+        *,
+        stream_id: str,
+        principal_ids: Sequence[str],
+        action_type: str,
+        effect: str = "accept",
+        retry_lost: bool = False,
+    ) -> None:
+        """Let other accounts use a stream: as ``add_policy``, with the ids of accounts or users [vendor's page CreatePoliciesv3].
+
+        Args:
+            stream_name: the stream.
+            stream_id: its id.
+            principal_ids: the id of each account or user; at least one. A local DIS takes names for ids.
+            action_type: as for ``add_policy``.
+            effect: ``"accept"``.
+            retry_lost: send the request again if its answer is lost.
+
+        Raises:
+            StreamNotFoundError: there is no such stream, or ``stream_id`` is another stream's.
+        """
+        request = wire.AddPolicyByIdRequest(stream_id, ",".join(principal_ids), action_type, effect)
+        self._api.call("add_policy_by_id", nothing, message=request, retry_lost=retry_lost, stream_name=stream_name)
+
+    @checks_arguments
+    def delete_policy(
+        self,
+        stream_name: str,
+        *,
+        stream_id: str,
+        principal_names: Sequence[str],
+        action_type: str,
+        effect: str = "accept",
+    ) -> None:
+        """Take back what ``add_policy`` allowed; arguments as there [vendor's page DeletePolicies].
+
+        What wasn't allowed counts as taken back.
+
+        Raises:
+            StreamNotFoundError: there is no such stream, or ``stream_id`` is another stream's.
+        """
+        request = wire.DeletePolicyRequest(stream_id, ",".join(principal_names), action_type, effect)
+        self._api.call("delete_policy", nothing, message=request, stream_name=stream_name)
 
     @checks_arguments
     def list_policies(self, stream_name: str) -> wire.ListPoliciesResult:

@@ -49,6 +49,12 @@ MAX_FOUND_RESOURCES = 1000
 MAX_METRICS_SECONDS = 7 * 24 * 3600
 """The longest period of monitoring data in one answer [DIS.4204]."""
 MAX_METADATA_CHARS = 1000
+MAX_CLIENT_ID_CHARS = 200
+"""The name of a member of a consumer group (ours)."""
+
+MAX_PRINCIPALS = 100
+MAX_PRINCIPAL_CHARS = 200
+"""The principals of one request for a policy, and the length of each (ours)."""
 MAX_CURSOR_CHARS = 512
 
 STREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from beam_dis.wire import apps, checkpoints, monitoring, quotas, records, streams, tags
+from beam_dis.wire import apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags
 
 
 class Route(NamedTuple):
@@ -95,6 +95,24 @@ _STREAMS = (
         None,
         201,
         False,
+    ),
+    Route(
+        "add_policy_by_id",
+        "POST",
+        "/v3/{project_id}/streams/{stream_name}/policies",
+        streams.AddPolicyByIdRequest,
+        None,
+        200,
+        False,
+    ),
+    Route(
+        "delete_policy",
+        "DELETE",
+        "/v2/{project_id}/streams/{stream_name}/policies",
+        streams.DeletePolicyRequest,
+        None,
+        200,
+        True,
     ),
     Route(
         "list_policies",
@@ -221,6 +239,37 @@ _MONITORING = (
         True,
     ),
 )
+_CONSUMERS = "/v2/{project_id}/apps/{app_name}/consumers"
+_CONSUMER_GROUPS = (
+    Route(
+        "join_group",
+        "POST",
+        _CONSUMERS,
+        consumer_groups.JoinGroupRequest,
+        consumer_groups.JoinGroupResult,
+        200,
+        True,
+    ),
+    Route(
+        "sync_group",
+        "POST",
+        f"{_CONSUMERS}/{{client_id}}/partitions",
+        consumer_groups.SyncGroupRequest,
+        consumer_groups.SyncGroupResult,
+        200,
+        True,
+    ),
+    Route(
+        "group_heartbeat",
+        "POST",
+        f"{_CONSUMERS}/{{client_id}}/heartbeats",
+        consumer_groups.HeartbeatRequest,
+        consumer_groups.HeartbeatResult,
+        200,
+        True,
+    ),
+    Route("leave_group", "DELETE", f"{_CONSUMERS}/{{client_id}}", None, None, 204, True),
+)
 _QUOTAS = (Route("list_quotas", "GET", "/v1/{project_id}/quotas", None, quotas.ListQuotasResult, 200, True),)
 
 _ROWS = {
@@ -231,6 +280,7 @@ _ROWS = {
     "tags": _TAGS,
     "monitoring": _MONITORING,
     "quotas": _QUOTAS,
+    "consumer_groups": _CONSUMER_GROUPS,
 }
 
 ROUTES: dict[str, Route] = {r.operation: r for rows in _ROWS.values() for r in rows}

@@ -13,7 +13,10 @@ STREAM_TYPES = ("COMMON", "ADVANCED")
 DATA_TYPES = ("BLOB", "JSON", "CSV")
 COMPRESSION_FORMATS = ("snappy", "gzip", "zip")
 UPDATE_TYPES = ("DATA_TYPE", "AUTO_SCALE")
-POLICY_ACTIONS = ("putRecords", "getRecords")
+PUT_RECORDS, GET_RECORDS, GET_STREAM_INFO = "putRecords", "getRecords", "getStreamInfo"
+POLICY_ACTIONS = (PUT_RECORDS, GET_RECORDS, GET_STREAM_INFO)
+"""What a policy allows; either of the first two includes the third, which is on the vendor's page DeletePolicies (ours)."""
+
 POLICY_EFFECTS = ("accept",)
 
 CREATING, RUNNING, TERMINATING, FROZEN = "CREATING", "RUNNING", "TERMINATING", "FROZEN"
@@ -215,6 +218,24 @@ class ScalingLog(WireAnswer):
 
 class AddPolicyRequest(Message):
     """POST /v2/{project_id}/streams/{stream_name}/policies [T5-32]; answered 201 without a body."""
+
+    stream_id: str
+    principal_name: str
+    action_type: str
+    effect: str | None = None
+
+
+class AddPolicyByIdRequest(Message):
+    """POST /v3/{project_id}/streams/{stream_name}/policies [vendor's page CreatePoliciesv3]; answered 200."""
+
+    stream_id: str
+    principal_id: str
+    action_type: str
+    effect: str | None = None
+
+
+class DeletePolicyRequest(Message):
+    """DELETE /v2/{project_id}/streams/{stream_name}/policies [vendor's page DeletePolicies]; answered 200."""
 
     stream_id: str
     principal_name: str

@@ -170,6 +170,6 @@ def test_read_and_write_import_no_routes_messages_or_cursors(sources):
 
 def test_an_api_group_has_one_file_name_in_every_room(sources):
     names = {source.name for source in sources}
-    groups = ("streams", "apps", "checkpoints", "records", "tags", "monitoring", "quotas")
+    groups = ("streams", "apps", "checkpoints", "records", "tags", "monitoring", "quotas", "consumer_groups")
     wanted = {f"{room}/{group}.py" for room in ("wire", "client", "local/handlers") for group in groups}
     assert wanted - names == set()

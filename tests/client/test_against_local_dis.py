@@ -25,6 +25,8 @@ from beam_dis.wire.routes import ROUTES
 pytestmark = pytest.mark.integration
 
 AK, SK = "AKLOCAL", "sk-of-the-tests"
+MEMBERS = {"join_group", "sync_group", "group_heartbeat", "leave_group"}
+"""The operations whose answer has a state in place of an error."""
 HOUR = {"start_time": 0, "end_time": 3600}
 P0, P1 = "shardId-0000000000", "shardId-0000000001"
 
@@ -179,6 +181,12 @@ def refusals(client):
         "change_stream": lambda: client.change_stream("no", update_type="DATA_TYPE"),
         "scaling_log": lambda: client.scaling_log("no"),
         "add_policy": lambda: client.add_policy("no", stream_id="i", principal_names=["d.*"], action_type="getRecords"),
+        "add_policy_by_id": lambda: client.add_policy_by_id(
+            "no", stream_id="i", principal_ids=["d"], action_type="getRecords"
+        ),
+        "delete_policy": lambda: client.delete_policy(
+            "no", stream_id="i", principal_names=["d.*"], action_type="getRecords"
+        ),
         "list_policies": lambda: client.list_policies("no"),
         "delete_app": lambda: client.delete_app("no"),
         "describe_app": lambda: client.describe_app("no"),
@@ -205,7 +213,7 @@ def test_the_error_for_a_missing_object_has_its_class_and_the_operation(client):
     kinds = (errors.StreamNotFoundError, errors.AppNotFoundError, errors.CursorRefusedError)
     calls = refusals(client)
     nameless = {"create_stream", "create_app", "list_streams", "list_apps", "list_tags", "list_resources_by_tags"}
-    assert set(ROUTES) - set(calls) == nameless | {"list_quotas"}
+    assert set(ROUTES) - set(calls) == nameless | {"list_quotas"} | MEMBERS
     for operation, call in calls.items():
         with pytest.raises(kinds, match=f"^{operation}"):
             call()

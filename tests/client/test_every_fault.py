@@ -117,12 +117,16 @@ def reading(client, caller, _name):
     return lambda: caller.get_records(cursor)
 
 
-def allowing(client, caller, name, **fields):
-    client.create_stream(name)
-    stream_id = client.describe_stream(name).stream_id
-    return lambda: caller.add_policy(
-        name, stream_id=stream_id, principal_names=["d.*"], action_type="getRecords", **fields
-    )
+def allowing(operation, **principals):
+    """An operation on the policies of a stream of its own."""
+
+    def prepared(client, caller, name, **fields):
+        client.create_stream(name)
+        stream_id = client.describe_stream(name).stream_id
+        fields = {"stream_id": stream_id, "action_type": "getRecords", **principals, **fields}
+        return lambda: getattr(caller, operation)(name, **fields)
+
+    return prepared
 
 
 def tagged(call):
@@ -132,6 +136,16 @@ def tagged(call):
         stream_id = client.describe_stream("s").stream_id
         client.create_tag(stream_id, key="k")
         return lambda: call(caller, stream_id)
+
+    return prepared
+
+
+def member(call):
+    """An operation of a member of the group of ``a``."""
+
+    def prepared(client, caller, _name):
+        client.join_group("a", client_id="m", stream_names=["s"])
+        return lambda: call(caller)
 
     return prepared
 
@@ -151,7 +165,9 @@ OPERATIONS = {
     "update_stream": existing("stream")(lambda client, name: client.update_stream(name, data_duration=48)),
     "change_stream": plain(lambda client, _: client.change_stream("s", update_type="AUTO_SCALE")),
     "scaling_log": plain(lambda client, _: client.scaling_log("s")),
-    "add_policy": allowing,
+    "add_policy": allowing("add_policy", principal_names=["d.*"]),
+    "add_policy_by_id": allowing("add_policy_by_id", principal_ids=["d"]),
+    "delete_policy": allowing("delete_policy", principal_names=["d.*"]),
     "list_policies": plain(lambda client, _: client.list_policies("s")),
     "create_app": plain(lambda client, name, **fields: client.create_app(name, **fields)),
     "list_apps": plain(lambda client, _: client.list_apps()),
@@ -182,6 +198,10 @@ OPERATIONS = {
         )
     ),
     "list_quotas": plain(lambda client, _: client.list_quotas()),
+    "join_group": member(lambda client: client.join_group("a", client_id="m", stream_names=["s"])),
+    "sync_group": member(lambda client: client.sync_group("a", client_id="m")),
+    "group_heartbeat": member(lambda client: client.group_heartbeat("a", client_id="m")),
+    "leave_group": member(lambda client: client.leave_group("a", client_id="m")),
 }
 
 LOST = {

@@ -11,7 +11,7 @@ from beam_dis.client.pages import PutRecordResult, PutResult, ReadPage
 from beam_dis.errors import ServiceError, TransportError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import PageRecord
-from beam_dis.wire import apps, monitoring, quotas, streams, tags
+from beam_dis.wire import apps, consumer_groups, monitoring, quotas, streams, tags
 from beam_dis.wire.routes import ROUTES
 
 ENTRIES = [PutRecord(b"\x00\xff", partition_key="k")]
@@ -88,6 +88,18 @@ CALLS = {
         ("POST", "/v2/p1/streams/s/policies"),
         {"stream_id": "i", "principal_name": "d.*,e.u", "action_type": "putRecords", "effect": "accept"},
         (201, None, None),
+    ),
+    "add_policy_by_id": (
+        lambda c: c.add_policy_by_id("s", stream_id="i", principal_ids=["d", "e"], action_type="getRecords"),
+        ("POST", "/v3/p1/streams/s/policies"),
+        {"stream_id": "i", "principal_id": "d,e", "action_type": "getRecords", "effect": "accept"},
+        (200, {}, None),
+    ),
+    "delete_policy": (
+        lambda c: c.delete_policy("s", **POLICY),
+        ("DELETE", "/v2/p1/streams/s/policies"),
+        {"stream_id": "i", "principal_name": "d.*,e.u", "action_type": "putRecords", "effect": "accept"},
+        (200, {}, None),
     ),
     "list_policies": (
         lambda c: c.list_policies("s"),
@@ -240,6 +252,44 @@ CALLS = {
         ("GET", "/v1/p1/quotas"),
         None,
         (200, {"quotas": {"resources": [{"type": "app", "quota": 100, "used": 1}]}}, [quotas.Quota("app", 100, 1)]),
+    ),
+    "join_group": (
+        lambda c: c.join_group("a", client_id="m", stream_names=["s"], stream_ids=["i"], stream_pattern="s.*"),
+        ("POST", "/v2/p1/apps/a/consumers"),
+        {
+            "clientId": "m",
+            "groupId": "a",
+            "interestedStream": ["s"],
+            "interestedStreamIdList": ["i"],
+            "streamPattern": "s.*",
+        },
+        (
+            200,
+            {"state": "OK", "subscription": ["s"], "syncDelayedTimeMs": 5},
+            consumer_groups.JoinGroupResult("OK", ["s"], 5),
+        ),
+    ),
+    "sync_group": (
+        lambda c: c.sync_group("a", client_id="m"),
+        ("POST", "/v2/p1/apps/a/consumers/m/partitions"),
+        {"groupId": "a", "clientId": "m", "generation": -1},
+        (
+            200,
+            {"state": "OK", "generation": 4, "assignment": {"s": [0, 2]}},
+            consumer_groups.SyncGroupResult("OK", 4, {"s": [0, 2]}),
+        ),
+    ),
+    "group_heartbeat": (
+        lambda c: c.group_heartbeat("a", client_id="m", generation_id=4),
+        ("POST", "/v2/p1/apps/a/consumers/m/heartbeats"),
+        {"groupId": "a", "clientId": "m", "generation": 4},
+        (200, {"state": "SYNCING"}, consumer_groups.HeartbeatResult("SYNCING")),
+    ),
+    "leave_group": (
+        lambda c: c.leave_group("a", client_id="m 1"),
+        ("DELETE", "/v2/p1/apps/a/consumers/m%201"),
+        None,
+        (204, None, None),
     ),
 }
 each_operation = pytest.mark.parametrize("operation", CALLS)

@@ -52,7 +52,8 @@ def test_the_operations_listed_as_changing_nothing_are_the_gets_and_searches():
 
 def test_the_operations_listed_as_not_found_when_repeated_are_the_deletes():
     listed = {operation.strip("`") for operation, _, done in rows("If an answer is lost") if "not found" in done}
-    assert listed == {name for name, route in ROUTES.items() if route.method == "DELETE"}
+    always_done = {"delete_policy", "leave_group"}
+    assert listed == {name for name, route in ROUTES.items() if route.method == "DELETE"} - always_done
 
 
 def codes_of():

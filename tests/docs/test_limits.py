@@ -54,6 +54,8 @@ ROWS = {
     "tags of a stream": ("MAX_TAGS", 10, "10"),
     "streams in a page of a search by tags": ("MAX_FOUND_RESOURCES", 1000, "1,000"),
     "period of monitoring data in one answer": ("MAX_METRICS_SECONDS", 7 * 24 * 3600, "7 days"),
+    "principals in a request for a policy": ("MAX_PRINCIPALS", 100, "100"),
+    "silence after which a member of a consumer group is dropped": ("SESSION_SECONDS", 30.0, "30 s"),
     "time for which monitoring data are kept": ("KEPT_MINUTES", 8 * 24 * 60, "8 days"),
     "time before counts of reads are stored": ("STORE_SECONDS", 5.0, "5 s"),
     "validity of a cursor": ("CURSOR_SECONDS", 300, "5 minutes"),

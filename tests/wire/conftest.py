@@ -27,6 +27,8 @@ def values_of(hint):
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*map(values_of, arguments))
+    if origin is dict:
+        return st.dictionaries(*map(values_of, arguments), max_size=3)
     if origin is list:
         return st.lists(values_of(arguments[0]), max_size=3)
     assert issubclass(hint, msgspec.Struct), hint

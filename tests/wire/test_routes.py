@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from beam_dis.wire.routes import ROUTES, Match, match_route, path_of, route_of_action
 
 NAMES = st.text(min_size=1)
-PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key", "partition_id")
+PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key", "partition_id", "client_id")
 
 
 def names_in(operation):
@@ -67,7 +67,9 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(path, methods):
 
 def test_operations_are_counted_by_group():
     groups = [route.group for route in ROUTES.values()]
-    counts = {"streams": 10, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7, "monitoring": 2, "quotas": 1}
+    counts = {"streams": 12, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7, "monitoring": 2, "quotas": 1} | {
+        "consumer_groups": 4
+    }
     assert {group: groups.count(group) for group in groups} == counts
 
 
@@ -85,7 +87,7 @@ def test_an_unknown_action_leaves_the_route_as_it_is():
 
 def test_only_operations_that_create_something_are_not_idempotent():
     harmful = {name for name, route in ROUTES.items() if not route.idempotent}
-    assert harmful == {"create_stream", "add_policy", "create_app", "put_records"}
+    assert harmful == {"create_stream", "add_policy", "add_policy_by_id", "create_app", "put_records"}
 
 
 def test_statuses_are_those_of_the_service():
@@ -98,5 +100,6 @@ def test_statuses_are_those_of_the_service():
         "delete_tag",
         "batch_create_tags",
         "batch_delete_tags",
+        "leave_group",
     }
     assert all(ROUTES[name].answer is None for name in by_status[201] | by_status[204])

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from beam_dis.local.handlers import apps, checkpoints, monitoring, quotas, records, streams, tags
+from beam_dis.local.handlers import apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags
 from beam_dis.local.handlers.call import Call
 from beam_dis.wire.routes import ROUTES
 
@@ -22,6 +22,7 @@ Handler = Callable[[Call, Any], Awaitable[Any]]
 _GROUPS: dict[str, ModuleType] = {
     "apps": apps,
     "checkpoints": checkpoints,
+    "consumer_groups": consumer_groups,
     "monitoring": monitoring,
     "quotas": quotas,
     "records": records,

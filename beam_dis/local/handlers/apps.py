@@ -11,6 +11,7 @@ from beam_dis.wire import apps as wire
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import APP_NAME
 from beam_dis.wire.ranges import partition_number
+from beam_dis.wire.streams import GET_RECORDS
 
 
 async def create_app(call: Call, request: wire.CreateAppRequest) -> None:
@@ -33,8 +34,11 @@ async def list_apps(call: Call, request: wire.ListAppsQuery) -> wire.ListAppsRes
 
 
 async def delete_app(call: Call, _: None) -> None:
-    """Delete an app and its checkpoints."""
-    await durable(call.store.delete_app(call.project, call.app(call.names["app_name"])))
+    """Delete an app and its checkpoints; refused with DIS.4331 while its group has members."""
+    app = call.app(call.names["app_name"])
+    if call.context.groups.has_members((call.project, app.name)):
+        raise Refusal(4331, app.name)
+    await durable(call.store.delete_app(call.project, app))
 
 
 async def describe_app(call: Call, _: None) -> wire.AppInfo:
@@ -49,7 +53,7 @@ async def consumer_state(call: Call, request: wire.ConsumerStateQuery) -> wire.C
     check_type(request.checkpoint_type)
     limit = listing_limit(request.limit, range(1, 1001), 100, "limit")
     first = 0 if request.start_partition_id is None else partition_number(request.start_partition_id) + 1
-    stream = call.stream(call.names["stream_name"])
+    stream = call.stream(call.names["stream_name"], action=GET_RECORDS)
     app = call.app(call.names["app_name"])
     checkpoints = call.store.checkpoints(call.project, app, stream.stream_id)
     if not checkpoints:

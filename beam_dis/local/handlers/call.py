@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from beam_dis.local.budgets import AnswerBudget
+from beam_dis.local.groups import ConsumerGroups, GroupStream
+from beam_dis.local.handlers.policies import permits
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.store import Partition, Store, StoredApp, Stream
 from beam_dis.wire.error_codes import Refusal
@@ -38,6 +40,8 @@ class ServerContext:
         timer: Gives seconds that never go back, to measure how long requests take.
         limits: The limits of throughput; None if only sizes are limited.
         answers: The room for answers.
+
+    ``groups`` are the consumer groups.
     """
 
     store: Store
@@ -47,6 +51,23 @@ class ServerContext:
     timer: Callable[[], float] = time.perf_counter
     limits: ThroughputLimits | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
+    groups: ConsumerGroups = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the consumer groups, which nobody gives."""
+        object.__setattr__(self, "groups", ConsumerGroups(self.clock, self._readable_partitions))
+
+    def _readable_partitions(self, project: str, streams: Sequence[GroupStream]) -> dict[str, list[int]]:
+        """The numbers of the partitions of streams that can be read, by the name of the stream."""
+        found = {
+            name: self.store.stream_by_id(stream_id) if stream_id else self.store.stream(project, name)
+            for name, stream_id in streams
+        }
+        return {
+            name: [partition.number for partition in stream.partitions if partition.status != EXPIRED]
+            for name, stream in found.items()
+            if stream is not None
+        }
 
 
 class Caller(NamedTuple):
@@ -78,15 +99,30 @@ class Call:
         """The service's clock in milliseconds."""
         return int(self.context.clock() * 1000)
 
-    def stream(self, name: str | None, stream_id: str | None = None) -> Stream:
-        """The stream of that name, or of that id if there is no name.
+    def stream(self, name: str | None, stream_id: str | None = None, action: str | None = None) -> Stream:
+        """The stream of that name, or of that id if there is no such name; the name may be an id too.
+
+        Args:
+            name: The name, or an id.
+            stream_id: The id.
+            action: What is done with the stream, if it may also be one of another project whose policy allows that.
 
         Raises:
-            Refusal: DIS.4301, if there is no such stream.
+            Refusal: DIS.4301, if there is no such stream; 4116, if it belongs to another project and isn't shared.
         """
-        found = self.store.stream(self.project, name or "", stream_id or "")
+        wanted = stream_id or name or ""
+        found = self.store.stream(self.project, name or "", wanted)
+        if found is None and action is not None:
+            found = self._shared(wanted, action)
         if found is None:
-            raise Refusal(4301, name or stream_id or "", self.project)
+            raise Refusal(4301, name or wanted, self.project)
+        return found
+
+    def _shared(self, stream_id: str, action: str) -> Stream | None:
+        """The stream of another project; None if there is none of that id."""
+        found = self.store.stream_by_id(stream_id)
+        if found is not None and self.caller is not None and not permits(found.policies, self.caller.name, action):
+            raise Refusal(4116, f"{self.caller.name} may not {action} of stream {stream_id}")
         return found
 
     def app(self, name: str) -> StoredApp:

@@ -4,7 +4,8 @@ Rules:
 
 1. A checkpoint may be any sequence number, even one that the partition doesn't have, because no client handles a refusal
    (ours).
-2. A request is checked in this order: fields, stream, app, partition.
+2. A request is checked in this order: fields, stream, app, partition, group.
+3. A commit that names a member of a group is refused unless the member has the generation that it names.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from beam_dis.wire.checkpoints import (
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import MAX_METADATA_CHARS
 from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER, partition_number
+from beam_dis.wire.streams import GET_RECORDS
 
 _NUMBER = re.compile("[0-9]{1,19}")
 
@@ -33,9 +35,11 @@ async def commit_checkpoint(call: Call, request: CommitCheckpointRequest) -> Non
     number = _sequence_number(request.sequence_number)
     if len(request.metadata or "") > MAX_METADATA_CHARS:
         raise Refusal(4200, f"metadata has {len(request.metadata or '')} characters, more than {MAX_METADATA_CHARS}")
-    stream = call.stream(request.stream_name, request.stream_id)
+    stream = call.stream(request.stream_name, request.stream_id, GET_RECORDS)
     app = call.app(request.app_name)
     partition = partition_of(stream, request.partition_id)
+    if request.client_id is not None:
+        call.context.groups.check_commit((call.project, app.name), request.client_id, request.generation_id)
     change = call.store.commit_checkpoint(call.project, app, stream, partition.number, number, request.metadata)
     await durable(change)
 
@@ -44,7 +48,7 @@ async def get_checkpoint(call: Call, request: GetCheckpointQuery) -> Checkpoint:
     """The checkpoint of an app in a partition; empty if it has none."""
     check_type(request.checkpoint_type)
     partition_number(request.partition_id)
-    stream = call.stream(request.stream_name, request.stream_id)
+    stream = call.stream(request.stream_name, request.stream_id, GET_RECORDS)
     app = call.app(request.app_name)
     partition = partition_of(stream, request.partition_id)
     stored = call.store.checkpoint(call.project, app, stream.stream_id, partition.number)
@@ -55,7 +59,7 @@ async def delete_checkpoint(call: Call, request: DeleteCheckpointQuery) -> None:
     """Delete an app's checkpoints in a stream, or in one partition of it."""
     check_type(LAST_READ if request.checkpoint_type is None else request.checkpoint_type)
     number = None if request.partition_id is None else partition_number(request.partition_id)
-    stream = call.stream(request.stream_name)
+    stream = call.stream(request.stream_name, action=GET_RECORDS)
     app = call.app(request.app_name)
     if number is not None:
         partition_of(stream, str(number))

@@ -19,6 +19,7 @@ from beam_dis.wire.cursors import CursorToken, IteratorParam, decode_cursor, enc
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import CURSOR_SECONDS
 from beam_dis.wire.ranges import partition_id
+from beam_dis.wire.streams import GET_RECORDS
 
 FindStart = Callable[[Call, Stream, Partition], Awaitable[int]]
 """Finds the sequence number at which a cursor starts in a partition."""
@@ -44,9 +45,7 @@ def cursor_position(call: Call, cursor: str, now_ms: int) -> CursorPosition:
     if now_ms - token.generate_timestamp > CURSOR_SECONDS * 1000:
         raise Refusal(4225, cursor)
     param = token.get_iterator_param
-    stream = call.stream(param.stream_name, param.stream_id)
-    if param.stream_id not in ("", stream.stream_id):
-        raise Refusal(4301, param.stream_name, call.project)
+    stream = _stream(call, param)
     partition = readable_partition(stream, param.partition_id)
     start = int(param.starting_sequence_number)
     if start < partition.earliest:
@@ -54,6 +53,18 @@ def cursor_position(call: Call, cursor: str, now_ms: int) -> CursorPosition:
     if start > partition.next:
         raise Refusal(4217, cursor)
     return CursorPosition(stream, partition, start)
+
+
+def _stream(call: Call, param: IteratorParam) -> Stream:
+    """The stream of a cursor: the id decides, because a stream that another project shares may have the name of an own one."""
+    if not param.stream_id:
+        return call.stream(param.stream_name, action=GET_RECORDS)
+    try:
+        return call.stream(None, param.stream_id, GET_RECORDS)
+    except Refusal as refusal:
+        if refusal.code == "DIS.4301":
+            raise Refusal(4301, param.stream_name, call.project) from None
+        raise
 
 
 def new_cursor(stream: Stream, number: int, start: int, now_ms: int, kind: str = "AT_SEQUENCE_NUMBER") -> str:

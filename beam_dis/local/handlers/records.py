@@ -34,6 +34,7 @@ from beam_dis.wire.records import (
     PutRecordsResultEntry,
     ReadRecord,
 )
+from beam_dis.wire.streams import GET_RECORDS, PUT_RECORDS
 
 MAX_FETCH_BYTES = 10 * MIB
 """The largest page, even if a request asks for more (ours: no limit is documented)."""
@@ -53,7 +54,7 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
     size = _size(records)
     if not (request.stream_name or request.stream_id):
         raise Refusal(4200, "stream_name is missing")
-    stream = call.stream(request.stream_name, request.stream_id)
+    stream = call.stream(request.stream_name, request.stream_id, PUT_RECORDS)
     if size > MAX_REQUEST_BYTES[stream.stream_type]:
         limit = MAX_REQUEST_BYTES[stream.stream_type]
         raise Refusal(4200, f"the records have {size} bytes, more than the {limit} of a request", status=413)
@@ -98,7 +99,7 @@ async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
     if not (request.stream_name or request.stream_id):
         raise Refusal(4200, "stream-name is missing")
     find_start = start_finder(kind, request.starting_sequence_number, request.timestamp)
-    stream = call.stream(request.stream_name, request.stream_id)
+    stream = call.stream(request.stream_name, request.stream_id, GET_RECORDS)
     partition = readable_partition(stream, request.partition_id)
     start = await find_start(call, stream, partition)
     return GetCursorResult(new_cursor(stream, partition.number, start, call.now_ms(), kind))

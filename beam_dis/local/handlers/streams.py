@@ -6,7 +6,9 @@ from bisect import bisect_right
 
 from beam_dis.local.handlers.call import Call, durable, listing_limit
 from beam_dis.local.handlers.descriptions import partition_result, stream_description, stream_info
+from beam_dis.local.handlers.policies import checked_rules
 from beam_dis.local.handlers.stream_rules import checked_changes, checked_definition
+from beam_dis.local.store import Stream
 from beam_dis.wire import streams as wire
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.ranges import partition_number
@@ -41,7 +43,7 @@ async def describe_stream(call: Call, request: wire.DescribeStreamQuery) -> wire
     limit = listing_limit(request.limit_partitions, range(1, 1001), 100, "limit_partitions")
     after = [partition_number(given) for given in (request.start_partitionId, request.start_partition_id) if given]
     first = after[0] + 1 if after else 0
-    stream = call.stream(call.names["stream_name"], request.stream_id)
+    stream = call.stream(call.names["stream_name"], request.stream_id, wire.GET_STREAM_INFO)
     page = [partition_result(partition) for partition in stream.partitions[first : first + limit]]
     return stream_description(stream, page, has_more=first + limit < len(stream.partitions))
 
@@ -70,15 +72,18 @@ async def change_stream(call: Call, request: wire.ChangeStreamRequest) -> wire.C
     """Change the type and schema of a stream's data, or how it is scaled by itself."""
     if request.update_type not in wire.UPDATE_TYPES:
         raise Refusal(4200, f"update_type {request.update_type!r} is not one of {', '.join(wire.UPDATE_TYPES)}")
-    change = wire.UpdateStreamRequest()
-    if request.update_type == "DATA_TYPE":
-        change.data_type, change.data_schema = request.data_type, request.data_schema
-    else:
-        change.auto_scale_enabled = request.auto_scale_enabled
-        change.auto_scale_min_partition_count = request.auto_scale_min_partition_count
-        change.auto_scale_max_partition_count = request.auto_scale_max_partition_count
     stream = call.stream(call.names["stream_name"])
-    changed = await durable(call.store.update_stream(stream, **checked_changes(stream, change)))
+    change = wire.UpdateStreamRequest(
+        data_type=request.data_type,
+        data_schema=request.data_schema,
+        auto_scale_enabled=request.auto_scale_enabled,
+        auto_scale_min_partition_count=request.auto_scale_min_partition_count,
+        auto_scale_max_partition_count=request.auto_scale_max_partition_count,
+    )
+    given = checked_changes(stream, change)  # also what isn't changed must be right
+    of_data = request.update_type == "DATA_TYPE"
+    given = {name: value for name, value in given.items() if name.startswith("data_") is of_data}
+    changed = await durable(call.store.update_stream(stream, **given))
     return wire.ChangeStreamResult(changed.name, changed.data_type)
 
 
@@ -88,16 +93,21 @@ async def scaling_log(call: Call, _: None) -> wire.ScalingLog:
 
 
 async def add_policy(call: Call, request: wire.AddPolicyRequest) -> None:
-    """Let another account put or get records; ``stream_id`` must be that of the stream."""
-    if request.action_type not in wire.POLICY_ACTIONS:
-        raise Refusal(4200, f"action_type {request.action_type!r} is not one of {', '.join(wire.POLICY_ACTIONS)}")
-    if request.effect not in (None, "accept"):
-        raise Refusal(4200, f"effect {request.effect!r} is not accept")
-    stream = call.stream(call.names["stream_name"])
-    if request.stream_id != stream.stream_id:
-        raise Refusal(4301, stream.name, call.project)
-    rule = wire.PolicyRule(request.principal_name, request.principal_name, request.action_type, "accept")
-    await durable(call.store.add_policy(stream, rule))
+    """Let other accounts or users put or get records; ``stream_id`` must be that of the stream."""
+    rules = checked_rules(request.principal_name, request.action_type, request.effect)
+    await durable(call.store.add_policies(_owned(call, request.stream_id), rules))
+
+
+async def add_policy_by_id(call: Call, request: wire.AddPolicyByIdRequest) -> None:
+    """As add_policy: accounts and users have no other ids here than their names."""
+    rules = checked_rules(request.principal_id, request.action_type, request.effect)
+    await durable(call.store.add_policies(_owned(call, request.stream_id), rules))
+
+
+async def delete_policy(call: Call, request: wire.DeletePolicyRequest) -> None:
+    """Take permissions back; those that aren't there count as taken back."""
+    rules = checked_rules(request.principal_name, request.action_type, request.effect)
+    await durable(call.store.delete_policies(_owned(call, request.stream_id), rules))
 
 
 async def list_policies(call: Call, _: None) -> wire.ListPoliciesResult:
@@ -105,3 +115,11 @@ async def list_policies(call: Call, _: None) -> wire.ListPoliciesResult:
     stream = call.stream(call.names["stream_name"])
     rules = list(stream.policies)
     return wire.ListPoliciesResult(stream.stream_id, stream.stream_id, rules)
+
+
+def _owned(call: Call, stream_id: str) -> Stream:
+    """The stream in the path, which must have that id."""
+    stream = call.stream(call.names["stream_name"])
+    if stream_id != stream.stream_id:
+        raise Refusal(4301, stream.name, call.project)
+    return stream

@@ -20,9 +20,16 @@ import msgspec
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.http.reply import ErrorBody
 from beam_dis.version import __version__
-from beam_dis.wire import apps, checkpoints, monitoring, quotas, records, streams, tags
+from beam_dis.wire import apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags
 from beam_dis.wire.error_codes import ERROR_CODES
-from beam_dis.wire.limits import APP_NAME, MAX_METADATA_CHARS, MAX_TAGS, RETENTION_HOURS, STREAM_NAME
+from beam_dis.wire.limits import (
+    APP_NAME,
+    MAX_CLIENT_ID_CHARS,
+    MAX_METADATA_CHARS,
+    MAX_TAGS,
+    RETENTION_HOURS,
+    STREAM_NAME,
+)
 from beam_dis.wire.messages import Query, encode
 from beam_dis.wire.routes import ROUTES, Route
 
@@ -43,7 +50,7 @@ _RULES: dict[str, Schema] = {
     "FindResourcesRequest.action": {"enum": [tags.FILTER, tags.COUNT]},
     "ResourceMatch.key": {"enum": [tags.RESOURCE_NAME]},
     "update_type": {"enum": list(streams.UPDATE_TYPES)},
-    "action_type": {"enum": ["putRecords", "getRecords"]},
+    "action_type": {"enum": list(streams.POLICY_ACTIONS)},
     "CreateAppRequest.app_name": _APP,
     "CreateStreamRequest.stream_name": _STREAM,
     "checkpoint_type": {"enum": [checkpoints.LAST_READ]},
@@ -60,6 +67,8 @@ _RULES: dict[str, Schema] = {
     "partition_count": {"minimum": 1},
     "partition_id": _PARTITION,
     "path.app_name": _APP,
+    "JoinGroupRequest.clientId": {"minLength": 1, "maxLength": MAX_CLIENT_ID_CHARS},
+    "path.client_id": {"pattern": "^[^/]+$"},
     "path.key": {"pattern": "^[^/]+$"},
     "path.project_id": {"pattern": "^[^/]+$"},
     "path.stream_id": {"pattern": "^[^/]+$"},
@@ -76,7 +85,7 @@ _RULES: dict[str, Schema] = {
 
 _MESSAGES: dict[str, type[msgspec.Struct]] = {
     name: kind
-    for module in (apps, checkpoints, monitoring, quotas, records, streams, tags)
+    for module in (apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
 } | {"ErrorBody": ErrorBody}

@@ -3,7 +3,7 @@
 Rules:
 
 1. Every answer has a Content-Length and is never compressed. [SDK: clients hang otherwise]
-2. A 201 or 204 has no body.
+2. A 201 or 204 has no body; a 200 of an operation without an answer message is ``{}``.
 3. An error body gives its code and its text under two names each, because official clients read one or the other.
    [SDK: clients lose the code otherwise]
 """
@@ -69,7 +69,7 @@ class ErrorBody(WireAnswer):
 def success_reply(route: Route, value: Any) -> Reply:
     """The success of an operation; ``value`` is its answer message, or bytes if the handler has encoded it."""
     if route.answer is None:
-        return Reply(route.status)
+        return Reply(route.status, b"{}" if route.status == 200 else b"")
     return Reply(route.status, value if isinstance(value, bytes) else encode(value))
 
 

@@ -60,11 +60,20 @@ def update_stream(draft: Draft, now_ms: int, stream_id: str, changes: Mapping[st
     return _put(draft, now_ms, _existing(draft, stream_id), **changes)
 
 
-def add_policy(draft: Draft, now_ms: int, stream_id: str, rule: PolicyRule) -> None:
-    """Add a permission to a stream, unless it is there already; refused with DIS.4301."""
+def add_policies(draft: Draft, now_ms: int, stream_id: str, rules: Sequence[PolicyRule]) -> None:
+    """Add permissions to a stream, as far as they aren't there already; refused with DIS.4301."""
     stream = _existing(draft, stream_id)
-    if rule not in stream.policies:
-        _put(draft, now_ms, stream, policies=(*stream.policies, rule))
+    new = [rule for rule in rules if rule not in stream.policies]
+    if new:
+        _put(draft, now_ms, stream, policies=(*stream.policies, *new))
+
+
+def delete_policies(draft: Draft, now_ms: int, stream_id: str, rules: Sequence[PolicyRule]) -> None:
+    """Delete permissions of a stream, as far as they are there; refused with DIS.4301."""
+    stream = _existing(draft, stream_id)
+    left = tuple(rule for rule in stream.policies if rule not in rules)
+    if len(left) < len(stream.policies):
+        _put(draft, now_ms, stream, policies=left)
 
 
 def put_tags(draft: Draft, now_ms: int, stream_id: str, tags: Sequence[Tag]) -> None:

@@ -86,6 +86,10 @@ class Store:
         """The stream of that name in a project, else the stream of that id; None if there is neither."""
         return self._catalogue.stream(project, name, stream_id)
 
+    def stream_by_id(self, stream_id: str) -> Stream | None:
+        """The stream of that id in any project; None if there is none."""
+        return self._catalogue.by_id(stream_id)
+
     def streams(self, project: str | None = None) -> list[Stream]:
         """The streams of a project, or of all projects, sorted by name."""
         return self._catalogue.streams(project)
@@ -149,9 +153,13 @@ class Store:
         """Change properties of a stream, named as Stream's fields. Refused: DIS.4301."""
         return self._change(changes.update_stream, stream.stream_id, properties)
 
-    def add_policy(self, stream: Stream, rule: PolicyRule) -> Future[None]:
-        """Add a permission to a stream. Refused: DIS.4301."""
-        return self._change(changes.add_policy, stream.stream_id, rule)
+    def add_policies(self, stream: Stream, rules: Sequence[PolicyRule]) -> Future[None]:
+        """Add permissions to a stream. Refused: DIS.4301."""
+        return self._change(changes.add_policies, stream.stream_id, rules)
+
+    def delete_policies(self, stream: Stream, rules: Sequence[PolicyRule]) -> Future[None]:
+        """Delete permissions of a stream, as far as it has them. Refused: DIS.4301."""
+        return self._change(changes.delete_policies, stream.stream_id, rules)
 
     def put_tags(self, stream: Stream, tags: Sequence[Tag]) -> Future[None]:
         """Add tags to a stream; one whose key is there gets the new value. Refused: DIS.4601, 4603."""

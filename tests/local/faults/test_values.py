@@ -90,7 +90,10 @@ def test_every_kind_of_fault_is_public():
         (lambda: CutAnswer(after=1), "after=1.*from 0 below 1"),
         (lambda: SlowBody(seconds=0), "seconds=0.*above 0"),
         (lambda: SlowHeaders(seconds="1"), "seconds='1'"),
-        (lambda: WrongJSON(operation="create_stream"), "operation='create_stream'.*give one of consumer_state"),
+        (
+            lambda: WrongJSON(operation="create_stream"),
+            "operation='create_stream'.*give one of change_stream, consumer_state",
+        ),
         (lambda: WrongContentType(operation="delete_app"), "operation='delete_app'"),
         (lambda: EmptyPages(operation="put_records"), "operation='put_records'.*give one of get_records$"),
         (lambda: ClockSkew(seconds=float("inf")), "seconds=inf"),

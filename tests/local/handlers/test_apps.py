@@ -59,7 +59,7 @@ def test_the_checkpoints_of_a_deleted_app_are_deleted(app):
 
 
 def test_a_checkpoint_is_returned_as_it_was_committed(app):
-    assert _commit(app, "shardId-0000000001", 2**63 - 1, metadata="seen", client_id="x") == (201, "", None)
+    assert _commit(app, "shardId-0000000001", 2**63 - 1, metadata="seen") == (201, "", None)
     assert _checkpoint(app, "1") == (200, "", {"sequence_number": str(2**63 - 1), "metadata": "seen"})
 
 

@@ -82,7 +82,11 @@ def test_every_operation_on_a_deleted_stream_is_refused(opened):
     stream = opened.stream()
     opened.store.delete_stream(stream).result()
     rule = PolicyRule("d.u", "d.u", "getRecords")
-    changes = [opened.store.delete_stream(stream), opened.store.scale(stream, 2), opened.store.add_policy(stream, rule)]
+    changes = [
+        opened.store.delete_stream(stream),
+        opened.store.scale(stream, 2),
+        opened.store.add_policies(stream, [rule]),
+    ]
     codes = [change.exception().code for change in [*changes, opened.append(stream)]]
     assert codes == ["DIS.4301"] * 4
     with pytest.raises(Refusal, match=r"DIS\.4301"):
@@ -101,8 +105,15 @@ def test_an_update_changes_properties_and_the_time_of_modification(opened):
 def test_a_permission_that_is_added_twice_is_there_once(opened):
     stream, rule = opened.stream(), PolicyRule("d.u", "d.u", "getRecords")
     for _ in range(2):
-        opened.store.add_policy(stream, rule).result()
+        opened.store.add_policies(stream, [rule]).result()
     assert opened.reopen().stream("p", "s").policies == (rule,)
+
+
+def test_permissions_are_taken_back_and_others_stay(opened):
+    stream, rules = opened.stream(), [PolicyRule(name, name, "getRecords") for name in ("d.u", "d.v", "d.w")]
+    opened.store.add_policies(stream, rules[:2]).result()
+    opened.store.delete_policies(stream, [rules[0], rules[2]]).result()
+    assert opened.reopen().stream("p", "s").policies == (rules[1],)
 
 
 def test_scaling_down_closes_the_last_partitions_and_divides_the_hash_space(opened):
