@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,18 @@ def keyed_dis() -> Iterator[LocalDIS]:
 
 
 @pytest.fixture(scope="session")
-def java_operations(java_client: Path) -> Iterator[ClientProgram]:
+def java_command(java_client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command that runs one of our Java programs; its name follows. They are compiled once."""
+    classes = tmp_path_factory.mktemp("java-classes")
+    sources = sorted((HERE / "java").glob("*.java"))
+    subprocess.run(["javac", "-cp", f"{java_client}/*", "-d", classes, *sources], check=True)
+    return ["java", "-cp", f"{classes}:{java_client}/*"]
+
+
+@pytest.fixture(scope="session")
+def java_operations(java_command: list[str]) -> Iterator[ClientProgram]:
     """A program that calls operations of the Java SDK; a Java machine takes seconds to start, so tests share it."""
-    with client_program(["java", "-cp", f"{java_client}/*", HERE / "java" / "Operations.java"]) as program:
+    with client_program([*java_command, "Operations"]) as program:
         yield program
 
 

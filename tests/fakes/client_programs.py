@@ -42,7 +42,6 @@ class ClientProgram:
         Raises:
             ClientError: If the client raised an error.
         """
-        assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(f"{json.dumps(step)}\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
