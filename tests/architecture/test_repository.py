@@ -27,6 +27,11 @@ def test_nothing_generated_is_tracked(tracked):
     assert [name for name in tracked if GENERATED.search(name)] == []
 
 
+def test_no_symbolic_link_is_tracked(root):
+    modes = subprocess.run(["git", "ls-files", "--stage"], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert [line for line in modes.splitlines() if line.startswith("120000")] == []
+
+
 def test_nothing_tracked_is_big(root, tracked):
     assert {name: size for name in tracked if (size := (root / name).stat().st_size) > LARGEST} == {}
 
