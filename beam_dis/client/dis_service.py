@@ -120,7 +120,12 @@ class DISService:
             return [_EMPTY for _ in records]
         target = self._targets.of(stream)
         answer = put(self._api, target.name, entries, stream_id=target.stream_id, retry_throttling=False)
-        results = [_result(entry) for entry in answer.records]
+        results = [
+            Written(entry.partition_id, entry.sequence_number)
+            if entry.sequence_number is not None and entry.partition_id is not None
+            else _not_written(entry)
+            for entry in answer.records
+        ]
         if len(results) == len(records):
             return results
         remaining = iter(results)
@@ -229,9 +234,7 @@ def _partition(answer: wire.PartitionResult) -> PartitionDescription:
     )
 
 
-def _result(entry: PutRecordResult) -> Written | NotWritten:
-    if entry.sequence_number is not None and entry.partition_id is not None:
-        return Written(entry.partition_id, entry.sequence_number)
+def _not_written(entry: PutRecordResult) -> NotWritten:
     code = entry.error_code or ""
     remedy = record_remedy(code)
     text = entry.error_message or (ERROR_CODES[code].text if code in ERROR_CODES else "no reason given")

@@ -108,15 +108,14 @@ def _misplaced(answer: GoodAnswer, found: str, asked: Place) -> TransportError:
 def put_of(answer: GoodAnswer, count: int) -> PutResult:
     """Read an answer as the results of ``count`` records. Raises TransportError unless each has one."""
     put = _decoded(_PUTS, answer)
-    if len(put.records) != count or not all(
-        result.error_code or (result.partition_id is not None and result.sequence_number is not None)
-        for result in put.records
-    ):
+    if len(put.records) != count:
         raise unreadable(answer)
     for result in put.records:
         if result.error_code:
             result.error_code = one_line(result.error_code, 50)
             result.error_message = result.error_message and one_line(result.error_message)
+        elif result.partition_id is None or result.sequence_number is None:
+            raise unreadable(answer)
     return put
 
 

@@ -25,6 +25,9 @@ from beam_dis.write.routing import ElementEncoder, StreamFunction
 from beam_dis.write.sender import Sender
 from beam_dis.write.streams import Streams
 
+EncodeFor = Callable[[StreamListing], Callable[[Any], bytes]]
+"""Makes the encoder of a stream's rows from its description."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WritePlan:
@@ -43,7 +46,7 @@ class WritePlan:
 
     stream: str | StreamFunction
     to_record: ElementEncoder
-    encode_for: Callable[[StreamListing], Callable[[Any], bytes]] | None = None
+    encode_for: EncodeFor | None = None
     ordered: bool = False
     results: bool = False
     dead_letters: bool = False
@@ -109,7 +112,8 @@ class BundleWriter:
         plan = self._plan
         try:
             stream = plan.stream if isinstance(plan.stream, str) else plan.stream(element)
-            record = self._encoder_of(stream)(element)
+            to_record = plan.to_record if plan.encode_for is None else self._encoder_of(stream, plan.encode_for)
+            record = to_record(element)
             queue = queue_of(record.partition_key, self._queues) if plan.ordered else 0
             full = self._batcher.add(stream, queue, record, origin if self._keeps_origins else None)
         except Exception as error:
@@ -139,15 +143,12 @@ class BundleWriter:
         """Wait for the requests in flight and end the threads."""
         self._sender.close()
 
-    def _encoder_of(self, stream: str) -> ElementEncoder:
+    def _encoder_of(self, stream: str, encode_for: EncodeFor) -> ElementEncoder:
         """What makes the records of a stream; made again when the stream is described again, since its schema may be another."""
-        plan = self._plan
-        if plan.encode_for is None:
-            return plan.to_record
         listing = self._known.listing(stream)
         known = self._encoders.get(stream)
         if known is None or known[0] is not listing:
-            known = self._encoders[stream] = listing, replace(plan.to_record, encode=plan.encode_for(listing))
+            known = self._encoders[stream] = listing, replace(self._plan.to_record, encode=encode_for(listing))
         return known[1]
 
     def _becomes_dead_letter(self, error: Exception) -> TypeGuard[DISError]:

@@ -142,7 +142,9 @@ class Deliverer:
         self, delivery: Delivery, records: Sequence[PutRecord], answers: list[Written | NotWritten]
     ) -> list[Written | NotWritten]:
         """The answers, with those as retriable that pass once the stream is scaled, unless they have lasted for a minute."""
-        passing = [is_of_scaling(record, answer) for record, answer in zip(records, answers, strict=True)]
+        passing: list[bool] = []
+        if NotWritten in map(type, answers):
+            passing = [is_of_scaling(record, answer) for record, answer in zip(records, answers, strict=True)]
         if not any(passing):
             delivery.scaling_since = None
             return answers

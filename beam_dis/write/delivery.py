@@ -88,10 +88,12 @@ class Delivery:
         """Note the answers to the records that were sent, one for each, and what must still be sent."""
         for index, answer in zip(sent, answers, strict=True):
             self.answers[index] = answer
-        records = [self.batch.records[index] for index in sent]
-        again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
+        again, not_written = [], []
+        if NotWritten in map(type, answers):
+            records = [self.batch.records[index] for index in sent]
+            again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
+            not_written = [answer for answer in answers if isinstance(answer, NotWritten)]
         self.resent += len(again)
-        not_written = [answer for answer in answers if isinstance(answer, NotWritten)]
         self.failed = any(answer.retriable and not answer.throttled for answer in not_written)
         if self.error is not None:
             self.refusals.note(self.error)

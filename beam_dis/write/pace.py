@@ -98,7 +98,9 @@ class StreamPace:
 
     def learn(self, batch: Batch, indexes: Sequence[int], answers: Sequence[Written | NotWritten]) -> None:
         """Learn from the answer to a request for the records with these indexes, one for each; without answers it failed."""
-        throttled = any(isinstance(answer, NotWritten) and answer.throttled for answer in answers)
+        throttled = NotWritten in map(type, answers) and any(
+            isinstance(answer, NotWritten) and answer.throttled for answer in answers
+        )
         with self._lock:
             now = self._clock()
             if any(isinstance(answer, Written) for answer in answers):

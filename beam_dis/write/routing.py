@@ -45,6 +45,8 @@ class PartitionKey:
             key = self.value_of(element)
         except Exception as error:
             raise _encode_error(error, "partition_key raised ") from error
+        if type(key) is str and key and key.isascii():  # the usual key, as it is checked below too
+            return key
         try:
             return None if key is None else checked_partition_key("partition_key", key)
         except ConfigurationError as error:
