@@ -66,8 +66,14 @@ def go_operations(go_client: Path) -> Iterator[ClientProgram]:
 
 
 @pytest.fixture
-def go(go_operations: ClientProgram, keyed_dis: LocalDIS) -> ClientProgram:
-    """The Go SDK, with a project of its own."""
+def go_settings(keyed_dis: LocalDIS) -> dict[str, str]:
+    """The settings of a Go client, with a project of its own."""
     keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
-    go_operations.open(endpoint=keyed_dis.endpoint, project_id=uuid.uuid4().hex, **keys)
+    return {"endpoint": keyed_dis.endpoint, "project_id": uuid.uuid4().hex, **keys}
+
+
+@pytest.fixture
+def go(go_operations: ClientProgram, go_settings: dict[str, str]) -> ClientProgram:
+    """The Go SDK."""
+    go_operations.open(**go_settings)
     return go_operations

@@ -61,6 +61,21 @@ def test_a_stream_grows_and_shrinks(java):
     assert [(s["src_partition_count"], s["target_partition_count"]) for s in scalings] == [(2, 5), (5, 1)]
 
 
+def test_the_type_of_a_stream_is_updated(java):
+    create(java)
+    updated = java.call("updateStream", {"stream_name": "s", "update_type": "DATA_TYPE", "data_type": "JSON"})
+    assert (updated["stream_name"], updated["target_data_type"]) == ("s", "JSON")
+    assert describe(java)["data_type"] == "JSON"
+
+
+def test_the_scaling_of_a_stream_is_updated(java):
+    create(java)
+    limits = {"auto_scale_min_partition_count": 1, "auto_scale_max_partition_count": 4}
+    asked = {"stream_name": "s", "update_type": "AUTO_SCALE", "auto_scale_enabled": True, **limits}
+    assert java.call("updateStream", asked)["stream_name"] == "s"
+    assert describe(java).items() >= {"auto_scale_enabled": True, **limits}.items()
+
+
 def test_a_deleted_stream_is_gone(java):
     create(java)
     java.call("deleteStream", {"stream_name": "s"})

@@ -2,7 +2,7 @@
 // of JSON.
 //
 // A step is {"open": {"endpoint": …, "access_key": …, "secret_key": …, "project_id": …}}, which makes a new client, or
-// {"call": method of DisClient, "request": value}. Requests and results are the SDK's own structs, written with the names of
+// {"call": method of DisClient, "request": value}. Without a method the result is their names. Requests and results are the SDK's own structs, written with the names of
 // their tags. An answer is {"result": value} or {"error": code, "message": text}, both with the answer's HTTP status.
 package main
 
@@ -80,6 +80,9 @@ func opened(with settings) (*dis.DisClient, error) {
 }
 
 func called(client *dis.DisClient, asked step) (any, error) {
+	if asked.Call == "" {
+		return operations(), nil
+	}
 	method := reflect.ValueOf(client).MethodByName(asked.Call)
 	if !method.IsValid() {
 		return nil, fmt.Errorf("DisClient has no method %s", asked.Call)
@@ -95,6 +98,15 @@ func called(client *dis.DisClient, asked step) (any, error) {
 	return results[0].Interface(), nil
 }
 
+func operations() []string {
+	client := reflect.TypeFor[*dis.DisClient]()
+	names := []string{}
+	for number := range client.NumMethod() {
+		names = append(names, client.Method(number).Name)
+	}
+	return names
+}
+
 func answerOf(result any, err error) answer {
 	var refused *sdkerr.ServiceResponseError
 	if errors.As(err, &refused) {
@@ -103,8 +115,9 @@ func answerOf(result any, err error) answer {
 	if err != nil {
 		return answer{Error: fmt.Sprintf("%T", err), Message: err.Error()}
 	}
-	if result == nil {
-		return answer{}
+	done := answer{Result: result}
+	if response := reflect.ValueOf(result); response.Kind() == reflect.Pointer {
+		done.Status = int(response.Elem().FieldByName("HttpStatusCode").Int())
 	}
-	return answer{Result: result, Status: int(reflect.ValueOf(result).Elem().FieldByName("HttpStatusCode").Int())}
+	return done
 }
