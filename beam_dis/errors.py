@@ -17,8 +17,9 @@
     │   ├── AppNotFoundError          DIS.4332
     │   ├── CheckpointNotFoundError   DIS.4375
     │   ├── TagNotFoundError          DIS.4604
-    │   ├── AlreadyExistsError        DIS.4307, 4330
-    │   ├── QuotaExceededError        DIS.4308, 4329
+    │   ├── DumpTaskNotFoundError     DIS.4354
+    │   ├── AlreadyExistsError        DIS.4307, 4330, 4355
+    │   ├── QuotaExceededError        DIS.4308, 4329, 4357
     │   ├── StreamNotRunningError     DIS.4205
     │   ├── CursorRefusedError        DIS.4217, 4225, 4226: open a new one at the next sequence number
     │   ├── OutOfRangeError           DIS.4224: ``earliest`` and ``next`` are the ends of the partition
@@ -124,12 +125,16 @@ class CheckpointNotFoundError(ServiceError):
     """The app hasn't committed a checkpoint in this stream."""
 
 
+class DumpTaskNotFoundError(ServiceError):
+    """No dump task of that name or id in this stream."""
+
+
 class AlreadyExistsError(ServiceError):
-    """A stream or an app of that name exists already."""
+    """A stream, an app or a dump task of that name exists already."""
 
 
 class QuotaExceededError(ServiceError):
-    """The project's quota of partitions or apps is used up."""
+    """The project's quota of partitions or apps is used up, or the stream's of dump tasks."""
 
 
 class StreamNotRunningError(ServiceError):

@@ -70,9 +70,11 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def dis_server() -> Iterator[LocalDIS]:
-    """The local DIS of the session."""
-    with LocalDIS() as dis:
+def dis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDIS]:
+    """The local DIS of the session; it has a bucket ``lake``."""
+    buckets = tmp_path_factory.mktemp("buckets")
+    (buckets / "lake").mkdir()
+    with LocalDIS(obs_folder=buckets) as dis:
         yield dis
 
 

@@ -31,9 +31,7 @@ SUMMARY = "run a durable local DIS"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``serve``."""
-    parser.add_argument(
-        "--data", required=True, type=Path, metavar="DIR", help="folder for the records; created if it is missing"
-    )
+    _add_folders(parser)
     parser.add_argument("--port", type=_port, default=7700, help="0 takes any free port (default: 7700)")
     parser.add_argument(
         "--host", type=_host, default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
@@ -83,6 +81,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remove-with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="DIR", help="folder for the records; created if it is missing"
+    )
+    parser.add_argument(
+        "--obs-folder",
+        type=Path,
+        metavar="DIR",
+        help="folder whose folders are the buckets that dump tasks write to (default: no buckets)",
+    )
+    parser.add_argument(
+        "--obs-endpoint",
+        metavar="URL",
+        help="S3-compatible store with the buckets that dump tasks write to, by the keys in AWS_ACCESS_KEY_ID and"
+        " AWS_SECRET_ACCESS_KEY; needs the extra s3",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; the exit status is 1 if the server can't start."""
     end_on_signals()
@@ -113,6 +129,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         settings = Settings(
             data_dir=options.data,
+            obs_folder=options.obs_folder,
+            obs_endpoint=options.obs_endpoint,
             host=options.host,
             port=options.port,
             port_reserved=options.port_reserved,

@@ -28,6 +28,7 @@ from beam_dis.errors import (
     AuthenticationError,
     CheckpointNotFoundError,
     ConfigurationError,
+    DumpTaskNotFoundError,
     EncodeError,
     ServiceError,
     StreamNotFoundError,
@@ -41,8 +42,20 @@ from beam_dis.wire.signing import SigningRequest
 
 FIRST_ANSWER_SECONDS = 8.0
 
-_NOT_FOUND = (StreamNotFoundError, AppNotFoundError, CheckpointNotFoundError, TagNotFoundError)
-_SUBJECTS = {"stream_name": "stream", "stream_id": "stream id", "partition_id": "partition", "app_name": "app"}
+_NOT_FOUND = (
+    StreamNotFoundError,
+    AppNotFoundError,
+    CheckpointNotFoundError,
+    DumpTaskNotFoundError,
+    TagNotFoundError,
+)
+_SUBJECTS = {
+    "stream_name": "stream",
+    "stream_id": "stream id",
+    "partition_id": "partition",
+    "app_name": "app",
+    "task_name": "dump task",
+}
 """The fields that errors show, and the words for them."""
 
 T = TypeVar("T")

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
+import msgspec
+
 from beam_dis.errors import ConfigurationError
 from beam_dis.names import (
     canonical_partition_id,
@@ -26,7 +28,10 @@ from beam_dis.names import (
     checked_text,
     checked_word,
 )
-from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, shown
+from beam_dis.plain_values import SCHEMA_ADVICE, described, is_json, plain_text, plain_value, shown
+from beam_dis.wire.dump_tasks import DESCRIPTOR_TYPES
+from beam_dis.wire.limits import DUMP_TASK_NAME
+from beam_dis.wire.messages import encode
 from beam_dis.wire.monitoring import PARTITION_LABELS, STREAM_LABELS
 from beam_dis.wire.records import CURSOR_TYPES
 from beam_dis.wire.streams import (
@@ -144,6 +149,25 @@ def _flag(argument: str, value: Any) -> bool:
     return value
 
 
+def _destination(argument: str, value: Any) -> Any:
+    kind = type(value)
+    if kind not in DESCRIPTOR_TYPES:
+        kinds = ", ".join(known.__name__ for known in DESCRIPTOR_TYPES)
+        raise ConfigurationError(f"{argument}={described(value)} is not a destination: give one of {kinds}")
+    try:
+        return msgspec.json.decode(encode(value), type=kind)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{argument}: {kind.__name__}: {error}") from error
+
+
+def _task(argument: str, value: Any) -> str:
+    if not isinstance(value, str) or DUMP_TASK_NAME.fullmatch(plain_value(value)) is None:
+        raise ConfigurationError(
+            f"{argument}={described(value)} is not the name or the id of a dump task (1 to 64 of A-Z, a-z, 0-9, _ and -)"
+        )
+    return plain_text(value)
+
+
 def _records(_argument: str, value: Any) -> Any:
     return value  # put_records checks them, because its errors name the stream
 
@@ -177,6 +201,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data_duration": _count,
     "data_schema": _schema,
     "data_type": _one_of(DATA_TYPES),
+    "destination": _destination,
     "effect": _one_of(POLICY_EFFECTS),
     "end_time": _second,
     "generation_id": partial(checked_int, lowest=0, highest=MAX_COUNT),
@@ -203,6 +228,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "start_partition_id": _partition,
     "start_stream_name": checked_stream,
     "start_time": _second,
+    "start_task_name": _task,
     "starting_sequence_number": checked_sequence_number,
     "stream_id": checked_stream,
     "stream_ids": _stream_names,
@@ -212,6 +238,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "stream_type": _one_of(STREAM_TYPES),
     "tags": _text_map,
     "target_partition_count": _count,
+    "task_ids": _texts,
+    "task_name": _task,
     "timestamp": _milliseconds,
     "update_type": _one_of(UPDATE_TYPES),
     "value": checked_text,

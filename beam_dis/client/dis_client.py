@@ -12,6 +12,7 @@ from beam_dis.client.api import API
 from beam_dis.client.apps import AppOperations
 from beam_dis.client.checkpoints import CheckpointOperations
 from beam_dis.client.consumer_groups import ConsumerGroupOperations
+from beam_dis.client.dump_tasks import DumpTaskOperations
 from beam_dis.client.monitoring import MonitoringOperations
 from beam_dis.client.quotas import QuotaOperations
 from beam_dis.client.records import RecordOperations
@@ -32,6 +33,7 @@ class DISClient(
     MonitoringOperations,
     QuotaOperations,
     ConsumerGroupOperations,
+    DumpTaskOperations,
 ):
     """A client for one DIS. It is thread-safe and keeps its connections until ``close``, or the end of a ``with`` block.
 

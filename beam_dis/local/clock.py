@@ -67,8 +67,10 @@ def resume(store: Store, clock: Clock) -> None:
     clock.raise_offset(store.clock_advance())
 
 
-async def advance(store: Store, clock: Clock, seconds: float) -> float:
+async def advance(store: Store, clock: Clock, seconds: float, before: Callable[[float], None]) -> float:
     """Move time forward, store the new offset with the data, and carry out everything that is due by then.
+
+    ``before`` is called first, in a thread, with the new time: for what would have happened before anything expires.
 
     Returns:
         The new time, in seconds since 1970.
@@ -78,6 +80,7 @@ async def advance(store: Store, clock: Clock, seconds: float) -> float:
         StoreUnavailable: If the new offset can't be stored.
     """
     clock.check(seconds)
+    await asyncio.to_thread(before, clock() + seconds)
     clock.raise_offset(await asyncio.wrap_future(store.advance_clock(seconds)))
     await asyncio.to_thread(store.housekeep)
     return clock()

@@ -40,7 +40,7 @@ from beam_dis.local.keys import (
     keys_of_file,
 )
 from beam_dis.local.listening import MAX_PORT, StartError, endpoint_of, reserve
-from beam_dis.names import checked_int
+from beam_dis.names import checked_int, checked_text
 from beam_dis.plain_values import described
 
 _HOST = "127.0.0.1"
@@ -64,6 +64,8 @@ class LocalDIS:
     Args:
         data_dir: The folder that keeps the data; None: a temporary folder, which is removed at the end.
         port: The port; 0: any free one.
+        obs_folder: The folder whose folders are the buckets that dump tasks write to; None: there are no buckets.
+        obs_endpoint: In place of ``obs_folder``, the URL of an S3-compatible store that has the buckets.
         access_key: With ``secret_key``, requests must be signed with them.
         secret_key: See ``access_key``.
         auth_token: Requests must carry this token, or be signed if there are keys.
@@ -81,6 +83,8 @@ class LocalDIS:
         data_dir: str | os.PathLike[str] | None = None,
         port: int = 0,
         *,
+        obs_folder: str | os.PathLike[str] | None = None,
+        obs_endpoint: str | None = None,
         access_key: str | None = None,
         secret_key: str | None = None,
         auth_token: str | None = None,
@@ -98,6 +102,8 @@ class LocalDIS:
         self._limits = limits
         self._port = checked_int("port", port, 0, MAX_PORT)
         self._data_dir = None if data_dir is None else _absolute(data_dir)
+        self._obs_endpoint = None if obs_endpoint is None else checked_text("obs_endpoint", obs_endpoint)
+        self._obs_folder = None if obs_folder is None else _absolute(obs_folder, "obs_folder")
         self._key_file = None if access_key_file is None else _absolute(access_key_file, "access_key_file", "file")
         self._caller = _caller(access_key, secret_key, auth_token) if self._key_file is None else _first(self._key_file)
         self._admin_token = secrets.token_urlsafe(24)
@@ -198,7 +204,7 @@ class LocalDIS:
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Move its clock forward, permanently; everything that is due by then has happened when this returns.
 
-        Records expire after their stream's retention and cursors after five minutes, partitions that were scaled away become
+        Dump tasks flush, records expire after their stream's retention and cursors after five minutes, partitions that were scaled away become
         EXPIRED, and signatures are checked by the new time. The new time is stored with the data and survives restarts.
 
         Raises:
@@ -226,6 +232,10 @@ class LocalDIS:
         arguments += ["--admin", "--stop-with-parent", "--limits", self._limits]
         if self._key_file is not None:
             arguments += ["--access-key-file", str(self._key_file)]
+        if self._obs_folder is not None:
+            arguments += ["--obs-folder", str(self._obs_folder)]
+        if self._obs_endpoint is not None:
+            arguments += ["--obs-endpoint", self._obs_endpoint]
         if self._folder is not None:
             arguments.append("--remove-with-parent")
         self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by _end

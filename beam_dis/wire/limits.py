@@ -42,6 +42,14 @@ DEFAULT_RETENTION_HOURS = 24
 RETENTION_HOURS = range(24, 169)
 PARTITION_QUOTA = {"COMMON": 50, "ADVANCED": 10}
 APP_QUOTA = 100
+DUMP_TASK_QUOTA = 5
+"""The dump tasks of one stream, whatever their state [§5.5.1]."""
+
+DELIVER_SECONDS = range(30, 901)
+DEFAULT_DELIVER_SECONDS = 300
+DELIVER_MEGABYTES = range(1, 301)
+"""The intervals of a dump task, by time and by size [T5-82]."""
+
 MAX_TAGS = 10
 MAX_SEARCHED_TAGS = 10
 """The keys in one part of a search for streams by tags, and the values of each [T5-159]."""
@@ -59,3 +67,6 @@ MAX_CURSOR_CHARS = 512
 
 STREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 APP_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
+DUMP_TASK_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+BUCKET_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,63}")
+FILE_PREFIX = re.compile(r"(?!/)(?!.*//)[A-Za-z0-9_/]{0,50}")

@@ -38,6 +38,9 @@ _ENCODER = msgspec.json.Encoder()
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """The errors of decoding: the text isn't JSON, or is nested too deeply for any message."""
 
+_MISSING = "Object missing required field"
+"""How msgspec's text begins about a field that is missing in an object inside of the message."""
+
 
 def encode(message: Any) -> bytes:
     """Encode a message as JSON; record data becomes base64."""
@@ -101,4 +104,5 @@ def _convert(kind: type[M], fields: dict[str, Any], *, strict: bool, malformed: 
     try:
         return msgspec.convert(present, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise Refusal(malformed, str(error)) from error
+        code = 4200 if str(error).startswith(_MISSING) else malformed
+        raise Refusal(code, str(error)) from error

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from beam_dis.wire import apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags
+from beam_dis.wire import apps, checkpoints, consumer_groups, dump_tasks, monitoring, quotas, records, streams, tags
 
 
 class Route(NamedTuple):
@@ -29,6 +29,13 @@ class Route(NamedTuple):
     """Doing it twice has the same effect as doing it once, so it may be repeated after a lost answer."""
     action: str | None = None
     """The ``action`` in its body, if it shares method and path with another operation."""
+    other_path: str = ""
+    """Another path that a server answers too, because an official client asks for it; "" for none [SDK]."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that a server answers."""
+        return (self.path, self.other_path) if self.other_path else (self.path,)
 
     @property
     def group(self) -> str:
@@ -271,6 +278,55 @@ _CONSUMER_GROUPS = (
     Route("leave_group", "DELETE", f"{_CONSUMERS}/{{client_id}}", None, None, 204, True),
 )
 _QUOTAS = (Route("list_quotas", "GET", "/v1/{project_id}/quotas", None, quotas.ListQuotasResult, 200, True),)
+_TASKS = "/v2/{project_id}/streams/{stream_name}/transfer-tasks"
+_TASKS_OF_STREAM = "/v2/{project_id}/stream/{stream_name}/transfer-tasks"
+_DUMP_TASKS = (
+    Route(
+        "create_dump_task", "POST", _TASKS, dump_tasks.DumpTaskRequest, None, 201, False, other_path=_TASKS_OF_STREAM
+    ),
+    Route(
+        "list_dump_tasks",
+        "GET",
+        _TASKS,
+        dump_tasks.ListDumpTasksQuery,
+        dump_tasks.ListDumpTasksResult,
+        200,
+        True,
+        other_path=_TASKS_OF_STREAM,
+    ),
+    Route("update_dump_task", "PUT", _TASKS, dump_tasks.DumpTaskRequest, None, 200, True),
+    Route(
+        "describe_dump_task",
+        "GET",
+        f"{_TASKS}/{{task_name}}",
+        None,
+        dump_tasks.DumpTaskDescription,
+        200,
+        True,
+        other_path=f"{_TASKS_OF_STREAM}/{{task_name}}",
+    ),
+    Route("delete_dump_task", "DELETE", f"{_TASKS}/{{task_name}}", None, None, 204, True),
+    Route(
+        "start_dump_tasks",
+        "POST",
+        f"{_TASKS}/action",
+        dump_tasks.DumpTasksAction,
+        None,
+        200,
+        True,
+        action=dump_tasks.START,
+    ),
+    Route(
+        "stop_dump_tasks",
+        "POST",
+        f"{_TASKS}/action",
+        dump_tasks.DumpTasksAction,
+        None,
+        200,
+        True,
+        action=dump_tasks.STOP,
+    ),
+)
 
 _ROWS = {
     "streams": _STREAMS,
@@ -281,6 +337,7 @@ _ROWS = {
     "monitoring": _MONITORING,
     "quotas": _QUOTAS,
     "consumer_groups": _CONSUMER_GROUPS,
+    "dump_tasks": _DUMP_TASKS,
 }
 
 ROUTES: dict[str, Route] = {r.operation: r for rows in _ROWS.values() for r in rows}
@@ -322,7 +379,11 @@ def route_of_action(route: Route, action: str | None) -> Route:
 
 
 def _names(route: Route, segments: list[str]) -> dict[str, str] | None:
-    template = route.path.split("/")
+    return next((names for path in route.paths if (names := _names_in(path, segments)) is not None), None)
+
+
+def _names_in(path: str, segments: list[str]) -> dict[str, str] | None:
+    template = path.split("/")
     if len(template) != len(segments):
         return None
     names: dict[str, str] = {}

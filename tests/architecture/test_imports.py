@@ -51,7 +51,7 @@ LIBRARIES = {
     "wire": {"msgspec"},
     "formats": {"msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
-    "local": {"httptools", "msgspec", "starlette", "uvicorn"},
+    "local": {"boto3", "botocore", "httptools", "msgspec", "pyarrow", "starlette", "uvicorn"},
     "coders": {"apache_beam", "pyarrow", "typing_extensions"},
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
@@ -170,6 +170,16 @@ def test_read_and_write_import_no_routes_messages_or_cursors(sources):
 
 def test_an_api_group_has_one_file_name_in_every_room(sources):
     names = {source.name for source in sources}
-    groups = ("streams", "apps", "checkpoints", "records", "tags", "monitoring", "quotas", "consumer_groups")
+    groups = (
+        "streams",
+        "apps",
+        "checkpoints",
+        "records",
+        "tags",
+        "monitoring",
+        "quotas",
+        "consumer_groups",
+        "dump_tasks",
+    )
     wanted = {f"{room}/{group}.py" for room in ("wire", "client", "local/handlers") for group in groups}
     assert wanted - names == set()

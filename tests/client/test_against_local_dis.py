@@ -9,6 +9,7 @@ import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
 import pytest
 
 from beam_dis import errors
@@ -16,6 +17,7 @@ from beam_dis.client import DISClient
 from beam_dis.client.dis_service import DISService
 from beam_dis.connection import DISConnection
 from beam_dis.credentials import Credentials, Token
+from beam_dis.dump_tasks import OBSDestination
 from beam_dis.local import LocalDIS
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import ReadPosition, Written
@@ -24,6 +26,7 @@ from beam_dis.wire.routes import ROUTES
 
 pytestmark = pytest.mark.integration
 
+TASK = OBSDestination(task_name="t", obs_bucket_path="lake")
 AK, SK = "AKLOCAL", "sk-of-the-tests"
 MEMBERS = {"join_group", "sync_group", "group_heartbeat", "leave_group"}
 """The operations whose answer has a state in place of an error."""
@@ -32,9 +35,11 @@ P0, P1 = "shardId-0000000000", "shardId-0000000001"
 
 
 @pytest.fixture(scope="module")
-def keyed():
+def keyed(tmp_path_factory):
     """A server that requires signatures."""
-    with LocalDIS(access_key=AK, secret_key=SK) as dis:
+    buckets = tmp_path_factory.mktemp("buckets")
+    (buckets / "lake").mkdir()
+    with LocalDIS(access_key=AK, secret_key=SK, obs_folder=buckets) as dis:
         yield dis
 
 
@@ -170,6 +175,25 @@ def test_refused_records_have_an_error_code_each(client):
     assert (result.failed_record_count, [entry.error_code for entry in result.records]) == (1, ["DIS.4302", None])
 
 
+def test_a_dump_task_is_created_described_stopped_changed_and_deleted(client):
+    client.create_stream("s")
+    put(client, b"x")
+    client.create_dump_task("s", TASK)
+    described = client.describe_dump_task("s", "t")
+    assert (described.partitions[0].last_transfer_offset, described.obs_destination_description.file_prefix) == (1, "")
+    client.stop_dump_tasks("s", task_ids=[described.task_id])
+    (listed,) = client.list_dump_tasks("s").tasks
+    assert (listed.task_name, listed.task_id, listed.state) == ("t", described.task_id, "PAUSED")
+    client.start_dump_tasks("s", task_ids=[described.task_id])
+    client.update_dump_task("s", msgspec.structs.replace(TASK, file_prefix="new"))
+    assert client.describe_dump_task("s", "t").obs_destination_description.file_prefix == "new"
+    with pytest.raises(errors.AlreadyExistsError, match="'s'"):
+        client.create_dump_task("s", TASK)
+    client.delete_dump_task("s", "t")
+    with pytest.raises(errors.DumpTaskNotFoundError, match="dump task 't'"):
+        client.describe_dump_task("s", "t")
+
+
 def refusals(client):
     """A call of each operation that names an object, for an object that doesn't exist."""
     nowhere = {"stream_name": "no", "partition_id": P0}
@@ -206,6 +230,13 @@ def refusals(client):
         "delete_tag": lambda: client.delete_tag("no", key="k"),
         "batch_create_tags": lambda: client.batch_create_tags("no", tags={"k": "v"}),
         "batch_delete_tags": lambda: client.batch_delete_tags("no", keys=["k"]),
+        "create_dump_task": lambda: client.create_dump_task("no", TASK),
+        "list_dump_tasks": lambda: client.list_dump_tasks("no"),
+        "update_dump_task": lambda: client.update_dump_task("no", TASK),
+        "start_dump_tasks": lambda: client.start_dump_tasks("no", task_ids=["t"]),
+        "stop_dump_tasks": lambda: client.stop_dump_tasks("no", task_ids=["t"]),
+        "describe_dump_task": lambda: client.describe_dump_task("no", "t"),
+        "delete_dump_task": lambda: client.delete_dump_task("no", "t"),
     }
 
 

@@ -15,6 +15,7 @@ from parameter_ids import parameter_id
 from beam_dis.client import DISClient
 from beam_dis.client.arguments import CHECKS, checks_arguments
 from beam_dis.connection import DISConnection
+from beam_dis.dump_tasks import OBSDestination
 from beam_dis.errors import ConfigurationError, EncodeError, TransportError
 from beam_dis.record import PutRecord
 
@@ -39,6 +40,9 @@ VALID = {
     "start_time": 0,
     "end_time": 60,
     "tags": {"k": "v"},
+    "destination": OBSDestination(task_name="t", obs_bucket_path="lake"),
+    "task_name": "t",
+    "task_ids": ["t"],
 }
 """A valid value of every argument that a call needs."""
 
@@ -73,6 +77,19 @@ WRONG = {
         {1: ["v"]},
         {"\ud800": []},
         {"k": ["\ud800"]},
+    ),
+    "wire.Destination": (
+        5,
+        "lake",
+        {"task_name": "t", "obs_bucket_path": "lake"},
+        [OBSDestination(task_name="t", obs_bucket_path="lake")],
+        OBSDestination(task_name=5, obs_bucket_path="lake"),
+        OBSDestination(task_name="t", obs_bucket_path=None),
+        OBSDestination(task_name="t", obs_bucket_path="lake", deliver_time_interval="60"),
+        OBSDestination(task_name="t", obs_bucket_path="lake", deliver_size_interval=HUGE),
+        OBSDestination(task_name="t", obs_bucket_path="lake", processing_schema={"timestamp_name": 1}),
+        OBSDestination(task_name="t", obs_bucket_path="lake", file_prefix=object()),
+        OBSDestination(task_name="t", obs_bucket_path="lake", file_prefix="\ud800"),
     ),
     "Iterable[PutRecord]": (
         5,

@@ -9,6 +9,7 @@ from beam_dis import errors
 from beam_dis.client import DISClient
 from beam_dis.client.api import API
 from beam_dis.connection import DISConnection
+from beam_dis.dump_tasks import OBSDestination
 from beam_dis.errors import ServerError, TransportError
 from beam_dis.local import LocalDIS
 from beam_dis.record import PutRecord
@@ -37,9 +38,14 @@ TIMEOUT = 0.25
 NAMES = (f"n{number}" for number in itertools.count())
 
 
+TASK = OBSDestination(task_name="t", obs_bucket_path="lake")
+
+
 @pytest.fixture(scope="module")
-def dis():
-    with LocalDIS(access_key="AK", secret_key="SK") as dis:
+def dis(tmp_path_factory):
+    buckets = tmp_path_factory.mktemp("buckets")
+    (buckets / "lake").mkdir()
+    with LocalDIS(access_key="AK", secret_key="SK", obs_folder=buckets) as dis:
         yield dis
 
 
@@ -150,6 +156,22 @@ def member(call):
     return prepared
 
 
+def dumped(call):
+    """An operation on a dump task in a stream of its own."""
+
+    def prepared(client, caller, name):
+        client.create_stream(name)
+        client.create_dump_task(name, TASK)
+        return lambda: call(caller, name)
+
+    return prepared
+
+
+def dumping(client, caller, name, **fields):
+    client.create_stream(name)
+    return lambda: caller.create_dump_task(name, TASK, **fields)
+
+
 def put(client, _name, **fields):
     return client.put_records("s", [PutRecord(b"x")], **fields)
 
@@ -202,6 +224,13 @@ OPERATIONS = {
     "sync_group": member(lambda client: client.sync_group("a", client_id="m")),
     "group_heartbeat": member(lambda client: client.group_heartbeat("a", client_id="m")),
     "leave_group": member(lambda client: client.leave_group("a", client_id="m")),
+    "create_dump_task": dumping,
+    "list_dump_tasks": plain(lambda client, _: client.list_dump_tasks("s")),
+    "update_dump_task": dumped(lambda client, name: client.update_dump_task(name, TASK)),
+    "describe_dump_task": dumped(lambda client, name: client.describe_dump_task(name, "t")),
+    "delete_dump_task": dumped(lambda client, name: client.delete_dump_task(name, "t")),
+    "start_dump_tasks": dumped(lambda client, name: client.start_dump_tasks(name, task_ids=["t"])),
+    "stop_dump_tasks": dumped(lambda client, name: client.stop_dump_tasks(name, task_ids=["t"])),
 }
 
 LOST = {

@@ -8,10 +8,11 @@ from beam_dis.client import DISClient
 from beam_dis.client.apps import AppProgress
 from beam_dis.client.checkpoints import CommittedCheckpoint
 from beam_dis.client.pages import PutRecordResult, PutResult, ReadPage
+from beam_dis.dump_tasks import OBSDestination
 from beam_dis.errors import ServiceError, TransportError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import PageRecord
-from beam_dis.wire import apps, consumer_groups, monitoring, quotas, streams, tags
+from beam_dis.wire import apps, consumer_groups, dump_tasks, monitoring, quotas, streams, tags
 from beam_dis.wire.routes import ROUTES
 
 ENTRIES = [PutRecord(b"\x00\xff", partition_key="k")]
@@ -21,6 +22,16 @@ COMMIT = {"stream_name": "s", "partition_id": "0", "sequence_number": 7}
 NUMBERED = {"records": [{"sequence_number": "3", "data": "AP8=", "timestamp": 5}], "next_partition_cursor": "n"}
 POINT = {"timestamp": 60, "value": 7}
 PLACED = {"failed_record_count": 0, "records": [{"partition_id": "shardId-0000000000", "sequence_number": "3"}]}
+TASK = OBSDestination(task_name="t", obs_bucket_path="lake")
+SENT_TASK = {
+    "destination_type": "OBS",
+    "obs_destination_descriptor": {
+        "task_name": "t",
+        "obs_bucket_path": "lake",
+        "agency_name": "dis_admin_agency",
+        "deliver_time_interval": 300,
+    },
+}
 
 CALLS = {
     "create_stream": (
@@ -290,6 +301,58 @@ CALLS = {
         ("DELETE", "/v2/p1/apps/a/consumers/m%201"),
         None,
         (204, None, None),
+    ),
+    "create_dump_task": (
+        lambda c: c.create_dump_task("s", TASK),
+        ("POST", "/v2/p1/streams/s/transfer-tasks"),
+        SENT_TASK,
+        (201, None, None),
+    ),
+    "list_dump_tasks": (
+        lambda c: c.list_dump_tasks("s", start_task_name="a"),
+        ("GET", "/v2/p1/streams/s/transfer-tasks?start_task_name=a"),
+        None,
+        (
+            200,
+            {"total_number": 1, "tasks": [{"task_id": "i", "state": "RUNNING"}]},
+            dump_tasks.ListDumpTasksResult(1, tasks=[dump_tasks.DumpTaskInfo("i", state="RUNNING")]),
+        ),
+    ),
+    "update_dump_task": (
+        lambda c: c.update_dump_task("s", TASK),
+        ("PUT", "/v2/p1/streams/s/transfer-tasks"),
+        SENT_TASK,
+        (200, {}, None),
+    ),
+    "describe_dump_task": (
+        lambda c: c.describe_dump_task("s", "t"),
+        ("GET", "/v2/p1/streams/s/transfer-tasks/t"),
+        None,
+        (
+            200,
+            {"task_name": "t", "partitions": [{"partitionId": P0, "discard": 2}]},
+            dump_tasks.DumpTaskDescription(
+                task_name="t", partitions=[dump_tasks.DumpedPartition(partitionId=P0, discard=2)]
+            ),
+        ),
+    ),
+    "delete_dump_task": (
+        lambda c: c.delete_dump_task("s", "t"),
+        ("DELETE", "/v2/p1/streams/s/transfer-tasks/t"),
+        None,
+        (204, None, None),
+    ),
+    "start_dump_tasks": (
+        lambda c: c.start_dump_tasks("s", task_ids=["i"]),
+        ("POST", "/v2/p1/streams/s/transfer-tasks/action"),
+        {"action": "start", "tasks": [{"id": "i"}]},
+        (200, {}, None),
+    ),
+    "stop_dump_tasks": (
+        lambda c: c.stop_dump_tasks("s", task_ids=["i", "j"]),
+        ("POST", "/v2/p1/streams/s/transfer-tasks/action"),
+        {"action": "stop", "tasks": [{"id": "i"}, {"id": "j"}]},
+        (200, {}, None),
     ),
 }
 each_operation = pytest.mark.parametrize("operation", CALLS)

@@ -58,6 +58,9 @@ ROWS = {
     "silence after which a member of a consumer group is dropped": ("SESSION_SECONDS", 30.0, "30 s"),
     "time for which monitoring data are kept": ("KEPT_MINUTES", 8 * 24 * 60, "8 days"),
     "time before counts of reads are stored": ("STORE_SECONDS", 5.0, "5 s"),
+    "dump tasks per stream": ("DUMP_TASK_QUOTA", 5, "5"),
+    "interval of a dump task": ("DEFAULT_DELIVER_SECONDS", 300, "300 s by default"),
+    "objects that a dump task makes at once": ("MOST_FOLDERS", 64, "64"),
     "validity of a cursor": ("CURSOR_SECONDS", 300, "5 minutes"),
     "metadata of a checkpoint": ("MAX_METADATA_CHARS", 1000, "1,000 characters"),
     "time between two scalings of a stream": ("SCALING_SECONDS", 3600, "1 hour"),
@@ -107,6 +110,12 @@ def test_sizes_and_rates_are_those_of_the_service():
     assert cell("data in a put") == put
     assert cell("written per partition and second") == written
     assert cell("read per partition and second") == read
+
+
+def test_intervals_of_dump_tasks_are_those_of_the_service():
+    seconds, megabytes = limits.DELIVER_SECONDS, limits.DELIVER_MEGABYTES
+    assert cell("interval of a dump task").startswith(f"{seconds[0]} to {seconds[-1]} s")
+    assert cell("size that flushes a dump task") == f"{megabytes[0]} to {megabytes[-1]} MB"
 
 
 def test_retention_is_that_of_the_service():

@@ -141,7 +141,10 @@ def is_public(imported: str) -> bool:
     module, _, last = imported.rpartition(".")
     if module == "beam_dis":
         return last in {*beam_dis.__all__, "errors", "local", "testing"}
-    return module in {"beam_dis.errors", "beam_dis.testing"} or imported == "beam_dis.local.LocalDIS"
+    return (
+        module in {"beam_dis.dump_tasks", "beam_dis.errors", "beam_dis.testing"}
+        or imported == "beam_dis.local.LocalDIS"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -16,12 +16,14 @@ import httpx
 import pytest
 
 from beam_dis.local.clock import Clock
+from beam_dis.local.dump.engine import DumpEngine
+from beam_dis.local.dump.object_store import ObjectFolder
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.http.app import LocalApp
 from beam_dis.local.http.server import Settings, app_of
 from beam_dis.local.keys import AccessKeys
-from beam_dis.local.store import Store, open_store
+from beam_dis.local.store import open_store
 
 
 class ApiAnswer(NamedTuple):
@@ -84,9 +86,10 @@ class AppAnswer(NamedTuple):
 class InProcess:
     """The application without a server: it gets requests exactly as given."""
 
-    def __init__(self, app: LocalApp, store: Store) -> None:
+    def __init__(self, app: LocalApp, context: ServerContext) -> None:
         self._app = app
-        self.store = store
+        self.store = context.store
+        self.dumps = context.dumps
 
     def __call__(self, method: str, target: str, headers: Sequence[Sequence[str]] = (), body: bytes = b"") -> AppAnswer:
         return asyncio.run(self._send(method, target, headers, [body]))
@@ -126,6 +129,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
     """A function that makes the application on the test's store: ``in_process(clock=…, keys=…, project=…)``.
 
     A second call is a restart. ``limits`` adds the service's limits of throughput; ``admin`` is the token of the admin routes.
+    The bucket ``lake`` of dump tasks is the folder ``obs/lake``; its tasks work when a test calls ``dumps.flush_due``.
     """
     stores = ExitStack()
 
@@ -135,6 +139,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         project: str | None = None,
         *,
         limits: bool = False,
+        buckets: bool = True,
         admin: str | None = None,
         host: str = "127.0.0.1",
         allowed_hosts: tuple[str, ...] = (),
@@ -142,10 +147,17 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         stores.close()
         store = open_store(tmp_path / "data", clock=clock)
         stores.callback(store.close)
+        (tmp_path / "obs" / "lake").mkdir(parents=True, exist_ok=True)
+        dumps = DumpEngine(store, ObjectFolder(tmp_path / "obs") if buckets else None, clock)
         readers = stores.enter_context(ThreadPoolExecutor(1))
         throughput = ThroughputLimits(clock) if limits else None
         context = ServerContext(
-            store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=throughput
+            store=store,
+            clock=clock,
+            round_robin=itertools.count().__next__,
+            readers=readers,
+            dumps=dumps,
+            limits=throughput,
         )
         settings = Settings(
             data_dir=tmp_path,
@@ -155,7 +167,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
             project=project,
             admin_token=admin,
         )
-        return InProcess(app_of(settings, context, Clock(clock)), store)
+        return InProcess(app_of(settings, context, Clock(clock)), context)
 
     with stores:
         yield make

@@ -41,7 +41,7 @@ def app(in_process, clock):
 
 
 def pass_time(app, clock, seconds):
-    return asyncio.run(advance(app.store, clock, seconds))
+    return asyncio.run(advance(app.store, clock, seconds, app.dumps.flush_due))
 
 
 def partitions(app):
@@ -151,13 +151,13 @@ def test_a_local_dis_is_advanced_by_units_and_restarts_at_that_time(tmp_path):
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"seconds":"1"}', b'{"seconds":null}', b'{"seconds":1e999}', b"[1]"])
 def test_a_command_without_a_valid_time_is_refused(app, clock, body):
     with pytest.raises(AdminError) as refused:
-        asyncio.run(advance_clock(Controls(Rules(), app.store, clock), AdminRequest({}, body)))
+        asyncio.run(advance_clock(Controls(Rules(), app.store, clock, app.dumps), AdminRequest({}, body)))
     assert (refused.value.status, clock()) == (400, START)
 
 
 def test_concurrent_advances_add_up(app, clock):
     async def together():
-        await asyncio.gather(*(advance(app.store, clock, 60) for _ in range(20)))
+        await asyncio.gather(*(advance(app.store, clock, 60, app.dumps.flush_due) for _ in range(20)))
 
     asyncio.run(together())
     assert (clock(), app.store.clock_advance()) == (START + 1200, 1200.0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from beam_dis.wire.routes import ROUTES, Match, match_route, path_of, route_of_action
 
 NAMES = st.text(min_size=1)
-PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key", "partition_id", "client_id")
+PLACES = ("project_id", "stream_name", "app_name", "stream_id", "key", "partition_id", "client_id", "task_name")
 
 
 def names_in(operation):
@@ -55,6 +55,9 @@ def test_a_name_is_one_segment_whatever_it_contains(name, raw):
         ("/v2/p/checkpoints", {"GET", "POST", "DELETE"}),
         ("/v2/p/stream/i/tags/k", {"DELETE"}),
         ("/v2/p/stream/i/tags/action", {"POST"}),
+        ("/v2/p/streams/s/transfer-tasks/t", {"GET", "DELETE"}),
+        ("/v2/p/streams/s/transfer-tasks/action", {"POST"}),
+        ("/v2/p/stream/s/transfer-tasks/", {"GET", "POST"}),
         ("/v2/p/nothing", set()),
         ("/", set()),
         ("", set()),
@@ -65,10 +68,24 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(path, methods):
     assert match_route("PATCH", path) == methods
 
 
+@pytest.mark.parametrize("name", ["t", "action"])
+def test_a_dump_task_may_have_any_name(name):
+    path = path_of("describe_dump_task", project_id="p", stream_name="s", task_name=name)
+    for operation, method in {"describe_dump_task": "GET", "delete_dump_task": "DELETE"}.items():
+        assert match_route(method, path).route.operation == operation
+
+
+@pytest.mark.parametrize("operation", ["create_dump_task", "list_dump_tasks", "describe_dump_task"])
+def test_the_old_clients_path_of_dump_tasks_is_found_too(operation):
+    path = path_of(operation, project_id="p", stream_name="s", task_name="t").replace("/streams/", "/stream/")
+    assert match_route(ROUTES[operation].method, path).route.operation == operation
+
+
 def test_operations_are_counted_by_group():
     groups = [route.group for route in ROUTES.values()]
     counts = {"streams": 12, "apps": 5, "checkpoints": 3, "records": 3, "tags": 7, "monitoring": 2, "quotas": 1} | {
-        "consumer_groups": 4
+        "consumer_groups": 4,
+        "dump_tasks": 7,
     }
     assert {group: groups.count(group) for group in groups} == counts
 
@@ -87,19 +104,27 @@ def test_an_unknown_action_leaves_the_route_as_it_is():
 
 def test_only_operations_that_create_something_are_not_idempotent():
     harmful = {name for name, route in ROUTES.items() if not route.idempotent}
-    assert harmful == {"create_stream", "add_policy", "add_policy_by_id", "create_app", "put_records"}
+    assert harmful == {
+        "create_stream",
+        "add_policy",
+        "add_policy_by_id",
+        "create_app",
+        "put_records",
+        "create_dump_task",
+    }
 
 
 def test_statuses_are_those_of_the_service():
     by_status = {}
     for name, route in ROUTES.items():
         by_status.setdefault(route.status, set()).add(name)
-    assert by_status[201] == {"create_stream", "add_policy", "create_app", "commit_checkpoint"}
+    assert by_status[201] == {"create_stream", "add_policy", "create_app", "commit_checkpoint", "create_dump_task"}
     assert by_status[204] == {"delete_stream", "update_stream", "delete_app", "delete_checkpoint"} | {
         "create_tag",
         "delete_tag",
         "batch_create_tags",
         "batch_delete_tags",
         "leave_group",
+        "delete_dump_task",
     }
     assert all(ROUTES[name].answer is None for name in by_status[201] | by_status[204])

@@ -13,7 +13,17 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from beam_dis.local.handlers import apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags
+from beam_dis.local.handlers import (
+    apps,
+    checkpoints,
+    consumer_groups,
+    dump_tasks,
+    monitoring,
+    quotas,
+    records,
+    streams,
+    tags,
+)
 from beam_dis.local.handlers.call import Call
 from beam_dis.wire.routes import ROUTES
 
@@ -25,6 +35,7 @@ _GROUPS: dict[str, ModuleType] = {
     "consumer_groups": consumer_groups,
     "monitoring": monitoring,
     "quotas": quotas,
+    "dump_tasks": dump_tasks,
     "records": records,
     "streams": streams,
     "tags": tags,

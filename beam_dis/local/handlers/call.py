@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from beam_dis.local.budgets import AnswerBudget
+from beam_dis.local.dump.engine import DumpEngine
 from beam_dis.local.groups import ConsumerGroups, GroupStream
 from beam_dis.local.handlers.policies import permits
 from beam_dis.local.handlers.throughput import ThroughputLimits
@@ -38,6 +39,7 @@ class ServerContext:
         round_robin: Gives 0, 1, 2 … call by call; spreads records without a key over the partitions.
         readers: The threads for blocking reads.
         timer: Gives seconds that never go back, to measure how long requests take.
+        dumps: The dump tasks at work.
         limits: The limits of throughput; None if only sizes are limited.
         answers: The room for answers.
 
@@ -48,6 +50,7 @@ class ServerContext:
     clock: Callable[[], float]
     round_robin: Callable[[], int]
     readers: Executor
+    dumps: DumpEngine
     timer: Callable[[], float] = time.perf_counter
     limits: ThroughputLimits | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
@@ -89,6 +92,11 @@ class Call:
     def store(self) -> Store:
         """The durable log and its catalogue."""
         return self.context.store
+
+    @property
+    def dumps(self) -> DumpEngine:
+        """The dump tasks at work."""
+        return self.context.dumps
 
     @property
     def project(self) -> str:

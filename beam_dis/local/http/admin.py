@@ -18,6 +18,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from beam_dis.local.clock import Clock, advance
+from beam_dis.local.dump.engine import DumpEngine
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.faults.values import AnyFault, Fault, FaultListing, FaultNumber
 from beam_dis.local.http.reply import Reply
@@ -46,6 +47,7 @@ class Controls:
     rules: Rules
     store: Store
     clock: Clock
+    dumps: DumpEngine
 
 
 class AdminRequest(NamedTuple):
@@ -105,7 +107,10 @@ async def clear(controls: Controls, request: AdminRequest) -> Reply:
 async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
     """Move the clock forward; answered once everything that is due by then has happened."""
     try:
-        return Reply(200, encode(Time(await advance(controls.store, controls.clock, request.message(Advance).seconds))))
+        seconds = request.message(Advance).seconds
+        return Reply(
+            200, encode(Time(await advance(controls.store, controls.clock, seconds, controls.dumps.flush_due)))
+        )
     except ValueError as error:
         raise AdminError(400, str(error)) from error
     except StoreUnavailable as error:

@@ -89,7 +89,8 @@ class LocalApp:
                 *(
                     Path(path, _Operation(self, route), methods=[route.method])
                     for route in ROUTES.values()
-                    for path in (route.path, f"{route.path}/")
+                    for named in route.paths
+                    for path in (named, f"{named}/")
                 ),
                 Path("/openapi.json", self._openapi, methods=["GET"]),
             ],

@@ -17,13 +17,19 @@ from typing import Any
 
 import msgspec
 
+from beam_dis.local.dump.files import DELIMITERS
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.http.reply import ErrorBody
 from beam_dis.version import __version__
-from beam_dis.wire import apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags
+from beam_dis.wire import apps, checkpoints, consumer_groups, dump_tasks, monitoring, quotas, records, streams, tags
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.wire.limits import (
     APP_NAME,
+    BUCKET_NAME,
+    DELIVER_MEGABYTES,
+    DELIVER_SECONDS,
+    DUMP_TASK_NAME,
+    FILE_PREFIX,
     MAX_CLIENT_ID_CHARS,
     MAX_METADATA_CHARS,
     MAX_TAGS,
@@ -44,13 +50,17 @@ _PARTITION: Schema = {"pattern": "^(shardId-)?[0-9]{1,10}$"}
 
 _EMPTY: Schema = {"const": ""}
 
+_ANY: Schema = {}
+
 _RULES: dict[str, Schema] = {
+    "DumpTasksAction.action": {"enum": list(dump_tasks.ACTIONS)},
     "ChangeTagsRequest.action": {"enum": [tags.CREATE, tags.DELETE]},
     "ChangeTagsRequest.tags": {"minItems": 1},
     "FindResourcesRequest.action": {"enum": [tags.FILTER, tags.COUNT]},
     "ResourceMatch.key": {"enum": [tags.RESOURCE_NAME]},
     "update_type": {"enum": list(streams.UPDATE_TYPES)},
     "action_type": {"enum": list(streams.POLICY_ACTIONS)},
+    "consumer_strategy": {"enum": ["", *dump_tasks.CONSUMER_STRATEGIES]},
     "CreateAppRequest.app_name": _APP,
     "CreateStreamRequest.stream_name": _STREAM,
     "checkpoint_type": {"enum": [checkpoints.LAST_READ]},
@@ -58,14 +68,30 @@ _RULES: dict[str, Schema] = {
     "cursor-type": {"enum": list(records.CURSOR_TYPES)},
     "data_duration": {"minimum": RETENTION_HOURS[0], "maximum": RETENTION_HOURS[-1]},
     "data_type": {"enum": list(streams.DATA_TYPES)},
+    "deliver_size_interval": {"minimum": DELIVER_MEGABYTES[0], "maximum": DELIVER_MEGABYTES[-1]},
+    "deliver_time_interval": {"minimum": 0, "maximum": DELIVER_SECONDS[-1]},
+    "destination_file_type": {"enum": ["", *dump_tasks.FILE_TYPES]},
+    "destination_type": {"enum": ["", *dump_tasks.DESTINATION_TYPES]},
+    "DumpTasksAction.tasks": {"minItems": 1},
     "effect": {"enum": ["accept"]},
     "limit": {"minimum": 1},
     "limit_partitions": {"minimum": 1},
     "max_fetch_bytes": {"minimum": 1},
+    "MRSDestination.compression_format": _ANY,
+    "MRSDestination.destination_file_type": _ANY,
+    "MRSDestination.partition_format": _ANY,
+    "OBSDescription.compression_format": {"enum": [dump_tasks.GZIP]},
+    "OBSDestination.agency_name": {"maxLength": 64},
+    "OBSDestination.compression_format": {"enum": ["", "none", dump_tasks.GZIP]},
+    "OBSDestination.file_prefix": {"pattern": f"^{FILE_PREFIX.pattern}$"},
+    "OBSDestination.obs_bucket_path": {"pattern": f"^{BUCKET_NAME.pattern}$"},
+    "OBSDestination.task_name": {"pattern": f"^{DUMP_TASK_NAME.pattern}$"},
+    "OpenTSDBSchema.tags": _ANY,
     "metadata": {"maxLength": MAX_METADATA_CHARS},
     "partition-id": _PARTITION,
     "partition_count": {"minimum": 1},
     "partition_id": _PARTITION,
+    "partition_format": {"enum": ["", "N/A", *dump_tasks.PARTITION_FORMATS]},
     "path.app_name": _APP,
     "JoinGroupRequest.clientId": {"minLength": 1, "maxLength": MAX_CLIENT_ID_CHARS},
     "path.client_id": {"pattern": "^[^/]+$"},
@@ -73,6 +99,8 @@ _RULES: dict[str, Schema] = {
     "path.project_id": {"pattern": "^[^/]+$"},
     "path.stream_id": {"pattern": "^[^/]+$"},
     "path.stream_name": {"pattern": "^[^/]+$"},
+    "path.task_name": {"pattern": "^[^/]+$"},
+    "record_delimiter": {"enum": list(DELIMITERS)},
     "sequence_number": {"pattern": "^[0-9]{1,19}$"},
     "start_partition_id": _PARTITION,
     "start_partitionId": _PARTITION,
@@ -80,12 +108,14 @@ _RULES: dict[str, Schema] = {
     "stream_type": {"enum": list(streams.STREAM_TYPES)},
     "tags": {"maxItems": MAX_TAGS},
     "target_partition_count": {"minimum": 1},
+    "timestamp_name": {"minLength": 1},
+    "timestamp_type": {"enum": list(dump_tasks.TIMESTAMP_TYPES)},
 }
 """The values that a field of a request may have, by the field's name or by the message's and the field's name."""
 
 _MESSAGES: dict[str, type[msgspec.Struct]] = {
     name: kind
-    for module in (apps, checkpoints, consumer_groups, monitoring, quotas, records, streams, tags)
+    for module in (apps, checkpoints, consumer_groups, dump_tasks, monitoring, quotas, records, streams, tags)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
 } | {"ErrorBody": ErrorBody}
@@ -94,6 +124,7 @@ _LIMITS = {
     "list_streams": 100,
     "describe_stream": 1000,
     "list_apps": 100,
+    "list_dump_tasks": 100,
     "consumer_state": 1000,
     "get_records": 10_000,
 }

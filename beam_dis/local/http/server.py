@@ -28,6 +28,9 @@ from starlette.routing import Mount
 
 from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.clock import Clock, resume
+from beam_dis.local.dump.engine import DumpEngine
+from beam_dis.local.dump.object_store import ObjectFolder, ObjectStore
+from beam_dis.local.dump.s3_store import S3Store
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
@@ -59,11 +62,16 @@ class Settings:
     ``allowed_hosts`` are names and addresses by which the server may be called, besides those that it accepts anyway. On an
     address that isn't a loopback one, a server needs keys, or ``no_keys``, which says that everybody may use it.
 
+    ``obs_folder`` is the folder whose folders are the buckets of dump tasks, ``obs_endpoint`` an S3-compatible store that has
+    them; without either there are no buckets.
+
     ``real_limits`` adds the service's limits of throughput to those of sizes, which always apply. With an ``admin_token``
     there are admin routes, on a loopback address only.
     """
 
     data_dir: Path
+    obs_folder: Path | None = None
+    obs_endpoint: str | None = None
     host: str = "127.0.0.1"
     port: int = 7700
     port_reserved: bool = False
@@ -93,16 +101,26 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
     store = open_store(settings.data_dir, clock=clock, auto_scaling=settings.real_limits)
     try:
         resume(store, clock)
+        dumps = DumpEngine(store, _buckets(settings), clock)
         listener = listen(settings.host, settings.port, reserved=settings.port_reserved)
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             limits = ThroughputLimits(clock) if settings.real_limits else None
             context = ServerContext(
-                store=store, clock=clock, round_robin=itertools.count().__next__, readers=readers, limits=limits
+                store=store,
+                clock=clock,
+                round_robin=itertools.count().__next__,
+                readers=readers,
+                dumps=dumps,
+                limits=limits,
             )
             app = app_of(settings, context, clock)
             server = _Server(app, lambda: ready(endpoint_of(listener)))
             started(server)
-            _run(server, listener)
+            dumps.start()
+            try:
+                _run(server, listener)
+            finally:
+                dumps.close()
     finally:
         store.close()
 
@@ -114,10 +132,27 @@ def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp
     if settings.admin_token is None:
         return LocalApp(context, sources, authenticator, BodyBudget())
     rules = Rules()
-    admin = Admin(settings.admin_token, Controls(rules, context.store, clock))
+    admin = Admin(settings.admin_token, Controls(rules, context.store, clock, context.dumps))
     return LocalApp(
         context, sources, authenticator, BodyBudget(), FaultInjector(context, rules), [Mount("/admin", admin)]
     )
+
+
+def _buckets(settings: Settings) -> ObjectStore | None:
+    """The object store that has the buckets. A folder that is missing is a misspelling: there would be no bucket in a new one."""
+    folder, endpoint = settings.obs_folder, settings.obs_endpoint
+    if folder is not None and endpoint is not None:
+        raise StartError("--obs-folder and --obs-endpoint are given: leave out one of them")
+    if endpoint is not None:
+        try:
+            return S3Store(endpoint, settings.data_dir / "dumps")
+        except ImportError as error:
+            raise StartError(f"--obs-endpoint needs {error.name}: install beam-dis[s3]") from error
+        except ValueError as error:
+            raise StartError(f"--obs-endpoint {endpoint}: {error}") from error
+    if folder is not None and not folder.is_dir():
+        raise StartError(f"{folder} is not a folder: make it, with a folder in it for each bucket")
+    return None if folder is None else ObjectFolder(folder)
 
 
 def _check_exposure(settings: Settings) -> None:

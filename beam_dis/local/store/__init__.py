@@ -1,4 +1,4 @@
-"""The durable log of the local DIS: streams, records, apps and checkpoints in one folder, on SQLite.
+"""The durable log of the local DIS: streams, records, apps, checkpoints and dump tasks in one folder, on SQLite.
 
 Rule 1: an acknowledged change is committed and fsynced.
 Rule 2: sequence numbers never go back.
@@ -18,6 +18,7 @@ data), because one object per record would double the cost of a put and of a pag
 """
 
 from beam_dis.local.store.database import has_store
+from beam_dis.local.store.dump_values import DumpObject, DumpPosition, DumpRun, DumpTask
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.store import Store, open_store
 from beam_dis.local.store.usage import KEPT_MINUTES, WHOLE_STREAM, Usage
@@ -34,6 +35,10 @@ from beam_dis.wire.streams import PartitionCountUpdate, PolicyRule, Tag
 __all__ = [
     "KEPT_MINUTES",
     "WHOLE_STREAM",
+    "DumpObject",
+    "DumpPosition",
+    "DumpRun",
+    "DumpTask",
     "Partition",
     "PartitionCountUpdate",
     "PolicyRule",

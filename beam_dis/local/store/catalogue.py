@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from beam_dis.local.store.dump_values import DumpTask
 from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream
 
 AppKey = tuple[str, str]
@@ -31,7 +32,7 @@ class CheckpointKey(NamedTuple):
 
 
 class Catalogue:
-    """Streams, apps and checkpoints by their keys; thread-safe, and no method waits for I/O."""
+    """Streams, apps, checkpoints and dump tasks by their keys; thread-safe, and no method waits for I/O."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,6 +40,7 @@ class Catalogue:
         self._names: dict[tuple[str, str], str] = {}
         self._apps: dict[AppKey, StoredApp] = {}
         self._checkpoints: dict[AppKey, dict[tuple[str, int], StoredCheckpoint]] = {}
+        self._dump_tasks: dict[str, DumpTask] = {}
 
     def stream(self, project: str, name: str, stream_id: str = "") -> Stream | None:
         """The stream of that name, else the stream of that id; None if there is neither in the project."""
@@ -84,6 +86,16 @@ class Catalogue:
             apps = [(app_key, list(checkpoints)) for app_key, checkpoints in self._checkpoints.items()]
         return [CheckpointKey(*app_key, *key) for app_key, keys in apps for key in keys if key[0] == stream_id]
 
+    def dump_task(self, task_id: str) -> DumpTask | None:
+        """The dump task of that id; None if there is none."""
+        return self._dump_tasks.get(task_id)
+
+    def dump_tasks(self, stream_id: str | None = None) -> list[DumpTask]:
+        """The dump tasks of a stream, or of all streams, sorted by name; also those that are being deleted."""
+        with self._lock:
+            found = [task for task in self._dump_tasks.values() if stream_id in (None, task.stream_id)]
+        return sorted(found, key=lambda task: task.name)
+
     def publish(self, draft: Draft) -> None:
         """Apply a draft that was committed."""
         with self._lock:
@@ -93,12 +105,15 @@ class Catalogue:
                 _put(self._apps, app_key, app)
             for key, checkpoint in draft.checkpoints.items():
                 _put(self._checkpoints.setdefault(key[:2], {}), key[2:], checkpoint)
+            for task_id, task in draft.dump_tasks.items():
+                _put(self._dump_tasks, task_id, task)
 
     def replace(self, other: Catalogue) -> None:
         """Take over the contents of another catalogue, which was just read from disk."""
         with self._lock:
             self._streams, self._names = other._streams, other._names
             self._apps, self._checkpoints = other._apps, other._checkpoints
+            self._dump_tasks = other._dump_tasks
 
     def _publish_stream(self, stream_id: str, stream: Stream | None) -> None:
         before = self._streams.get(stream_id)
@@ -117,6 +132,7 @@ class Draft:
         self.streams: dict[str, Stream | None] = {}
         self.apps: dict[AppKey, StoredApp | None] = {}
         self.checkpoints: dict[CheckpointKey, StoredCheckpoint | None] = {}
+        self.dump_tasks: dict[str, DumpTask | None] = {}
 
     def stream(self, stream_id: str) -> Stream | None:
         """The stream of that id; None if there is none."""
@@ -166,6 +182,16 @@ class Draft:
             and app in (None, key[:2])
             and stream_id in (None, key.stream_id)
         ]
+
+    def dump_task(self, task_id: str) -> DumpTask | None:
+        """The dump task of that id; None if there is none."""
+        return self.dump_tasks[task_id] if task_id in self.dump_tasks else self._committed.dump_task(task_id)
+
+    def dump_tasks_of(self, stream_id: str) -> list[DumpTask]:
+        """The dump tasks of a stream."""
+        before = [task for task in self._committed.dump_tasks(stream_id) if task.task_id not in self.dump_tasks]
+        drafted = [task for task in self.dump_tasks.values() if task is not None and task.stream_id == stream_id]
+        return before + drafted
 
 
 def _put(values: dict[K, V], key: K, value: V | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from beam_dis.local.store.catalogue import CheckpointKey, Draft
+from beam_dis.local.store.dump_changes import mark_deleted
 from beam_dis.local.store.rows import with_hash_ranges
 from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream, StreamDefinition
 from beam_dis.wire.error_codes import Refusal
@@ -48,8 +49,9 @@ def create_stream(
 
 
 def delete_stream(draft: Draft, _now_ms: int, stream_id: str) -> None:
-    """Delete a stream and every checkpoint in it; refused with DIS.4301."""
+    """Delete a stream, every checkpoint in it and its dump tasks; refused with DIS.4301."""
     _existing(draft, stream_id)
+    mark_deleted(draft, draft.dump_tasks_of(stream_id))
     for key in draft.checkpoint_keys(stream_id=stream_id):
         draft.checkpoints[key] = None
     draft.streams[stream_id] = None

@@ -22,7 +22,7 @@ from beam_dis.local.store.failures import StoreError
 APPLICATION_ID = 0x44495331
 """``DIS1``, at byte 68 of the file."""
 
-VERSION = 4
+VERSION = 5
 """The version of the layout below; raise it with every change of the layout."""
 
 BUSY_SECONDS = 1.0
@@ -51,6 +51,7 @@ CREATE TABLE usage (minute INTEGER NOT NULL, stream INTEGER NOT NULL, partition 
     puts INTEGER NOT NULL, put_us INTEGER NOT NULL, throttled_puts INTEGER NOT NULL,
     gets INTEGER NOT NULL, get_us INTEGER NOT NULL, throttled_gets INTEGER NOT NULL,
     PRIMARY KEY (minute, stream, partition)) WITHOUT ROWID;
+CREATE TABLE dump_task (task_id TEXT PRIMARY KEY, properties BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE clock (advanced REAL NOT NULL);
 INSERT INTO clock VALUES (0);
 """

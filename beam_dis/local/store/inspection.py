@@ -15,7 +15,7 @@ from beam_dis.local.store.blob import DamagedBlob, decode, header_of
 from beam_dis.local.store.values import Partition, Stream
 from beam_dis.wire.ranges import partition_id
 
-_TABLES = ("stream", "deleted_stream", "partition", "batch_index", "app", "checkpoint", "usage", "clock")
+_TABLES = ("stream", "deleted_stream", "partition", "batch_index", "app", "checkpoint", "usage", "dump_task", "clock")
 _NEXT_BATCH = """
     SELECT batch_index.first, batch_index.count, batch_index.time_ms, batch.data
     FROM batch_index LEFT JOIN batch ON batch.id = batch_index.batch

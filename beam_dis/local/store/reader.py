@@ -38,6 +38,9 @@ _PAGE = """
 _BATCH_OF_NUMBER = """
     SELECT first, count, time_ms FROM batch_index WHERE stream = ? AND partition = ? AND first <= ?
     ORDER BY first DESC LIMIT 1"""
+_BYTES = """
+    SELECT coalesce(sum(length(batch.data)), 0) FROM batch_index JOIN batch ON batch.id = batch_index.batch
+    WHERE stream = ? AND partition = ? AND first >= ? AND first < ?"""
 
 IndexedBlob = tuple[int, int, "bytes | None"]
 """The first number and the count of a batch in the index, and its blob; None if that is missing."""
@@ -140,6 +143,12 @@ class StoreReader:
         if current.earliest > 0 and timestamp_ms < oldest_ms:
             raise Refusal(4300, f"timestamp is expired, timestamp should be larger than {oldest_ms}")
         return first
+
+    def stored_bytes(self, stream: Stream, number: int, start: int, end: int) -> int:
+        """The bytes of the batches that begin within ``[start, end)``, with keys and headers; their data isn't read."""
+        with self._connections.connection() as connection:
+            (size,) = connection.execute(_BYTES, (stream.row, number, start, end)).fetchone()
+            return int(size)
 
     def close(self) -> None:
         """Close the connections."""

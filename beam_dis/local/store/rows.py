@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey, Draft
+from beam_dis.local.store.dump_values import DumpTask
 from beam_dis.local.store.usage import delete_totals
 from beam_dis.local.store.values import Partition, StoredApp, StoredCheckpoint, Stream
 from beam_dis.wire.ranges import hash_ranges
@@ -29,6 +30,7 @@ _PUT_PARTITION = (
 )
 _PUT_APP = "INSERT OR REPLACE INTO app VALUES (?, ?, ?, ?)"
 _PUT_CHECKPOINT = "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?, ?)"
+_PUT_DUMP_TASK = "INSERT OR REPLACE INTO dump_task VALUES (?, ?)"
 
 
 def load(connection: sqlite3.Connection) -> Catalogue:
@@ -44,6 +46,8 @@ def load(connection: sqlite3.Connection) -> Catalogue:
         "SELECT project, app, stream_id, partition, sequence_number, metadata FROM checkpoint"
     ):
         draft.checkpoints[CheckpointKey(*row[:4])] = StoredCheckpoint(*row[4:])
+    for task_id, properties in connection.execute("SELECT task_id, properties FROM dump_task"):
+        draft.dump_tasks[task_id] = msgspec.json.decode(properties, type=DumpTask)
     loaded = Catalogue()
     loaded.publish(draft)
     return loaded
@@ -73,6 +77,11 @@ def save(connection: sqlite3.Connection, draft: Draft, committed: Catalogue) -> 
             )
         else:
             connection.execute(_PUT_CHECKPOINT, (*key, *checkpoint))
+    for task_id, task in draft.dump_tasks.items():
+        if task is None:
+            connection.execute("DELETE FROM dump_task WHERE task_id = ?", (task_id,))
+        else:
+            connection.execute(_PUT_DUMP_TASK, (task_id, msgspec.json.encode(task)))
 
 
 def advance_clock(connection: sqlite3.Connection, seconds: float) -> float:

@@ -16,21 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from beam_dis.local.store import changes, database, inspection, rows, usage
+from beam_dis.local.store import changes, database, dump_changes, inspection, rows, usage
 from beam_dis.local.store.auto_scaling import AutoScaling
 from beam_dis.local.store.catalogue import Catalogue, CheckpointKey
 from beam_dis.local.store.change_queue import ChangeRequest
 from beam_dis.local.store.data_folder import DATABASE_NAME, DataFolder
+from beam_dis.local.store.dump_values import DumpPosition, DumpTask
 from beam_dis.local.store.failures import StoreError
 from beam_dis.local.store.reader import StoreReader
 from beam_dis.local.store.usage import Usage, UsageKey, UsageMeter
 from beam_dis.local.store.values import StoredApp, StoredCheckpoint, StoredRecords, Stream, StreamDefinition
 from beam_dis.local.store.writer import Writer
 from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction, WriterConnection
+from beam_dis.wire.dump_tasks import OBSDestination
 from beam_dis.wire.streams import PolicyRule, Tag
 
 _ID_CHARS = string.ascii_letters + string.digits
 _ID_LENGTH = 20
+_TASK_ID_LENGTH = 19
 _RECORD_OVERHEAD = 64
 
 
@@ -111,6 +114,19 @@ class Store:
     ) -> dict[tuple[str, int], StoredCheckpoint]:
         """The checkpoints of an app by stream id and partition, in one stream or in all."""
         return self._catalogue.checkpoints(project, app.name, stream_id)
+
+    def dump_task(self, task_id: str) -> DumpTask | None:
+        """The dump task of that id, also if it was deleted; None if nothing is left of it."""
+        return self._catalogue.dump_task(task_id)
+
+    def dump_tasks(self, stream: Stream | None = None) -> list[DumpTask]:
+        """The dump tasks of a stream, sorted by name; without a stream those of all, and what is left of deleted ones."""
+        found = self._catalogue.dump_tasks(None if stream is None else stream.stream_id)
+        return [task for task in found if stream is None or task.exists]
+
+    def stream_of(self, task: DumpTask) -> Stream | None:
+        """The stream that a dump task copies; None if it was deleted."""
+        return self._catalogue.by_id(task.stream_id)
 
     # Changes: futures, resolved after COMMIT.
 
@@ -202,6 +218,35 @@ class Store:
         """Delete an app's checkpoints in a stream, or in one partition of it. Refused: DIS.4332."""
         return self._change(changes.delete_checkpoints, project, app.name, stream.stream_id, partition)
 
+    def create_dump_task(self, stream: Stream, destination: OBSDestination) -> Future[DumpTask]:
+        """Create a dump task. Refused: DIS.4205, 4301, 4355, 4357."""
+        change = partial(dump_changes.create_dump_task, task_id=_new_id(_TASK_ID_LENGTH))
+        return self._change(change, stream.stream_id, destination)
+
+    def update_dump_task(self, stream: Stream, destination: OBSDestination) -> Future[None]:
+        """Change everything about the dump task of that name but its strategy. Refused: DIS.4354."""
+        return self._change(dump_changes.update_dump_task, stream.stream_id, destination)
+
+    def delete_dump_task(self, stream: Stream, name: str) -> Future[None]:
+        """Delete the dump task of that name or id. Refused: DIS.4354."""
+        return self._change(dump_changes.delete_dump_task, stream.stream_id, name)
+
+    def act_on_dump_tasks(self, stream: Stream, names: Sequence[str], action: str) -> Future[None]:
+        """Start or stop the dump tasks of these names or ids, all or none. Refused: DIS.4354."""
+        return self._change(dump_changes.act_on_dump_tasks, stream.stream_id, names, action)
+
+    def set_dump_state(self, task: DumpTask, state: str) -> Future[None]:
+        """Set the state of a dump task, unless it isn't in this one any more."""
+        return self._change(dump_changes.set_dump_state, task.task_id, task.state, state)
+
+    def set_dump_position(self, task: DumpTask, position: DumpPosition) -> Future[None]:
+        """Set the position of a dump task in a partition. Refused: DIS.4354."""
+        return self._change(dump_changes.set_dump_position, task.task_id, position)
+
+    def forget_dump_task(self, task: DumpTask) -> Future[None]:
+        """Remove what is left of a deleted dump task."""
+        return self._change(dump_changes.forget_dump_task, task.task_id)
+
     # Reads: blocking.
 
     def read(
@@ -224,6 +269,10 @@ class Store:
             Refusal: DIS.4300 if the time is before the oldest record and earlier records have expired; DIS.4301, 4302, 4319.
         """
         return self._reader.locate(stream, partition, timestamp_ms)
+
+    def stored_bytes(self, stream: Stream, partition: int, start: int, end: int) -> int:
+        """About how many bytes the records ``[start, end)`` have; counted by whole batches, and without reading them."""
+        return self._reader.stored_bytes(stream, partition, start, end)
 
     def check(self) -> list[str]:
         """Read all stored data; returns the problems, one line each."""
@@ -287,5 +336,5 @@ class Store:
         )
 
 
-def _new_id() -> str:
-    return "".join(secrets.choice(_ID_CHARS) for _ in range(_ID_LENGTH))
+def _new_id(length: int = _ID_LENGTH) -> str:
+    return "".join(secrets.choice(_ID_CHARS) for _ in range(length))

@@ -37,7 +37,8 @@ def requests(draw) -> tuple[str, str, bytes]:
     """A method, a target and a body for a route, with any values in its fields."""
     route = draw(st.sampled_from(list(ROUTES.values())))
     names = dict.fromkeys(
-        ("stream_name", "app_name", "stream_id", "key", "partition_id", "client_id"), draw(NAMES).replace(" ", "%20")
+        ("stream_name", "app_name", "stream_id", "key", "partition_id", "client_id", "task_name"),
+        draw(NAMES).replace(" ", "%20"),
     )
     path = route.path.format_map({"project_id": "p", **names})
     fields = draw(st.dictionaries(st.sampled_from(_wire_names(route)), VALUES, max_size=6))
