@@ -43,6 +43,7 @@ from beam_dis.read.discovery.watch import WatchPartitionsFn
 from beam_dis.read.partition.endless import PollPartitionFn
 from beam_dis.read.process.per_connection import PerConnection
 from beam_dis.record import PutRecord
+from beam_dis.testing import Latency
 
 ROOT = Path(__file__).resolve().parent.parent
 PRISM = ROOT / ".runners" / "prism" / "prism"
@@ -53,6 +54,7 @@ BUSY = 5.0
 SIMULATED_SECONDS = 5.0
 IDLE_PARTITIONS = 200
 IDLE_SECONDS = 60.0
+DISTANCE_SECONDS = 0.03
 SETTLING_SECONDS = 20.0
 RECORDS = 200_000
 PARTITIONS = 8
@@ -106,26 +108,28 @@ def traced_memory(kind: Any, count: int, options: dict[str, Any]) -> int:
 
 def idle() -> None:
     """Partitions without records on Prism, with default settings: the CPU time of a worker process in a second."""
-    for count in (1, IDLE_PARTITIONS):
+    for count, away in ((1, 0.0), (IDLE_PARTITIONS, 0.0), (IDLE_PARTITIONS, DISTANCE_SECONDS)):
         with large_dis() as dis, DISClient(dis.connection) as client:
             client.create_stream("idle", partition_count=count)
             spent = Spent()
             with spent.measured(), running(ReadFromDIS("idle", connection=dis.connection, decode="bytes")):
+                dis.inject(Latency(seconds=away))
                 time.sleep(SETTLING_SECONDS)
                 spent.reset()
                 began, cpu = time.monotonic(), time.process_time()
                 time.sleep(IDLE_SECONDS)
                 seconds, cpu = time.monotonic() - began, time.process_time() - cpu
                 connections = connections_to(dis)
-            print_idle(count, spent, seconds, cpu, connections)
+            print_idle(f"{count} partitions, {1000 * away:.0f} ms away", spent, seconds, cpu, connections)
 
 
-def print_idle(count: int, spent: Spent, seconds: float, cpu: float, connections: int) -> None:
-    polls, own, requests = spent.calls["poll"], spent.seconds["poll"] + spent.seconds["watch"], spent.seconds["request"]
-    print(f"{count} partitions: {polls / seconds:.1f} polls/s, {connections} connections")
-    for name, part in (("requests", requests), ("the rest of our steps", own - requests), ("Beam", cpu - own)):
+def print_idle(name: str, spent: Spent, seconds: float, cpu: float, connections: int) -> None:
+    polls, requests = spent.calls["poll"], spent.seconds["request"]
+    own = spent.seconds["poll"] + spent.seconds["watch"] + spent.seconds["in the background"]
+    print(f"{name}: {polls / seconds:.1f} polls/s, {connections} connections")
+    for part_name, part in (("requests", requests), ("the rest of our steps", own - requests), ("Beam", cpu - own)):
         print(
-            f"  {name:24}{100 * part / seconds:>8.2f} % of a core{1e6 * part / max(polls, 1):>10.0f} us for each poll",
+            f"  {part_name:24}{100 * part / seconds:>8.2f} % of a core{1e6 * part / max(polls, 1):>10.0f} us for each poll",
             flush=True,
         )
 
@@ -135,6 +139,7 @@ class Spent:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._thread = threading.local()
         self.reset()
 
     def reset(self) -> None:
@@ -150,7 +155,7 @@ class Spent:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Measure the steps during the block. Their requests are part of them."""
+        """Measure the steps during the block. Their requests are part of them, also those that other threads make for them."""
         places: list[tuple[type, str, str]] = [
             (PollPartitionFn, "_poll", "poll"),
             (WatchPartitionsFn, "_new_partitions", "watch"),
@@ -173,18 +178,20 @@ class Spent:
                 return method(*arguments)
             finally:
                 self.add(kind, time.thread_time() - began)
+                if not getattr(self._thread, "in_step", False):
+                    self.add("in the background", time.thread_time() - began)
 
         def iterate(*arguments: Any) -> Iterator[Any]:
             generator, total = method(*arguments), 0.0
             try:
                 while True:
-                    began = time.thread_time()
+                    began, self._thread.in_step = time.thread_time(), True
                     try:
                         element = next(generator)
                     except StopIteration as end:
                         return end.value
                     finally:
-                        total += time.thread_time() - began
+                        total, self._thread.in_step = total + time.thread_time() - began, False
                     yield element
             finally:
                 self.add(kind, total)

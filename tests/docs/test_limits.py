@@ -29,6 +29,7 @@ ROWS = {
         "8",
     ),
     "page requests in flight, per process and connection": ("UNDER_WAY", 8, "8"),
+    "idle partitions that are requested while another one is polled": ("MOST_AHEAD", 7, "7"),
     "data in a page": ("PAGE_BYTES", 2 * MIB, "2 MiB"),
     "memory of the records of a page": ("PAGE_MEMORY_BYTES", 6 * MIB, "about 6 MiB"),
     "overhead counted per record in memory": ("RECORD_BYTES", 240, "240 bytes"),

@@ -197,6 +197,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             for partition in found:
                 board.expect(partition.key)
                 self._shared.prefetch.expect(partition.at(partition.start))
+                self._read_state.due_polls.wait(partition.key, partition.at(partition.start), 0.0)
             yield from found
             estimator.advance(as_of, as_of)
         return self._interval

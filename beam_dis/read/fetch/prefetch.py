@@ -7,7 +7,8 @@ Bounded reads fetch ahead in ``segments``.
 Rule 3: an error in the background is dropped, and the caller meets it again in the foreground. Throttling is passed on once,
 because asking again at once would make it worse. An empty page is an answer for a while.
 Rule 4: pages held and under way stay within the budget, by the memory that they take. A page under way counts as much as
-recent pages did, or as half of the budget before the first one, and at most eight are under way.
+recent pages did, or as half of the budget before the first one, and at most eight are under way. One at the end of its partition
+counts as ``PAGE_MEMORY_BYTES``. Pages that are there are summed up once, because there may be one for each of a thousand partitions.
 Rule 5: nobody needs to wait for a page of one partition while a page of another one is there.
 """
 
@@ -85,16 +86,22 @@ class Prefetch:
         self._expected_weight = budget // 2
         self._any_fetched = False
         self._clock = clock
-        self._ahead: OrderedDict[ReadPosition, _Ahead] = OrderedDict()
         self._being_read: dict[object, tuple[str, str]] = {}
         self._lock = threading.RLock()  # an executor may run a task at once
+        self._forget_all()
         FORKS.register(self)
 
     def after_fork(self) -> None:
         """Forget the pages: the threads that fetch those under way don't exist in the child."""
         self._lock = threading.RLock()
-        self._ahead = OrderedDict()
+        self._forget_all()
         self._being_read = {}
+
+    def _forget_all(self) -> None:
+        self._ahead: OrderedDict[ReadPosition, _Ahead] = OrderedDict()
+        self._under_way: dict[ReadPosition, int | None] = {}  # with the memory to expect; None: as much as recent pages
+        self._held: dict[ReadPosition, int] = {}
+        self._held_bytes = 0
 
     def page(self, position: ReadPosition, stop: int | None, *, fresh: float = IDLE_SECONDS) -> Page:
         """The page at a position; the pages after it are fetched unless they start at or after ``stop``.
@@ -106,9 +113,9 @@ class Prefetch:
             self._fetch_ahead(position.after(page.records), stop, 0)
         return page
 
-    def expect(self, position: ReadPosition) -> None:
-        """Somebody will want the page at a position soon."""
-        self._start(position, self._budget)
+    def expect(self, position: ReadPosition, *, few_records: bool = False) -> None:
+        """Somebody will want the page at a position soon; ``few_records`` if it probably is at the end of the partition."""
+        self._start(position, self._budget, weight=PAGE_MEMORY_BYTES if few_records else None)
 
     def take(self, position: ReadPosition, max_bytes: int) -> Page:
         """The page at a position, prefetched or fetched now; nothing after it is fetched."""
@@ -132,14 +139,15 @@ class Prefetch:
         dropped = []
         with self._lock:
             while self._ahead and next(iter(self._ahead.values())).since < self._clock() - IDLE_SECONDS:
-                dropped.append(self._ahead.popitem(last=False)[1])
+                dropped.append(self._remove(next(iter(self._ahead))))
         for idle in dropped:
             idle.fetched.cancel()
 
     def clear(self) -> None:
         """Drop all pages."""
         with self._lock:
-            ahead, self._ahead = self._ahead, OrderedDict()
+            ahead = self._ahead
+            self._forget_all()
         for dropped in ahead.values():
             dropped.fetched.cancel()
 
@@ -169,7 +177,7 @@ class Prefetch:
         """A prefetched page, waited for if it is under way; None if there is none, it failed, or was empty too long ago."""
         self.forget_idle()
         with self._lock:
-            ahead = self._ahead.pop(position, None)
+            ahead = self._remove(position) if position in self._ahead else None
         if ahead is None:
             return None
         error, age = ahead.fetched.exception(), self._clock() - ahead.since
@@ -194,28 +202,46 @@ class Prefetch:
             self._fetch_ahead(position.after(done.result().page.records), stop, depth, after=position)
 
     def _start(
-        self, position: ReadPosition, budget: int, after: ReadPosition | None = None, *, max_bytes: int | None = None
+        self,
+        position: ReadPosition,
+        budget: int,
+        after: ReadPosition | None = None,
+        *,
+        max_bytes: int | None = None,
+        weight: int | None = None,
     ) -> Future[Fetched] | None:
         """Start fetching the page at a position unless it is there; None if that would exceed the budget in bytes."""
         with self._lock:
             if after is not None and after not in self._ahead:
                 return None
             if position not in self._ahead or self._ahead[position].failed_before(self._clock() - FAILED_SECONDS):
-                under_way = sum([not ahead.fetched.done() for ahead in self._ahead.values()])
-                if self._weight() + self._expected_weight > budget or under_way >= UNDER_WAY:
+                expected = self._expected_weight if weight is None else weight
+                if self._weight() + expected > budget or len(self._under_way) >= UNDER_WAY:
                     return None
                 try:
                     fetched = self._submit(self._fetch, position, max_bytes or self._page_bytes)
                     self._ahead[position] = _Ahead(fetched, self._clock())
                     self._ahead.move_to_end(position)
+                    self._under_way[position] = weight
                 except RuntimeError:  # no thread can be started, or the process is ending
                     return None
             return self._ahead[position].fetched
 
+    def _remove(self, position: ReadPosition) -> _Ahead:
+        """Take a page out, with the lock held."""
+        self._under_way.pop(position, None)
+        self._held_bytes -= self._held.pop(position, 0)
+        return self._ahead.pop(position)
+
     def _weight(self) -> int:
-        """The memory of all pages ahead; those under way by expectation."""
-        fetched = [ahead.result_if_done() for ahead in self._ahead.values()]
-        return sum([self._expected_weight if page is None else page.weight for page in fetched])
+        """The memory of all pages ahead; those under way by expectation. It looks at those only, however many are there."""
+        for position in [position for position in self._under_way if self._ahead[position].fetched.done()]:
+            del self._under_way[position]
+            page = self._ahead[position].result_if_done()
+            self._held[position] = 0 if page is None else page.weight
+            self._held_bytes += self._held[position]
+        expected = [self._expected_weight if weight is None else weight for weight in self._under_way.values()]
+        return self._held_bytes + sum(expected)
 
     def _fetch(self, position: ReadPosition, max_bytes: int) -> Fetched:
         page = self._read(position, max_bytes)

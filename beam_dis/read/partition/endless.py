@@ -8,6 +8,8 @@ reads at least one page, until a page is empty or the bundle's budget of two sec
 Showing the watermark: the others on the board wait until the runner has the records of a call, which the next call shows. So a call that
 output records asks to be called again in 0.1 s. That call polls nothing.
 
+Distance: a call has the pages of other partitions requested that are due too, see ``process/due_polls.py``.
+
 Giving up the call: on a runner that resumes at once, a call also ends if its next page is under way while a page of another
 partition is there. Each call ends by moving the watermark and deferring.
 
@@ -151,6 +153,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             estimator.advance(estimator.own(), board.lowest(element.key, estimator.own()))
             board.leave(element.key)
             return position, pause
+        self._expect_due_polls(element)
         self._warn_if_app_is_shared(element)
         self._shared.keep_ends(position, _BETWEEN_LISTINGS * self._listing_interval)
         claims = ClaimedRanges(tracker, element, self._app if self._outputs_positions else None)
@@ -235,6 +238,12 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         finally:
             board.leave(partition)
 
+    def _expect_due_polls(self, element: StreamPartition) -> None:
+        """Have other partitions requested that are due too, so that this call doesn't wait alone."""
+        for position in self._read_state.due_polls.begin(element.key, self._shared.answer_seconds):
+            if self._shared.ends.finished_at(position) is None:
+                self._shared.prefetch.expect(position, few_records=True)
+
     def _warn_if_app_is_shared(self, element: StreamPartition) -> None:
         if self._app is None or not self._shared.app_readers.claim_warning(self._app, element.stream_id, self._read_id):
             return
@@ -274,6 +283,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._shared.note_success(poll.position.stream, partition)
         if poll.pause:
             self._read_state.pace.pause(partition, poll.pause)
+            self._read_state.due_polls.wait(partition, poll.position, poll.pause)
         return poll.pause
 
     def _pause_after_failure(self, partition: Hashable, position: ReadPosition, failure: DISError) -> float | None:

@@ -58,6 +58,8 @@ class PerConnection:
         self.segments = Segments(self.prefetch, PageSizes(PAGE_BYTES), clock=clock)
         self.ends = Ends(clock=clock)
         self.app_readers = AppReaders(clock=clock)
+        self.answer_seconds = 0.0
+        """How long a page takes lately; races only blur it."""
         self._refusals: dict[str, OutageLog] = {}
         self._being_listed: set[str] = set()
         FORKS.register(self)
@@ -106,6 +108,7 @@ class PerConnection:
     def _read(self, position: ReadPosition, max_bytes: int) -> Page:
         asked = self._clock()
         page = self.service.read(position, max_bytes)
+        self.answer_seconds += (self._clock() - asked - self.answer_seconds) / 8
         return page._replace(checked_as_of=self._service_clock.checked(page.as_of, asked))
 
     def note_failure(self, stream: str, part: Hashable, error: Exception) -> None:

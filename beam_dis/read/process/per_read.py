@@ -10,6 +10,7 @@ from beam_dis.forks import ForkSafeLock
 from beam_dis.read.fetch.upcoming import UpcomingRanges
 from beam_dis.read.process.board import WatermarkBoard
 from beam_dis.read.process.committer import Committer
+from beam_dis.read.process.due_polls import DuePolls
 from beam_dis.read.process.empty_page_alarm import EmptyPageAlarm
 from beam_dis.read.process.pace import Pace
 from beam_dis.read.process.progress import Progress
@@ -29,6 +30,7 @@ class PerRead:
         self._warned: set[Hashable] = set()
         self.board = WatermarkBoard(clock=clock)
         self.pace = Pace(clock=clock)
+        self.due_polls = DuePolls(clock=clock)
         self.alarm = UnreadAlarm(clock=clock)
         self.empty_pages = EmptyPageAlarm(clock=clock)
         self.progress = Progress(clock=clock)

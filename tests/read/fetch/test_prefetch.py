@@ -127,6 +127,15 @@ def test_two_pages_are_under_way_until_the_memory_of_one_is_known() -> None:
     assert len(background.under_way) == 2
 
 
+def test_pages_of_partitions_without_records_are_not_taken_for_large_ones() -> None:
+    background = Background()
+    background.under_way = []
+    ahead = background.ahead(budget=10**9)
+    for n in range(20):
+        ahead.expect(at(0, str(n)), few_records=True)
+    assert len(background.under_way) == 8
+
+
 def test_the_memory_of_full_pages_is_estimated_from_the_first_page() -> None:
     """The first page has 3 bytes and counts as 3 + 4 * ``RECORD_BYTES``; a page of ten bytes in proportion."""
     background = Background()

@@ -262,3 +262,37 @@ def test_a_stream_that_is_in_the_input_twice_is_polled_twice(
     registry = registry_on(service)
     polls = [polling(service, registry=registry, input_id=input_id) for input_id in ("1", "2")]
     assert [len(poll.call().elements) for poll in polls] == [20, 20]
+
+
+def test_at_a_distance_a_poll_has_other_due_partitions_requested(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    """Each partition is still polled once: the other one's call takes the page that is there."""
+    service = two_partitions(next_number=25)
+    requested, read = [], service.read
+    service.read = lambda at, most: now.sleep(0.5) or requested.append(at.partition_id) or read(at, most)
+    registry = registry_on(service)
+    polls = [polling(service, name=name, start=25, registry=registry) for name in (ZERO, ONE)]
+    for each in polls:
+        each.call()
+    now.seconds, requested[:] = now.seconds + 2, []
+    polls[0].call()
+    assert sorted(requested) == [ZERO, ONE]
+    polls[1].call()
+    assert sorted(requested) == [ZERO, ONE]
+
+
+def test_a_finished_partition_is_not_requested_with_others(
+    two_partitions: Any, polling: Any, registry_on: Any, now: Any
+) -> None:
+    service = two_partitions(next_number=25)
+    requested, read = [], service.read
+    service.read = lambda at, most: now.sleep(0.5) or requested.append(at.partition_id) or read(at, most)
+    registry = registry_on(service)
+    polls = [polling(service, name=name, start=25, registry=registry) for name in (ZERO, ONE)]
+    service.first.partitions[1].writable = False
+    for each in polls:
+        each.call()
+    now.seconds, requested[:] = now.seconds + 2, []
+    polls[0].call()
+    assert requested == [ZERO]

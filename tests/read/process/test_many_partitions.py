@@ -25,8 +25,9 @@ READS = pytest.mark.parametrize(
 
 
 class Cost(NamedTuple):
-    """What each partition costs in a second, and its bytes of memory."""
+    """What each partition costs: lines at the start, then in each second, and its bytes of memory."""
 
+    start: float
     lines: float
     requests: float
     records: float
@@ -35,10 +36,12 @@ class Cost(NamedTuple):
 
 @functools.cache
 def cost(count: int, read: tuple[bool, float]) -> Cost:
-    """The cost of each of so many partitions, after the first seconds."""
+    """The cost of each of so many partitions."""
     holds_watermarks, rate = read
     tracemalloc.start()
     running = EndlessRead(count, rate=rate, app="a" if rate else None, holds_watermarks=holds_watermarks)
+    with counted_lines() as start:
+        running.run(0.0)
     running.run(SECONDS)
     snapshot = tracemalloc.take_snapshot().filter_traces(
         [tracemalloc.Filter(inclusive=True, filename_pattern=f"{PACKAGE}/*")]
@@ -49,6 +52,7 @@ def cost(count: int, read: tuple[bool, float]) -> Cost:
         running.run(SECONDS)
     seconds = count * SECONDS
     return Cost(
+        start[0] / count,
         lines[0] / seconds,
         (running.service.total - requests) / seconds,
         (running.records - records) / seconds,
@@ -60,6 +64,7 @@ def cost(count: int, read: tuple[bool, float]) -> Cost:
 def test_each_of_1000_partitions_needs_no_more_work_than_each_of_10(read: tuple[bool, float]) -> None:
     assert cost(100, read).lines < 1.05 * cost(10, read).lines
     assert cost(1000, read).lines < 1.05 * cost(10, read).lines
+    assert cost(1000, read).start < 1.05 * cost(10, read).start
 
 
 @READS
