@@ -7,9 +7,10 @@ Bounded reads fetch ahead in ``segments``.
 Rule 3: an error in the background is dropped, and the caller meets it again in the foreground. Throttling is passed on once,
 because asking again at once would make it worse. An empty page is an answer for a while.
 Rule 4: pages held and under way stay within the budget, by the memory that they take. A page under way counts as much as
-recent pages did, or as half of the budget before the first one, and at most eight are under way. One at the end of its partition
-counts as ``PAGE_MEMORY_BYTES``. Pages that are there are summed up once, because there may be one for each of a thousand partitions.
-Rule 5: nobody needs to wait for a page of one partition while a page of another one is there.
+recent pages did, or as half of the budget before the first one, and at most eight are under way.
+Rule 5: a page that probably has few records counts as ``PAGE_MEMORY_BYTES`` while it is under way. Pages that are there are summed up
+once, because there may be one for each of a thousand partitions.
+Rule 6: nobody needs to wait for a page of one partition while a page of another one is there.
 """
 
 from __future__ import annotations
