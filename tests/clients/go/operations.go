@@ -15,6 +15,10 @@ import (
 	"reflect"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/signer/algorithm"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/config"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/region"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/request"
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/sdkerr"
 	dis "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/dis/v2"
 )
@@ -27,6 +31,10 @@ type settings struct {
 	SecretKey     string `json:"secret_key"`
 	SecurityToken string `json:"security_token"`
 	ProjectID     string `json:"project_id"`
+	// Derived is the region for which a key is derived; without it the secret key itself signs.
+	Derived string `json:"derived"`
+	// Algorithm is the name of a signing algorithm other than the default.
+	Algorithm string `json:"algorithm"`
 }
 
 type step struct {
@@ -63,16 +71,25 @@ func main() {
 }
 
 func opened(with settings) (*dis.DisClient, error) {
-	credentials, err := basic.NewCredentialsBuilder().
+	credentials := basic.NewCredentialsBuilder().
 		WithAk(with.AccessKey).
 		WithSk(with.SecretKey).
 		WithSecurityToken(with.SecurityToken).
-		WithProjectId(with.ProjectID).
-		SafeBuild()
+		WithProjectId(with.ProjectID)
+	builder := dis.DisClientBuilder().WithEndpoint(with.Endpoint)
+	if with.Derived != "" {
+		credentials.WithDerivedPredicate(func(*request.DefaultHttpRequest) bool { return true })
+		builder.WithDerivedAuthServiceName("dis").WithRegion(region.NewRegion(with.Derived, with.Endpoint))
+	}
+	if with.Algorithm != "" {
+		algorithm := algorithm.SigningAlgorithm(with.Algorithm)
+		builder.WithHttpConfig(config.DefaultHttpConfig().WithSigningAlgorithm(algorithm))
+	}
+	built, err := credentials.SafeBuild()
 	if err != nil {
 		return nil, err
 	}
-	http, err := dis.DisClientBuilder().WithEndpoints([]string{with.Endpoint}).WithCredential(credentials).SafeBuild()
+	http, err := builder.WithCredential(built).SafeBuild()
 	if err != nil {
 		return nil, err
 	}
