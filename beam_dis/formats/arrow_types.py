@@ -94,6 +94,7 @@ def _scalars() -> dict[str, Any]:
         "boolean": pa.bool_(),
         "int": pa.int32(),
         "long": pa.int64(),
+        "unsigned-int": pa.int64(),
         "float": pa.float32(),
         "double": pa.float64(),
         "string": pa.string(),

@@ -37,7 +37,7 @@ from typing import Any
 from uuid import UUID
 
 from beam_dis.formats.defaults import defaults_of
-from beam_dis.formats.mismatch import expected
+from beam_dis.formats.mismatch import ValueMismatch, expected
 from beam_dis.formats.nesting import Nesting
 from beam_dis.formats.scalars import (
     RANGES,
@@ -53,6 +53,7 @@ from beam_dis.formats.scalars import (
 )
 from beam_dis.formats.source import Source, function, guarded, indented, lines, steps_of, tuple_of
 from beam_dis.formats.type_tree import (
+    DURATION,
     ArrayOf,
     DecimalType,
     Duration,
@@ -73,8 +74,6 @@ Write = Callable[[Any], bytes]
 
 _SMALL = 8192
 """Numbers nearer to zero than this have their bytes in a table."""
-
-_UNSIGNED = 2**32
 
 
 @cache
@@ -302,8 +301,19 @@ def _writer_of_numbers(avro: str) -> Write:
 
 
 def _writer_of_durations(order: Callable[[Any], tuple[Any, ...]]) -> Write:
-    convert, pack = to_integer(0, _UNSIGNED - 1), struct.Struct("<III").pack
-    return lambda value: pack(*map(convert, order(value)))
+    convert, pack = check_of(Scalar("unsigned-int")).convert, struct.Struct("<III").pack
+
+    def write(value: Any) -> bytes:
+        place, numbers = 0, list(order(value))
+        try:
+            for place, number in enumerate(numbers):
+                numbers[place] = convert(number)
+        except ValueMismatch as mismatch:
+            mismatch.inside(f".{DURATION.fields[place].name}")
+            raise
+        return pack(*numbers)
+
+    return write
 
 
 def _writer_of(type_: Scalar | Fixed | Enumeration, check: Check) -> Write:

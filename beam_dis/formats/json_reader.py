@@ -54,12 +54,14 @@ _STARTS = {b'"': "string", b"{": "object", b"[": "array", b"t": "boolean", b"f":
 
 _INT = Annotated[int, msgspec.Meta(ge=RANGES["int"][0], le=RANGES["int"][1])]
 _LONG = Annotated[int, msgspec.Meta(ge=RANGES["long"][0], le=RANGES["long"][1])]
+_UNSIGNED = Annotated[int, msgspec.Meta(ge=RANGES["unsigned-int"][0], le=RANGES["unsigned-int"][1])]
 
 _WIRE: dict[str, Any] = {
     "null": None,
     "boolean": bool,
     "int": _INT,
     "long": _LONG,
+    "unsigned-int": _UNSIGNED,
     "float": float,
     "double": float,
     "string": str,
@@ -78,7 +80,7 @@ _WIRE: dict[str, Any] = {
 _ENTRIES = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 """The values of an object, not read yet."""
 
-_LENIENT: dict[str, Any] = {**_WIRE, "int": _INT | float, "long": _LONG | float}
+_LENIENT: dict[str, Any] = {**_WIRE, "int": _INT | float, "long": _LONG | float, "unsigned-int": _UNSIGNED | float}
 """The same for records that write a whole number as 5.0."""
 
 

@@ -136,8 +136,9 @@ class JSONWriter:
     def _items(self, name: str, type_: ArrayOf | MapOf) -> str:
         build = self._build(type_.of, "v")
         if isinstance(type_, MapOf):
-            loop = lines("for key, v in entries_of(value):", indented(lines(build, "items[key] = v")))
-            return function(f"{name}(value)", "items, key = {}, '...'", guarded(loop, 'f"[{key!r}]"'), "return items")
+            loop = lines("for key, v in value:", indented(lines(build, "items[key] = v")))
+            start = lines("value = entries_of(value)", "items, key = {}, None")
+            return function(f"{name}(value)", start, guarded(loop, 'f"[{key!r}]"'), "return items")
         plain = "if type(value) is not list:\n    value = items_of(value)"
         return function(f"{name}(value)", plain, items_made(build))
 

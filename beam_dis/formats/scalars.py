@@ -29,7 +29,7 @@ Convert = Callable[[Any], Any]
 _SINGLE = struct.Struct("<f")
 _EXACT_FLOAT = 2**53
 MAX_DOUBLE = 1.7976931348623157e308
-RANGES = {"int": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+RANGES = {"int": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1), "unsigned-int": (0, 2**32 - 1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +257,9 @@ CHECKS: dict[str, Check] = {
     "long": Check(
         is_right="type({v}) is int and -9223372036854775808 <= {v} <= 9223372036854775807",
         convert=to_integer(*RANGES["long"]),
+    ),
+    "unsigned-int": Check(
+        is_right="type({v}) is int and 0 <= {v} <= 4294967295", convert=to_integer(*RANGES["unsigned-int"])
     ),
     "float": Check(is_right="False", convert=to_single),
     "double": Check(is_right="type({v}) is float", convert=to_double),

@@ -30,6 +30,7 @@ _WIRE = {
     "local-timestamp-millis": "long",
     "local-timestamp-micros": "long",
     "uuid": "string",
+    "unsigned-int": "long",
 }
 
 
@@ -153,7 +154,10 @@ class Duration:
         return DURATION
 
 
-DURATION = RecordType("Duration", tuple(RecordField(name, Scalar("long")) for name in ("months", "days", "millis")))
+DURATION = RecordType(
+    "Duration", tuple(RecordField(name, Scalar("unsigned-int")) for name in ("months", "days", "millis"))
+)
+"""Its numbers have 32 bits and no sign. Avro has no such type; elsewhere they are longs of that range."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from beam_dis.formats import times
-from beam_dis.formats.mismatch import ValueMismatch, expected
+from beam_dis.formats.mismatch import FAULTS, ValueMismatch, expected, reason_of
 from beam_dis.formats.scalars import Convert, mapping_of, to_decimal
 from beam_dis.formats.source import Source, lines
 from beam_dis.formats.type_tree import NO_DEFAULT, DecimalType, RecordType, Scalar
@@ -229,6 +229,8 @@ class UnionValue:
             except ValueMismatch as mismatch:
                 mismatch.inside(f".{self._shape.names[place]}")
                 raise
+            except FAULTS as error:
+                raise ValueMismatch(reason_of(error)).inside(f".{self._shape.names[place]}") from error
         for place in sorted(range(len(self._writers)), key=lambda place: self._exact[place] is not type(value)):
             try:
                 written = self._writers[place](value)
