@@ -119,10 +119,10 @@ TIMED = {"type": "record", "name": "R", "fields": [{"name": "d", "type": DURATIO
 @pytest.mark.parametrize("number", [-1, 2**32])
 @pytest.mark.parametrize("make", FORMATS)
 def test_a_number_of_a_duration_has_32_bits_without_a_sign(make, number):
-    with pytest.raises(EncodeError, match="field 'd.days': Expected `int`"):
+    with pytest.raises(EncodeError, match=r"field 'd\.days': Expected `int`"):
         make(TIMED).encode({"d": {"months": 1, "days": number, "millis": 2**32 - 1}})
 
 
 def test_a_duration_of_json_that_avro_could_not_write_is_refused():
-    with pytest.raises(DecodeError, match="field 'd.months': Expected `int` >= 0"):
+    with pytest.raises(DecodeError, match=r"field 'd\.months': Expected `int` >= 0"):
         JSONFormat(TIMED).decode(b'{"d":{"months":-1,"days":0,"millis":0}}')
