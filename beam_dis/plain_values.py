@@ -38,9 +38,9 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 2 * _SHOWN_CHARS
 
 def plain_value(value: Any) -> Any:
     """A scalar as Python's plain type. Any other value is returned as it is."""
-    if is_plain(value):
-        return value
     kind: type = type(value)
+    if kind in _PLAIN:
+        return value
     convert = _conversion(kind)
     if convert is None:
         return value

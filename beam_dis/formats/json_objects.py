@@ -45,9 +45,9 @@ class JSONFormat:
 
     def _encode_plain(self, value: Any, error: Exception) -> bytes:
         """Write a value that failed because of a subclass of str, with Python's own texts in place of them. Raises EncodeError."""
-        if isinstance(error, TypeError):
-            return self.encode(plain_values(value), _refuse)
-        raise refusal(value, error) from error
+        if isinstance(error, ValueMismatch):
+            raise error.encode_error() from error
+        return self.encode(plain_values(value), _refuse) if isinstance(error, TypeError) else _refuse(value, error)
 
 
 def _refuse(value: Any, error: Exception) -> NoReturn:

@@ -49,17 +49,21 @@ class ValueMismatch(Exception):  # noqa: N818 - becomes an error of the package 
     @property
     def field(self) -> str:
         """The path without its leading dot; of a long one, its start and its end."""
-        path = self.path.removeprefix(".")
-        return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
+        return _field_of(self.path)
 
     def decode_error(self) -> DecodeError:
         """The error for the reader of the record."""
-        return DecodeError(self.args[0], field=self.field)
+        return DecodeError(self.args[0], field=_field_of(self.path))
 
     def encode_error(self) -> EncodeError:
         """The error for the writer of the element."""
-        field = self.field
-        return EncodeError(f"field {field!r}: {self.reason}" if field else self.reason)
+        path = self.path
+        return EncodeError(f"field {_field_of(path)!r}: {self.args[0]}" if path else self.args[0])
+
+
+def _field_of(path: str) -> str:
+    path = path.removeprefix(".")
+    return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
 
 
 def brief(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from beam_dis.formats.mismatch import ValueMismatch, expected
 from beam_dis.formats.type_tree import DecimalType, Enumeration, Fixed, Scalar
-from beam_dis.plain_values import is_plain, plain_bytes, plain_value, shown
+from beam_dis.plain_values import plain_bytes, plain_value, shown
 
 Convert = Callable[[Any], Any]
 
@@ -48,29 +48,20 @@ class Check:
 def python_value(value: Any) -> Any:
     """A value in Python's own types; None for pandas' NA and NaT."""
     plain = plain_value(value)
-    if is_plain(plain):
-        return plain
     kind: type = type(plain)
-    return _CONVERSIONS[_group(kind)](plain)
+    convert = _conversion(kind)
+    return plain if convert is None else convert(plain)
 
 
 @lru_cache(maxsize=256)
-def _group(kind: type) -> str:
-    """What the values of a type are that :func:`plain_value` leaves as they are."""
+def _conversion(kind: type) -> Convert | None:
+    """What makes Python's own value of one of a type that :func:`plain_value` leaves as it is; None if such values stay."""
     if issubclass(kind, (bytearray, memoryview)):
-        return "buffer"
+        return plain_bytes
     if issubclass(kind, Decimal):
-        return "decimal"
+        return Decimal
     is_missing_value = kind.__module__.startswith("pandas.") and kind.__name__ in {"NAType", "NaTType"}
-    return "missing" if is_missing_value else "other"
-
-
-_CONVERSIONS: dict[str, Convert] = {
-    "buffer": plain_bytes,
-    "decimal": Decimal,
-    "missing": lambda _: None,
-    "other": lambda value: value,
-}
+    return (lambda _: None) if is_missing_value else None
 
 
 def single(value: float) -> float:
