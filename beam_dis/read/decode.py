@@ -145,10 +145,9 @@ class PageDecoder:
 class DataDecoder(PageDecoder):
     """Gives the data of records. Nothing can fail, so no DISRecord is made, which takes a tenth of the time of a read."""
 
-    def values(self, records: RecordRun) -> Iterator[bytes]:  # type: ignore[override]
+    def values(self, records: RecordRun) -> list[bytes]:  # type: ignore[override]
         """The data of the records of a run."""
-        for record in records.records:
-            yield record.data
+        return [record.data for record in records.records]
 
 
 class DecodePageFn(beam.DoFn):

@@ -61,6 +61,12 @@ def finalizes_every_bundle(runner: object) -> bool:
     return type(runner).__name__ in _RESUMING
 
 
+def has_one_process(runner: object, options: PipelineOptions) -> bool:
+    """Whether all bundles of a step run in one worker process."""
+    one_worker = options.view_as(DirectOptions).direct_num_workers == 1
+    return one_worker and type(runner).__name__ in _IN_PROCESS | _RESUMING
+
+
 def finalizes_before_shuffles(runner: object) -> bool:
     """Whether a runner finalises a bundle before the steps after a shuffle have run, and keeps what waits there in memory."""
     return type(runner).__name__ in _IN_PROCESS | _RESUMING

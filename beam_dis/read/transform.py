@@ -38,7 +38,7 @@ from beam_dis.read.partition.finalizers import with_finalizer
 from beam_dis.read.partition.position_output import POSITIONS
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.result import DeadLetters, PCollection, Positions, ReadFromDISResult
-from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle
+from beam_dis.read.runners import RunnerTraits, check_runner, finalizes_every_bundle, has_one_process
 from beam_dis.read.settings import ReadOptions, ReadSettings, documented
 from beam_dis.read.shuffles import warn_about_a_shuffle
 from beam_dis.read.until import ReadUntilFn, ReadUntilForAppFn
@@ -111,7 +111,10 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             outputs = streams | "ReadUntil" >> self._with_positions(read_until)
         else:
             if settings.stop is not None:
-                discover, read = self._bounded(connection, decoder, event_micros, read_id)
+                in_one_process = has_one_process(pipeline.runner, pipeline.options)
+                discover, read = self._bounded(
+                    connection, decoder, event_micros, read_id, in_one_process=in_one_process
+                )
             else:
                 discover, read = self._endless(connection, decoder, event_micros, runner, read_id)
             partitions = (
@@ -169,7 +172,13 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
         )
 
     def _bounded(
-        self, connection: DISConnection, decoder: PageDecoder, event_micros: EventMicros | None, read_id: str
+        self,
+        connection: DISConnection,
+        decoder: PageDecoder,
+        event_micros: EventMicros | None,
+        read_id: str,
+        *,
+        in_one_process: bool,
     ) -> tuple[beam.DoFn, beam.DoFn]:
         """The steps that discover and read ranges with an end."""
         app = self._settings.finalized_app
@@ -180,6 +189,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
             "decoder": decoder,
             "event_micros": event_micros,
             "positions_for": self._settings.app if self._settings.outputs_positions else None,
+            "in_one_process": in_one_process,
             "registry": self._registry,
         }
         return (

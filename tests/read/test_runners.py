@@ -17,7 +17,7 @@ from apache_beam.transforms.window import Sessions
 from beam_dis.errors import ConfigurationError
 from beam_dis.read import runners
 from beam_dis.read.process.registry import Registry
-from beam_dis.read.runners import RunnerTraits, check_runner
+from beam_dis.read.runners import RunnerTraits, check_runner, has_one_process
 
 PRISM = "--prism_location=/opt/prism"
 REGISTRY = Registry()
@@ -169,3 +169,20 @@ def test_flink_checkpoints_in_the_middle_of_a_bundle_are_warned_about(
     flags: list[str], warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert ("--finish_bundle_before_checkpointing" in warnings(FlinkRunner(), *flags, caplog=caplog)) == warned
+
+
+@pytest.mark.parametrize(
+    ("runner", "flags", "expected"),
+    [
+        (FnApiRunner(), [], True),
+        (PrismRunner(), [], True),
+        (SwitchingDirectRunner(), [], True),
+        (FnApiRunner(), ["--direct_num_workers=2"], False),
+        (FlinkRunner(), [], False),
+        (PortableRunner(), [], False),
+    ],
+)
+def test_all_bundles_run_in_one_process_on_local_runners_with_one_worker(
+    runner: object, flags: list[str], expected: bool
+) -> None:
+    assert has_one_process(runner, PipelineOptions(flags)) is expected

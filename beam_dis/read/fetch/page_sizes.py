@@ -13,7 +13,12 @@ RECORD_BYTES = 240
 """Memory of a record besides its data: 230 to 245 bytes were measured (resident memory, CPython 3.11)."""
 
 _MARGIN = 1.05
-"""Records differ in size: a request for some of them asks for so many times the bytes that they probably have."""
+_MOST_MARGIN = 1.5
+"""Records differ in size, and a service may count more than their data: a request for some of them asks for at least and at most so
+many times the bytes that they probably have. What is in between is learnt from pages that came short."""
+
+_NEARLY = 0.6
+"""A page that has less than this part of the bytes that were requested came short for another reason."""
 
 
 def memory_of(page: Page) -> int:
@@ -35,10 +40,14 @@ class PageSizes:
     def __init__(self, page_bytes: int) -> None:
         self._page_bytes = page_bytes
         self._sizes: dict[str | tuple[str, str], _Size] = {}
+        self._margin = _MARGIN
 
-    def note(self, position: ReadPosition, page: Page) -> None:
-        """A page with records was read at a position."""
-        numbers = page.records[-1].sequence_number + 1 - position.sequence_number
+    def note(self, position: ReadPosition, stop: int, page: Page) -> None:
+        """A page with records was read at a position, for the numbers up to a stop."""
+        requested, end = self.bytes_to_request(position, stop), page.records[-1].sequence_number + 1
+        if end < stop and requested * _NEARLY < page.data_bytes and requested < self._page_bytes:
+            self._margin = min(self._margin * _MARGIN, _MOST_MARGIN)
+        numbers = end - position.sequence_number
         for key in (position.partition, position.stream_id):
             before = self._sizes.get(key)
             largest = max(numbers, before.largest if before else 0)
@@ -57,7 +66,7 @@ class PageSizes:
         size = self._find(position)
         if size is None:
             return self._page_bytes
-        left = (stop - position.sequence_number) * size.data * _MARGIN
+        left = (stop - position.sequence_number) * size.data * self._margin
         return max(1, min(self._page_bytes, int(left)))
 
     def _find(self, position: ReadPosition) -> _Size | None:

@@ -126,7 +126,8 @@ class Segments:
             self._forget_idle()
             self._note_read(position)
             end, segment = self._end(position, stop), self._at(position)
-            fetches = segment is not None and not self._prefetch.holds(position)
+            held = self._prefetch.holds(position)
+            fetches = segment is not None and not held
             if segment is not None and fetches:
                 segment.under_way = True
         try:
@@ -138,8 +139,8 @@ class Segments:
             raise
         if segment is not None and fetches:
             segment.under_way = False
-        if page.records:
-            self._sizes.note(position, page)
+        if page.records and not held:
+            self._sizes.note(position, end, page)
         return page
 
     def _note_taken(self, position: ReadPosition, stop: int, page: Page) -> Page:
@@ -222,7 +223,7 @@ class Segments:
             if page is None or not page.records:
                 self._segments.remove(segment)
             else:
-                self._sizes.note(position, page)
+                self._sizes.note(position, segment.stop, page)
                 segment.continue_at(position.after(page.records))
             self._fetch()
 

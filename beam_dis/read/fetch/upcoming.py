@@ -4,7 +4,8 @@ Rules:
 
 1. The ranges are known when the runner has them split in this process. A runner with one worker process gives them to it
    in that order; other runners give most of them to other processes.
-2. The first two ranges after one that is read are expected. With each one that comes, one more is, up to eight.
+2. With one worker process eight ranges are expected after one that is read. Otherwise two are, and with each one that comes, one more, up
+   to eight.
 3. A range that is expected and doesn't come stays expected. So a process fetches at most eight ranges in vain in a read, and two
    if it is never given what it expects.
 """
@@ -41,6 +42,7 @@ class UpcomingRanges:
     """The ranges of one read in one process; thread-safe."""
 
     def __init__(self) -> None:
+        self.is_only_process = False
         self._lock = ForkSafeLock()
         self._numbers: dict[ReadPosition, int] = {}
         self._waiting: dict[int, tuple[ReadPosition, int]] = {}
@@ -67,10 +69,11 @@ class UpcomingRanges:
     def _expect(self, number: int) -> Expected | None:
         """The next range that is waiting after the one with a number; None if there is none, or enough are expected."""
         with self._lock:
-            if len(self._expected) >= min(FIRST_EXPECTED + self._came, MOST_EXPECTED):
+            most = MOST_EXPECTED if self.is_only_process else min(FIRST_EXPECTED + self._came, MOST_EXPECTED)
+            if len(self._expected) >= most:
                 return None
             following = next((n for n in range(number + 1, len(self._numbers)) if n in self._waiting), None)
             if following is None:
                 return None
             self._expected.add(following)
-            return Expected(*self._waiting.pop(following), self._came > 0)
+            return Expected(*self._waiting.pop(following), self._came > 0 or self.is_only_process)

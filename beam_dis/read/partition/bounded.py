@@ -58,6 +58,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         decoder: PageDecoder,
         event_micros: Callable[[Any], int] | None = None,
         positions_for: str | None = None,
+        in_one_process: bool = False,
         registry: Callable[[], Registry] = this_process,
     ) -> None:
         self._connection = connection
@@ -67,6 +68,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
         self._decoder = decoder
         self._event_micros = event_micros
         self._positions_for = positions_for
+        self._in_one_process = in_one_process
         self._registry = registry
         self._metrics = ReadMetrics()
 
@@ -80,6 +82,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
     def split(self, element: StreamPartition, restriction: SequenceRange) -> Iterator[SequenceRange]:
         """The range in parts that workers can share; perhaps this process reads them."""
         upcoming = self._registry().enter_read(self._read_id, self).upcoming
+        upcoming.is_only_process = self._in_one_process
         for part in [restriction] if self._whole else restriction.chunks(INITIAL_SPLIT):
             if part.stop is not None:
                 upcoming.note(element.at(part.start), part.stop)

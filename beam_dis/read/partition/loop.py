@@ -68,6 +68,12 @@ def claim_page(records: list[PageRecord], claims: Claims) -> list[PageRecord]:
     return records
 
 
+def _data_bytes(page: Page, records: list[PageRecord]) -> int:
+    """The data of some records of a page, in bytes."""
+    whole = len(records) == len(page.records)
+    return page.data_bytes if whole else sum([len(record.data) for record in records])
+
+
 def _trim(records: list[PageRecord], stop: int | None) -> list[PageRecord]:
     if stop is None or not records or records[-1].sequence_number < stop:
         return records
@@ -119,7 +125,7 @@ class RangeReader:
                 continue
             records = claim_page(page.records, claims)
             if records:
-                self._counts.read(len(records), sum([len(record.data) for record in records]))
+                self._counts.read(len(records), _data_bytes(page, records))
                 position = position.after(records)
                 yield records
             elif claims.try_claim(stop - 1):  # the page begins after the stop: the numbers before it have no record
@@ -239,7 +245,7 @@ class PartitionPoll:
             records = claim_page(page.records, self._claims)
             if not records:
                 return  # a checkpoint came in between: the residual reads them
-            size = sum([len(record.data) for record in records])
+            size = _data_bytes(page, records)
             self._bytes += size
             self._counts.read(len(records), size)
             self.position = self.position.after(records)

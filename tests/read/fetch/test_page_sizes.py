@@ -19,7 +19,7 @@ def page(first: int, count: int, size: int) -> Page:
 def sizes(count: int, size: int) -> PageSizes:
     """What is known after one page at the start."""
     known = PageSizes(2 * MIB)
-    known.note(START, page(0, count, size))
+    known.note(START, 10**9, page(0, count, size))
     return known
 
 
@@ -46,7 +46,7 @@ def test_a_page_is_as_large_as_the_service_has_made_them() -> None:
 
 def test_numbers_without_a_record_count_as_part_of_a_page() -> None:
     known = PageSizes(2 * MIB)
-    known.note(START, page(50, 50, 20_971))
+    known.note(START, 10**9, page(50, 50, 20_971))
     assert known.numbers_in_a_page(START) == 200
 
 
@@ -57,6 +57,28 @@ def test_what_is_left_of_a_segment_is_requested_with_some_room() -> None:
 
 def test_the_pages_of_a_partition_count_more_than_those_of_others() -> None:
     known = sizes(10, 1000)
-    known.note(at(0, "other"), page(0, 10, 10))
+    known.note(at(0, "other"), 10**9, page(0, 10, 10))
     assert known.bytes_to_request(at(10), 110) == 105_000
     assert known.bytes_to_request(at(10, "other"), 110) == 1_050
+
+
+def test_more_is_requested_after_a_page_that_came_short() -> None:
+    """A service may count more than the data; the end of a segment would take another request each time."""
+    known = sizes(10, 1000)
+    before = known.bytes_to_request(at(100), 140)
+    known.note(at(10), 20, page(10, 9, 1000))
+    assert known.bytes_to_request(at(100), 140) == pytest.approx(before * 1.05, rel=0.001)
+
+
+def test_a_page_that_is_much_smaller_than_requested_says_nothing_of_the_next() -> None:
+    known = sizes(10, 1000)
+    before = known.bytes_to_request(at(100), 140)
+    known.note(at(10), 60, page(10, 9, 1000))
+    assert known.bytes_to_request(at(100), 140) == before
+
+
+def test_half_as_much_again_is_the_most_that_is_requested() -> None:
+    known = sizes(10, 1000)
+    for _ in range(100):
+        known.note(at(10), 20, page(10, 9, 1000))
+    assert known.bytes_to_request(at(100), 140) == 60_000

@@ -41,6 +41,13 @@ def test_a_range_that_is_expected_is_proven_once_another_one_came() -> None:
     assert proven == [False, False, True, True]
 
 
+def test_the_only_process_expects_eight_ranges_at_once() -> None:
+    upcoming = ranges(20)
+    upcoming.is_only_process = True
+    expected = list(iter(upcoming.begin(at(0)), None))
+    assert (len(expected), {found.proven for found in expected}) == (8, {True})
+
+
 def test_a_process_that_is_given_other_ranges_expects_two_and_no_more() -> None:
     upcoming = ranges(100)
     expected = [starts(upcoming.begin(at(100 * number))) for number in range(0, 100, 10)]
