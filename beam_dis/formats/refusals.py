@@ -10,6 +10,8 @@ from beam_dis.formats.mismatch import ValueMismatch, brief
 from beam_dis.formats.scalars import mapping_of, python_value
 from beam_dis.plain_values import shown
 
+_WITHOUT_TEXT = frozenset({int, float, bool, bytes, type(None)})
+
 
 def refusal(value: Any, error: Exception) -> EncodeError:
     """The error for an element, made of the one that it failed with."""
@@ -23,19 +25,27 @@ def refusal(value: Any, error: Exception) -> EncodeError:
 
 def _wrong_text(value: Any) -> ValueMismatch | None:
     """The mismatch of the first text inside of a value that has half of a surrogate pair."""
-    plain = python_value(value)
-    if type(plain) is str:
-        return _half_a_pair(plain)
-    fields = mapping_of(plain)
-    if fields is None:
-        items: Iterable[Any] = enumerate(plain) if isinstance(plain, (list, tuple)) else ()
-    else:
-        items = fields.items()
+    items, named = _items(value)
     for key, item in items:
-        mismatch = _wrong_text(item) or (None if fields is None else _wrong_text(key))
+        mismatch, kind = None, type(item)
+        if kind not in _WITHOUT_TEXT and not (kind is str and item.isascii()):
+            plain = python_value(item)
+            mismatch = _half_a_pair(plain) if type(plain) is str else _wrong_text(plain)
+        if mismatch is None and named and not (type(key) is str and key.isascii()):
+            mismatch = _half_a_pair(str(python_value(key)))
         if mismatch is not None:
-            return mismatch.inside(f".{key}" if fields is not None and str(key).isidentifier() else f"[{key!r}]")
+            return mismatch.inside(f".{key}" if named and str(key).isidentifier() else f"[{key!r}]")
     return None
+
+
+def _items(value: Any) -> tuple[Iterable[tuple[Any, Any]], bool]:
+    """The values inside of a value, with their indexes or their names, and whether they have names."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return zip(value._fields, value, strict=True), True
+    if isinstance(value, (list, tuple)):
+        return enumerate(value), False
+    fields = mapping_of(value)
+    return ((), False) if fields is None else (fields.items(), True)
 
 
 def _half_a_pair(text: str) -> ValueMismatch | None:
