@@ -31,7 +31,7 @@ def kafka(program, settings, java) -> Iterator[ClientProgram]:
     program.call("close")
 
 
-def poll(kafka, records, seconds=30):
+def poll(kafka, records, seconds=120):
     return kafka.call("poll", {"records": records, "seconds": seconds})
 
 

@@ -9,6 +9,8 @@ from client_programs import client_program
 pytestmark = [pytest.mark.integration, pytest.mark.java_client]
 
 RECORDS = 60
+PATIENCE = 120.0
+"""Seconds; a group takes ten to share anew, because the adapter sends a heartbeat every ten."""
 ALL = ["s-0", "s-1"]
 
 
@@ -34,27 +36,31 @@ def members(programs, java, java_settings):
         program.call("close")
 
 
-def together(members, call, request=None):
-    """What members return that work at the same time."""
+def together(work, members, *arguments):
+    """What a function returns for members that work at the same time."""
     with ThreadPoolExecutor(len(members)) as threads:
-        return list(threads.map(lambda member: member.call(call, request), members))
+        return list(threads.map(work, members, *arguments))
 
 
-def poll(members, records=1, seconds=1):
-    return together(members, "poll", {"records": records, "seconds": seconds})
+def poll(member, records=1, seconds=1):
+    return member.call("poll", {"records": records, "seconds": seconds})
 
 
-def poll_until(members, assignments):
-    """Poll until each member has its partitions; one that waits for another doesn't hold that up."""
+def poll_until_assigned(member, partitions):
+    deadline = time.monotonic() + PATIENCE
+    while (found := member.call("assignment")) != partitions and time.monotonic() < deadline:
+        poll(member)
+    assert found == partitions
 
-    def assigned(member, partitions):
-        deadline = time.monotonic() + 120
-        while (found := member.call("assignment")) != partitions and time.monotonic() < deadline:
-            member.call("poll", {"records": 1, "seconds": 1})
-        return found
 
-    with ThreadPoolExecutor(len(members)) as threads:
-        assert list(threads.map(assigned, members, assignments)) == assignments
+def poll_until_read(member, records):
+    """Poll until all of these records have come."""
+    deadline = time.monotonic() + PATIENCE
+    found = []
+    while (missing := [record for record in records if record not in found]) and time.monotonic() < deadline:
+        found += poll(member)
+    assert missing == []
+    return found
 
 
 def send(member, first):
@@ -68,8 +74,7 @@ def test_a_single_member_reads_every_partition(members):
     first, _ = members
     sent = send(first, 0)
     first.call("subscribe", ["s"])
-    (polled,) = poll([first], RECORDS, 60)
-    assert sorted(polled) == sorted(sent)
+    assert sorted(poll_until_read(first, sent)) == sorted(sent)
     assert first.call("assignment") == ALL
 
 
@@ -77,14 +82,12 @@ def test_a_single_member_reads_every_partition(members):
 def test_members_share_the_partitions_and_take_over_those_of_one_that_leaves(members):
     first, second = members
     first.call("subscribe", ["s"])
-    poll_until([first], [ALL])
+    poll_until_assigned(first, ALL)
     second.call("subscribe", ["s"])
-    poll_until(members, [ALL[:1], ALL[1:]])
+    together(poll_until_assigned, members, [ALL[:1], ALL[1:]])
     sent = send(first, 0)
-    polled = poll(members, RECORDS, 5)
-    assert [sorted(part) for part in polled] == [sorted(r for r in sent if r[0] == number) for number in (0, 1)]
+    shares = [[record for record in sent if record[0] == number] for number in (0, 1)]
+    assert together(poll_until_read, members, shares) == shares
     second.call("unsubscribe")
-    poll_until([first], [ALL])
-    sent = send(first, RECORDS)
-    (polled,) = poll([first], 2 * RECORDS, 5)
-    assert [record for record in sent if record not in polled] == []  # the adapter may read old ones again
+    poll_until_assigned(first, ALL)
+    poll_until_read(first, send(first, RECORDS))

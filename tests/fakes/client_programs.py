@@ -60,6 +60,6 @@ def client_program(command: Sequence[str | PathLike[str]]) -> Iterator[ClientPro
         try:
             yield ClientProgram(process)
             process.stdin.close()
-            process.wait(10)
+            process.wait(60)
         finally:
             process.kill()
