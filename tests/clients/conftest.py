@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from client_programs import ClientProgram, client_program
@@ -21,6 +22,26 @@ def keyed_dis() -> Iterator[LocalDIS]:
     """A local DIS that requires signatures."""
     with LocalDIS(access_key=ACCESS_KEY, secret_key=SECRET_KEY) as dis:
         yield dis
+
+
+class Buckets(NamedTuple):
+    """A local DIS that requires signatures, and its bucket ``lake``."""
+
+    dis: LocalDIS
+    lake: Path
+
+    def objects(self) -> dict[str, bytes]:
+        """The data of each object, by its name in the bucket."""
+        return {str(p.relative_to(self.lake)): p.read_bytes() for p in sorted(self.lake.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def buckets(tmp_path: Path) -> Iterator[Buckets]:
+    """A local DIS of its own, with a bucket for dump tasks: tests advance its clock."""
+    lake = tmp_path / "buckets" / "lake"
+    lake.mkdir(parents=True)
+    with LocalDIS(access_key=ACCESS_KEY, secret_key=SECRET_KEY, obs_folder=lake.parent) as dis:
+        yield Buckets(dis, lake)
 
 
 @pytest.fixture(scope="session")
