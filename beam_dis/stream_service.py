@@ -49,7 +49,8 @@ class StreamListing(NamedTuple):
 
     ``as_of`` is the service's clock (ms) when the listing was requested, by its answer; ``checked_as_of`` is the same if the
     reader checks it against other answers. ``data_schema`` is an Avro schema as JSON text, or None. ``delimiter`` is for CSV.
-    ``compression`` is the stream's compression_format, or None.
+    ``compression`` is the stream's compression_format, or None. ``retention_ms`` is for how long the stream keeps a record, None if
+    that isn't known.
     """
 
     name: str
@@ -62,6 +63,7 @@ class StreamListing(NamedTuple):
     as_of: int
     checked_as_of: int | None = None
     compression: str | None = None
+    retention_ms: int | None = None
 
     @property
     def time(self) -> int:

@@ -6,7 +6,8 @@ Rules:
 2. A request whose signature or token was refused is sent once more if it would be signed differently; nothing was done yet.
 3. Until the service has answered for the first time, the deadline is 8 s, so that a wrong endpoint shows early.
 4. If a good answer isn't one to its request, the answers on the connection may be shifted: all connections are renewed.
-5. An outage is logged while requests are still repeated, see ``beam_dis.outages``.
+5. Each attempt is counted for the one who caused it, see ``beam_dis.request_counts``.
+6. An outage is logged while requests are still repeated, see ``beam_dis.outages``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from beam_dis.errors import (
     TransportError,
 )
 from beam_dis.outages import OutageLog, is_outage
+from beam_dis.request_counts import note_request
 from beam_dis.wire.messages import Query, encode, query_fields
 from beam_dis.wire.routes import ROUTES, path_of
 from beam_dis.wire.signing import SigningRequest
@@ -174,14 +176,17 @@ class API:
         seconds: float,
         max_answer: int,
     ) -> T:
+        began = self._monotonic()
         try:
             value = self._attempt(request, draft, read, seconds, max_answer)
         except (TransportError, ServiceError) as error:
+            note_request(request.operation, self._monotonic() - began, error)
             if is_outage(error):
                 self._outages.note_failure(error)
             else:
                 self._outages.note_success()
             raise
+        note_request(request.operation, self._monotonic() - began)
         self._outages.note_success()
         return value
 

@@ -50,6 +50,7 @@ from beam_dis.wire.ranges import partition_number
 from beam_dis.wire.records import PutRecordsRequestEntry
 
 _NAMES_SHOWN = 20
+_HOUR_MS = 3_600_000
 
 
 class DISService:
@@ -221,6 +222,7 @@ def _description(answer: wire.StreamDescription, asked_at: int) -> StreamListing
         ),
         as_of=asked_at,
         compression=None if answer.compression_format in {None, "", "none"} else answer.compression_format,
+        retention_ms=answer.retention_period * _HOUR_MS or None,
     )
 
 

@@ -36,6 +36,7 @@ from beam_dis.positions import AfterReading
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.discovery.list_once import Discovery, log_start
 from beam_dis.read.fetch.counts import PendingCounts
+from beam_dis.read.partition.lag_report import LagReport
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.position_output import position_output
@@ -129,8 +130,9 @@ class ReadUntilFn(beam.DoFn):
     def setup(self) -> None:
         registry = self._registry()
         self._shared = registry.enter_connection(self._connection, self)
-        self._progress = registry.enter_read(self._read_id, self).progress
+        self._read_state = registry.enter_read(self._read_id, self)
         self._metrics.setup(self._shared.record_size)
+        self._lags = LagReport(self._shared, self._read_state, self._metrics.gauges)
 
     def teardown(self) -> None:
         self._registry().leave(self)
@@ -168,7 +170,7 @@ class ReadUntilFn(beam.DoFn):
                         break
                 self._note_output(part, page, page.records[:count])
                 left = None if left is None else left - count
-            self._metrics.add_pending(self._shared.pending)
+            self._metrics.add_pending(self._read_state.pending, self._read_state.requests)
             if left != 0:
                 self._wait(until)
         if left != 0 and self._parts:
@@ -189,7 +191,11 @@ class ReadUntilFn(beam.DoFn):
     def _request_what_is_due(self) -> None:
         for part, request in self._parts.items():
             if part not in self._under_way and not self._pace.due_in(part):
-                self._under_way[part] = _Request(self._shared.in_background(request), self._clock())
+                self._under_way[part] = _Request(self._in_background(request), self._clock())
+
+    def _in_background(self, request: Callable[[], Any]) -> Future[Any]:
+        with self._read_state.requests.counting():
+            return self._shared.in_background(request)
 
     def _wait(self, until: float) -> None:
         """Wait for an answer, the next request or the end of the time."""
@@ -250,7 +256,7 @@ class ReadUntilFn(beam.DoFn):
             self._shared,
             partition.position,
             SequenceRangeTracker(SequenceRange(partition.position.sequence_number, None)),
-            counts=_BackgroundCounts(self._shared.pending),
+            counts=_BackgroundCounts(self._read_state.pending),
             on_expired=self._on_expired,
             poll_interval=self._poll_interval,
             is_over=lambda _: True,
@@ -273,7 +279,10 @@ class ReadUntilFn(beam.DoFn):
             partition.position = poll.position  # perhaps after records that expired
             if poll.caught_up_at_ms is not None:
                 self._metrics.update_millis_behind(0)
-            self._progress.note_range(partition.position.stream, part, records=0, arrived=None)
+                self._lags.after_catching_up(poll.position, poll.caught_up_at_ms)
+            else:
+                self._lags.after_nothing(poll.position)
+            self._read_state.progress.note_range(partition.position.stream, part, records=0, arrived=None)
         return page
 
     def _pause_after_failure(self, part: Hashable, position: ReadPosition, failure: DISError) -> None:
@@ -282,7 +291,7 @@ class ReadUntilFn(beam.DoFn):
         pause = self._pace.pause_after_failure(part, failure, worked=True)
         if pause is not None:
             if isinstance(failure, ThrottledError):
-                self._shared.pending.add("cumulativeThrottlingSeconds", pause)
+                self._read_state.pending.add("cumulativeThrottlingSeconds", pause)
             return
         if self._discovery.on_missing == "fail" or not is_missing(failure):
             raise failure
@@ -307,7 +316,8 @@ class ReadUntilFn(beam.DoFn):
         arrived = records[-1].timestamp
         self._metrics.read(len(records), sum([len(record.data) for record in records]))
         self._metrics.update_millis_behind(max(0, page.time - arrived))
-        self._progress.note_range(partition.position.stream, part, records=len(records), arrived=arrived)
+        self._lags.after_records(partition.position, arrived, page.time)
+        self._read_state.progress.note_range(partition.position.stream, part, records=len(records), arrived=arrived)
 
     def _check_answers(self) -> None:
         """Raise if the time is up, and what was never answered would look like an empty stream."""
@@ -340,7 +350,8 @@ class ReadUntilForAppFn(ReadUntilFn, RestrictionProvider):
     def setup(self) -> None:
         super().setup()
         # no executor: the finalizer commits itself, because the process may end right after it
-        self._committer = Committer(self._shared.service, self._discovery.app or "", executor=None)
+        requests = self._read_state.requests
+        self._committer = Committer(self._shared.service, self._discovery.app or "", executor=None, requests=requests)
 
     def initial_restriction(self, element: StreamStart) -> SequenceRange:
         """The one position."""

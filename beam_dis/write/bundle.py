@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from beam_dis.errors import DISError, EncodeError, StreamNotFoundError, WriteError
 from beam_dis.record import PutRecord
+from beam_dis.request_counts import RequestCounts
 from beam_dis.stream_service import StreamListing, StreamService
 from beam_dis.write.batching import DEFAULT_OPTIONS, Batch, Batcher, RequestOptions
 from beam_dis.write.delivery import Delivery, WriteResult, dead_letter_unsent
@@ -69,22 +71,26 @@ class BundleCounts(NamedTuple):
 
 
 class BundleWriter:
-    """Writes one bundle after the other; used by one thread."""
+    """Writes one bundle after the other; used by one thread. ``requests`` counts its requests."""
 
     def __init__(
         self, plan: WritePlan, service: StreamService, sender: Sender | None = None, known: Streams | None = None
     ) -> None:
         self._plan = plan
         pace_of = partial(PACES.of, service)
-        self._known = known or Streams(service.describe, written=lambda stream: pace_of(stream).written)
+        self.requests = RequestCounts()
+        self._known = known or Streams(
+            self.requests.counted(service.describe), written=lambda stream: pace_of(stream).written
+        )
         self._sender = sender or Sender(
-            self._known.watched(service.write),
+            self._known.watched(self.requests.counted(service.write)),
             pace_of=pace_of,
             in_flight=plan.options.in_flight,
             ordered=plan.ordered,
         )
         self._encoders: dict[str, tuple[StreamListing, ElementEncoder]] = {}
         self._counts = BundleCounts()
+        self._retries: Counter[str] = Counter()
         self._streams: set[str] = set()
         self._queues = self._sender.queues
         self._keeps_origins = plan.results or plan.dead_letters  # otherwise an element is dropped once it is encoded
@@ -95,6 +101,7 @@ class BundleWriter:
         self._sender.abandon()
         self._known.forget_missing()
         self._counts = BundleCounts()
+        self._retries.clear()
         self._streams = set()
         self._batcher = Batcher(self._known.limits, options=self._plan.options)
 
@@ -133,6 +140,11 @@ class BundleWriter:
         counts = self._counts._replace(throttled_seconds=self._sender.throttled_seconds.take())
         self._counts = BundleCounts()
         return counts
+
+    def take_retries(self) -> dict[str, int]:
+        """How many records were sent again since the last call, by error code."""
+        retries, self._retries = dict(self._retries), Counter()
+        return retries
 
     def take_streams(self) -> set[str]:
         """The streams that records were written to since the last call."""
@@ -177,6 +189,7 @@ class BundleWriter:
 
     def _count(self, delivery: Delivery, refused: list[int]) -> None:
         counts, batch = self._counts, delivery.batch
+        self._retries.update(delivery.resent)
         written = len(batch.records) - len(refused)
         if written:
             self._streams.add(batch.stream)
@@ -184,6 +197,6 @@ class BundleWriter:
             counts.records + written,
             counts.bytes + batch.bytes - sum(len(batch.records[index].data) for index in refused),
             counts.requests + delivery.requests,
-            counts.retries + delivery.resent,
+            counts.retries + delivery.resent.total(),
             counts.refused + len(refused),
         )

@@ -6,6 +6,7 @@ Rules:
 3. Beam reads the annotations of WrittenRecord at run time, so this file has no ``from __future__ import annotations``.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -14,7 +15,9 @@ from beam_dis.errors import DISError, ServiceError
 from beam_dis.outages import Refusals
 from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
+from beam_dis.request_counts import failure_code
 from beam_dis.stream_service import NotWritten, Written
+from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.write.batching import Batch
 from beam_dis.write.ordering import indexes_to_resend
 
@@ -51,7 +54,7 @@ class Delivery:
         answers: the last answer to each record of the batch.
         to_send: the indexes, in order, of the records that must still be sent.
         requests: how many requests were sent.
-        resent: how many records were sent again.
+        resent: how many records were sent again, by the code of the answer because of which they were.
         refusals: the answers that refused the request or some of its records.
         request_throttled: whether the service throttled the last request as a whole.
         error: why the last request failed as a whole, though not for one of its records; None if it didn't.
@@ -77,7 +80,7 @@ class Delivery:
         self.to_send: Sequence[int] = range(len(batch.records))
         self.answers: list[Written | NotWritten] = [_NOT_SENT] * len(batch.records)
         self.requests = 0
-        self.resent = 0
+        self.resent: Counter[str] = Counter()
         self.refusals = Refusals()
         self.request_throttled = False
         self.error: DISError | None = None
@@ -93,7 +96,8 @@ class Delivery:
             records = [self.batch.records[index] for index in sent]
             again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
             not_written = [answer for answer in answers if isinstance(answer, NotWritten)]
-        self.resent += len(again)
+        for index in again:
+            self.resent[self._code(self.answers[index])] += 1
         self.failed = any(answer.retriable and not answer.throttled for answer in not_written)
         if self.error is not None:
             self.refusals.note(self.error)
@@ -101,6 +105,14 @@ class Delivery:
             self.refusals.note_answer(not_written[0].code, not_written[0].message)
         unsent = set(self.to_send).difference(sent) if len(sent) < len(self.to_send) else ()
         self.to_send = sorted([*again, *unsent])
+
+    def _code(self, answer: Written | NotWritten) -> str:
+        """Why a record is sent again: "order" if it was written, but before an earlier one of its key."""
+        if isinstance(answer, Written):
+            return "order"
+        if answer.code in ERROR_CODES:
+            return answer.code
+        return "none" if self.error is None else failure_code(self.error)
 
     def written(self) -> Iterator[WriteResult]:
         """The results of the elements that were written."""

@@ -20,6 +20,7 @@ from apache_beam.pvalue import TaggedOutput
 from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
+from beam_dis.request_metrics import CodeCounters, RequestMetrics
 from beam_dis.services import shared_service
 from beam_dis.stream_service import StreamService
 from beam_dis.write.bundle import BundleCounts, BundleWriter, WritePlan
@@ -48,6 +49,8 @@ class PutRecordsFn(beam.DoFn):
         self._connection = connection
         self._service_of = service_of
         self._counters = [Metrics.counter("beam_dis.write", _COUNTERS.get(name, name)) for name in BundleCounts._fields]
+        self._retries = CodeCounters("beam_dis.write", "retries")
+        self._requests = RequestMetrics("beam_dis.write")
 
     def display_data(self) -> dict[str, Any]:
         """The stream, and where it is."""
@@ -84,6 +87,8 @@ class PutRecordsFn(beam.DoFn):
     def _report(self) -> None:
         for counter, count in zip(self._counters, self._writer.take_counts(), strict=True):
             counter.inc(count)
+        self._retries.add(self._writer.take_retries())
+        self._requests.report(self._writer.requests)
         for stream in self._writer.take_streams():
             Lineage.sinks().add("dis", self._connection.project_id or "", stream)
 

@@ -22,6 +22,7 @@ ROOT_FILES = {
     "positions",
     "record",
     "record_checks",
+    "request_counts",
     "secret_files",
     "stream_service",
     "texts",
@@ -36,8 +37,18 @@ ROOMS = {
     "local": {"wire", "formats", *ROOT_FILES},
     "coders": {"formats", *ROOT_FILES},
     "services": {"client", *ROOT_FILES},
-    "read": {"wire", "coders", "formats", "options", "error_handling", "outputs", "services", *ROOT_FILES},
-    "write": {"wire", "coders", "options", "error_handling", "outputs", "services", *ROOT_FILES},
+    "read": {
+        "wire",
+        "coders",
+        "formats",
+        "options",
+        "error_handling",
+        "outputs",
+        "request_metrics",
+        "services",
+        *ROOT_FILES,
+    },
+    "write": {"wire", "coders", "options", "error_handling", "outputs", "request_metrics", "services", *ROOT_FILES},
     "producer": {"wire", "services", "write", *ROOT_FILES},
     "cli": {"wire", "client", "local", *ROOT_FILES},
     "testing": {"local", "errors"},
@@ -60,6 +71,7 @@ LIBRARIES = {
     "options": {"apache_beam"},
     "error_handling": {"apache_beam"},
     "outputs": {"apache_beam"},
+    "request_metrics": {"apache_beam"},
     "record": {"msgspec"},
     "stream_service": {"msgspec"},
     "testing": {"apache_beam"},
@@ -80,6 +92,7 @@ BEAM_SHELLS = {
         "partition/bounded.py",
         "partition/endless.py",
         "partition/finalizers.py",
+        "partition/gauges.py",
         "partition/metrics.py",
         "partition/position_output.py",
         "partition/tracker.py",
@@ -99,7 +112,7 @@ BEAM_SHELLS = {
 }
 """The files of read/, write/ and testing/ that may import Beam; the others are plain Python."""
 
-BEAM_ROOMS = {"coders", "duplicates", "options", "error_handling", "outputs", *BEAM_SHELLS}
+BEAM_ROOMS = {"coders", "duplicates", "options", "error_handling", "outputs", "request_metrics", *BEAM_SHELLS}
 """The only rooms that may import Beam."""
 
 WIRE_VALUES = {"limits", "ranges", "error_codes"}

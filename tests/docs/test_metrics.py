@@ -6,7 +6,10 @@ import ast
 import re
 from pathlib import Path
 
+from beam_dis.read.partition.gauges import COMMIT_GAUGES, LAG_GAUGES
 from beam_dis.read.partition.metrics import COUNTERS
+from beam_dis.request_counts import OPERATIONS
+from beam_dis.request_metrics import FAILED_REQUESTS, RequestMetrics
 from beam_dis.write.bundle import BundleCounts
 
 BEHIND = "millis_behind_latest"
@@ -39,6 +42,24 @@ def test_the_counters_of_the_read_are_on_the_page():
 def test_the_distributions_of_the_read_are_on_the_page():
     assert reported("distribution") - named("Commit") == {BEHIND}
     assert f"`{BEHIND}`" in PAGE
+
+
+def test_the_gauges_of_partitions_are_on_the_page():
+    assert named("Partitions") == {f"{name}.STREAM.N" for name in (*LAG_GAUGES, *COMMIT_GAUGES)}
+
+
+def test_the_metrics_of_requests_are_on_the_page():
+    reported_as = RequestMetrics("n")
+    names = {
+        each.metric_name.name
+        for kind in (reported_as._latency, reported_as._requests, reported_as._millis)
+        for each in kind.values()
+    }
+    assert {f"{FAILED_REQUESTS}.CODE", *(re.sub("^[a-z]+(?=_)", "OPERATION", name) for name in names)} == named(
+        "Requests"
+    )
+    section = PAGE.partition("## Requests\n")[2]
+    assert all(f"`{operation}`" in section for operation in OPERATIONS)
 
 
 def test_the_counters_of_the_write_are_on_the_page():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from beam_dis.errors import DISError
@@ -35,7 +37,7 @@ class _WatchedFuture(Future[Any]):
 class Background:
     """A source of pages with up to ten records of one byte each. ``fetched`` are the numbers at which pages began.
 
-    A submitted fetch runs at once. If ``under_way`` is a list, it waits there until ``answer`` is called.
+    A submitted fetch runs at once, in the context of the one who submits it. If ``under_way`` is a list, it waits there until ``answer`` is called.
     """
 
     def __init__(self) -> None:
@@ -68,7 +70,7 @@ class Background:
         if self.under_way is None:
             run()
         else:
-            self.under_way.append(run)
+            self.under_way.append(partial(copy_context().run, run))
         return future
 
     def answer(self) -> None:

@@ -155,6 +155,7 @@ class FakeService:
         self.limits = limits or WriteLimits(1000, 2**20, 2**20)
         self.reject = reject
         self.now_ms = 5000
+        self.retention_ms: int | None = 86_400_000
         self.closed = False
         self.streams: dict[str, FakeStream] = {}
         self.apps: set[str] = set()
@@ -202,7 +203,17 @@ class FakeService:
         self.described.append(stream)
         name, found = self._find(stream)
         partitions = tuple(partition.description() for partition in found.partitions)
-        return StreamListing(name, found.stream_id, "BLOB", None, ",", partitions, self.limits, self.now_ms)
+        return StreamListing(
+            name,
+            found.stream_id,
+            "BLOB",
+            None,
+            ",",
+            partitions,
+            self.limits,
+            self.now_ms,
+            retention_ms=self.retention_ms,
+        )
 
     def locate(self, stream: str, partition_id: str, timestamp: int) -> int:
         self._check_open()

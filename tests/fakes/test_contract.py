@@ -127,6 +127,10 @@ def test_a_listing_has_every_partition_by_number_with_its_ends(service):
     )
 
 
+def test_a_listing_says_for_how_long_records_are_kept(service):
+    assert service.describe("s").retention_ms == RETENTION_HOURS * 3_600_000
+
+
 def test_a_listing_is_as_of_the_services_clock(world, service):
     before = service.describe("s").as_of
     world.advance(hours=1)

@@ -111,7 +111,7 @@ def test_without_ordering_only_what_failed_is_sent_again():
     service = FakeService.empty([Partly(0b10100)])
     deliveries = write_all(in_memory_sender(service), "aaaaa")
     assert [[int(r.data) for r in records] for _, records in service.requests] == [[0, 1, 2, 3, 4], [2, 4]]
-    assert [(each.requests, each.resent) for each in deliveries] == [(2, 2)]
+    assert [(each.requests, each.resent) for each in deliveries] == [(2, {"DIS.4303": 2})]
 
 
 def test_after_a_lost_answer_the_request_is_sent_again():

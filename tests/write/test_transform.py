@@ -253,6 +253,7 @@ def test_counters_count_records_requests_and_retries(service, write):
     metrics = run(lambda p: p | beam.Create([b"12", b""]) | write(dead_letters=True))
     counters = metrics.query(MetricsFilter().with_namespace("beam_dis.write"))["counters"]
     expected = {"records": 1, "bytes": 2, "requests": 2, "retries": 1, "refused": 1, "cumulativeThrottlingSeconds": 0}
+    expected["retries.DIS.5250"] = 1
     assert expected == {counter.key.metric.name: counter.committed for counter in counters}
 
 

@@ -18,9 +18,13 @@ from beam_dis.display import display_items
 from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.outages import FailureSeries, is_missing
 from beam_dis.read.commit_progress import CommitProgress
+from beam_dis.read.partition.gauges import CommitGauges
+from beam_dis.read.process.committer import LastCommit
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import CommitProgressCoder
 from beam_dis.read.values import ReadPositions
+from beam_dis.request_counts import RequestCounts
+from beam_dis.request_metrics import RequestMetrics
 
 NAMESPACE = "beam_dis.commit"
 _log = logging.getLogger(__name__)
@@ -39,20 +43,25 @@ class CommitPositionsFn(beam.DoFn):
         registry: Callable[[], Registry] = this_process,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._connection = connection
         self._app = app
         self._registry = registry
         self._clock = clock
         self._sleep = sleep
+        self._wall = wall
         self._commits = Metrics.counter(NAMESPACE, "commits")
         self._waiting = Metrics.distribution(NAMESPACE, "ranges_waiting")
+        self._metrics = RequestMetrics(NAMESPACE)
+        self._gauges = CommitGauges()
 
     def display_data(self) -> dict[str, Any]:
         return display_items(self._connection, app=self._app)
 
     def setup(self) -> None:
         self._shared = self._registry().enter_connection(self._connection, self)
+        self._requests = RequestCounts()
 
     def teardown(self) -> None:
         self._registry().leave(self)
@@ -81,12 +90,17 @@ class CommitPositionsFn(beam.DoFn):
 
     def finish_bundle(self) -> None:
         """Commit each partition once, all at the same time."""
-        commits: list[Future[None]] = [
-            self._shared.in_background(partial(self._commit, *due)) for due in self._due.values()
+        commits: list[tuple[ReadPositions, int, Future[bool]]] = [
+            (*due, self._shared.in_background(partial(self._commit, *due))) for due in self._due.values()
         ]
-        for commit in commits:
-            commit.result()
-            self._commits.inc()
+        try:
+            for position, number, commit in commits:
+                if commit.result():
+                    partition = (position.stream, position.partition_id)
+                    self._gauges.report(partition, LastCommit(number, self._wall()))
+                self._commits.inc()
+        finally:
+            self._metrics.report(self._requests)
 
     def _begin(self, position: ReadPositions) -> CommitProgress:
         """The app's checkpoint, or the start of the read if that is later."""
@@ -97,12 +111,15 @@ class CommitPositionsFn(beam.DoFn):
         )
         return CommitProgress(next_number=max(position.origin, committed or 0))
 
-    def _commit(self, position: ReadPositions, number: int) -> None:
-        self._persistently(
+    def _commit(self, position: ReadPositions, number: int) -> bool:
+        """Commit a number; whether it was, because the partition may be gone."""
+        commit = self._shared.service.commit
+        committed = self._persistently(
             position,
             f"{number} wasn't committed",
-            lambda: self._shared.service.commit(self._app, position.stream, position.partition_id, number),
+            lambda: commit(self._app, position.stream, position.partition_id, number) or True,
         )
+        return committed is True
 
     def _persistently(self, position: ReadPositions, failure: str, request: Callable[[], Any]) -> Any:
         """Send a request until it succeeds; return None if the partition is gone, and raise any other failure that doesn't pass."""
@@ -112,7 +129,7 @@ class CommitPositionsFn(beam.DoFn):
         while pause is not None:
             self._sleep(pause)
             try:
-                result = request()
+                result = self._requests.counted(request)()
             except DISError as error:
                 self._shared.note_failure(position.stream, part, error)
                 pause, last = series.pause_after(error, worked=True), error

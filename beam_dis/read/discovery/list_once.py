@@ -28,6 +28,8 @@ from beam_dis.read.discovery.resolve import Resolver
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.process.stream_claims import StreamClaims
 from beam_dis.read.values import KnownPartitions, StreamPartition, StreamStart
+from beam_dis.request_counts import RequestCounts
+from beam_dis.request_metrics import RequestMetrics
 from beam_dis.stream_service import StreamListing, StreamService
 
 _CLOCK_MS = 1000
@@ -147,8 +149,10 @@ class DiscoverPartitionsFn(beam.DoFn):
         self._sleep = sleep
         self._partitions = Metrics.counter("beam_dis.read", "partitions")
         self._missing = Metrics.counter("beam_dis.read", "missing_streams")
+        self._metrics = RequestMetrics("beam_dis.read")
 
     def setup(self) -> None:
+        self._requests = RequestCounts()
         self._shared = self._registry().enter_connection(self._connection, self)
 
     def teardown(self) -> None:
@@ -162,13 +166,16 @@ class DiscoverPartitionsFn(beam.DoFn):
         """List one stream."""
         stream = element.stream
         try:
-            found = self._partitions_of(element)
+            with self._requests.counting():
+                found = self._partitions_of(element)
         except DISError as error:
             if not self._discovery.skips(error):
                 raise
             self._missing.inc()
             _log.warning("stream %s is skipped: %s", stream, error)
             return []
+        finally:
+            self._metrics.report(self._requests)
         if self._discovery.app is not None and found:
             self._claims.claim(element, found[0].stream_id, self._discovery.app)
         self._partitions.inc(len(found))

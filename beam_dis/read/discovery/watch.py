@@ -40,6 +40,7 @@ from beam_dis.read.process.unread_alarm import PATIENCE_SECONDS
 from beam_dis.read.state import KnownPartitionsCoder
 from beam_dis.read.values import KnownPartitions, StreamPartition, StreamStart
 from beam_dis.read.watermark.estimator import ForwardWatermarkProvider
+from beam_dis.request_metrics import RequestMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         self._sleep = sleep
         self._partitions = Metrics.counter("beam_dis.read", "partitions")
         self._missing = Metrics.counter("beam_dis.read", "missing_streams")
+        self._requests = RequestMetrics("beam_dis.read")
 
     def initial_restriction(self, element: StreamStart) -> KnownPartitions:
         """Nothing is known."""
@@ -162,6 +164,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
                 board.remove(key)
                 return
             self._read_state.pace.pause(key, pause)
+            self._requests.report(self._read_state.requests)
         seconds = min(pause, LONGEST_DELAY)
         self._read_state.pace.note_delay(key, seconds)
         tracker.defer_remainder(Duration(seconds=seconds))
@@ -176,7 +179,8 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
         """
         began, known = self._clock(), tracker.current_restriction()
         try:
-            found, known, as_of = self._list(element, known)
+            with self._read_state.requests.counting():
+                found, known, as_of = self._list(element, known)
         except DISError as error:
             return self._pause_after(element, error, tracker, took=self._clock() - began)
         self._read_state.pace.note_answer(element.listing_key)
@@ -196,7 +200,8 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             self._shared.prefetch.forget_idle()
             for partition in found:
                 board.expect(partition.key)
-                self._shared.prefetch.expect(partition.at(partition.start))
+                with self._read_state.requests.counting():
+                    self._shared.prefetch.expect(partition.at(partition.start))
                 self._read_state.due_polls.wait(partition.key, partition.at(partition.start), 0.0)
             yield from found
             estimator.advance(as_of, as_of)

@@ -1,4 +1,4 @@
-"""Where partitions end, and which take no more records, as far as this process knows.
+"""Where partitions end, which take no more records, and how long streams keep them, as far as this process knows.
 
 Rules:
 
@@ -32,6 +32,7 @@ class Ends:
         self._listed_ms: dict[_Key, int] = {}
         self._confirmed_at: dict[_Key, tuple[int, float]] = {}
         self._closed: set[_Key] = set()
+        self._retention_ms: dict[str, int | None] = {}
         self._refreshed_at: dict[str, float] = {}
         self._requested_at: dict[str, float] = {}
 
@@ -42,6 +43,7 @@ class Ends:
             return
         self._requested_at[stream_id] = requested_at
         self._refreshed_at[stream_id] = self._clock()
+        self._retention_ms[stream_id] = listing.retention_ms
         for partition in listing.partitions:
             key = (stream_id, partition.partition_id)
             if partition.readable or partition.next:
@@ -78,6 +80,10 @@ class Ends:
     def left(self, stream_id: str, partition_id: str, start: int) -> int:
         """How many numbers there are from ``start`` on."""
         return max(0, self._next.get((stream_id, partition_id), 0) - start)
+
+    def retention_ms(self, stream_id: str) -> int | None:
+        """For how long a stream keeps a record, by its last listing; None if that isn't known."""
+        return self._retention_ms.get(stream_id)
 
     def closed(self, position: ReadPosition) -> bool:
         """Whether the partition takes no more records unless it is restored: it was scaled away, or has expired."""

@@ -21,6 +21,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import NamedTuple
 
 from beam_dis.errors import ThrottledError
@@ -195,7 +196,8 @@ class Prefetch:
             return
         fetched = self._start(position, self._budget if depth == 0 else self._budget // 2, after)
         if fetched is not None:
-            fetched.add_done_callback(lambda done: self._continue(position, done, stop, depth + 1))
+            context = copy_context()  # the requests that follow have the same cause
+            fetched.add_done_callback(lambda done: context.run(self._continue, position, done, stop, depth + 1))
 
     def _continue(self, position: ReadPosition, done: Future[Fetched], stop: int | None, depth: int) -> None:
         """Fetch what follows a page that is there, unless somebody took the page, who then continues."""

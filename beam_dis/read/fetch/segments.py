@@ -23,6 +23,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from functools import partial
 from operator import attrgetter
 
@@ -45,7 +46,8 @@ _sequence_number = attrgetter("sequence_number")
 class _Segment:
     """The numbers from ``taken`` to ``stop``, of which a reader has taken none or some pages.
 
-    ``next`` is where the next page to fetch begins, once the page ``under_way`` is there.
+    ``next`` is where the next page to fetch begins, once the page ``under_way`` is there. ``context`` is that of the read that needs the
+    segment, whose requests those for its pages are.
     """
 
     def __init__(self, position: ReadPosition, stop: int, most: int, now: float) -> None:
@@ -57,6 +59,7 @@ class _Segment:
         self.is_read = False
         self.ahead: list[ReadPosition] = []
         self.under_way = False
+        self.context = copy_context()
 
     def wants_page(self) -> bool:
         """Whether another page of it is to be fetched ahead."""
@@ -202,7 +205,8 @@ class Segments:
         position = segment.next
         segment.under_way = True
         max_bytes = self._sizes.bytes_to_request(position, segment.stop)
-        fetched = self._prefetch.start(position, max_bytes=max_bytes, urgent=urgent)
+        start = partial(self._prefetch.start, position, max_bytes=max_bytes, urgent=urgent)
+        fetched = segment.context.copy().run(start)
         if fetched is None:
             segment.under_way = False
             return False

@@ -17,6 +17,7 @@ It never defers: the end is known, so its output is bounded and it ends on every
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ from beam_dis.display import display_items
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.fetch.counts import estimated_bytes
 from beam_dis.read.partition.claimed import ClaimedRanges
+from beam_dis.read.partition.lag_report import LagReport
 from beam_dis.read.partition.loop import RangeReader
 from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.position_output import position_output
@@ -39,6 +41,7 @@ from beam_dis.read.process.committer import Committer
 from beam_dis.read.process.registry import Registry, this_process
 from beam_dis.read.state import SequenceRangeCoder
 from beam_dis.read.values import MICROS_PER_MILLI, RecordRun, SequenceRange, StreamPartition
+from beam_dis.stream_service import PageRecord, ReadPosition
 
 INITIAL_SPLIT = 100_000
 
@@ -110,13 +113,24 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
 
     def _read(self, element: StreamPartition, tracker: Any) -> Iterator[TimestampedValue[Any] | TaggedOutput[str, Any]]:
         """The rest of the range, in runs of equal time, and the position after each page."""
-        loop = RangeReader(self._shared, on_expired=self._on_expired, on_missing=self._on_missing, counts=self._metrics)
+        requests = self._read_state.requests
+        with requests.counting():
+            self._shared.keep_ends(element.at(element.start), math.inf)  # for the stream's retention
+        loop = RangeReader(
+            self._shared,
+            on_expired=self._on_expired,
+            on_missing=self._on_missing,
+            counts=self._metrics,
+            pending=self._read_state.pending,
+        )
         position = element.at(tracker.current_restriction().start)
         claims, newest = ClaimedRanges(tracker, element, self._positions_for), MIN_TIMESTAMP.micros
-        for records in loop.read(position, claims, self._read_state.upcoming.begin(position)):
-            self._metrics.add_pending(self._shared.pending)
-            arrived = records[-1].timestamp
-            self._read_state.progress.note_range(element.stream, element.key, records=len(records), arrived=arrived)
+        pages = loop.read(position, claims, self._read_state.upcoming.begin(position))
+        for records in self._with_lags(requests.counted_items(pages), position, claims):
+            self._metrics.add_pending(self._read_state.pending, requests)
+            self._read_state.progress.note_range(
+                element.stream, element.key, records=len(records), arrived=records[-1].timestamp
+            )
             page = RecordRun(element.stream, element.partition_id, records)
             if self._event_micros is None:
                 for milliseconds, run in page.by_time(self._decoder.run_milliseconds):
@@ -130,6 +144,23 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
                 yield position_output(read, newest)
         if (read := claims.take()) is not None:
             yield position_output(read, newest)
+        self._metrics.add_pending(self._read_state.pending, requests)
+
+    def _with_lags(
+        self, pages: Iterator[list[PageRecord]], position: ReadPosition, claims: ClaimedRanges
+    ) -> Iterator[list[PageRecord]]:
+        """The pages; how far the range is behind is reported after each, and at its end."""
+        arrived: int | None = None
+        lags = LagReport(self._shared, self._read_state, self._metrics.gauges, part=position.sequence_number)
+        try:
+            for records in pages:
+                position, arrived = position.after(records), records[-1].timestamp
+                stop = claims.current_restriction().stop or position.sequence_number
+                lags.after_records(position, arrived, arrived, left=max(0, stop - position.sequence_number))
+                yield records
+            lags.after_end(position, arrived)
+        finally:
+            lags.forget(position)
 
 
 class ReadPartitionFn(_RangeReading):
@@ -159,7 +190,7 @@ class ReadPartitionForAppFn(_RangeReading):
     def setup(self) -> None:
         super().setup()
         # no executor: the finalizer commits itself, because the process may end right after the last one
-        self._committer = Committer(self._shared.service, self._app, executor=None)
+        self._committer = Committer(self._shared.service, self._app, executor=None, requests=self._read_state.requests)
 
     def process(
         self,

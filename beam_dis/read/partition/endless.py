@@ -42,6 +42,8 @@ from beam_dis.outages import is_missing
 from beam_dis.read.fetch.counts import estimated_bytes
 from beam_dis.read.partition.claimed import ClaimedRanges
 from beam_dis.read.partition.finalizers import finalize_nothing
+from beam_dis.read.partition.gauges import CommitGauges
+from beam_dis.read.partition.lag_report import LagReport
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
 from beam_dis.read.partition.position_output import position_output
@@ -128,6 +130,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         self._shared = registry.enter_connection(self._connection, self)
         self._read_state = registry.enter_read(self._read_id, self)
         self._metrics.setup(self._shared.record_size)
+        self._lags = LagReport(self._shared, self._read_state, self._metrics.gauges)
         # Prism, which needs the board, has no other process that a partition could move to.
         self._read_state.board.remember_for(math.inf if self._holds_watermarks is False else 2 * self._poll_interval)
 
@@ -153,9 +156,10 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             estimator.advance(estimator.own(), board.lowest(element.key, estimator.own()))
             board.leave(element.key)
             return position, pause
-        self._expect_due_polls(element)
         self._warn_if_app_is_shared(element)
-        self._shared.keep_ends(position, _BETWEEN_LISTINGS * self._listing_interval)
+        with self._read_state.requests.counting():
+            self._expect_due_polls(element)
+            self._shared.keep_ends(position, _BETWEEN_LISTINGS * self._listing_interval)
         claims = ClaimedRanges(tracker, element, self._app if self._outputs_positions else None)
         poll = PartitionPoll(
             self._shared,
@@ -180,7 +184,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             wait = self._pause_after_failure(element.key, poll.position, poll.failure)
             if wait is None:
                 self._end(element.key, poll.position, poll.failure, tracker)
-        self._metrics.add_pending(self._shared.pending)
+        self._metrics.add_pending(self._read_state.pending, self._read_state.requests)
         return poll.position, wait
 
     def _defer(self, element: StreamPartition, tracker: Any, pause: float | None) -> None:
@@ -204,7 +208,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         watermark = estimator.own()
         board.enter(partition, watermark)
         try:
-            for page in poll.pages():
+            for page in self._read_state.requests.counted_items(poll.pages()):
                 self._warn_if_ahead(start, watermark, page.time)
                 run = RecordRun(start.stream, start.partition_id, page.records)
                 times, newest = [], timestamp_of(watermark).micros
@@ -222,6 +226,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
                 estimator.advance(watermark, board.lowest(partition, watermark))
                 behind, count = max(0, page.time - page.records[-1].timestamp), count + len(page.records)
                 self._metrics.update_millis_behind(behind)
+                self._lags.after_records(poll.position, page.records[-1].timestamp, page.time)
             if (read := claims.take()) is not None:
                 yield position_output(read, timestamp_of(watermark).micros)
             if poll.caught_up_at_ms is not None:
@@ -232,6 +237,9 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
                 estimator.advance(watermark, board.lowest(partition, watermark))
                 behind = 0
                 self._metrics.update_millis_behind(behind)
+                self._lags.after_catching_up(poll.position, poll.caught_up_at_ms)
+            else:
+                self._lags.after_nothing(poll.position)
             self._read_state.progress.note(
                 start.stream, partition, records=count, millis_behind=behind, watermark=estimator.reported()
             )
@@ -293,7 +301,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
         if pause is not None:
             _log.debug("%s is polled again in %.1f s: %s", position, pause, failure)
             if isinstance(failure, ThrottledError):
-                self._shared.pending.add("cumulativeThrottlingSeconds", pause)
+                self._read_state.pending.add("cumulativeThrottlingSeconds", pause)
         return pause
 
     def _end(self, partition: Hashable, position: ReadPosition, failure: DISError, tracker: Any) -> None:
@@ -304,6 +312,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
             self._metrics.add("missing_partitions", 1)
             _log.warning("%s is skipped: %s", position, failure)
             self._read_state.board.remove(partition)
+            self._lags.after_end(position, None)
 
 
 class PollPartitionFn(_PartitionPolling):
@@ -327,6 +336,10 @@ class PollPartitionForAppFn(_PartitionPolling):
     It is a step of its own, because Prism finalises each bundle of such a step.
     """
 
+    def __init__(self, connection: DISConnection, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self._commit_gauges = CommitGauges()
+
     def setup(self) -> None:
         super().setup()
         self._committer = self._read_state.committer(self._shared.service, self._app or "")
@@ -342,6 +355,8 @@ class PollPartitionForAppFn(_PartitionPolling):
         """Poll the partition once, and register the position after it until it is committed."""
         position, pause = yield from self._poll(element, tracker, estimator)
         next_number = (position.stream, position.partition_id, position.sequence_number)
+        if (last := self._committer.last_commit(*next_number[:2])) is not None:
+            self._commit_gauges.report(next_number[:2], last)
         if self._committer.due(*next_number):
             finalizer.register(self._committer.register(*next_number))
         elif self._resumes_at_once:

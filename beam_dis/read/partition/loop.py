@@ -24,6 +24,7 @@ from typing import Protocol
 from beam_dis.backoff import full_jitter
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.outages import FailureSeries, is_missing
+from beam_dis.read.fetch.counts import PendingCounts
 from beam_dis.read.fetch.upcoming import Following, nothing_follows
 from beam_dis.read.partition.expiry import ExpiredError, resume_at, unconfirmed
 from beam_dis.read.process.per_connection import PerConnection
@@ -88,6 +89,7 @@ class RangeReader:
         on_expired: one of the policies of ``expiry``.
         on_missing: "fail", or "skip" to end the range if its stream or partition isn't there any more.
         counts: where to count.
+        pending: where to count what isn't in whole numbers.
         clock, sleep: seconds.
     """
 
@@ -98,6 +100,7 @@ class RangeReader:
         on_expired: str,
         on_missing: str = "fail",
         counts: Counts,
+        pending: PendingCounts,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -105,6 +108,7 @@ class RangeReader:
         self._on_expired = on_expired
         self._on_missing = on_missing
         self._counts = counts
+        self._pending = pending
         self._clock = clock
         self._sleep = sleep
         self._failures = FailureSeries(endless=False, longest_pause=LONGEST_PAUSE, clock=clock)
@@ -160,7 +164,7 @@ class RangeReader:
         if pause is None:
             return False
         if throttled:
-            self._shared.pending.add("cumulativeThrottlingSeconds", pause)
+            self._pending.add("cumulativeThrottlingSeconds", pause)
         self._sleep(pause)
         return True
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from apache_beam.metrics import Metrics
 
 from beam_dis.read.fetch.counts import PendingCounts, RecordSize
+from beam_dis.read.partition.gauges import LagGauges
+from beam_dis.request_counts import RequestCounts
+from beam_dis.request_metrics import RequestMetrics
 
 NAMESPACE = "beam_dis.read"
 COUNTERS = (
@@ -29,6 +32,8 @@ class ReadMetrics:
         self._counters = {name: Metrics.counter(NAMESPACE, name) for name in COUNTERS}
         self._behind = Metrics.distribution(NAMESPACE, "millis_behind_latest")
         self._record_size: RecordSize | None = None
+        self.gauges = LagGauges()
+        self._requests = RequestMetrics(NAMESPACE)
 
     def setup(self, record_size: RecordSize) -> None:
         """Note record sizes there, on this worker."""
@@ -45,8 +50,9 @@ class ReadMetrics:
         if self._record_size is not None:
             self._record_size.note(records, size)
 
-    def add_pending(self, pending: PendingCounts) -> None:
-        """Report what other threads counted."""
+    def add_pending(self, pending: PendingCounts, requests: RequestCounts) -> None:
+        """Report what other threads of the read counted."""
+        self._requests.report(requests)
         for name, n in pending.take().items():
             self._counters[name].inc(n)
 

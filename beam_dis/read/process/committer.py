@@ -17,8 +17,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from beam_dis.forks import FORKS, ForkSafeLock
+from beam_dis.request_counts import RequestCounts
 from beam_dis.stream_service import StreamService
 
 PATIENCE_SECONDS = 60.0
@@ -27,6 +29,13 @@ _log = logging.getLogger(__name__)
 
 Partition = tuple[str, str]
 """Stream and partition id."""
+
+
+class LastCommit(NamedTuple):
+    """The number that was committed last, and this machine's time (s since 1970) then."""
+
+    number: int
+    at: float
 
 
 @dataclass(slots=True)
@@ -42,6 +51,7 @@ class _Progress:
     asked_last: float = 0.0
     asked_times: int = 0
     failing: bool = False
+    last_commit: LastCommit | None = None
 
 
 class Committer:
@@ -53,12 +63,16 @@ class Committer:
         app: str,
         *,
         executor: Executor | None,
+        requests: RequestCounts | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._service = service
+        self._requests = requests or RequestCounts()
+        self._commit_number = self._requests.counted(service.commit)
         self._app = app
         self._executor = executor
         self._clock = clock
+        self._wall = wall
         self._partitions: dict[Partition, _Progress] = {}
         self._queue: dict[Partition, None] = {}  # partitions with a noted number, the longest waiting first
         self._task_running = False
@@ -91,6 +105,11 @@ class Committer:
             progress.asked_last = now
             progress.asked_times += 1
         return lambda: self._finalized(partition, next_number)
+
+    def last_commit(self, stream: str, partition_id: str) -> LastCommit | None:
+        """What this process committed last; None if it hasn't committed anything."""
+        with self._lock:
+            return self._of((stream, partition_id)).last_commit
 
     @property
     def unconfirmed(self) -> dict[Partition, int]:
@@ -153,7 +172,7 @@ class Committer:
     def _commit(self, partition: Partition, number: int) -> None:
         progress = self._partitions[partition]
         try:
-            self._service.commit(self._app, *partition, number)
+            self._commit_number(self._app, *partition, number)
         except Exception as error:  # noqa: BLE001 - nothing reports an error of a background thread
             if not progress.failing:
                 _log.warning("stream %s, partition %s: %s was not committed: %s", *partition, number, error)
@@ -161,6 +180,7 @@ class Committer:
             return
         with self._lock:
             progress.committed = number
+            progress.last_commit = LastCommit(number, self._wall())
         if progress.failing:
             progress.failing = False
             _log.warning("stream %s, partition %s is committed again: %s", *partition, number)

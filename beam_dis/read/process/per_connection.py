@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from beam_dis.forks import FORKS
 from beam_dis.outages import OutageLog, is_outage
-from beam_dis.read.fetch.counts import PendingCounts, RecordSize
+from beam_dis.read.fetch.counts import RecordSize
 from beam_dis.read.fetch.ends import Ends
 from beam_dis.read.fetch.page_sizes import PageSizes
 from beam_dis.read.fetch.prefetch import BUDGET_BYTES, Prefetch
@@ -46,7 +46,6 @@ class PerConnection:
         self._executor = executor
         self._clock = clock
         self._service_clock = ServiceClock(subject, clock=clock)
-        self.pending = PendingCounts()
         self.record_size = RecordSize()
         self.prefetch = Prefetch(
             self._read,
@@ -110,6 +109,10 @@ class PerConnection:
         page = self.service.read(position, max_bytes)
         self.answer_seconds += (self._clock() - asked - self.answer_seconds) / 8
         return page._replace(checked_as_of=self._service_clock.checked(page.as_of, asked))
+
+    def now(self) -> int | None:
+        """The service's time (ms) now at least; None if no answer's clock is believed yet."""
+        return self._service_clock.now()
 
     def note_failure(self, stream: str, part: Hashable, error: Exception) -> None:
         """Log that the service refuses a listing or a partition of a stream. The client logs its outages itself."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from typing import Generic, ParamSpec, TypeVar
 from weakref import WeakSet
 
@@ -91,7 +92,10 @@ class _States(Generic[T]):
 
 
 class BackgroundThreads(Executor):
-    """Beam's own pool of threads, which end with the process. A forked child gets a pool of its own."""
+    """Beam's own pool of threads, which end with the process. A forked child gets a pool of its own.
+
+    A task runs in the context of the one who submits it, whose requests it makes.
+    """
 
     def __init__(self) -> None:
         self._pool: Executor | None = None
@@ -107,7 +111,8 @@ class BackgroundThreads(Executor):
             from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
 
             self._pool = UnboundedThreadPoolExecutor()
-        return self._pool.submit(task, *args, **kwargs)
+        context = copy_context()
+        return self._pool.submit(lambda: context.run(task, *args, **kwargs))
 
 
 class Registry:

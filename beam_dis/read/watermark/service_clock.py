@@ -102,6 +102,11 @@ class ServiceClock:
             )
         return as_of
 
+    def now(self) -> int | None:
+        """The service's time (ms) now at least, by the answers that are believed; None if there are none."""
+        with self._lock:
+            return None if self._believed is None else int((self._believed + self._clock()) * 1000)
+
     def _believe(self, ahead: float, took: float, now: float) -> float:
         """Adjust the time to an answer; return by how many seconds it is ahead of the monotonic clock at least."""
         least, most = ahead - took, ahead + took + _DATE_SECONDS

@@ -10,6 +10,9 @@ from background_pages import PAGE_WEIGHT, START, Background, at
 
 from beam_dis.errors import ThrottledError, TransportError
 from beam_dis.read.fetch.prefetch import Prefetch
+from beam_dis.read.process.registry import BackgroundThreads
+from beam_dis.request_counts import RequestCounts, note_request
+from beam_dis.stream_service import Page, ReadPosition
 
 
 def test_four_pages_are_fetched_ahead_one_after_the_other() -> None:
@@ -230,3 +233,19 @@ def test_no_other_partition_is_ready_if_nothing_else_was_fetched() -> None:
     ahead.expect(at(0, "other"))
     ahead.page(START, None)
     assert not ahead.other_partition_ready(at(10))
+
+
+def test_all_pages_ahead_are_requested_in_the_context_of_the_one_who_reads() -> None:
+    """So their requests are counted for that reader, whichever thread fetches them."""
+    background, counts, complete = Background(), RequestCounts(), threading.Event()
+
+    def fetch(position: ReadPosition, max_bytes: int) -> Page:
+        note_request("get_records", 0.001)
+        if position.sequence_number == 40:
+            complete.set()
+        return background.fetch(position, max_bytes)
+
+    with counts.counting():
+        Prefetch(fetch, BackgroundThreads().submit, page_bytes=10).page(START, None)
+    assert complete.wait(10)
+    assert len(counts.take().millis["read"]) == 5

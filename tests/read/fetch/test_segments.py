@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +14,7 @@ from beam_dis.read.fetch.page_sizes import PageSizes
 from beam_dis.read.fetch.prefetch import Prefetch
 from beam_dis.read.fetch.segments import Segments
 from beam_dis.read.fetch.upcoming import Expected, Following, UpcomingRanges, nothing_follows
+from beam_dis.request_counts import RequestCounts, note_request
 from beam_dis.stream_service import Page, PageRecord, ReadPosition
 
 
@@ -49,6 +51,26 @@ class Rig:
 def expecting(*ranges: tuple[ReadPosition, int], proven: bool) -> Following:
     found = [Expected(position, stop, proven=proven) for position, stop in ranges]
     return lambda: found.pop(0) if found else None
+
+
+def test_pages_are_requested_in_the_context_of_the_read_that_needs_them() -> None:
+    """So their requests are counted for that read, although the page of another one made room for them."""
+    background, first, second = Background(), RequestCounts(), RequestCounts()
+    background.under_way, requested = [], Counter[str]()
+
+    def fetch(position: ReadPosition, max_bytes: int) -> Page:
+        note_request("get_records", 0.001)
+        requested[position.partition_id] += 1
+        return background.fetch(position, max_bytes)
+
+    segments = Segments(Prefetch(fetch, background.submit, page_bytes=10, budget=10**9), PageSizes(10))
+    for counts, partition in ((first, "one"), (second, "other")):
+        with counts.counting():
+            segments.page(at(0, partition), 10_000, nothing_follows)
+    for _ in range(5):
+        background.answer()
+    assert min(requested.values()) > 1
+    assert [len(counts.take().millis["read"]) for counts in (first, second)] == [requested["one"], requested["other"]]
 
 
 def test_eight_segments_are_fetched_at_the_same_time() -> None:

@@ -40,6 +40,7 @@ class Reading:
             on_expired=on_expired,
             on_missing=on_missing,
             counts=self,
+            pending=self.pending,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
