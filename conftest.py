@@ -213,7 +213,15 @@ def endless_options(request: pytest.FixtureRequest, runner_flags: Callable[..., 
 
 
 @pytest.fixture(scope="module")
-def flink_endpoint(flink_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def flink_settings() -> dict[str, str]:
+    """The settings of the module's Flink; a module may have a fixture of this name."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def flink_endpoint(
+    flink_jar: Path, flink_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The address of a job server that runs for one module, because starting one takes 4 s and half a GB.
 
     It ends with the module, because cancelled jobs keep running in it until it ends. It also ends if this process is killed.
@@ -221,7 +229,9 @@ def flink_endpoint(flink_jar: Path, tmp_path_factory: pytest.TempPathFactory) ->
     _separate_channels()
     folder = tmp_path_factory.mktemp("flink")
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
-    java = ["java", "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}"]
+    java = ["java", "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}", f"--flink-conf-dir={folder}"]
+    lines = [f"{name}: {value}\n" for name, value in flink_settings.items()]
+    (folder / "config.yaml").write_text("".join(lines), encoding="utf-8")
     with (folder / "log").open("wb") as log:
         command = ["setpriv", "--pdeathsig=KILL", *java]  # after TERM, a job server with a running job may not end
         server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - the command is not from outside
