@@ -40,6 +40,7 @@ ROWS = {
     "values without bytes in an Avro record, such as nulls in an array": ("MOST_EMPTY", 65_536, "65,536"),
     "rows in a record": ("MOST_ROWS", 1_000_000, "1,000,000"),
     "levels of a record inside itself": ("MOST_LEVELS", 64, "64"),
+    "part of the retention left at which unread records are warned about": ("SHARE_LEFT", 0.2, "a fifth"),
     "age at which a cursor is renewed": ("MAX_AGE_SECONDS", 270.0, "270 s"),
     "requests in flight per worker thread": ("IN_FLIGHT", 8, "8"),
     "time for sending refused records again, without progress": ("DEADLINE", 120.0, "120 s"),
