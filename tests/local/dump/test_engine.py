@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
+from beam_dis.local.dump import files
 from beam_dis.local.dump.object_store import ObjectFolder
 from beam_dis.wire.dump_tasks import OBSDestination
 
 HOUR = 3600
+SCHEMA = '{"type":"record","name":"R","fields":[{"name":"id","type":"long"}]}'
+PARQUET = {"destination_file_type": "parquet"}
 
 
 def states(dumping, task):
@@ -65,6 +70,28 @@ def test_a_stopped_task_copies_nothing_until_it_is_started_again(dumping):
     assert (dumping.objects_of(task), dumping.now(task).state) == ({}, "RUNNING")
     dumping.flush()
     assert dumping.objects_of(task) == {"0-0-0": b"a\n"}
+
+
+@pytest.mark.parametrize("action", ["stop", "delete"])
+def test_a_task_that_is_stopped_or_deleted_during_a_flush_leaves_nothing(dumping, monkeypatch, action):
+    dumping.stream()
+    task = dumping.task()
+    dumping.put(*[b"x" * 2**20] * 3)
+    temporary = dumping.objects.temporary
+
+    def ending(name):
+        if action == "stop":
+            dumping.store.act_on_dump_tasks(dumping.made, ["t"], "stop").result()
+        else:
+            dumping.store.delete_dump_task(dumping.made, "t").result()
+        return temporary(name)
+
+    with monkeypatch.context() as during:
+        during.setattr(dumping.objects, "temporary", ending)
+        dumping.flush()
+    assert (dumping.now(task).state, dumping.objects_of(task)) == ({"stop": "PAUSED", "delete": "DELETE"}[action], {})
+    dumping.look()
+    assert dumping.temporary() == []
 
 
 def test_intervals_are_counted_from_the_last_start(dumping):
@@ -156,6 +183,24 @@ def test_a_task_that_cannot_write_is_abnormal_and_tried_again_at_each_interval(d
         "dump task t of stream s is ABNORMAL",
         "dump task t writes objects again",
     ]
+
+
+@pytest.mark.parametrize("fields", [{}, {"compression_format": "gzip"}, PARQUET], ids=["text", "gzip", "parquet"])
+def test_a_full_disk_leaves_no_files_and_is_tried_again(dumping, monkeypatch, fields):
+    dumping.stream(data_type="JSON", data_schema=SCHEMA)
+    task = dumping.task(**fields)
+    dumping.put_json({"id": 1}, {"id": 2})
+
+    def full(file):
+        file.close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(files, "_close_durably", full)
+        dumping.flush()
+    assert (states(dumping, task), dumping.temporary()) == (("ABNORMAL", [True]), [])
+    dumping.flush()
+    assert (states(dumping, task), len(dumping.objects_of(task))) == (("RUNNING", [False]), 1)
 
 
 def test_a_failing_task_does_not_keep_another_from_working(dumping):
