@@ -128,7 +128,6 @@ class AppOperations:
         Raises:
             AppNotFoundError: there is no such app.
             StreamNotFoundError: there is no such stream.
-            CheckpointNotFoundError: the app hasn't committed anything in the stream.
         """
         start = None if start_partition_id is None else str(start_partition_id)
         page = _state_page(self._api, app_name, stream_name, limit, start)

@@ -83,7 +83,13 @@ class CheckpointOperations:
             StreamNotFoundError: there is no such stream.
             PartitionNotFoundError: there is no such partition.
         """
-        query = wire.GetCheckpointQuery(stream_name, str(partition_id), app_name, wire.LAST_READ, stream_id)
+        query = wire.GetCheckpointQuery(
+            stream_name=stream_name,
+            partition_id=str(partition_id),
+            app_name=app_name,
+            checkpoint_type=wire.LAST_READ,
+            stream_id=stream_id,
+        )
         found = self._api.call("get_checkpoint", reading(wire.Checkpoint, may_be_empty=True), message=query)
         return CommittedCheckpoint(number_of(found.sequence_number), found.metadata)
 
@@ -97,7 +103,9 @@ class CheckpointOperations:
             CheckpointNotFoundError: the app has none in the stream.
         """
         partition = None if partition_id is None else str(partition_id)
-        query = wire.DeleteCheckpointQuery(stream_name, app_name, wire.LAST_READ, partition)
+        query = wire.DeleteCheckpointQuery(
+            stream_name=stream_name, app_name=app_name, checkpoint_type=wire.LAST_READ, partition_id=partition
+        )
         self._api.call("delete_checkpoint", nothing, message=query)
 
 

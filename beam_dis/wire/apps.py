@@ -45,6 +45,7 @@ class ConsumerStateQuery(Query):
     checkpoint_type: str | None = None
     limit: int | None = None
     start_partition_id: str | None = None
+    stream_id: str | None = None
 
 
 class PartitionConsumingState(WireAnswer):

@@ -65,7 +65,7 @@ class ListStreamsQuery(Query):
 
 
 class StreamInfo(WireAnswer):
-    """One stream of a listing [T5-11]; ``stream_id`` is in the reference's sample only."""
+    """One stream of a listing [T5-11]; ``stream_id`` is in the reference's sample only, ``private`` in no table [SDK]."""
 
     stream_id: str = ""
     stream_name: str = ""
@@ -74,6 +74,8 @@ class StreamInfo(WireAnswer):
     status: str = ""
     stream_type: str = ""
     data_type: str = ""
+    data_schema: str | None = None
+    private: bool = False
     partition_count: int = 0
     auto_scale_enabled: bool = False
     auto_scale_min_partition_count: int = 0
@@ -165,7 +167,7 @@ class UpdatePartitionCountRequest(Message, kw_only=True):
     """PUT /v2/{project_id}/streams/{stream_name} [T5-27]: scale to a number of ACTIVE partitions."""
 
     stream_name: str | None = None
-    target_partition_count: int
+    target_partition_count: int | None = None
 
 
 class UpdatePartitionCountResult(WireAnswer):

@@ -76,7 +76,8 @@ def test_path_and_query_are_sent_as_they_were_signed(captured, name, app):
     """With any characters: unusual ones, slashes, percent signs, cursors that end in =."""
     api, transport = captured
     api.call("delete_stream", nothing, stream_name=name)
-    api.call("delete_checkpoint", nothing, message=DeleteCheckpointQuery(name, app, "LAST_READ", "abc=="))
+    query = DeleteCheckpointQuery(stream_name=name, app_name=app, checkpoint_type="LAST_READ", partition_id="abc==")
+    api.call("delete_checkpoint", nothing, message=query)
     for request, http in transport.requests[-2:]:
         assert http.url.target.decode() == request.target
         assert dict(http.headers)[b"host"].decode() == request.headers["host"]

@@ -76,7 +76,7 @@ def api(local_dis) -> Iterator[Api]:
 
 
 class AppAnswer(NamedTuple):
-    """An answer of the application itself."""
+    """An answer of the application itself; ``body`` is its JSON, or the bytes if it is something else."""
 
     status: int
     headers: dict[str, str]
@@ -121,7 +121,8 @@ class InProcess:
         await self._app(scope, receive, send)
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         raw = b"".join(message.get("body", b"") for message in sent[1:])
-        return AppAnswer(sent[0]["status"], answered, json.loads(raw) if raw else None)
+        is_json = answered.get("content-type", "").startswith("application/json")
+        return AppAnswer(sent[0]["status"], answered, (json.loads(raw) if is_json else raw) if raw else None)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def find_target(store: Store, names: Mapping[str, str], message: Any) -> CallTar
             cursor = decode_cursor(message.partition_cursor).get_iterator_param
             return CallTarget(cursor.stream_name, frozenset([partition_number(cursor.partition_id)]))
         name = names.get("stream_name") or getattr(message, "stream_name", None) or ""
-        stream = store.stream(names["project_id"], name, getattr(message, "stream_id", None) or "")
+        stream = store.stream(names["project_id"], name, getattr(message, "stream_id", None) or name)
         stream_name = name if stream is None else stream.name
         if hasattr(message, "records"):
             return CallTarget(stream_name, _partitions_of(stream, message.records or []))

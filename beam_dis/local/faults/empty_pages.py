@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from beam_dis.local.handlers.call import Call
 from beam_dis.local.handlers.cursor_positions import cursor_position, new_cursor
-from beam_dis.wire.messages import encode
 from beam_dis.wire.records import GetRecordsQuery, GetRecordsResult
 
 
@@ -13,4 +12,4 @@ async def get_empty_page(call: Call, request: GetRecordsQuery) -> bytes:
     now = call.now_ms()
     position = cursor_position(call, request.partition_cursor, now)
     cursor = new_cursor(position.stream, position.partition.number, position.start, now)
-    return encode(GetRecordsResult([], cursor))
+    return call.encode(GetRecordsResult([], cursor))

@@ -47,17 +47,15 @@ async def describe_app(call: Call, _: None) -> wire.AppInfo:
 
 
 async def consumer_state(call: Call, request: wire.ConsumerStateQuery) -> wire.ConsumerStateResult:
-    """The checkpoint of an app in each partition of a stream, with the sequence numbers that the partition has."""
+    """The checkpoint of an app in each partition of a stream, if it has one, and the sequence numbers of the partition."""
     if request.checkpoint_type is None:
         raise Refusal(4200, "checkpoint_type is missing")
     check_type(request.checkpoint_type)
     limit = listing_limit(request.limit, range(1, 1001), 100, "limit")
     first = 0 if request.start_partition_id is None else partition_number(request.start_partition_id) + 1
-    stream = call.stream(call.names["stream_name"], action=GET_RECORDS)
+    stream = call.stream(call.names["stream_name"], request.stream_id, GET_RECORDS)
     app = call.app(call.names["app_name"])
     checkpoints = call.store.checkpoints(call.project, app, stream.stream_id)
-    if not checkpoints:
-        raise Refusal(4375)
     page = stream.partitions[first : first + limit]
     return wire.ConsumerStateResult(
         has_more=first + limit < len(stream.partitions),

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from beam_dis.local.budgets import AnswerBudget
 from beam_dis.local.dump.engine import DumpEngine
@@ -23,6 +23,7 @@ from beam_dis.local.handlers.policies import permits
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.store import Partition, Store, StoredApp, Stream
 from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.messages import encode
 from beam_dis.wire.ranges import partition_id, partition_number
 from beam_dis.wire.streams import EXPIRED
 
@@ -82,11 +83,19 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to one operation; ``names`` are the decoded names in its path, ``caller`` is None if there are no keys."""
+    """One request to one operation.
+
+    Args:
+        context: What all calls share.
+        names: The decoded names in the path.
+        caller: Who sent it; None if there are no keys.
+        encode: Encodes the answer, for a handler that does so itself.
+    """
 
     context: ServerContext
     names: Mapping[str, str]
     caller: Caller | None = None
+    encode: Callable[[Any], bytes] = encode
 
     @property
     def store(self) -> Store:

@@ -32,6 +32,7 @@ async def commit_checkpoint(call: Call, request: CommitCheckpointRequest) -> Non
     """Set the number that an app reads next in a partition."""
     check_type(request.checkpoint_type)
     partition_number(request.partition_id)
+    check_named(request.stream_name, request.stream_id)
     number = _sequence_number(request.sequence_number)
     if len(request.metadata or "") > MAX_METADATA_CHARS:
         raise Refusal(4200, f"metadata has {len(request.metadata or '')} characters, more than {MAX_METADATA_CHARS}")
@@ -48,6 +49,7 @@ async def get_checkpoint(call: Call, request: GetCheckpointQuery) -> Checkpoint:
     """The checkpoint of an app in a partition; empty if it has none."""
     check_type(request.checkpoint_type)
     partition_number(request.partition_id)
+    check_named(request.stream_name, request.stream_id)
     stream = call.stream(request.stream_name, request.stream_id, GET_RECORDS)
     app = call.app(request.app_name)
     partition = partition_of(stream, request.partition_id)
@@ -59,7 +61,8 @@ async def delete_checkpoint(call: Call, request: DeleteCheckpointQuery) -> None:
     """Delete an app's checkpoints in a stream, or in one partition of it."""
     check_type(LAST_READ if request.checkpoint_type is None else request.checkpoint_type)
     number = None if request.partition_id is None else partition_number(request.partition_id)
-    stream = call.stream(request.stream_name, action=GET_RECORDS)
+    check_named(request.stream_name, request.stream_id)
+    stream = call.stream(request.stream_name, request.stream_id, GET_RECORDS)
     app = call.app(request.app_name)
     if number is not None:
         partition_of(stream, str(number))
@@ -72,6 +75,12 @@ def check_type(checkpoint_type: str) -> None:
     """Refuse any type except LAST_READ, the only one, with DIS.4200."""
     if checkpoint_type != LAST_READ:
         raise Refusal(4200, f"checkpoint_type {checkpoint_type!r} is not {LAST_READ}")
+
+
+def check_named(stream_name: str | None, stream_id: str | None) -> None:
+    """Refuse a request that names no stream, neither by its name nor by its id, with DIS.4200."""
+    if not (stream_name or stream_id):
+        raise Refusal(4200, "stream_name is missing")
 
 
 def _sequence_number(text: str) -> int:

@@ -3,7 +3,7 @@
 Rules:
 
 1. The ACTIVE partitions are writable; the ACTIVE and the DELETED ones are readable.
-2. A partition that has expired has no range of sequence numbers; one that isn't ACTIVE has no range of hashes.
+2. A partition that has expired has no range of sequence numbers; one that isn't ACTIVE has the hash range ``[-1 : -1]``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from beam_dis.local.store import Partition, Stream
 from beam_dis.wire.ranges import Range, partition_id
 from beam_dis.wire.streams import ACTIVE, EXPIRED, CSVProperties, PartitionResult, StreamDescription, StreamInfo
 
+_NO_HASHES = "[-1 : -1]"
+
 
 def partition_result(partition: Partition) -> PartitionResult:
     """A partition in the description of a stream."""
     numbers = None if partition.status == EXPIRED else str(Range(partition.earliest, partition.next))
-    hashes = None if partition.hash_range is None else str(partition.hash_range)
+    hashes = _NO_HASHES if partition.hash_range is None else str(partition.hash_range)
     return PartitionResult(partition.status, partition_id(partition.number), hashes, numbers)
 
 
@@ -58,6 +60,7 @@ def stream_info(stream: Stream) -> StreamInfo:
         status=stream.status,
         stream_type=stream.stream_type,
         data_type=stream.data_type,
+        data_schema=stream.data_schema,
         partition_count=stream.active_count,
         auto_scale_enabled=stream.auto_scale_enabled,
         auto_scale_min_partition_count=stream.auto_scale_min_partition_count,

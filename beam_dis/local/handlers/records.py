@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beam_dis.local.budgets import RECORD_BYTES
-from beam_dis.local.handlers.call import Call, ServerContext, durable, readable_partition
+from beam_dis.local.handlers.call import Call, durable, readable_partition
 from beam_dis.local.handlers.cursor_positions import CursorPosition, cursor_position, new_cursor, start_finder
 from beam_dis.local.handlers.metering import THROTTLED, check_read, count_page, count_put
 from beam_dis.local.handlers.routing import Routed, Routes, not_writable
 from beam_dis.local.store import Stream
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DEFAULT_FETCH_BYTES, MAX_REQUEST_BYTES, MIB
-from beam_dis.wire.messages import encode
 from beam_dis.wire.ranges import partition_id, partition_number
 from beam_dis.wire.records import (
     CURSOR_TYPES,
@@ -83,11 +82,11 @@ async def get_records(call: Call, request: GetRecordsQuery) -> bytes:
     if position.start == position.partition.next:
         count_page(call.context, position.stream, position.partition.number, started, 0, 0)
         cursor = new_cursor(position.stream, position.partition.number, position.start, now)
-        return encode(GetRecordsResult([], cursor))
+        return call.encode(GetRecordsResult([], cursor))
     wanted = min(limit, MAX_FETCH_BYTES)
     with call.context.answers.page(max(wanted, MAX_RECORDS * RECORD_BYTES)) as room:
         most = min(MAX_RECORDS, room // RECORD_BYTES)
-        return await call.blocking(_page, call.context, position, min(wanted, room), most, now, started)
+        return await call.blocking(_page, call, position, min(wanted, room), most, now, started)
 
 
 async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
@@ -98,6 +97,8 @@ async def get_cursor(call: Call, request: GetCursorQuery) -> GetCursorResult:
     partition_number(request.partition_id)
     if not (request.stream_name or request.stream_id):
         raise Refusal(4200, "stream-name is missing")
+    if request.cursor_type is None and request.starting_sequence_number is None:
+        kind = "TRIM_HORIZON"  # the service gives a cursor for a stream and a partition alone [SDK]
     find_start = start_finder(kind, request.starting_sequence_number, request.timestamp)
     stream = call.stream(request.stream_name, request.stream_id, GET_RECORDS)
     partition = readable_partition(stream, request.partition_id)
@@ -131,13 +132,13 @@ def _error_entry(refusal: Refusal) -> PutRecordsResultEntry:
 
 
 def _page(
-    context: ServerContext, position: CursorPosition, max_bytes: int, max_records: int, now: int, started: float
+    call: Call, position: CursorPosition, max_bytes: int, max_records: int, now: int, started: float
 ) -> bytes:
     stream, number, start = position.stream, position.partition.number, position.start
-    runs = context.store.read(stream, number, start, max_bytes, max_records)
+    runs = call.store.read(stream, number, start, max_bytes, max_records)
     size = sum([sum(map(len, run.datas)) for run in runs])
-    if context.limits is not None:
-        context.limits.count_read(stream, number, size)
+    if call.context.limits is not None:
+        call.context.limits.count_read(stream, number, size)
     if runs and runs[0].first != start:
         raise Refusal(4226)
     records = [
@@ -145,6 +146,6 @@ def _page(
         for run in runs
         for sequence, key, data in zip(range(run.first, run.first + len(run.datas)), run.keys, run.datas, strict=True)
     ]
-    page = encode(GetRecordsResult(records, new_cursor(stream, number, start + len(records), now)))
-    count_page(context, stream, number, started, len(records), size)
+    page = call.encode(GetRecordsResult(records, new_cursor(stream, number, start + len(records), now)))
+    count_page(call.context, stream, number, started, len(records), size)
     return page

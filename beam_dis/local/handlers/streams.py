@@ -53,6 +53,8 @@ async def update_partition_count(
 ) -> wire.UpdatePartitionCountResult:
     """Scale a stream to a number of ACTIVE partitions; nothing changes if it has that number already."""
     target = request.target_partition_count
+    if target is None:
+        raise Refusal(4200, "Invalid target_partition_count null.")  # the service's words [SDK]
     if target < 1:
         raise Refusal(4200, f"target_partition_count {target} is not above 0")
     stream = call.stream(call.names["stream_name"])

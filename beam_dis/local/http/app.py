@@ -33,7 +33,7 @@ from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.handlers.call import Call, ServerContext
 from beam_dis.local.http.authentication import Authenticator
 from beam_dis.local.http.openapi import document_json
-from beam_dis.local.http.reply import Reply, SentAnswer, coded_error, error_reply, success_reply
+from beam_dis.local.http.reply import Reply, SentAnswer, answer_encoder, coded_error, error_reply, success_reply
 from beam_dis.local.http.request_body import (
     Disconnected,
     body_limit,
@@ -41,6 +41,7 @@ from beam_dis.local.http.request_body import (
     message_of,
     operation_of,
     read_body,
+    wants_protobuf,
 )
 from beam_dis.local.http.request_source import AllowedSources
 from beam_dis.local.store import StoreError, StoreUnavailable
@@ -153,7 +154,7 @@ class LocalApp:
         hits: FaultHits | None = None
         try:
             body = await read_body(receive, body_limit(route))
-            route = operation_of(route, body)
+            route = operation_of(route, scope, body)
             if self._faults is not None:
                 hits = self._faults.draw_hits(route, names, scope, body)
             if hits is not None and not hits.handled:
@@ -161,7 +162,9 @@ class LocalApp:
             caller = self._authenticator.check(scope, names["project_id"], body, 0.0 if hits is None else hits.skew)
             request = message_of(route, scope, body)
             handler = HANDLERS[route.operation] if hits is None else hits.handler(HANDLERS[route.operation])
-            return success_reply(route, await handler(Call(self._context, names, caller), request)), hits
+            protobuf = wants_protobuf(route, scope)
+            call = Call(self._context, names, caller, answer_encoder(protobuf=protobuf))
+            return success_reply(route, await handler(call, request), protobuf=protobuf), hits
         except Refusal as refusal:
             return error_reply(refusal), hits
         except StoreUnavailable as unavailable:

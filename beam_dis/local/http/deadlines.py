@@ -16,7 +16,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from beam_dis.local.http.reply import coded_error
+from beam_dis.local.http.reply import Headers, coded_error, request_id
 from beam_dis.wire.limits import MIB
 
 HEADER_SECONDS = 10.0
@@ -136,15 +136,20 @@ _REASONS = {
 
 def _closing(status: int) -> bytes:
     body = coded_error(status, "DIS.4200", f"Invalid request. [{_REASONS[status]}]").body
-    head = b"content-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
-        body
-    )
-    return STATUS_LINE[status] + head + body
+    head = b"".join([b"%b: %b\r\n" % header for header in _headers(body)])
+    return STATUS_LINE[status] + head + b"\r\n" + body
+
+
+def _headers(body: bytes) -> Headers:
+    return [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"x-request-id", request_id()),
+        (b"connection", b"close"),
+        (b"content-length", b"%d" % len(body)),
+    ]
 
 
 async def _headers_too_large(_scope: Any, _receive: Any, send: Any) -> None:
     reply = coded_error(431, "DIS.4200", f"Invalid request. [{_REASONS[431]}]")
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
-    headers.append((b"content-length", b"%d" % len(reply.body)))
-    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.start", "status": 431, "headers": _headers(reply.body)})
     await send({"type": "http.response.body", "body": reply.body})

@@ -133,6 +133,7 @@ _LIMITS = {
 _PAGED = ("limit", "limit_partitions")
 
 _HTTP_ERRORS = {
+    401: "The token is unknown.",
     408: "The request did not come in time.",
     413: "The body is too large.",
     431: "The headers are too large.",

@@ -2,14 +2,18 @@
 
 Rules:
 
-1. Every answer has a Content-Length and is never compressed. [SDK: clients hang otherwise]
+1. Every answer has a Content-Length and an X-Request-Id, and is never compressed. [SDK: clients hang otherwise]
 2. A 201 or 204 has no body; a 200 of an operation without an answer message is ``{}``.
 3. An error body gives its code and its text under two names each, because official clients read one or the other.
    [SDK: clients lose the code otherwise]
+4. A put or a get in protobuf is answered in protobuf, an error in JSON all the same [SDK].
 """
 
 from __future__ import annotations
 
+import itertools
+import secrets
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from starlette.types import Send
@@ -17,24 +21,33 @@ from starlette.types import Send
 from beam_dis.local.budgets import LEAST_PAGE, PIECE
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import WireAnswer, encode
+from beam_dis.wire.protobuf import PROTOBUF, encode_answer
 from beam_dis.wire.routes import Route
 
 Headers = list[tuple[bytes, bytes]]
 
 
+_JSON_TYPE = b"application/json; charset=utf-8"
+_PROTOBUF_TYPE = PROTOBUF.encode()
+
+_PROCESS = secrets.token_hex(8).encode()
+_numbers = itertools.count(1)
+
+
 class Reply(NamedTuple):
-    """The outcome of a request, before it is sent; ``body`` is JSON or empty."""
+    """The outcome of a request, before it is sent; ``body`` is JSON, protobuf or empty."""
 
     status: int
     body: bytes = b""
+    content_type: bytes = _JSON_TYPE
 
     def headers(self, date: bytes) -> Headers:
         """The headers of this reply; ``date`` is the service's clock, which clients set theirs by."""
-        common = [(b"date", date)]
+        common = [(b"date", date), (b"x-request-id", request_id())]
         if self.status == 204:
             return common
         if self.body:
-            common.append((b"content-type", b"application/json; charset=utf-8"))
+            common.append((b"content-type", self.content_type))
         return [*common, (b"content-length", b"%d" % len(self.body))]
 
 
@@ -66,11 +79,22 @@ class ErrorBody(WireAnswer):
     error_msg: str
 
 
-def success_reply(route: Route, value: Any) -> Reply:
+def success_reply(route: Route, value: Any, *, protobuf: bool = False) -> Reply:
     """The success of an operation; ``value`` is its answer message, or bytes if the handler has encoded it."""
     if route.answer is None:
         return Reply(route.status, b"{}" if route.status == 200 else b"")
-    return Reply(route.status, value if isinstance(value, bytes) else encode(value))
+    body = value if isinstance(value, bytes) else answer_encoder(protobuf=protobuf)(value)
+    return Reply(route.status, body, _PROTOBUF_TYPE if protobuf else _JSON_TYPE)
+
+
+def answer_encoder(*, protobuf: bool) -> Callable[[Any], bytes]:
+    """The function that encodes the answer of an operation."""
+    return encode_answer if protobuf else encode
+
+
+def request_id() -> bytes:
+    """A new id for an answer, in 32 hexadecimal digits, as clients show it [SDK]."""
+    return b"%b%016x" % (_PROCESS, next(_numbers))
 
 
 def coded_error(status: int, code: str, message: str) -> Reply:

@@ -32,8 +32,7 @@ from beam_dis.wire.dump_tasks import OBSDestination
 from beam_dis.wire.streams import PolicyRule, Tag
 
 _ID_CHARS = string.ascii_letters + string.digits
-_ID_LENGTH = 20
-_TASK_ID_LENGTH = 19
+_ID_LENGTH = 19
 _RECORD_OVERHEAD = 64
 
 
@@ -220,7 +219,7 @@ class Store:
 
     def create_dump_task(self, stream: Stream, destination: OBSDestination) -> Future[DumpTask]:
         """Create a dump task. Refused: DIS.4205, 4301, 4355, 4357."""
-        change = partial(dump_changes.create_dump_task, task_id=_new_id(_TASK_ID_LENGTH))
+        change = partial(dump_changes.create_dump_task, task_id=_new_id())
         return self._change(change, stream.stream_id, destination)
 
     def update_dump_task(self, stream: Stream, destination: OBSDestination) -> Future[None]:
@@ -336,5 +335,5 @@ class Store:
         )
 
 
-def _new_id(length: int = _ID_LENGTH) -> str:
-    return "".join(secrets.choice(_ID_CHARS) for _ in range(length))
+def _new_id() -> str:
+    return "".join(secrets.choice(_ID_CHARS) for _ in range(_ID_LENGTH))

@@ -89,7 +89,28 @@ def test_all_checkpoints_in_a_stream_are_deleted_if_no_partition_is_named(app):
     _commit(app, "0", 1)
     _commit(app, "1", 2)
     app("DELETE", "/checkpoints", app_name="a", stream_name="s", **LAST_READ)
-    assert app("GET", "/apps/a/streams/s", **LAST_READ).code == "DIS.4375"
+    states = app("GET", "/apps/a/streams/s", **LAST_READ).body["partition_consuming_states"]
+    assert [(state["partition_id"], state["sequence_number"]) for state in states] == [
+        (partition, "-1") for partition in "012"
+    ]
+
+
+def test_a_stream_may_be_named_by_its_id_alone(app):
+    stream = {"stream_id": app("GET", "/streams/s").body["stream_id"]}
+    checkpoint = {"app_name": "a", "partition_id": "0", **LAST_READ, **stream}
+    assert app("POST", "/checkpoints", {**checkpoint, "stream_name": "", "sequence_number": "7"}).status == 201
+    assert app("GET", "/checkpoints", **checkpoint).body == {"sequence_number": "7"}
+    state = app("GET", f"/apps/a/streams/{stream['stream_id']}", **LAST_READ, **stream).body
+    assert (state["stream_name"], state["partition_consuming_states"][0]["sequence_number"]) == ("s", "7")
+    assert app("DELETE", "/checkpoints", app_name="a", **stream).status == 204
+    assert _checkpoint(app, "0").body == {}
+
+
+def test_a_checkpoint_that_names_no_stream_is_refused(app):
+    nameless = {"app_name": "a", "partition_id": "0", "sequence_number": "1", **LAST_READ}
+    assert app("POST", "/checkpoints", nameless).code == "DIS.4200"
+    assert app("GET", "/checkpoints", app_name="a", partition_id="0", **LAST_READ).code == "DIS.4200"
+    assert app("DELETE", "/checkpoints", app_name="a").code == "DIS.4200"
 
 
 def test_the_state_of_a_consumer_has_the_checkpoint_and_range_of_each_partition(app):

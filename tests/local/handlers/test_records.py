@@ -45,6 +45,13 @@ def test_a_page_has_the_records_and_the_cursor_after_them(api):
     assert api.page(body["next_partition_cursor"]).body["records"] == []
 
 
+def test_a_cursor_for_a_stream_and_a_partition_alone_is_at_the_oldest_record(api):
+    api.stream()
+    api.put(record(b"first"))
+    cursor = api("GET", "/cursors", **{"stream-name": "s", "partition-id": "0"}).body["partition_cursor"]
+    assert data_of(api.page(cursor)) == [b"first"]
+
+
 def test_keys_go_to_the_partition_of_their_hash(api):
     api.stream(partitions=4)
     keys = ["0", "1", "k1", "k2", "key", "用户"]

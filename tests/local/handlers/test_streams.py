@@ -51,6 +51,42 @@ def test_a_stream_keeps_every_property_it_was_created_with(api):
     assert {name: described[name] for name in made} == made
 
 
+def test_a_stream_is_found_by_its_id_of_19_characters_in_the_path(api):
+    api.stream()
+    stream_id = api("GET", "/streams/s").body["stream_id"]
+    assert (len(stream_id), api("GET", f"/streams/{stream_id}").body["stream_name"]) == (19, "s")
+    assert api("PUT", f"/streams/{stream_id}", {"target_partition_count": 2}).body["stream_name"] == "s"
+    assert api("GET", "/streams/elsewhere", stream_id=stream_id).body["stream_name"] == "s"
+
+
+def test_a_name_counts_before_an_id(api):
+    api.stream()
+    stream_id = api("GET", "/streams/s").body["stream_id"]
+    api.stream(stream_id)
+    assert api("GET", f"/streams/{stream_id}").body["stream_name"] == stream_id
+
+
+def test_a_partition_that_was_scaled_away_has_the_hash_range_of_none(api):
+    api.stream(partitions=2)
+    api("PUT", "/streams/s", {"stream_name": "s", "target_partition_count": 1})
+    found = [(p["status"], p["hash_range"]) for p in api("GET", "/streams/s").body["partitions"]]
+    assert found == [("ACTIVE", "[0 : 9223372036854775807]"), ("DELETED", "[-1 : -1]")]
+
+
+def test_scaling_without_a_count_is_refused_in_the_words_of_the_service(api):
+    api.stream()
+    refused = api("PUT", "/streams/s", {"stream_name": "s"}).body
+    assert refused["message"] == "Invalid request. [Invalid target_partition_count null.]"
+
+
+def test_a_listing_has_the_schemas_of_streams(api):
+    schema = '{"type":"record","name":"r","fields":[{"name":"a","type":"string"}]}'
+    api.stream("a", data_type="JSON", data_schema=schema)
+    api.stream("b")
+    listed = api("GET", "/streams").body["stream_info_list"]
+    assert [(info["data_schema"], info["private"]) for info in listed] == [(schema, False), (None, False)]
+
+
 def test_streams_are_listed_by_name_after_the_given_one(api):
     for name in ("c", "a", "b"):
         api.stream(name)

@@ -66,7 +66,7 @@ def test_an_operation_has_the_fields_of_its_message(name):
 @pytest.mark.parametrize("name", ROUTES)
 def test_an_operation_describes_its_answers(name):
     route, answers = ROUTES[name], OPERATIONS[name][2]["responses"]
-    errors = {str(row.status) for row in ERROR_CODES.values()} | {"408", "413", "431"}
+    errors = {str(row.status) for row in ERROR_CODES.values()} | {"401", "408", "413", "431"}
     assert set(answers) == {str(route.status), *errors}
     assert ("content" in answers[str(route.status)]) is (route.answer is not None)
 

@@ -103,7 +103,6 @@ QUERIES = [
     ("state without a type", "GET", "/apps/a/streams/s", {}, 4200),
     ("state of no app", "GET", "/apps/no/streams/s", {"checkpoint_type": "LAST_READ"}, 4332),
     ("state in no stream", "GET", "/apps/a/streams/no", {"checkpoint_type": "LAST_READ"}, 4301),
-    ("state without a checkpoint", "GET", "/apps/a/streams/s", {"checkpoint_type": "LAST_READ"}, 4375),
     (
         "checkpoint without a partition",
         "GET",
@@ -123,7 +122,7 @@ QUERIES = [
     ("cursor in no partition", "GET", "/cursors", {**AT, "partition-id": "1", "cursor-type": "LATEST"}, 4302),
     ("cursor in a misnamed partition", "GET", "/cursors", {**AT, "partition-id": "shard-0"}, 4201),
     ("cursor of an unknown type", "GET", "/cursors", {**AT, "cursor-type": "MIDDLE"}, 4215),
-    ("cursor without a number", "GET", "/cursors", AT, 4216),
+    ("cursor without a number", "GET", "/cursors", {**AT, "cursor-type": "AT_SEQUENCE_NUMBER"}, 4216),
     ("cursor at no number", "GET", "/cursors", {**AT, "starting-sequence-number": "one"}, 4216),
     ("cursor after the end", "GET", "/cursors", {**AT, "starting-sequence-number": "1"}, 4224),
     ("cursor without a time", "GET", "/cursors", {**AT, "cursor-type": "AT_TIMESTAMP"}, 4200),
