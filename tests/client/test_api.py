@@ -38,7 +38,7 @@ def signing_request(request):
 
 def accepted(request, secret="secret"):
     now = parse_sdk_date(request.headers["x-sdk-date"])
-    return verify(signing_request(request), request.headers["authorization"], lambda _: secret, now) is None
+    return verify(signing_request(request), request.headers["authorization"], lambda _: secret, now) == KEYS.access_key
 
 
 class Captured:
