@@ -145,7 +145,7 @@ def test_a_found_stream_has_its_id_its_name_and_its_tags(tagged):
     put(tagged, {"a": "1"})
     _, found = tagged("POST", "/resource_instances/action", {"action": "filter", "matches": "s"})
     (resource,) = found["resources"]
-    assert len(resource.pop("resource_id")) == 20
+    assert len(resource.pop("resource_id")) == 19
     assert resource == {"resource_name": "s", "resource_detail": None, "tags": [{"key": "a", "value": "1"}]}
 
 

