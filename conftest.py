@@ -74,6 +74,10 @@ def _java_client(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "java-client" / "lib"
 
 
+def _python_clients(_config: pytest.Config) -> Path:
+    return ROOT / ".runners" / "python-clients" / "ready"
+
+
 def _go_client(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "go-client" / "operations"
 
@@ -89,6 +93,7 @@ RUNNERS = {
     "npm": _npm,
     "java_client": _java_client,
     "go_client": _go_client,
+    "python_clients": _python_clients,
 }
 """Marker → the path of its runner or its libraries."""
 
@@ -121,6 +126,12 @@ def undisturbed() -> Callable[[Callable[[], float], float], float]:
 def prism_location(pytestconfig: pytest.Config) -> str:
     """The prism binary, for ``--prism_location`` of a pipeline; tests that ask for it are marked ``prism``."""
     return str(_prism(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def python_clients(pytestconfig: pytest.Config) -> Path:
+    """The folder of DIS's Python clients; tests that ask for it are marked ``python_clients``."""
+    return _python_clients(pytestconfig).parent
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +79,26 @@ def java(java_operations: ClientProgram, java_settings: dict[str, str]) -> Clien
     """The Java SDK, in JSON and without compression."""
     java_operations.open(**java_settings)
     return java_operations
+
+
+@pytest.fixture(scope="module")
+def python_program(python_clients: Path) -> Iterator[Callable[[str], ClientProgram]]:
+    """``python_program(client)``: the program that calls operations of a Python client, in the client's own environment."""
+    with ExitStack() as running:
+
+        @cache
+        def start(client: str) -> ClientProgram:
+            python = python_clients / client / "bin" / "python"
+            return running.enter_context(client_program([python, HERE / "python" / "operations.py", client]))
+
+        yield start
+
+
+@pytest.fixture
+def python_settings(keyed_dis: LocalDIS) -> dict[str, str]:
+    """The settings of a Python client, with a project of its own."""
+    keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+    return {"endpoint": keyed_dis.endpoint, "region": "cn-north-4", "project_id": uuid.uuid4().hex, **keys}
 
 
 @pytest.fixture(scope="session")

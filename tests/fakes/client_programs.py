@@ -27,8 +27,10 @@ class ClientProgram:
         self._process = process
         self.status: int | None = None
         """The HTTP status of the last answer, where the client tells it."""
+        self.request_id: str | None = None
+        """The X-Request-Id of the last answer, where the client tells it."""
 
-    def open(self, **settings: str) -> None:
+    def open(self, **settings: str | bool) -> None:
         """Make a client, which the next calls use."""
         self.ask({"open": settings})
 
@@ -48,6 +50,7 @@ class ClientProgram:
         assert line, f"the program ended with {self._process.wait(10)} at {step}"
         answer = json.loads(line)
         self.status = answer.get("status")
+        self.request_id = answer.get("request_id")
         if "error" in answer:
             raise ClientError(answer["error"], answer["message"], self.status)
         return answer["result"]
