@@ -1,9 +1,10 @@
 """The demo: a local DIS, a month of flights in, their delays out, shown in the terminal and as files.
 
     make demo
+    python pipelines/demo.py --dis_endpoint=http://dis:7700
 
 Writes ``demo-out/delays.jsonl``, the records as they were read back, and ``demo-out/delays.png``. The local DIS and its data are
-removed at the end, also after Ctrl-C.
+removed at the end, also after Ctrl-C. With ``--dis_endpoint`` a local DIS is used that runs already, and only the streams are removed.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from beam_dis import DISClient
+from beam_dis import DISClient, DISConnection
+from beam_dis.errors import StreamNotFoundError
 from beam_dis.local import LocalDIS
 
 HERE = Path(__file__).parent
@@ -76,17 +78,17 @@ def keep(delays: list[dict[str, Any]], folder: Path) -> None:
     draw(delays, folder / "delays.png")
 
 
-def demonstrate(dis: LocalDIS, console: Console, folder: Path) -> None:
+def demonstrate(connection: DISConnection, console: Console, folder: Path) -> None:
     """Create the streams, load flights, run the pipeline, read the delays back and show them."""
     from delay_pictures import show
     from load_flights import load
 
-    with DISClient(dis.connection) as client:
+    with DISClient(connection) as client:
         make_streams(client)
-        with step(console, f"flights into the stream {FLIGHTS} of a local DIS at {dis.endpoint}"):
+        with step(console, f"flights into the stream {FLIGHTS} of a local DIS at {connection.endpoint}"):
             load(client, FLIGHTS, console=console)
         with step(console, f"Beam reads {FLIGHTS}, computes delays, writes {DELAYS}"):
-            run_pipeline(dis.endpoint, dis.connection.project_id or "")
+            run_pipeline(connection.endpoint or "", connection.project_id or "")
         with step(console, f"{DELAYS} read back, into {folder}/"):
             delays = read_back(client, DELAYS)
             keep(delays, folder)
@@ -97,16 +99,32 @@ def demonstrate(dis: LocalDIS, console: Console, folder: Path) -> None:
     )
 
 
+def demonstrate_on(connection: DISConnection, console: Console, folder: Path) -> None:
+    """The same on a DIS that runs already; the streams are deleted at the end."""
+    try:
+        demonstrate(connection, console, folder)
+    finally:
+        with DISClient(connection) as client:
+            for name in (FLIGHTS, DELAYS):
+                with suppress(StreamNotFoundError):
+                    client.delete_stream(name)
+
+
 def main() -> int:
     """Run the demo; the exit status is 130 after Ctrl-C."""
     parser = ArgumentParser(description="A month of flights through a local DIS and a Beam pipeline.")
     parser.add_argument("--out", type=Path, default=Path("demo-out"), help="folder for the files (demo-out)")
+    parser.add_argument("--dis_endpoint", help="a local DIS that runs already (one of its own)")
+    parser.add_argument("--dis_project_id", help="the project there")
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
     console = Console()
     try:
-        with LocalDIS() as dis:
-            demonstrate(dis, console, options.out)
+        if options.dis_endpoint:
+            demonstrate_on(DISConnection().resolved(options), console, options.out)
+        else:
+            with LocalDIS() as dis:
+                demonstrate(dis.connection, console, options.out)
     except KeyboardInterrupt:
         console.print("stopped")
         return 130

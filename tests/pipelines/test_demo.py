@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -12,11 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from beam_dis import DISClient
+
 pytestmark = pytest.mark.integration
 
+PROJECT = "of-the-demo"
 
-def start(pipelines, folder, **options):
-    command = [sys.executable, pipelines / "demo.py", "--out", folder]
+
+def start(pipelines, folder, *arguments, **options):
+    command = [sys.executable, pipelines / "demo.py", "--out", folder, *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, **options)
 
 
@@ -35,11 +40,11 @@ def stat_of(path):
 
 
 @pytest.fixture(scope="module")
-def demo(pipelines, tmp_path_factory):
-    """The output folder of a demo that ran twice, and what the second run printed."""
+def demo(pipelines, tmp_path_factory, dis_server):
+    """The output folder of a demo that ran twice, and what the second run printed, on a DIS that was running."""
     folder = tmp_path_factory.mktemp("demo") / "out"
-    for _ in range(2):
-        process = start(pipelines, folder)
+    for where in ([], [f"--dis_endpoint={dis_server.endpoint}", f"--dis_project_id={PROJECT}"]):
+        process = start(pipelines, folder, *where)
         printed, _ = process.communicate(timeout=90)
         assert (process.returncode, session_of(process.pid)) == (0, [])
     return folder, printed
@@ -48,6 +53,11 @@ def demo(pipelines, tmp_path_factory):
 def test_the_delays_are_those_in_the_file(demo, expected_delays):
     folder, _ = demo
     assert [json.loads(line) for line in (folder / "delays.jsonl").read_text("utf-8").splitlines()] == expected_delays
+
+
+def test_the_streams_are_removed_from_a_dis_that_runs_on(demo, dis_server):
+    with DISClient(dataclasses.replace(dis_server.connection, project_id=PROJECT)) as client:
+        assert client.list_streams().stream_names == []
 
 
 def test_the_picture_is_a_png_file(demo):
