@@ -32,6 +32,7 @@ _DATE = "x-sdk-date"
 _CONTENT_HASH = "x-sdk-content-sha256"
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNRESERVED = "-._~"
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 _REQUEST = "sdk_request"
 _SERVICE = "dis"
 
@@ -278,6 +279,8 @@ def _canonical_query(query: str, equals: str) -> str:
 
 
 def _encoded(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return quote(unquote_to_bytes(text), safe=_UNRESERVED)
 
 

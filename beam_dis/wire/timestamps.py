@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from functools import lru_cache
 
 SDK_DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 _SDK_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
@@ -17,6 +18,7 @@ def sdk_date(epoch_seconds: float) -> str:
     return datetime.fromtimestamp(epoch_seconds, timezone.utc).strftime(SDK_DATE_FORMAT)
 
 
+@lru_cache(maxsize=64)  # many requests are signed in each second
 def parse_sdk_date(text: str) -> float:
     """Seconds since 1970 of an X-Sdk-Date header; ValueError for any other text."""
     if not _SDK_DATE.fullmatch(text):

@@ -140,7 +140,12 @@ _HTTP_ERRORS = {
 }
 
 _SECURITY: dict[str, Schema] = {
-    "signature": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "SDK-HMAC-SHA256 …"},
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "SDK-HMAC-SHA256 … or V11-HMAC-SHA256 …",
+    },
     "token": {
         "type": "apiKey",
         "in": "header",
