@@ -131,9 +131,7 @@ def _error_entry(refusal: Refusal) -> PutRecordsResultEntry:
     return PutRecordsResultEntry(error_code=refusal.code, error_message=refusal.message)
 
 
-def _page(
-    call: Call, position: CursorPosition, max_bytes: int, max_records: int, now: int, started: float
-) -> bytes:
+def _page(call: Call, position: CursorPosition, max_bytes: int, max_records: int, now: int, started: float) -> bytes:
     stream, number, start = position.stream, position.partition.number, position.start
     runs = call.store.read(stream, number, start, max_bytes, max_records)
     size = sum([sum(map(len, run.datas)) for run in runs])
