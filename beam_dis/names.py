@@ -22,6 +22,9 @@ from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import APP_NAME, STREAM_NAME
 from beam_dis.wire.ranges import MAX_HASH, MAX_SEQUENCE_NUMBER, explicit_hash, partition_id, partition_number
 
+_LATEST_TIMESTAMP = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+
 
 def is_stream_name(value: Any) -> bool:
     """Whether a value has the form of a stream's name or id."""
@@ -144,6 +147,19 @@ def _decimal(value: Any) -> str:
     if not 0 <= number <= MAX_HASH:
         raise TypeError(number)
     return str(number)
+
+
+def checked_timestamp(argument: str, value: Any) -> int:
+    """Return a time in milliseconds since 1970. Raises ConfigurationError unless it is an int from 0 to the year 9999."""
+    try:
+        time = plain_int(value)
+    except TypeError:
+        time = -1
+    if not 0 <= time <= _LATEST_TIMESTAMP:
+        raise ConfigurationError(
+            f"{argument}={described(value)} is not a time in milliseconds since 1970: give an int of 0 to {_LATEST_TIMESTAMP}"
+        )
+    return time
 
 
 def did_you_mean(value: Any, words: Iterable[str]) -> str:

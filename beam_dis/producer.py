@@ -126,6 +126,7 @@ class DISProducer:
         partition_key: str | None = None,
         explicit_hash_key: int | str | None = None,
         partition_id: int | str | None = None,
+        timestamp: int | None = None,
     ) -> None:
         """Put a record. Waits while too many batches are unfinished.
 
@@ -134,6 +135,7 @@ class DISProducer:
             partition_key: text whose hash chooses the partition; it is stored with the record.
             explicit_hash_key: takes the place of that hash: 0 to 2^63-1, an int or decimal text.
             partition_id: the partition, a number or an id. Without any of the three the service spreads the records.
+            timestamp: milliseconds since 1970, sent along; see ``PutRecord``.
 
         Raises:
             EncodeError: this record can't be sent.
@@ -142,7 +144,7 @@ class DISProducer:
             DISError: the stream isn't there, or can't be described. This record isn't put.
         """
         try:
-            record = checked_record(PutRecord(data, partition_key, explicit_hash_key, partition_id))
+            record = checked_record(PutRecord(data, partition_key, explicit_hash_key, partition_id, timestamp))
         except EncodeError as error:
             raise EncodeError(f"a record for stream {self._stream!r}: {error}") from error
         called_back = getattr(self._in_callback, "active", False)

@@ -50,9 +50,12 @@ class PutRecord(msgspec.Struct, frozen=True, gc=False):
         partition_key: text whose hash chooses the partition; it is stored with the record.
         explicit_hash_key: takes the place of that hash: 0 to 2^63-1, an int or decimal text.
         partition_id: a number (``0``) or an id (``"shardId-0000000000"``).
+        timestamp: milliseconds since 1970, sent along as the vendor's Java client does. The API reference doesn't have it: a
+            record is read with the time of its arrival.
     """
 
     data: bytes
     partition_key: Optional[str] = None  # noqa: UP045
     explicit_hash_key: Union[int, str, None] = None  # noqa: UP007
     partition_id: Union[int, str, None] = None  # noqa: UP007
+    timestamp: Optional[int] = None  # noqa: UP045

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
-from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key
+from beam_dis.names import canonical_partition_id, checked_hash_key, checked_partition_key, checked_timestamp
 from beam_dis.plain_values import described, plain_bytes, shown
 from beam_dis.record import PutRecord
 
@@ -29,6 +29,7 @@ def checked_record(record: Any) -> PutRecord:
             None if key is None else checked_partition_key("partition_key", key),
             None if hash_key is None else checked_hash_key("explicit_hash_key", hash_key),
             None if partition is None else canonical_partition_id(partition),
+            None if record.timestamp is None else checked_timestamp("timestamp", record.timestamp),
         )
     except ConfigurationError as error:
         raise EncodeError(str(error)) from error

@@ -114,6 +114,7 @@ class DISService:
                 r.partition_key,
                 None if r.explicit_hash_key is None else str(r.explicit_hash_key),
                 None if r.partition_id is None else str(r.partition_id),  # the service takes bare numbers too [§5.4.1]
+                r.timestamp,
             )
             for r in full
         ]

@@ -205,4 +205,5 @@ def _entry(record: Any) -> wire.PutRecordsRequestEntry:
         plain.partition_key,
         None if hash_key is None else str(hash_key),
         None if partition is None else str(partition),
+        plain.timestamp,
     )

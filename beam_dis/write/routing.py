@@ -18,11 +18,13 @@ from typing import Any
 
 from beam_dis.errors import ConfigurationError, EncodeError
 from beam_dis.field_values import FieldValue
+from beam_dis.instants import micros_of
 from beam_dis.names import (
     canonical_partition_id,
     checked_hash_key,
     checked_partition_key,
     checked_stream,
+    checked_timestamp,
     did_you_mean,
 )
 from beam_dis.record import PutRecord
@@ -90,6 +92,24 @@ class PartitionId:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordTime:
+    """The time of an element's record in milliseconds since 1970, or None."""
+
+    value_of: Callable[[Any], Any]
+
+    def __call__(self, element: Any) -> int | None:
+        """The time, rounded down. Raises EncodeError."""
+        try:
+            time = self.value_of(element)
+        except Exception as error:
+            raise _encode_error(error, "timestamp raised ") from error
+        try:
+            return None if time is None else checked_timestamp("timestamp", micros_of(time) // 1000)
+        except (ConfigurationError, TypeError, ValueError, OverflowError) as error:
+            raise EncodeError(f"wrong result of timestamp: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFunction:
     """A function that returns the stream of each element, by name or id."""
 
@@ -115,6 +135,7 @@ class ElementEncoder:
     partition_key: PartitionKey | None = None
     explicit_hash_key: ExplicitHashKey | None = None
     partition_id: PartitionId | None = None
+    timestamp: RecordTime | None = None
 
     def __call__(self, element: Any) -> PutRecord:
         """The record of an element. Raises EncodeError."""
@@ -124,6 +145,7 @@ class ElementEncoder:
                 None if self.partition_key is None else self.partition_key(element),
                 None if self.explicit_hash_key is None else self.explicit_hash_key(element),
                 None if self.partition_id is None else self.partition_id(element),
+                None if self.timestamp is None else self.timestamp(element),
             )
         except Exception as error:
             raise _encode_error(error) from error
@@ -135,6 +157,7 @@ def element_encoder(
     partition_key: FieldOrFunction = None,
     explicit_hash_key: FieldOrFunction = None,
     partition_id: FieldOrFunction = None,
+    timestamp: FieldOrFunction = None,
 ) -> ElementEncoder:
     """An encoder from the arguments of WriteToDIS. Raises ConfigurationError if one is neither a name nor a function."""
     return ElementEncoder(
@@ -142,6 +165,7 @@ def element_encoder(
         None if partition_key is None else PartitionKey(_function("partition_key", partition_key)),
         None if explicit_hash_key is None else ExplicitHashKey(_function("explicit_hash_key", explicit_hash_key)),
         None if partition_id is None else PartitionId(_function("partition_id", partition_id)),
+        None if timestamp is None else RecordTime(_function("timestamp", timestamp)),
     )
 
 

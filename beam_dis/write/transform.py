@@ -78,6 +78,7 @@ class _Arguments(TypedDict, total=False):
     partition_key: FieldOrFunction
     explicit_hash_key: FieldOrFunction
     partition_id: FieldOrFunction
+    timestamp: FieldOrFunction
     ordered: bool
     in_flight: int
     batch_records: int | None
@@ -103,6 +104,8 @@ class WriteToDIS(
             0 to 2^63-1.
         partition_id: in the same way, the partition: ``0`` or ``"shardId-0000000000"``. It wins over
             ``explicit_hash_key``, which wins over ``partition_key``. Without any of them the service spreads the records.
+        timestamp: in the same way, a time to send along with the record, as the vendor's Java client does: a Beam Timestamp, an aware
+            datetime, seconds since 1970, or ISO 8601 text. A record is still read with the time of its arrival.
         ordered: keep the order of each partition key within a bundle. If a request succeeds in part, records may be
             written twice, but of the last copies of each record, a key's are in order. Without it writing is faster.
         results: return a WrittenRecord for each element, in ``.written``.
@@ -179,6 +182,7 @@ class WriteToDIS(
         partition_key: FieldOrFunction = None,
         explicit_hash_key: FieldOrFunction = None,
         partition_id: FieldOrFunction = None,
+        timestamp: FieldOrFunction = None,
         ordered: bool = False,
         results: bool = False,
         dead_letters: bool = False,
@@ -197,6 +201,7 @@ class WriteToDIS(
             "partition_key": "partition_key" if encode == "record" and partition_key is None else partition_key,
             "explicit_hash_key": explicit_hash_key,
             "partition_id": partition_id,
+            "timestamp": timestamp,
         }
         self._ordered = checked_bool("ordered", ordered)
         self._results = checked_bool("results", results)
@@ -276,14 +281,8 @@ class WriteToDIS(
 
 
 def _no_argument(name: str) -> TypeError:
-    hint = ""
-    if name == "timestamp":
-        hint = (
-            ". The service sets a record's timestamp when the record arrives: write a time of your own into the data,"
-            " and read it with timestamp_fn= of ReadFromDIS"
-        )
     known = ", ".join(["stream", *_Arguments.__annotations__, "results", "dead_letters"])
-    return TypeError(f"WriteToDIS has no argument {name!r}; it has {known}{hint}")
+    return TypeError(f"WriteToDIS has no argument {name!r}; it has {known}")
 
 
 def _fields_of(element_type: Any) -> Collection[str] | None:

@@ -172,8 +172,8 @@ def test_write_returns_one_result_per_record(connect, ok):
 
 def test_write_sends_routing_and_data(connect, ok):
     rig = connect([ok({"records": [{"partition_id": P0, "sequence_number": "0"}]})])
-    rig.service.write("s", [PutRecord(b"\xff", "k", "9", P0)])
-    record = {"data": "/w==", "partition_key": "k", "explicit_hash_key": "9", "partition_id": P0}
+    rig.service.write("s", [PutRecord(b"\xff", "k", "9", P0, 5)])
+    record = {"data": "/w==", "partition_key": "k", "explicit_hash_key": "9", "partition_id": P0, "timestamp": 5}
     assert rig.sent == ("POST", "/v2/p1/records", {"stream_name": "s", "records": [record]})
 
 

@@ -32,6 +32,10 @@ WRONG = {
     "a dict": ({"data": b"x"}, r"it is \{'data': b'x'\} \(dict\): give PutRecord\(data, partition_key=…\)"),
     "bytes": (b"x", r"it is b'x' \(bytes\): give PutRecord\(data, partition_key=…\)"),
     "None": (None, r"it is None: give PutRecord\(data, partition_key=…\)"),
+    "a timestamp in seconds as a float": (
+        PutRecord(b"x", timestamp=1357034400.25),
+        r"timestamp=1357034400\.25 \(float\) is not a time in milliseconds since 1970: give an int of 0 to",
+    ),
     "a PutRecord's class": (PutRecord, r"it is <class .* \(StructMeta\): give PutRecord"),
     "a hash key that is too large": (
         PutRecord(b"x", explicit_hash_key=2**63),
@@ -95,7 +99,7 @@ def test_an_empty_list_of_records_is_refused(connect, ok):
 
 
 def test_every_valid_form_of_a_record_is_sent(connect, ok):
-    results = {"records": [{"partition_id": "shardId-0000000000", "sequence_number": "0"}] * 5}
+    results = {"records": [{"partition_id": "shardId-0000000000", "sequence_number": "0"}] * 6}
     rig = connect([ok(results)])
     rig.client.put_records(
         "s",
@@ -107,6 +111,7 @@ def test_every_valid_form_of_a_record_is_sent(connect, ok):
                 PutRecord(memoryview(b"c"), explicit_hash_key="007"),
                 PutRecord(b"d", partition_id=3),
                 PutRecord(b"e", partition_id="shardId-0000000003"),
+                PutRecord(b"f", timestamp=1357034400250),
             ]
         ),
     )
@@ -117,4 +122,5 @@ def test_every_valid_form_of_a_record_is_sent(connect, ok):
         {"data": "Yw==", "explicit_hash_key": "7"},
         {"data": "ZA==", "partition_id": "shardId-0000000003"},
         {"data": "ZQ==", "partition_id": "shardId-0000000003"},
+        {"data": "Zg==", "timestamp": 1357034400250},
     ]

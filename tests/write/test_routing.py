@@ -1,11 +1,13 @@
 import dataclasses
 import enum
 import pickle
+from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import NamedTuple
 
 import apache_beam as beam
 import pytest
+from apache_beam.utils.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameter_ids import parameter_id
@@ -122,7 +124,7 @@ def test_an_enum_member_with_text_is_a_key_of_that_text():
     assert (record.partition_key, type(record.partition_key)) == ("American", str)
 
 
-@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id"])
+@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id", "timestamp"])
 def test_an_error_of_a_users_function_is_an_encode_error_naming_its_argument(argument):
     with pytest.raises(EncodeError, match=f"{argument} raised ZeroDivisionError: division by zero"):
         element_encoder(data, **{argument: lambda element: 1 / element})(0)
@@ -133,7 +135,7 @@ def test_an_error_of_a_stream_function_is_an_encode_error_too():
         stream_or_function(lambda element: 1 / element)(0)
 
 
-@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id"])
+@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id", "timestamp"])
 @pytest.mark.parametrize("given_", [3, "", ["carrier"]])
 def test_an_argument_that_is_neither_field_nor_function_is_refused(argument, given_):
     with pytest.raises(ConfigurationError, match=rf"{argument}=.* neither the name of a field nor a function"):
@@ -171,3 +173,27 @@ def test_an_element_encoder_can_be_pickled():
 
 
 data_of_field = FieldValue("carrier")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        Timestamp(1357034400.25),
+        datetime(2013, 1, 1, 10, 0, 0, 250_999, timezone.utc),
+        1357034400.25,
+        "2013-01-01T10:00:00.25Z",
+    ],
+)
+def test_a_timestamp_is_sent_in_milliseconds(time):
+    assert element_encoder(data, timestamp=lambda _: time)(None).timestamp == 1357034400250
+
+
+def test_no_timestamp_is_sent_without_one():
+    assert element_encoder(data)(None).timestamp is None
+    assert element_encoder(data, timestamp=lambda _: None)(None).timestamp is None
+
+
+@pytest.mark.parametrize("time", [-1, datetime(2013, 1, 1), True, float("nan"), "yesterday", 10**12])  # noqa: DTZ001 - no zone
+def test_a_wrong_timestamp_is_refused_before_it_is_sent(time):
+    with pytest.raises(EncodeError, match="wrong result of timestamp"):
+        element_encoder(data, timestamp=lambda _: time)(None)

@@ -364,11 +364,6 @@ def test_an_argument_that_there_is_not_is_named_with_those_that_there_are():
         WriteToDIS("s", key="k")
 
 
-def test_a_timestamp_is_refused_since_the_service_sets_it():
-    with pytest.raises(TypeError, match=r"no argument 'timestamp'.*sets a record's timestamp.*with timestamp_fn= of"):
-        WriteToDIS("s", timestamp=lambda element: element.at)
-
-
 def test_dead_letters_and_an_error_handler_are_refused():
     with pytest.raises(ConfigurationError, match="use one"):
         WriteToDIS("s", dead_letters=True).with_error_handler(ErrorHandler(beam.Map(print)))
