@@ -8,8 +8,19 @@ from client_programs import ClientError
 pytestmark = [pytest.mark.integration, pytest.mark.java_client]
 
 P0, P1 = "shardId-0000000000", "shardId-0000000001"
+PROTOBUF = {"body.serialize.type": "protobuf"}
 BODIES = {
     "json": {},
+    "protobuf": PROTOBUF,
+    **{
+        f"{name} in {compression}": {
+            **serialized,
+            "body.compress.enabled": "true",
+            "body.compress.type": compression,
+        }
+        for name, serialized in {"json": {}, "protobuf": PROTOBUF}.items()
+        for compression in ("lz4", "snappy", "zstd")
+    },
 }
 DATA = [b"\x00\xff", "größer".encode(), bytes(range(256)) * 40]
 
