@@ -62,7 +62,7 @@ LIBRARIES = {
     "wire": {"msgspec"},
     "formats": {"msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
-    "local": {"boto3", "botocore", "cramjam", "httptools", "msgspec", "pyarrow", "starlette", "uvicorn"},
+    "local": {"boto3", "botocore", "cramjam", "httptools", "msgspec", "prometheus_client", "pyarrow", "starlette", "uvicorn"},
     "coders": {"apache_beam", "pyarrow", "typing_extensions"},
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},

@@ -6,6 +6,11 @@ import ast
 import re
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from beam_dis.local.clock import Clock
+from beam_dis.local.http.prometheus import exposition
+from beam_dis.local.store import open_store
 from beam_dis.read.partition.gauges import COMMIT_GAUGES, LAG_GAUGES
 from beam_dis.read.partition.metrics import COUNTERS
 from beam_dis.request_counts import OPERATIONS
@@ -64,3 +69,11 @@ def test_the_metrics_of_requests_are_on_the_page():
 
 def test_the_counters_of_the_write_are_on_the_page():
     assert named("Write") == set(BundleCounts._fields) - {"throttled_seconds"} | {"cumulativeThrottlingSeconds"}
+
+
+def test_the_metrics_of_a_local_dis_are_on_the_page(tmp_path):
+    store = open_store(tmp_path, clock=Clock(), housekeeping_interval=None)
+    families = text_string_to_metric_families(exposition(store, None).decode())
+    kinds = {"counter": "_total", "gauge": ""}
+    assert named("The local DIS") == {family.name + kinds[family.type] for family in families}
+    store.close()

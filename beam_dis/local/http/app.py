@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -30,9 +32,10 @@ from starlette.types import Receive, Scope, Send
 
 from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.handlers import HANDLERS
-from beam_dis.local.handlers.call import Call, ServerContext
+from beam_dis.local.handlers.call import Call, ServerContext, durable
 from beam_dis.local.http.authentication import Authenticator
 from beam_dis.local.http.openapi import document_json
+from beam_dis.local.http.prometheus import CONTENT_TYPE, exposition
 from beam_dis.local.http.reply import Reply, SentAnswer, answer_encoder, coded_error, error_reply, success_reply
 from beam_dis.local.http.request_body import (
     Disconnected,
@@ -55,6 +58,8 @@ _log = logging.getLogger(__name__)
 
 _RECORD_ROUTES = {route.method: route for route in (ROUTES["put_records"], ROUTES["get_records"])}
 _NO_ROUTE = "APIG.0101"
+_OTHER_RESOURCE = re.compile("/v2/[^/]+/([^/]+)/(?:tags|[^/]+/tags(?:/[^/]+)?|resource_instances/action)/?")
+"""Tags of another kind of resource than streams [Table 6-1]."""
 
 
 class LocalApp:
@@ -94,6 +99,7 @@ class LocalApp:
                     for path in (named, f"{named}/")
                 ),
                 Path("/openapi.json", self._openapi, methods=["GET"]),
+                Path("/metrics", self._metrics, methods=["GET"]),
             ],
             exception_handlers={HTTPException: self._no_route},
         )
@@ -182,12 +188,26 @@ class LocalApp:
     async def _openapi(self, _request: Request) -> Response:
         return self._response(Reply(200, document_json()))
 
+    async def _metrics(self, request: Request) -> Response:
+        try:
+            project = self._authenticator.check_token(request.scope)
+        except Refusal as refusal:
+            return self._response(error_reply(refusal))
+        with suppress(StoreUnavailable):  # what was stored before is reported while the disk fails
+            await durable(self._context.store.store_usage())
+        work = partial(exposition, self._context.store, project)
+        text = await asyncio.get_running_loop().run_in_executor(self._context.readers, work)
+        return self._response(Reply(200, text), {"content-type": CONTENT_TYPE})
+
     async def _no_route(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         path = request.scope["path"]  # request.url would parse the Host header, which may be anything
         reply = coded_error(status, _NO_ROUTE, f"There is no {request.method} {path} here.")
         methods = match_route("", request.scope["raw_path"].decode("latin-1"))
         known = isinstance(methods, frozenset) and methods
+        resource = _OTHER_RESOURCE.fullmatch(path)
+        if resource is not None and not known:
+            reply = error_reply(Refusal(4602, resource[1]))
         return self._response(reply, {"allow": ", ".join(sorted(known))} if known else {})
 
     def _response(self, reply: Reply, more: Mapping[str, str] | None = None) -> Response:

@@ -42,6 +42,21 @@ class Authenticator:
             raise Refusal(4117, project)
         return None if keys is None else Caller(keys.name, project)
 
+    def check_token(self, scope: Any) -> str | None:
+        """Check the token of a request that has no project; returns the only project that its caller may see, None for all.
+
+        Raises:
+            Refusal: DIS.4101 or 4112, if there are keys and the request has no token of them.
+        """
+        if not self._required:
+            return self._project
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        token = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-auth-token", "")
+        if not token:
+            raise Refusal(4101, "send the token of a caller as Authorization: Bearer …", status=401)
+        return self._with_token(token).project or self._project
+
     def _verified(self, scope: Any, body: bytes | bytearray, skew: float) -> AccessKeys:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         authorization = headers.get("authorization")

@@ -306,6 +306,11 @@ class Store:
         with self._reader.connection() as connection:
             return usage.totals_by_partition(connection, stream.row)
 
+    def all_usage_totals(self) -> dict[int, dict[int, Usage]]:
+        """What happened to all streams, by their row and by partition, as far as it is stored. Blocks."""
+        with self._reader.connection() as connection:
+            return usage.all_totals(connection)
+
     # The clock, housekeeping, closing.
 
     def clock_advance(self) -> float:

@@ -74,6 +74,7 @@ _ADD = (
     f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in Usage._fields)}"
 )
 _OF_PARTITIONS = f"SELECT partition, {_NAMES} FROM usage WHERE minute = 0 AND stream = ?"  # noqa: S608 - as above
+_OF_ALL = f"SELECT stream, partition, {_NAMES} FROM usage WHERE minute = 0"  # noqa: S608 - as above
 _OF_MINUTES = f"""
     WITH RECURSIVE asked (minute) AS (SELECT ?2 UNION ALL SELECT minute + 1 FROM asked WHERE minute < ?3)
     SELECT asked.minute, {", ".join(f"sum({name})" for name in Usage._fields)}
@@ -180,6 +181,14 @@ def usage_by_minute(
 def totals_by_partition(connection: sqlite3.Connection, row: int) -> dict[int, Usage]:
     """The stored totals of a stream by partition; the counts of the stream as a whole under ``WHOLE_STREAM``."""
     return {partition: Usage(*counts) for partition, *counts in connection.execute(_OF_PARTITIONS, (row,))}
+
+
+def all_totals(connection: sqlite3.Connection) -> dict[int, dict[int, Usage]]:
+    """The stored totals of all streams, by row and by partition."""
+    found: dict[int, dict[int, Usage]] = {}
+    for row, partition, *counts in connection.execute(_OF_ALL):
+        found.setdefault(row, {})[partition] = Usage(*counts)
+    return found
 
 
 def uncounted_puts(

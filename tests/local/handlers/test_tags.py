@@ -175,3 +175,12 @@ def test_a_stream_of_another_project_has_no_tags_here(in_process):
     stream_id = app.store.stream("q", "s").stream_id
     assert app.json("GET", f"{POINT}/{stream_id}/tags").body["errorCode"] == "DIS.4603"
     assert app.json("GET", f"{POINT}/tags").body == {"tags": []}
+
+
+@pytest.mark.parametrize(
+    "path", ["queue/i/tags", "queue/tags/", "queue/i/tags/action", "queue/resource_instances/action"]
+)
+def test_tags_of_anything_but_a_stream_are_refused(in_process, path):
+    answer = in_process()("POST", f"/v2/p/{path}")
+    assert (answer.status, answer.body["errorCode"]) == (400, "DIS.4602")
+    assert in_process()("GET", "/v2/p/queue/i").status == 404
