@@ -1,7 +1,7 @@
 """A server that is killed during all kinds of changes loses nothing that it acknowledged, and leaves no change half done.
 
-Puts, scalings, commits and advances of the clock each have a thread of their own, and so have the creation and deletion of a
-stream. A change without an answer may be done or not; the result of every other change is known.
+Puts, scalings, commits, tags and advances of the clock each have a thread of their own, and so have the creation and deletion of
+a stream. A change without an answer may be done or not; the result of every other change is known.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, final
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
@@ -31,6 +32,7 @@ HOURS = 3
 """How many hours the clock is advanced at a time."""
 
 COUNTS = (3, 5, 2, 4, 1, 6)
+TAGS = ("a", "b")
 
 
 @dataclass
@@ -50,14 +52,15 @@ class Change:
 class Ledger:
     """Everything that the server acknowledged.
 
-    ``partitions`` is the number of ACTIVE partitions, ``others`` the number of streams besides ``s``. ``records`` are data by
-    partition and number, each with the hour of the clock before it was put.
+    ``partitions`` is the number of ACTIVE partitions, ``others`` the number of streams besides ``s``, ``tags`` the value of both tags
+    of ``s``. ``records`` are data by partition and number, each with the hour of the clock before it was put.
     """
 
     partitions: Change = field(default_factory=lambda: Change(COUNTS[0], COUNTS[0]))
     checkpoint: Change = field(default_factory=lambda: Change(0, 0))
     hours: Change = field(default_factory=lambda: Change(0, 0))
     others: Change = field(default_factory=lambda: Change(0, 0))
+    tags: Change = field(default_factory=lambda: Change(0, 0))
     records: dict[tuple[int, int], tuple[bytes, int]] = field(default_factory=dict)
 
     def may_have_expired(self, hour: int) -> bool:
@@ -72,7 +75,7 @@ class Load:
         self.dis, self.ledger, self.tag = dis, ledger, tag
         self._url = f"{dis.endpoint}/v2/p"
         self._over = threading.Event()
-        self._answers = dict.fromkeys((_put, _scale, _commit, _age, _create_or_delete), 0)
+        self._answers = dict.fromkeys((_put, _scale, _commit, _tag, _age, _create_or_delete), 0)
         self._threads = [threading.Thread(target=self._until_ended, args=(change,)) for change in self._answers]
 
     def __enter__(self) -> Load:
@@ -132,6 +135,18 @@ def _commit(load: Load, http: httpx.Client, turn: int) -> None:
     load.ledger.checkpoint.make(load.ledger.checkpoint.done + 1, request)
 
 
+def _tag(load: Load, http: httpx.Client, turn: int) -> None:
+    stream_id = http.get("/streams/s").json()["stream_id"]
+
+    def request(value: int) -> None:
+        tags = [{"key": key, "value": str(value)} for key in TAGS]
+        answer = http.post(f"/stream/{stream_id}/tags/action", json={"action": "create", "tags": tags})
+        assert answer.status_code == 204
+
+    load.ledger.tags.make(load.ledger.tags.done + 1, request)
+    time.sleep(0.01)
+
+
 def _age(load: Load, http: httpx.Client, turn: int) -> None:
     load.ledger.hours.make(load.ledger.hours.done + HOURS, lambda _: load.dis.advance(hours=HOURS))
     time.sleep(0.01)
@@ -150,12 +165,13 @@ def _create_or_delete(load: Load, http: httpx.Client, turn: int) -> None:
 
 @dataclass
 class Found:
-    """The state after a restart; ``changes`` by the names of the ledger's fields."""
+    """The state after a restart; ``changes`` by the names of the ledger's fields, ``counted`` the records that were ever put."""
 
     partitions: list[dict[str, Any]]
     changes: dict[str, int]
     records: dict[tuple[int, int], bytes]
     ranges: dict[int, Range]
+    counted: dict[int, int]
 
 
 def _found(dis: LocalDIS) -> Found:
@@ -163,6 +179,8 @@ def _found(dis: LocalDIS) -> Found:
         described = http.get("/streams/s", params={"limit_partitions": 100})
         ahead = parsedate_to_datetime(described.headers["date"]).timestamp() - time.time()
         partitions = described.json()["partitions"]
+        tags = {tag["value"] for tag in described.json()["tags"]} or {"0"}
+        assert len(tags) == 1, f"one tag is set without the other: {tags}"
         readable = {partition_number(p["partition_id"]): p for p in partitions if p["status"] != "EXPIRED"}
         query = {"app_name": "a", "stream_name": "s", "partition_id": "0", "checkpoint_type": "LAST_READ"}
         return Found(
@@ -171,11 +189,23 @@ def _found(dis: LocalDIS) -> Found:
                 "hours": round(ahead / 3600),
                 "checkpoint": int(http.get("/checkpoints", params=query).json().get("sequence_number", 0)),
                 "partitions": sum(partition["status"] == "ACTIVE" for partition in partitions),
+                "tags": int(tags.pop()),
                 "others": http.get("/streams").json()["total_number"] - 1,
             },
             records={at: data for number in readable for at, data in _read(http, number)},
             ranges={number: parse_range(p["sequence_number_range"]) for number, p in readable.items()},
+            counted=_counted(http.get(f"{dis.endpoint}/metrics").text),
         )
+
+
+def _counted(text: str) -> dict[int, int]:
+    """How many records were ever put into each partition of ``s``, by what is reported."""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {
+        int(sample.labels["partition"]): int(sample.value)
+        for sample in samples
+        if sample.name == "beam_dis_put_records_total" and sample.labels["stream"] == "s"
+    }
 
 
 def _read(http: httpx.Client, number: int) -> list[tuple[tuple[int, int], bytes]]:
@@ -212,6 +242,7 @@ def _check_records(ledger: Ledger, found: Found) -> None:
     for number, listed in found.ranges.items():
         assert sorted(n for p, n in found.records if p == number) == list(range(listed.start, listed.end))
         assert max((n for p, n in ledger.records if p == number), default=-1) < listed.end
+        assert found.counted[number] == listed.end
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])

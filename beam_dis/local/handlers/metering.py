@@ -14,8 +14,8 @@ THROTTLED = "DIS.4303"
 
 def count_put(call: Call, stream: Stream, started: float, *, stored: bool, throttled: bool) -> None:
     """Count a put: it succeeds if it stores a record, and is throttled if one of its records is."""
-    puts = Usage(puts=1, put_us=_microseconds(call.context, started)) if stored else Usage()
-    call.store.count_usage(stream, WHOLE_STREAM, puts._replace(throttled_puts=int(throttled)))
+    took = _microseconds(call.context, started) if stored else 0
+    call.store.count_usage(stream, WHOLE_STREAM, Usage(puts=int(stored), put_us=took, throttled_puts=int(throttled)))
 
 
 def count_page(context: ServerContext, stream: Stream, number: int, started: float, records: int, size: int) -> None:

@@ -64,7 +64,7 @@ async def put_records(call: Call, request: PutRecordsRequest) -> PutRecordsResul
     if routed.datas:
         numbers = await durable(call.store.append(stream, routed.partitions, routed.keys, routed.datas))
     result = _put_result(stream, routed, numbers)
-    throttled = any(refusal.code == THROTTLED for refusal in routed.refusals.values())
+    throttled = bool(routed.refusals) and any(refusal.code == THROTTLED for refusal in routed.refusals.values())
     count_put(call, stream, started, stored=result.failed_record_count < len(records), throttled=throttled)
     return result
 

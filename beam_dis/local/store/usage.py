@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 from beam_dis.local.store.values import Stream
@@ -55,7 +56,7 @@ class Usage(NamedTuple):
 
     def plus(self, other: Usage) -> Usage:
         """The sum of both."""
-        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Usage._make(map(add, self, other))
 
 
 class UsageKey(NamedTuple):
@@ -94,7 +95,8 @@ class UsageMeter:
     def count(self, key: UsageKey, usage: Usage) -> None:
         """Add counts."""
         with self._lock:
-            self._waiting[key] = self._waiting.get(key, Usage()).plus(usage)
+            before = self._waiting.get(key)
+            self._waiting[key] = usage if before is None else before.plus(usage)
 
     def take(self) -> dict[UsageKey, Usage]:
         """Take all counts, to store them in the open transaction."""
