@@ -5,6 +5,7 @@ If a row differs, the message of the test is the row as it should be.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from beam_dis.client import DISClient
@@ -117,6 +118,13 @@ def test_the_page_lists_every_other_operation():
     known = {operation for _, operation in REFERENCE.values()}
     others = [name for name in ROUTES if name not in known]
     assert missing([row("", ROUTES[name].group.replace("_", " "), name) for name in others]) == ""
+
+
+def test_the_page_lists_no_operation_that_is_not_there():
+    section = PAGE.partition("## Operations")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| .* \| `(?:GET|POST|PUT|DELETE) [^`]+`.* \| `(\w+)` \|", section, re.MULTILINE)
+    assert len(listed) == len(REFERENCE) + len(set(ROUTES) - {operation for _, operation in REFERENCE.values()})
+    assert set(listed) == set(ROUTES)
 
 
 def test_client_and_local_dis_have_every_operation():
