@@ -197,14 +197,14 @@ def uncounted_puts(
     connection: sqlite3.Connection, streams: Iterable[Stream], waiting: dict[UsageKey, Usage]
 ) -> Iterator[tuple[UsageKey, Usage]]:
     """What was put but neither stored nor waits to be: a crash came before it was stored."""
+    totals = all_totals(connection)
+    for key, usage in waiting.items():
+        of_stream = totals.setdefault(key.row, {})
+        of_stream[key.partition] = of_stream.get(key.partition, Usage()).plus(usage)
     for stream in streams:
-        counted = totals_by_partition(connection, stream.row)
-        for key, usage in waiting.items():
-            if key.row == stream.row:
-                counted[key.partition] = counted.get(key.partition, Usage()).plus(usage)
         for partition in stream.partitions:
-            known = counted.get(partition.number, Usage())
-            records, data = partition.next - known.put_records, partition.put_bytes - known.put_bytes
-            if records or data:
+            counted = totals.get(stream.row, {}).get(partition.number, Usage())
+            records, size = partition.next - counted.put_records, partition.put_bytes - counted.put_bytes
+            if records or size:
                 key = UsageKey(partition.last_ms // MINUTE_MS, stream.row, partition.number)
-                yield key, Usage(put_records=records, put_bytes=data)
+                yield key, Usage(put_records=records, put_bytes=size)
