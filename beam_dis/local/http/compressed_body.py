@@ -17,6 +17,8 @@ from beam_dis.wire.error_codes import Refusal
 
 ENCODINGS = ("lz4", "snappy", "zstd")
 _EXTRA = "local"
+_SIZE_DIGITS = 20
+"""A size with more isn't read: Python takes long for a number of thousands of digits, and refuses it."""
 
 
 def decompressed(headers: Mapping[bytes, bytes], body: bytes, limit: int) -> bytes:
@@ -59,7 +61,7 @@ def encoding_of(headers: Mapping[bytes, bytes]) -> str:
 
 def _given_size(headers: Mapping[bytes, bytes], encoding: str) -> int | None:
     text = headers.get(f"x-dis-{encoding}-content-length".encode("latin-1"), b"")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdigit() and len(text) < _SIZE_DIGITS else None
 
 
 def _codec() -> Any:

@@ -84,6 +84,13 @@ def test_the_room_for_a_body_counts_its_data_too():
     assert decompressed_size(headers_of("snappy")) is None
 
 
+@pytest.mark.parametrize("size", [b"9" * 5000, b"-1", b"1.5", "٣".encode(), b""])
+def test_a_size_that_is_no_number_is_none(size):
+    headers = {**headers_of("lz4"), b"x-dis-lz4-content-length": size}
+    assert decompressed_size(headers) is None
+    assert decompressed(headers, COMPRESS["lz4"](BODY), MIB) == BODY
+
+
 CALLS = [
     ("POST", "/streams", {"stream_name": "t", "partition_count": 1}, 201),
     ("PUT", "/streams/s", {"stream_name": "s", "target_partition_count": 2}, 200),
