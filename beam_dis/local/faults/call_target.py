@@ -44,12 +44,12 @@ def find_target(store: Store, names: Mapping[str, str], message: Any) -> CallTar
         if hasattr(message, "partition_cursor"):
             cursor = decode_cursor(message.partition_cursor).get_iterator_param
             return CallTarget(cursor.stream_name, frozenset([partition_number(cursor.partition_id)]))
-        name = names.get("stream_name") or getattr(message, "stream_name", None) or ""
+        name = names.get("stream_name") or names.get("stream_id") or getattr(message, "stream_name", None) or ""
         stream = store.stream(names["project_id"], name, getattr(message, "stream_id", None) or name)
         stream_name = name if stream is None else stream.name
         if hasattr(message, "records"):
             return CallTarget(stream_name, _partitions_of(stream, message.records or []))
-        partition = getattr(message, "partition_id", None)
+        partition = names.get("partition_id") or getattr(message, "partition_id", None)
         return CallTarget(stream_name, frozenset([partition_number(partition)] if partition else []))
     except Refusal:
         return CallTarget()

@@ -264,12 +264,13 @@ class FaultListing(msgspec.Struct, frozen=True):
 
 def _names_stream(route: Route) -> bool:
     """Whether a call of the operation names its stream."""
-    return "{stream_name}" in route.path or bool({"stream_name", "partition_cursor"} & _fields(route))
+    in_path = "{stream_name}" in route.path or "{stream_id}" in route.path
+    return in_path or bool({"stream_name", "partition_cursor"} & _fields(route))
 
 
 def _names_partition(route: Route) -> bool:
     """Whether a call of the operation names its partition."""
-    return bool({"partition_id", "partition_cursor", "records"} & _fields(route))
+    return "{partition_id}" in route.path or bool({"partition_id", "partition_cursor", "records"} & _fields(route))
 
 
 def _fields(route: Route) -> set[str]:

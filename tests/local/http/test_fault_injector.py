@@ -292,9 +292,17 @@ def test_stream_and_partition_are_found_however_a_call_names_them(streams):
         "page": streams.http.get("/records", params={"partition-cursor": cursors[1]}),
         "no page": streams.http.get("/records", params={"partition-cursor": "?"}),
         "description": streams.http.get("/streams/s"),
+        "metrics": streams.http.get("/streams/s/partitions/1/metrics"),
+        "metrics elsewhere": streams.http.get("/streams/s/partitions/0/metrics"),
     }
     hit = {what for what, answer in answers.items() if "4303" in answer.text}
-    assert hit == {"put", "put to any", "put by id", "page"}
+    assert hit == {"put", "put to any", "put by id", "page", "metrics"}
+
+
+def test_a_stream_is_found_by_the_id_in_the_path(streams):
+    ids = [streams.http.get(f"/streams/{name}").json()["stream_id"] for name in "st"]
+    streams.dis.inject(Throttled(stream="s", operation="list_stream_tags"))
+    assert [streams.http.get(f"/stream/{stream_id}/tags").status_code for stream_id in ids] == [400, 200]
 
 
 def test_an_unknown_stream_or_partition_is_an_error_that_names_the_known_ones(streams):
