@@ -128,7 +128,7 @@ def test_half_a_key_is_refused():
         ({"data_dir": 5}, r"data_dir=5 \(int\) is not the path of a folder: give str or Path"),
         ({"access_key_file": 5}, r"access_key_file=5 \(int\) is not the path of a file: give str or Path"),
         ({"access_key_file": "/nowhere"}, r"/nowhere can't be read \(No such file or directory\)"),
-        ({"access_key_file": "f", "auth_token": "T"}, "takes access_key_file, or access_key and auth_token"),
+        ({"access_key_file": "f", "auth_token": "T"}, "LocalDIS takes access_key_file, or access_key and auth_token"),
         ({"data_dir": b"data"}, r"data_dir=b'data' \(bytes\) is not the path of a folder"),
     ],
 )
