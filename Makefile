@@ -24,7 +24,7 @@ $(READY): pyproject.toml setup.py
 	@touch $@
 
 test: $(READY)  ## all tests except the long ones
-	$(PY) -m pytest -m "not long"
+	$(PY) -m pytest -m "not long" -n 2 --dist loadfile
 
 unit: $(READY)  ## the tests that start no process; takes seconds
 	$(PY) -m pytest -m "not integration and not long"

@@ -36,11 +36,12 @@ def micros_of(time: Any) -> int:
     instant = plain_value(iso_time(time) if isinstance(time, str) else time)
     if isinstance(instant, datetime) and is_plain(instant):  # pandas' NaT has the type, but it is not a time
         if instant.utcoffset() is None:
-            advice = (
-                "end the text in Z if it is UTC, such as '2026-01-01T00:00Z'"
-                if isinstance(time, str)
-                else "give an aware datetime, such as time.replace(tzinfo=timezone.utc) if it is UTC"
-            )
+            if isinstance(time, str):
+                advice = "end the text in Z if it is UTC, such as '2026-01-01T00:00Z'"
+            elif isinstance(time, datetime):
+                advice = "give an aware datetime, such as time.replace(tzinfo=timezone.utc) if it is UTC"
+            else:
+                advice = "give an aware datetime"  # a numpy.datetime64 never has one
             raise ValueError(f"{time!r} has no time zone: {advice}")
         return (instant - _EPOCH) // _MICROSECOND
     if hasattr(time, "__index__") and not isinstance(time, bool):

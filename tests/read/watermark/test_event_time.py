@@ -79,13 +79,18 @@ def test_a_naive_datetime_is_refused_with_the_remedy(time: datetime) -> None:
         micros(time)
 
 
+def test_a_time_of_numpy_is_refused_because_it_has_no_time_zone() -> None:
+    with pytest.raises(ValueError, match="2026-01-01'\\) has no time zone: give an aware datetime$"):
+        micros(np.datetime64("2026-01-01"))
+
+
 @pytest.mark.parametrize("time", ["2026-01-01", "2026-01-01T12:00"])
 def test_text_without_a_time_zone_is_refused_with_the_remedy(time: str) -> None:
     with pytest.raises(ValueError, match="has no time zone: end the text in Z if it is UTC"):
         micros(time)
 
 
-@pytest.mark.parametrize("time", [True, False, np.True_, None, "2026", 1j, Decimal(5), np.datetime64("2026-01-01")])
+@pytest.mark.parametrize("time", [True, False, np.True_, None, "2026", 1j, Decimal(5)])
 def test_values_that_are_no_time_are_refused(time: Any) -> None:
     with pytest.raises(TypeError, match="none of these: a Beam Timestamp, an aware datetime, seconds since 1970"):
         micros(time)
