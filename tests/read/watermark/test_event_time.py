@@ -80,7 +80,7 @@ def test_a_naive_datetime_is_refused_with_the_remedy(time: datetime) -> None:
 
 
 def test_a_time_of_numpy_is_refused_because_it_has_no_time_zone() -> None:
-    with pytest.raises(ValueError, match="2026-01-01'\\) has no time zone: give an aware datetime$"):
+    with pytest.raises(ValueError, match=r"2026-01-01'\) has no time zone: give an aware datetime$"):
         micros(np.datetime64("2026-01-01"))
 
 
