@@ -143,10 +143,12 @@ class Trouble:
                 self.acknowledged[entry.partition_id, int(entry.sequence_number)] = number
 
     def disturb(self) -> None:
-        """Inject faults, reshard or kill the server, every 0.5 to 2 seconds."""
+        """Inject faults, reshard or kill the server, every 0.5 to 2 seconds: each of them once, then at random."""
+        first = [self._fault, self._reshard, self._kill]
         with DISClient(impatient(self.dis.connection)) as client:
             while not self.stop.wait(self.chance.uniform(0.5, 2.0)):
-                disturbance = self.chance.choices([self._fault, self._reshard, self._kill], [8, 3, 1])[0]
+                at_random = self.chance.choices([self._fault, self._reshard, self._kill], [8, 3, 1])[0]
+                disturbance = first.pop(0) if first else at_random
                 disturbance(client)
 
     def _fault(self, _client: DISClient) -> None:
