@@ -6,7 +6,7 @@ Rules:
    that pipelines of one process that share a connection have numbers of their own.
 2. A task that is started in the block belongs to it, if its executor runs it in the context of the one who submits it.
 3. Each attempt is a request: what the client repeats is counted again.
-4. Operations and codes are words of two tables, so there are few of them, whatever a service answers.
+4. Operations and codes are words of two tables, so there are few of them, even if a service invents codes.
 """
 
 from __future__ import annotations

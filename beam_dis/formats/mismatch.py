@@ -104,7 +104,7 @@ def mismatch_of(error: msgspec.MsgspecError, data: bytes | str) -> ValueMismatch
     reason, path = (
         _cut(reason).replace("int | float", "int"),
         path[:-1],
-    )  # the reason has the whole of an unknown symbol
+    )  # an unknown symbol is in the reason as a whole
     try:
         wrong = _at(data, path)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError):

@@ -87,11 +87,7 @@ class ConsumerGroups:
         Raises:
             KeyError: It isn't a member.
         """
-        group = self._current(key)
-        if group is None:
-            raise KeyError(client_id)
-        member = group.members[client_id]
-        member.seen = self._clock()
+        group, member = self._seen(key, client_id)
         if member.seen < group.ready_at:
             return None
         member.generation = group.generation
@@ -105,11 +101,7 @@ class ConsumerGroups:
         Raises:
             KeyError: It isn't a member.
         """
-        group = self._current(key)
-        if group is None:
-            raise KeyError(client_id)
-        member = group.members[client_id]
-        member.seen = self._clock()
+        group, member = self._seen(key, client_id)
         return group.generation == member.generation == (member.generation if generation is None else generation)
 
     def leave(self, key: GroupKey, client_id: str) -> None:
@@ -136,6 +128,15 @@ class ConsumerGroups:
             raise Refusal(4703, generation)
         if any(other.generation != group.generation for other in group.members.values()):
             raise Refusal(4701)
+
+    def _seen(self, key: GroupKey, client_id: str) -> tuple[_Group, _Member]:
+        """A member, which was heard from just now, and its group. Raises KeyError if it isn't a member."""
+        group = self._current(key)
+        if group is None:
+            raise KeyError(client_id)
+        member = group.members[client_id]
+        member.seen = self._clock()
+        return group, member
 
     def _current(self, key: GroupKey) -> _Group | None:
         """The group without silent members, in a new generation if its members or its partitions have changed; None without any."""

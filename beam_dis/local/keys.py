@@ -128,7 +128,7 @@ def _check_distinct(file: Path, found: tuple[AccessKeys, ...]) -> None:
     ):
         given = [value for value in values if value]
         if len(set(given)) < len(given):
-            raise KeysError(f"{file}: two sections have the same {what}, so their callers couldn't be told apart")
+            raise KeysError(f"{file}: two sections have the same {what}, so it isn't clear which caller sends it")
 
 
 def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:

@@ -43,26 +43,36 @@ class ProcessingSchema(Message, kw_only=True):
     timestamp_format: str | None = None
 
 
-class OBSDestination(Message, kw_only=True):
+class _Destination(Message, kw_only=True):
+    """What all destinations have: the name of the task, and when and from where on records are copied."""
+
+    task_name: str
+    agency_name: str | None = None
+    deliver_time_interval: int | None = None
+    consumer_strategy: str | None = None
+    retry_duration: int | str | None = None
+
+
+class _BucketDestination(_Destination, kw_only=True):
+    """What destinations have that copy into a bucket, or through one."""
+
+    obs_bucket_path: str
+    file_prefix: str | None = None
+
+
+class OBSDestination(_BucketDestination, kw_only=True):
     """A bucket of the object store, and how objects are made [T5-82; SDK: ``compression_format``].
 
     ``partition_format`` makes folders of times, such as ``yyyy/MM/dd``. ``deliver_time_interval`` is 30 to 900 seconds, default
     300; ``deliver_size_interval`` is 1 to 300 MB. ``consumer_strategy`` is LATEST (default) or TRIM_HORIZON.
     """
 
-    task_name: str
-    obs_bucket_path: str
-    agency_name: str | None = None
-    deliver_time_interval: int | None = None
     deliver_size_interval: int | None = None
-    consumer_strategy: str | None = None
-    file_prefix: str | None = None
     partition_format: str | None = None
     destination_file_type: str | None = None
     record_delimiter: str | None = None
     processing_schema: ProcessingSchema | None = None
     compression_format: str | None = None
-    retry_duration: int | str | None = None
 
 
 class DWSOptions(Message, kw_only=True):
@@ -75,10 +85,9 @@ class DWSOptions(Message, kw_only=True):
     error_table_name: str | None = None
 
 
-class DWSDestination(Message, kw_only=True):
+class DWSDestination(_BucketDestination, kw_only=True):
     """A table of a data warehouse [T5-104]."""
 
-    task_name: str
     dws_cluster_name: str
     dws_cluster_id: str
     dws_database_name: str
@@ -89,12 +98,6 @@ class DWSDestination(Message, kw_only=True):
     user_password: str
     kms_user_key_name: str
     kms_user_key_id: str
-    obs_bucket_path: str
-    agency_name: str | None = None
-    deliver_time_interval: int | None = None
-    consumer_strategy: str | None = None
-    file_prefix: str | None = None
-    retry_duration: int | str | None = None
     dws_table_columns: str | None = None
     options: DWSOptions | None = None
 
@@ -102,37 +105,23 @@ class DWSDestination(Message, kw_only=True):
         return f"DWSDestination(task_name={self.task_name!r}, dws_cluster_name={self.dws_cluster_name!r}, …)"
 
 
-class MRSDestination(Message, kw_only=True):
+class MRSDestination(_BucketDestination, kw_only=True):
     """A folder of a MapReduce cluster's file system [T5-109; SDK: the last four]."""
 
-    task_name: str
     mrs_cluster_name: str
     mrs_cluster_id: str
     mrs_hdfs_path: str
-    obs_bucket_path: str
-    agency_name: str | None = None
-    deliver_time_interval: int | None = None
-    consumer_strategy: str | None = None
-    file_prefix: str | None = None
-    retry_duration: int | str | None = None
     hdfs_prefix_folder: str | None = None
     destination_file_type: str | None = None
     partition_format: str | None = None
     compression_format: str | None = None
 
 
-class DLIDestination(Message, kw_only=True):
+class DLIDestination(_BucketDestination, kw_only=True):
     """A table of a data lake [T5-114]."""
 
-    task_name: str
     dli_database_name: str
     dli_table_name: str
-    obs_bucket_path: str
-    agency_name: str | None = None
-    deliver_time_interval: int | None = None
-    consumer_strategy: str | None = None
-    file_prefix: str | None = None
-    retry_duration: int | str | None = None
 
 
 class MappedField(Message, kw_only=True):
@@ -162,10 +151,9 @@ class OpenTSDBSchema(Message, kw_only=True):
     tags: list[MappedField] = []
 
 
-class CloudTableDestination(Message, kw_only=True):
+class CloudTableDestination(_Destination, kw_only=True):
     """A table of HBase, or the metrics of OpenTSDB [T5-119]."""
 
-    task_name: str
     cloudtable_cluster_name: str
     cloudtable_cluster_id: str
     cloudtable_table_name: str | None = None
@@ -174,10 +162,6 @@ class CloudTableDestination(Message, kw_only=True):
     cloudtable_row_key_delimiter: str | None = None
     obs_backup_bucket_path: str | None = None
     backup_file_prefix: str | None = None
-    agency_name: str | None = None
-    deliver_time_interval: int | None = None
-    consumer_strategy: str | None = None
-    retry_duration: int | str | None = None
 
 
 class DumpTaskRequest(Message):

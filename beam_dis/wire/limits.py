@@ -43,7 +43,7 @@ RETENTION_HOURS = range(24, 169)
 PARTITION_QUOTA = {"COMMON": 50, "ADVANCED": 10}
 APP_QUOTA = 100
 DUMP_TASK_QUOTA = 5
-"""The dump tasks of one stream, whatever their state [§5.5.1]."""
+"""The dump tasks of one stream, in any state [§5.5.1]."""
 
 DELIVER_SECONDS = range(30, 901)
 DEFAULT_DELIVER_SECONDS = 300

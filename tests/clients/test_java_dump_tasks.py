@@ -4,18 +4,10 @@ import gzip
 from base64 import b64encode
 
 import pytest
-from client_programs import ClientError
+from client_programs import OBJECTS, ClientError
 
 pytestmark = [pytest.mark.integration, pytest.mark.java_client]
 
-OBJECTS = {
-    "agency_name": "agency",
-    "deliver_time_interval": 30,
-    "consumer_strategy": "TRIM_HORIZON",
-    "file_prefix": "raw",
-    "obs_bucket_path": "lake",
-    "record_delimiter": ";",
-}
 ONE = {"stream_name": "s", "task_name": "t"}
 
 

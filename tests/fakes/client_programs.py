@@ -9,6 +9,16 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
+OBJECTS = {
+    "agency_name": "agency",
+    "deliver_time_interval": 30,
+    "consumer_strategy": "TRIM_HORIZON",
+    "file_prefix": "raw",
+    "obs_bucket_path": "lake",
+    "record_delimiter": ";",
+}
+"""How a dump task makes its objects, as each client is asked to create one."""
+
 
 class ClientError(Exception):
     """What the client raised: the name or code of its error, its text, and the HTTP status where the client tells it."""

@@ -149,12 +149,12 @@ class DumpEngine:
         if task.destination.deliver_size_interval is None or position.failing or position.next >= partition.next:
             return False
         key = (task.task_id, partition.number)
-        size = self._new_data.get(key)
-        if size is None or size.first != position.next:
-            size = self._new_data[key] = _NewData(first=position.next, next=position.next, count=0)
-        more = self._store.stored_bytes(stream, partition.number, size.next, partition.next)
-        size.next, size.count = partition.next, size.count + more
-        return size.count >= most_bytes(task.destination)
+        new = self._new_data.get(key)
+        if new is None or new.first != position.next:
+            new = self._new_data[key] = _NewData(first=position.next, next=position.next, size=0)
+        more = self._store.stored_bytes(stream, partition.number, new.next, partition.next)
+        new.next, new.size = partition.next, new.size + more
+        return new.size >= most_bytes(task.destination)
 
     def _flush(self, task: DumpTask, stream: Stream, partitions: list[Partition], now_ms: int) -> None:
         """Flush some partitions of a task; one that fails doesn't keep the others from being flushed."""
@@ -219,7 +219,7 @@ class DumpEngine:
         self._flushed_ms.pop(task.task_id, None)
         self._problems.pop(task.task_id, None)
         self._cleaned.discard(task.task_id)
-        self._new_data = {key: size for key, size in self._new_data.items() if key[0] != task.task_id}
+        self._new_data = {key: new for key, new in self._new_data.items() if key[0] != task.task_id}
 
 
 def _copied(task: DumpTask, stream: Stream) -> list[Partition]:
@@ -229,11 +229,11 @@ def _copied(task: DumpTask, stream: Stream) -> list[Partition]:
 
 
 class _NewData:
-    """The bytes of the records ``[first, next)`` of a partition, which a task has not copied yet."""
+    """The ``size`` in bytes of the records ``[first, next)`` of a partition, which a task has not copied yet."""
 
-    __slots__ = ("count", "first", "next")
+    __slots__ = ("first", "next", "size")
 
-    def __init__(self, *, first: int, next: int, count: int) -> None:  # noqa: A002 - the name that the store has
+    def __init__(self, *, first: int, next: int, size: int) -> None:  # noqa: A002 - the name that the store has
         self.first = first
         self.next = next
-        self.count = count
+        self.size = size

@@ -30,7 +30,6 @@ DELIMITERS = {"\n": b"\n", "\\n": b"\n", ",": b",", ";": b";", "|": b"|", "NULL"
 
 BLOB, JSON, CSV = DATA_TYPES
 
-
 ROW_GROUP_BYTES = 16 * MIB
 """The columns of one group of rows of a parquet file, in memory."""
 
@@ -47,7 +46,7 @@ class ObjectFile(Protocol):
         ...
 
     def abort(self) -> None:
-        """Close the file, whatever is in it. Raises OSError if its disk fails."""
+        """Close an unfinished file. Raises OSError if its disk fails."""
         ...
 
 

@@ -53,11 +53,14 @@ def folders_of(destination: OBSDestination, flushed_ms: int) -> FolderOf | None:
 
 def object_key(task: DumpTask, destination: OBSDestination, number: int, folder: str, first: int, last: int) -> str:
     """The key of an object, with its bucket."""
-    ending = {PARQUET: ".parquet"}.get(
-        destination.destination_file_type or "", ".gz" if destination.compression_format == GZIP else ""
-    )
-    name = f"{task.name}.{task.task_id}-{partition_id(number)}-{first}-{last}{ending}"
+    name = f"{task.name}.{task.task_id}-{partition_id(number)}-{first}-{last}{_ending(destination)}"
     return "/".join(part for part in (destination.obs_bucket_path, destination.file_prefix, folder, name) if part)
+
+
+def _ending(destination: OBSDestination) -> str:
+    if destination.destination_file_type == PARQUET:
+        return ".parquet"
+    return ".gz" if destination.compression_format == GZIP else ""
 
 
 def _directives(layout: str) -> str:

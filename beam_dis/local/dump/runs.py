@@ -124,7 +124,10 @@ class _Files:
         taken = 0
         for data in datas:
             folder = self.folder_of(data)
-            if folder not in by_folder and len(self.opened.keys() | by_folder.keys() | {folder}) > self._most_folders:
+            if (
+                folder not in by_folder
+                and len(self.opened.keys() | by_folder.keys() | {folder}) > self.wanted.most_folders
+            ):
                 break
             by_folder.setdefault(folder, []).append(taken)
             taken += 1
@@ -161,10 +164,6 @@ class _Files:
                 one.file.abort()
             with suppress(OSError):
                 self.objects.temporary(one.temporary).unlink(missing_ok=True)
-
-    @property
-    def _most_folders(self) -> float:
-        return self.wanted.most_folders
 
     def _write(self, folder: str, first: int, last: int, datas: Sequence[bytes]) -> None:
         one = self.opened.get(folder)

@@ -1,6 +1,6 @@
 """The handlers of dump tasks: create, list, describe, change, delete, start, stop [§5.5].
 
-Only tasks of type OBS are accepted: a task that nothing could be delivered for is refused, never accepted and forgotten.
+Only tasks of type OBS are accepted. The others are refused, because the server couldn't copy anything for them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from bisect import bisect_right
 
 from beam_dis.local.handlers.call import Call, durable, listing_limit
 from beam_dis.local.handlers.dump_rules import checked_destination
-from beam_dis.local.store import DumpTask, Partition, Stream
+from beam_dis.local.store import DumpTask, Partition, task_named
 from beam_dis.wire import dump_tasks as wire
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DUMP_TASK_QUOTA
@@ -40,7 +40,7 @@ async def list_dump_tasks(call: Call, request: wire.ListDumpTasksQuery) -> wire.
 async def describe_dump_task(call: Call, _: None) -> wire.DumpTaskDescription:
     """One task, and how far it is in each partition."""
     stream = call.stream(call.names["stream_name"])
-    task = _named(call, stream, call.names["task_name"])
+    task = task_named(call.store.dump_tasks(stream), call.names["task_name"])
     return wire.DumpTaskDescription(
         stream_id=stream.stream_id,
         stream_name=stream.name,
@@ -58,7 +58,7 @@ async def update_dump_task(call: Call, request: wire.DumpTaskRequest) -> None:
     """Replace all properties of the task of that name, except its strategy, from its next interval on."""
     stream = call.stream(call.names["stream_name"])
     destination = checked_destination(request, stream)
-    _named(call, stream, destination.task_name)
+    task_named(call.store.dump_tasks(stream), destination.task_name)
     await call.blocking(call.dumps.check_bucket, destination.obs_bucket_path)
     await durable(call.store.update_dump_task(stream, destination))
 
@@ -88,15 +88,6 @@ async def _act(call: Call, request: wire.DumpTasksAction) -> None:
     stream = call.stream(call.names["stream_name"])
     await durable(call.store.act_on_dump_tasks(stream, [task.id for task in request.tasks], request.action))
     call.dumps.wake()
-
-
-def _named(call: Call, stream: Stream, name: str) -> DumpTask:
-    """The task of that name, else of that id: some clients are never told the names."""
-    tasks = call.store.dump_tasks(stream)
-    found = [task for task in tasks if task.name == name] or [task for task in tasks if task.task_id == name]
-    if not found:
-        raise Refusal(4354, name)
-    return found[0]
 
 
 def _info(task: DumpTask) -> wire.DumpTaskInfo:

@@ -5,7 +5,7 @@ Rules:
 1. A principal is ``account.user``, or ``account.*`` for all users of an account; ``account`` alone means the same [the sample of
    §5.1.7]. A caller is known by the name of its keys; accounts and users have no other ids here (ours).
 2. Who may put or get records may also describe the stream, because clients do that first (ours).
-3. Without keys nobody can be told apart, so everybody may use every stream by its id (ours).
+3. Without keys callers aren't known, so everybody may use every stream by its id (ours).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Rules:
 1. lz4 and snappy are raw blocks, zstd is one frame. The size of the data is in a header of its own for lz4 and zstd, and in the
    block for snappy.
 2. Nothing is decompressed beyond the limit of the operation: the data are written into a buffer of their size, or of the limit.
-3. Answers are never compressed, whatever a request accepts.
+3. Answers are never compressed, even if a request accepts it.
 """
 
 from __future__ import annotations

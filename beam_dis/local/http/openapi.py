@@ -118,6 +118,7 @@ _MESSAGES: dict[str, type[msgspec.Struct]] = {
     for module in (apps, checkpoints, consumer_groups, dump_tasks, monitoring, quotas, records, streams, tags)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
+    if not name.startswith("_")  # what several messages have in common
 } | {"ErrorBody": ErrorBody}
 
 _LIMITS = {

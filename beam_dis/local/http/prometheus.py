@@ -63,7 +63,7 @@ class _StreamCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metrics with their values."""
-        totals = self._store.all_usage_totals()
+        totals = self._store.usage_totals()
         streams = [(stream, totals.get(stream.row, {})) for stream in self._store.streams(self._project)]
         for counter in _OF_PARTITIONS:
             family = CounterMetricFamily(counter.name, counter.text, labels=_PARTITION)

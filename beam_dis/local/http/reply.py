@@ -26,7 +26,6 @@ from beam_dis.wire.routes import Route
 
 Headers = list[tuple[bytes, bytes]]
 
-
 _JSON_TYPE = b"application/json; charset=utf-8"
 _PROTOBUF_TYPE = PROTOBUF.encode()
 

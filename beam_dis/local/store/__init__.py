@@ -18,7 +18,7 @@ data), because one object per record would double the cost of a put and of a pag
 """
 
 from beam_dis.local.store.database import has_store
-from beam_dis.local.store.dump_values import DumpObject, DumpPosition, DumpRun, DumpTask
+from beam_dis.local.store.dump_values import DumpObject, DumpPosition, DumpRun, DumpTask, task_named
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
 from beam_dis.local.store.store import Store, open_store
 from beam_dis.local.store.usage import KEPT_MINUTES, WHOLE_STREAM, Usage
@@ -54,4 +54,5 @@ __all__ = [
     "Usage",
     "has_store",
     "open_store",
+    "task_named",
 ]

@@ -24,6 +24,9 @@ from beam_dis.wire.streams import ACTIVE, DELETED, EXPIRED, PartitionCountUpdate
 _RESTORING_ORDER = {DELETED: 0, EXPIRED: 1}
 """The order in which scaling up makes closed partitions ACTIVE again."""
 
+_NO_RESOURCE = 4603
+"""The code by which operations on tags refuse a stream that doesn't exist."""
+
 
 def create_stream(
     draft: Draft, now_ms: int, project: str, definition: StreamDefinition, *, stream_id: str, row: int
@@ -80,7 +83,7 @@ def delete_policies(draft: Draft, now_ms: int, stream_id: str, rules: Sequence[P
 
 def put_tags(draft: Draft, now_ms: int, stream_id: str, tags: Sequence[Tag]) -> None:
     """Add tags to a stream; one whose key is there gets the new value. Refused with DIS.4603 or 4601."""
-    stream = _tagged(draft, stream_id)
+    stream = _existing(draft, stream_id, _NO_RESOURCE)
     merged = {tag.key: tag for tag in (*stream.tags, *tags)}
     if len(merged) > MAX_TAGS:
         raise Refusal(4601, f"{len(merged)} are more than {MAX_TAGS}")
@@ -89,14 +92,14 @@ def put_tags(draft: Draft, now_ms: int, stream_id: str, tags: Sequence[Tag]) -> 
 
 def delete_tag(draft: Draft, now_ms: int, stream_id: str, key: str) -> None:
     """Delete a tag; refused with DIS.4603, or 4604 if the stream doesn't have it."""
-    if all(tag.key != key for tag in _tagged(draft, stream_id).tags):
+    if all(tag.key != key for tag in _existing(draft, stream_id, _NO_RESOURCE).tags):
         raise Refusal(4604, key)
     delete_tags(draft, now_ms, stream_id, [key])
 
 
 def delete_tags(draft: Draft, now_ms: int, stream_id: str, keys: Sequence[str]) -> None:
     """Delete tags, as far as the stream has them; refused with DIS.4603."""
-    stream = _tagged(draft, stream_id)
+    stream = _existing(draft, stream_id, _NO_RESOURCE)
     _put(draft, now_ms, stream, tags=tuple(tag for tag in stream.tags if tag.key not in keys))
 
 
@@ -179,17 +182,10 @@ def expire_partitions(draft: Draft, now_ms: int) -> None:
             _put(draft, stream.modified_ms, _with_partitions(stream, expired))
 
 
-def _existing(draft: Draft, stream_id: str) -> Stream:
+def _existing(draft: Draft, stream_id: str, code: int = 4301) -> Stream:
     stream = draft.stream(stream_id)
     if stream is None:
-        raise Refusal(4301, stream_id)
-    return stream
-
-
-def _tagged(draft: Draft, stream_id: str) -> Stream:
-    stream = draft.stream(stream_id)
-    if stream is None:
-        raise Refusal(4603, stream_id)
+        raise Refusal(code, stream_id)
     return stream
 
 

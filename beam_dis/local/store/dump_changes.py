@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from beam_dis.local.store.catalogue import Draft
-from beam_dis.local.store.dump_values import DumpPosition, DumpTask
+from beam_dis.local.store.dump_values import DumpPosition, DumpTask, task_named
 from beam_dis.wire.dump_tasks import DELETE, PAUSED, RUNNING, START, STARTING, TRIM_HORIZON, OBSDestination
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.limits import DUMP_TASK_QUOTA
@@ -102,12 +102,7 @@ def _existing(draft: Draft, stream_id: str) -> list[DumpTask]:
 
 
 def _named(draft: Draft, stream_id: str, name: str) -> DumpTask:
-    """The task of that name, else the one of that id."""
-    tasks = _existing(draft, stream_id)
-    found = [task for task in tasks if task.name == name] or [task for task in tasks if task.task_id == name]
-    if not found:
-        raise Refusal(4354, name)
-    return found[0]
+    return task_named(_existing(draft, stream_id), name)
 
 
 def _put(draft: Draft, task: DumpTask, **changes: object) -> None:

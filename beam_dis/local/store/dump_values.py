@@ -6,11 +6,13 @@ Rule 2: a destination is the wire's own message with every default filled in; no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from beam_dis.wire.dump_tasks import ABNORMAL, DELETE, RUNNING, STARTING, OBSDestination
+from beam_dis.wire.error_codes import Refusal
 
 
 class DumpObject(NamedTuple):
@@ -88,3 +90,11 @@ class DumpTask(msgspec.Struct, frozen=True, kw_only=True):
         failing = any(p.failing for p in positions)
         state = (ABNORMAL if failing else RUNNING) if self.delivers else self.state
         return msgspec.structs.replace(self, positions=positions, state=state)
+
+
+def task_named(tasks: Sequence[DumpTask], name: str) -> DumpTask:
+    """The task of that name, else of that id, because some clients never learn the names. Refused with DIS.4354."""
+    found = [task for task in tasks if task.name == name] or [task for task in tasks if task.task_id == name]
+    if not found:
+        raise Refusal(4354, name)
+    return found[0]

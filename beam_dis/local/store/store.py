@@ -301,13 +301,8 @@ class Store:
         with self._reader.connection() as connection:
             return usage.usage_by_minute(connection, stream.row, partition, first, last)
 
-    def usage_totals(self, stream: Stream) -> dict[int, Usage]:
-        """What happened to a stream since it was created, by partition, as far as it is stored. Blocks."""
-        with self._reader.connection() as connection:
-            return usage.totals_by_partition(connection, stream.row)
-
-    def all_usage_totals(self) -> dict[int, dict[int, Usage]]:
-        """What happened to all streams, by their row and by partition, as far as it is stored. Blocks."""
+    def usage_totals(self) -> dict[int, dict[int, Usage]]:
+        """What happened to each stream since it was created, by its row and by partition, as far as it is stored. Blocks."""
         with self._reader.connection() as connection:
             return usage.all_totals(connection)
 

@@ -74,7 +74,6 @@ _ADD = (
     " WHERE EXISTS (SELECT 1 FROM stream WHERE row = ?2)"
     f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in Usage._fields)}"
 )
-_OF_PARTITIONS = f"SELECT partition, {_NAMES} FROM usage WHERE minute = 0 AND stream = ?"  # noqa: S608 - as above
 _OF_ALL = f"SELECT stream, partition, {_NAMES} FROM usage WHERE minute = 0"  # noqa: S608 - as above
 _OF_MINUTES = f"""
     WITH RECURSIVE asked (minute) AS (SELECT ?2 UNION ALL SELECT minute + 1 FROM asked WHERE minute < ?3)
@@ -180,13 +179,8 @@ def usage_by_minute(
     return {minute: Usage(*counts) for minute, *counts in found}
 
 
-def totals_by_partition(connection: sqlite3.Connection, row: int) -> dict[int, Usage]:
-    """The stored totals of a stream by partition; the counts of the stream as a whole under ``WHOLE_STREAM``."""
-    return {partition: Usage(*counts) for partition, *counts in connection.execute(_OF_PARTITIONS, (row,))}
-
-
 def all_totals(connection: sqlite3.Connection) -> dict[int, dict[int, Usage]]:
-    """The stored totals of all streams, by row and by partition."""
+    """The stored totals of all streams, by row and by partition; those of a stream as a whole under ``WHOLE_STREAM``."""
     found: dict[int, dict[int, Usage]] = {}
     for row, partition, *counts in connection.execute(_OF_ALL):
         found.setdefault(row, {})[partition] = Usage(*counts)

@@ -1,9 +1,9 @@
 """Fetches the next pages while the pipeline works on the present one.
 
 Rule 1: a prefetched page is a cache entry under its position. It is taken once, and dropped if nobody asks for it.
-Rule 2: an endless read has up to four pages of a partition ahead, each fetched after the one before, as long as pages are full. Those after the
-first use at most half of the budget, so that every partition gets its first.
-Bounded reads fetch ahead in ``segments``.
+Rule 2: an endless read has up to four pages of a partition ahead, each fetched after the one before, as long as pages are full.
+Those after the first use at most half of the budget, so that every partition gets its first. Bounded reads fetch ahead in
+``segments``.
 Rule 3: an error in the background is dropped, and the caller meets it again in the foreground. Throttling is passed on once,
 because asking again at once would make it worse. An empty page is an answer for a while.
 Rule 4: pages held and under way stay within the budget, by the memory that they take. A page under way counts as much as

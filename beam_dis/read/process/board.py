@@ -9,8 +9,8 @@ Rules:
    runner gets the output only when the bundle ends, and another partition's bundle may end first.
 3. A partition counts while a call reads it, and for a while after: a minute, or the time given to ``remember_for``. If the runner
    isn't known, a partition that moved to another worker therefore doesn't hold back the rest forever.
-4. A call needs the same work with ten partitions as with thousands, but for a logarithm: the entries are in a heap, and the ones
-   to forget are looked for once in a while.
+4. The work of a call grows with the logarithm of the number of partitions: the entries are in a heap, and the ones to forget are
+   looked for once in a while.
 """
 
 from __future__ import annotations

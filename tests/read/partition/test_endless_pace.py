@@ -264,13 +264,20 @@ def test_a_stream_that_is_in_the_input_twice_is_polled_twice(
     assert [len(poll.call().elements) for poll in polls] == [20, 20]
 
 
+def make_distant(service: Any, now: Any) -> list[str]:
+    """Let each page take half a second; returns the partitions that are requested from now on."""
+    requested: list[str] = []
+    read = service.read
+    service.read = lambda at, most: now.sleep(0.5) or requested.append(at.partition_id) or read(at, most)
+    return requested
+
+
 def test_at_a_distance_a_poll_has_other_due_partitions_requested(
     two_partitions: Any, polling: Any, registry_on: Any, now: Any
 ) -> None:
     """Each partition is still polled once: the other one's call takes the page that is there."""
     service = two_partitions(next_number=25)
-    requested, read = [], service.read
-    service.read = lambda at, most: now.sleep(0.5) or requested.append(at.partition_id) or read(at, most)
+    requested = make_distant(service, now)
     registry = registry_on(service)
     polls = [polling(service, name=name, start=25, registry=registry) for name in (ZERO, ONE)]
     for each in polls:
@@ -286,8 +293,7 @@ def test_a_finished_partition_is_not_requested_with_others(
     two_partitions: Any, polling: Any, registry_on: Any, now: Any
 ) -> None:
     service = two_partitions(next_number=25)
-    requested, read = [], service.read
-    service.read = lambda at, most: now.sleep(0.5) or requested.append(at.partition_id) or read(at, most)
+    requested = make_distant(service, now)
     registry = registry_on(service)
     polls = [polling(service, name=name, start=25, registry=registry) for name in (ZERO, ONE)]
     service.first.partitions[1].writable = False
