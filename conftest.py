@@ -287,7 +287,9 @@ def _job_endpoint(server: subprocess.Popen[bytes], log: Path, seconds: float = 6
 
 
 def _missing(config: pytest.Config) -> list[str]:
-    return [name for name, location in sorted(RUNNERS.items()) if not location(config).exists()]
+    """What isn't installed of that which tests can need: a test has only markers that its configuration declares."""
+    declared = {line.partition(":")[0].strip() for line in config.getini("markers")}
+    return [name for name, location in sorted(RUNNERS.items()) if name in declared and not location(config).exists()]
 
 
 def _no_runner_may_be_missing(missing: object) -> pytest.UsageError:
