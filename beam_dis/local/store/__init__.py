@@ -20,6 +20,9 @@ data), because one object per record would double the cost of a put and of a pag
 from beam_dis.local.store.database import has_store
 from beam_dis.local.store.dump_values import DumpObject, DumpPosition, DumpRun, DumpTask, task_named
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
+from beam_dis.local.store.snapshot_export import export_snapshot
+from beam_dis.local.store.snapshot_file import Snapshot
+from beam_dis.local.store.snapshot_import import import_snapshot
 from beam_dis.local.store.store import Store, open_store
 from beam_dis.local.store.usage import KEPT_MINUTES, WHOLE_STREAM, Usage
 from beam_dis.local.store.values import (
@@ -42,6 +45,7 @@ __all__ = [
     "Partition",
     "PartitionCountUpdate",
     "PolicyRule",
+    "Snapshot",
     "Store",
     "StoreError",
     "StoreUnavailable",
@@ -52,7 +56,9 @@ __all__ = [
     "StreamDefinition",
     "Tag",
     "Usage",
+    "export_snapshot",
     "has_store",
+    "import_snapshot",
     "open_store",
     "task_named",
 ]

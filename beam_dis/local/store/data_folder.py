@@ -24,8 +24,11 @@ from beam_dis.local.store.failures import StoreError
 _log = logging.getLogger(__name__)
 
 DATABASE_NAME = "log.db"
-_LOCK_NAME = "lock"
-_OWN_FILES = {_LOCK_NAME, *(DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal"))}
+LOCK_NAME = "lock"
+IMPORTED_NAME = f"{DATABASE_NAME}.import~"
+"""The database while it is imported."""
+
+_OWN_FILES = {LOCK_NAME, IMPORTED_NAME, *(DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal"))}
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
 
@@ -42,7 +45,7 @@ class DataFolder:
         self.path = path
         try:
             _create(path)
-            lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+            lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
         except OSError as error:
             raise StoreError(f"{path} can't hold a store: {error.strerror}; {system_advice(error)}") from error
         try:
@@ -76,11 +79,16 @@ def _create(path: Path) -> None:
         _create(path.parent)
     path.mkdir(_FOLDER_MODE, exist_ok=True)
     path.chmod(_FOLDER_MODE)
-    parent = os.open(path.parent, os.O_RDONLY)
+    flush_folder(path.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Flush the names in a folder to disk."""
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(parent)
+        os.fsync(folder)
     finally:
-        os.close(parent)
+        os.close(folder)
 
 
 def _make_private(folder: Path) -> None:

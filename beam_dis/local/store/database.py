@@ -99,12 +99,7 @@ def prepare(path: Path) -> None:
         StoreError: The file is damaged, has another version, belongs to another program, or can't be written.
     """
     if path.exists() and path.stat().st_size:
-        # a connection that can only read changes nothing of a file that is refused, its log included
-        with (
-            _store_errors(path),
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection,
-        ):
-            _check_version(path, connection)
+        check_existing(path)
     _create_private(path)
     with _store_errors(path), closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         if _value(connection, "schema_version") == 0 and _value(connection, "user_version") == 0:
@@ -114,6 +109,42 @@ def prepare(path: Path) -> None:
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} {_MARKS} COMMIT;")
         _check_version(path, connection)
+
+
+def check_existing(path: Path) -> None:
+    """Check the version of a file that is there. Raises as ``prepare`` does."""
+    # a connection that can only read changes nothing of a file that is refused, its log included
+    with _store_errors(path), closing(sqlite3.connect(_read_only(path), uri=True)) as connection:
+        _check_version(path, connection)
+
+
+def open_copy(path: Path, source: Path) -> sqlite3.Connection:
+    """Open an empty file as a database with our layout, and the one at ``source`` beside it, read only, as ``source``.
+
+    The copy has no journal: it is worth nothing until :func:`close_copy`.
+    """
+    with _store_errors(source):
+        connection = sqlite3.connect(path.absolute().as_uri(), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            for name in ("page_size=32768", "auto_vacuum=INCREMENTAL", "journal_mode=OFF", "synchronous=OFF"):
+                connection.execute(f"PRAGMA {name}")
+            connection.executescript(f"BEGIN; {_LAYOUT} {_MARKS} COMMIT;")
+            connection.execute("ATTACH ? AS source", (_read_only(source),))
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def close_copy(connection: sqlite3.Connection) -> None:
+    """Close a copy; its file is a whole database then."""
+    connection.execute("DETACH source")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def _create_private(path: Path) -> None:
