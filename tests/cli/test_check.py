@@ -41,11 +41,11 @@ def test_expired_records_are_checked_and_not_deleted(folder, capsys, monkeypatch
     assert range_of(folder) == (0, 10)
 
 
-def _writer_with_housekeeping(connection, catalogue, interval, steps):
+def _writer_with_housekeeping(connection, interval, steps):
     """A writer that does its housekeeping at once if it does any."""
     from beam_dis.local.store.writer import Writer
 
-    writer = Writer(connection, catalogue, interval and 1e-9, steps)
+    writer = Writer(connection, interval and 1e-9, steps)
     if interval:
         writer.housekeep().result()
     return writer

@@ -7,7 +7,7 @@ Rule 3: the time is a parameter, in epoch milliseconds, and new ids come from th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -173,9 +173,9 @@ def delete_checkpoints(
             draft.checkpoints[key] = None
 
 
-def expire_partitions(draft: Draft, now_ms: int) -> None:
-    """Make partitions EXPIRED that have been DELETED for as long as their stream keeps records."""
-    for stream in draft.project_streams():
+def expire_partitions(draft: Draft, now_ms: int, streams: Iterable[Stream]) -> None:
+    """Make partitions of these streams EXPIRED that have been DELETED for as long as their stream keeps records."""
+    for stream in filter(None, [draft.stream(stream.stream_id) for stream in streams]):
         due = [p for p in stream.partitions if p.status == DELETED and p.since_ms + stream.retention_ms <= now_ms]
         if due:
             expired = {p.number: _with_status(p, EXPIRED, now_ms, earliest=p.next) for p in due}

@@ -3,6 +3,8 @@
 Rule 1: one transaction marks records as gone, and later transactions delete them. Nobody reads a batch while it is deleted.
 Rule 2: a step deletes a few batches and takes a few milliseconds, so that puts never wait for a deletion.
 Rule 3: steps can be repeated: the next round finds again what a crash interrupted.
+Rule 4: a round looks at the partitions of streams that may have something to expire, and at no others. So a server without work
+stays idle, however many streams and records it has.
 
 A step is a function of a transaction that says whether there is more for it to do.
 """
@@ -16,9 +18,10 @@ from functools import partial
 
 import msgspec
 
-from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.changes import expire_partitions
+from beam_dis.local.store.expiry_times import ExpiryTimes, OldestTimes
 from beam_dis.local.store.usage import delete_old_usage, store_usage_if_due
+from beam_dis.local.store.values import Stream
 from beam_dis.local.store.writer_connection import PAGE_BYTES, Transaction
 
 Step = Callable[[Transaction], bool]
@@ -35,48 +38,60 @@ _PAGES_PER_STEP = 16
 
 
 class HousekeepingRound:
-    """One round of housekeeping over all streams; ``first`` are steps that it begins with."""
+    """One round of housekeeping over the streams that have something to expire; ``first`` are steps that it begins with.
 
-    def __init__(self, committed: Catalogue, first: Sequence[Step] = ()) -> None:
-        self._steps: deque[Step] = deque([*first, store_usage_if_due, _expire_partitions])
-        self._stages = _stages(committed)
+    Its stages run one after the other. Each begins in a transaction of its own, because it deletes what the stage before has marked
+    as gone.
+    """
+
+    def __init__(self, expiry: ExpiryTimes, first: Sequence[Step] = ()) -> None:
+        self._expiry = expiry
+        self._streams: list[Stream] = []
+        self._oldest = OldestTimes()
+        self._steps: deque[Step] = deque([*first, store_usage_if_due, self._expire_partitions])
+        self._stages = deque([self._expiring, self._deleting, self._ending])
 
     def run_slice(self, transaction: Transaction) -> bool:
-        """Run steps for :data:`SLICE_SECONDS`; returns whether there is more to do.
-
-        A stage begins in a transaction of its own, because it deletes what the stage before has marked as gone.
-        """
+        """Run steps for :data:`SLICE_SECONDS`; returns whether there is more to do."""
         deadline = time.monotonic() + SLICE_SECONDS
+        if not self._steps:
+            self._steps.extend(self._stages.popleft()(transaction))
         while self._steps:
             if not self._steps[0](transaction):
                 self._steps.popleft()
             if time.monotonic() >= deadline:
-                return True
-        stage = next(self._stages, None)
-        self._steps.extend(stage or ())
-        return stage is not None
+                break
+        return bool(self._steps or self._stages)
+
+    def _expire_partitions(self, transaction: Transaction) -> bool:
+        self._streams = self._expiry.due(transaction.committed.streams(), transaction.now_ms)
+        expire_partitions(transaction.draft, transaction.now_ms, self._streams)
+        return False
+
+    def _expiring(self, transaction: Transaction) -> Iterator[Step]:
+        """Look at the streams as they are now. What is put from now on is newer than the oldest time that is noted here."""
+        found = [transaction.committed.by_id(stream.stream_id) for stream in self._streams]
+        self._streams = [stream for stream in found if stream is not None]
+        for stream in self._streams:
+            self._oldest.begin(stream, transaction.now_ms)
+        return self._each_partition(partial(_expire_records, self._oldest))
+
+    def _deleting(self, _: Transaction) -> Iterator[Step]:
+        yield from self._each_partition(_delete_expired)
+        yield _delete_streams
+        yield delete_old_usage
+
+    def _ending(self, _: Transaction) -> Iterator[Step]:
+        """What the round was to expire is deleted now: its streams aren't looked at until they have something to expire."""
+        for stream in self._streams:
+            self._expiry.settle(stream, self._oldest[stream.stream_id])
+        yield _give_back_space
+
+    def _each_partition(self, step: Callable[[str, int, Transaction], bool]) -> Iterator[Step]:
+        return (partial(step, stream.stream_id, p.number) for stream in self._streams for p in stream.partitions)
 
 
-def _stages(committed: Catalogue) -> Iterator[list[Step]]:
-    yield _each_partition(committed, _expire_records)
-    yield [*_each_partition(committed, _delete_expired), _delete_streams, delete_old_usage]
-    yield [_give_back_space]
-
-
-def _each_partition(committed: Catalogue, step: Callable[[str, int, Transaction], bool]) -> list[Step]:
-    return [
-        partial(step, stream.stream_id, partition.number)
-        for stream in committed.streams()
-        for partition in stream.partitions
-    ]
-
-
-def _expire_partitions(transaction: Transaction) -> bool:
-    expire_partitions(transaction.draft, transaction.now_ms)
-    return False
-
-
-def _expire_records(stream_id: str, number: int, transaction: Transaction) -> bool:
+def _expire_records(oldest: OldestTimes, stream_id: str, number: int, transaction: Transaction) -> bool:
     """Move a partition's earliest number past the batches that are older than the stream's retention."""
     stream = transaction.draft.stream(stream_id)
     partition = stream.partition(number) if stream else None
@@ -86,12 +101,18 @@ def _expire_records(stream_id: str, number: int, transaction: Transaction) -> bo
         "SELECT first + count, time_ms FROM batch_index WHERE stream = ? AND partition = ? AND first >= ?"
         " ORDER BY first LIMIT ?",
         (stream.row, number, partition.earliest, _INDEX_ROWS_PER_STEP),
-    ).fetchall()
+    )
     newest_expired_ms = transaction.now_ms - stream.retention_ms
-    ends = [end for end, time_ms in batches if time_ms <= newest_expired_ms]
-    if ends:
-        transaction.draft.put_partition(stream_id, msgspec.structs.replace(partition, earliest=ends[-1]))
-    return len(ends) == _INDEX_ROWS_PER_STEP
+    earliest, expired = partition.earliest, 0
+    for end, time_ms in batches:
+        if time_ms > newest_expired_ms:
+            oldest.note(stream_id, time_ms)
+            break
+        earliest, expired = end, expired + 1
+    batches.close()
+    if expired:
+        transaction.draft.put_partition(stream_id, msgspec.structs.replace(partition, earliest=earliest))
+    return expired == _INDEX_ROWS_PER_STEP
 
 
 def _delete_expired(stream_id: str, number: int, transaction: Transaction) -> bool:

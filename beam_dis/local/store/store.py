@@ -79,7 +79,7 @@ class Store:
         self._meter = UsageMeter()
         connection = WriterConnection(self.path, self._catalogue, clock, self._meter)
         steps = [AutoScaling().step] if auto_scaling else []
-        self._writer = Writer(connection, self._catalogue, housekeeping_interval, steps)
+        self._writer = Writer(connection, housekeeping_interval, steps)
         self._reader = StoreReader(self.path, self._catalogue)
 
     # Look-ups: committed state, from memory.

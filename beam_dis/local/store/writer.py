@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from beam_dis.local.store.catalogue import Catalogue
 from beam_dis.local.store.change_queue import ChangeQueue, ChangeRequest
+from beam_dis.local.store.expiry_times import ExpiryTimes
 from beam_dis.local.store.failures import ProblemLog, StoreUnavailable
 from beam_dis.local.store.housekeeping import HousekeepingRound, Step
 from beam_dis.local.store.usage import store_usage
@@ -39,11 +39,9 @@ class Writer:
     ``steps`` are further steps of each round of housekeeping.
     """
 
-    def __init__(
-        self, connection: WriterConnection, catalogue: Catalogue, interval: float | None, steps: Sequence[Step] = ()
-    ) -> None:
+    def __init__(self, connection: WriterConnection, interval: float | None, steps: Sequence[Step] = ()) -> None:
         self._connection = connection
-        self._catalogue = catalogue
+        self._expiry = ExpiryTimes()
         self._interval = interval
         self._steps = steps
         self._queue = ChangeQueue()
@@ -115,7 +113,7 @@ class Writer:
         now = time.monotonic()
         due = self._interval is not None and now >= self._next_round
         if self._round is None and (self._next_round_futures or due):
-            self._round = HousekeepingRound(self._catalogue, self._steps)
+            self._round = HousekeepingRound(self._expiry, self._steps)
             self._next_round = now + (self._interval or 0)
             self._round_futures, self._next_round_futures = self._next_round_futures, []
         if self._round is not None and (now >= self._next_slice or not self._changes_since_slice):
