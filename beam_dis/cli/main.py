@@ -11,7 +11,7 @@ from beam_dis.version import __version__
 
 COMMANDS = {"serve": serve, "check": check}
 
-_EXTRAS = {"httptools": "local", "starlette": "local", "uvicorn": "local"}
+_EXTRAS = {"httptools": "local", "jinja2": "local", "starlette": "local", "uvicorn": "local"}
 """Optional library → the extra that installs it."""
 
 

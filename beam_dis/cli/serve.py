@@ -24,6 +24,7 @@ from beam_dis.errors import ConfigurationError
 if TYPE_CHECKING:
     import uvicorn
 
+    from beam_dis.local.http.server import Settings
     from beam_dis.local.keys import AccessKeys
 
 SUMMARY = "run a durable local DIS"
@@ -64,15 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="sizes",
         help="sizes: limit the size of requests and records (default); real: also limit throughput per partition",
     )
-    parser.add_argument(
-        "--admin",
-        action="store_true",
-        help="serve the routes under /admin, which inject faults and move the clock, to clients that send the token in "
-        "BEAM_DIS_ADMIN_TOKEN",
-    )
-    parser.add_argument(
-        "--admin-token-file", type=Path, metavar="FILE", help="a file with the token (default: BEAM_DIS_ADMIN_TOKEN)"
-    )
+    _add_controls(parser)
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
     )
@@ -99,12 +92,29 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_controls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--admin",
+        action="store_true",
+        help="serve the routes under /admin, which inject faults and move the clock, to clients that send the token in "
+        "BEAM_DIS_ADMIN_TOKEN",
+    )
+    parser.add_argument(
+        "--admin-token-file", type=Path, metavar="FILE", help="a file with the token (default: BEAM_DIS_ADMIN_TOKEN)"
+    )
+    parser.add_argument(
+        "--no-console",
+        action="store_true",
+        help="serve no console (default: served on a loopback address, with a new token, or that in BEAM_DIS_CONSOLE_TOKEN)",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; the exit status is 1 if the server can't start."""
     end_on_signals()
     os.umask(0o077)
-    from beam_dis.local.http.server import Settings, serve
-    from beam_dis.local.keys import KeysError, keys_of_environment, keys_of_file, read_admin_token
+    from beam_dis.local.http.server import serve
+    from beam_dis.local.keys import KeysError
     from beam_dis.local.listening import StartError
     from beam_dis.local.parent import stop_with_parent
     from beam_dis.local.store import StoreError
@@ -113,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
         return fail("--admin-token-file is given without --admin: add --admin, or leave it out")
 
     def ready(endpoint: str) -> None:
-        lines = announcement(endpoint, options.data, options.project, settings.keys)
+        lines = announcement(endpoint, options.data, options.project, settings.keys, settings.console_token)
         print("\n".join(lines), flush=True)
 
     parent_ended = threading.Event()
@@ -127,20 +137,7 @@ def run(options: argparse.Namespace) -> int:
             stop_with_parent(stop)
 
     try:
-        settings = Settings(
-            data_dir=options.data,
-            obs_folder=options.obs_folder,
-            obs_endpoint=options.obs_endpoint,
-            host=options.host,
-            port=options.port,
-            port_reserved=options.port_reserved,
-            allowed_hosts=tuple(options.allowed_host),
-            no_keys=options.no_keys,
-            keys=keys_of_file(options.access_key_file) if options.access_key_file else keys_of_environment(os.environ),
-            project=options.project,
-            real_limits=options.limits == "real",
-            admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
-        )
+        settings = _settings(options)
         serve(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
         return fail(error)
@@ -149,7 +146,36 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def announcement(endpoint: str, data: Path, project: str | None = None, keys: Sequence[AccessKeys] = ()) -> list[str]:
+def _settings(options: argparse.Namespace) -> Settings:
+    from beam_dis.local.http.request_source import is_loopback
+    from beam_dis.local.http.server import Settings
+    from beam_dis.local.keys import keys_of_environment, keys_of_file, read_admin_token, read_console_token
+
+    console = is_loopback(options.host) and not options.no_console
+    return Settings(
+        data_dir=options.data,
+        obs_folder=options.obs_folder,
+        obs_endpoint=options.obs_endpoint,
+        host=options.host,
+        port=options.port,
+        port_reserved=options.port_reserved,
+        allowed_hosts=tuple(options.allowed_host),
+        no_keys=options.no_keys,
+        keys=keys_of_file(options.access_key_file) if options.access_key_file else keys_of_environment(os.environ),
+        project=options.project,
+        real_limits=options.limits == "real",
+        admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
+        console_token=read_console_token(os.environ) if console else None,
+    )
+
+
+def announcement(
+    endpoint: str,
+    data: Path,
+    project: str | None = None,
+    keys: Sequence[AccessKeys] = (),
+    console_token: str | None = None,
+) -> list[str]:
     """The lines that ``serve`` prints when it is ready.
 
     They name addresses that a client can connect to, not the unspecified address (0.0.0.0 or ::), and the options of a pipeline.
@@ -159,6 +185,7 @@ def announcement(endpoint: str, data: Path, project: str | None = None, keys: Se
         data: the folder with the data.
         project: the only project that is served, if there is one.
         keys: the keys and tokens that requests are checked against, if they are.
+        console_token: the token of the console, if there is one.
     """
     url = urlsplit(endpoint)
     project_id = project or next((caller.project for caller in keys if caller.project), LOCAL_PROJECT_ID)
@@ -179,6 +206,8 @@ def announcement(endpoint: str, data: Path, project: str | None = None, keys: Se
         lines.append(
             "  requests need the token: give DISConnection(credentials=…) a function that returns it as a Token"
         )
+    if console_token is not None:
+        lines.append(f"  console: {here}/console?token={console_token}")
     return lines
 
 

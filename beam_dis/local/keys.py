@@ -9,6 +9,8 @@ Rules:
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping
 from configparser import ConfigParser, Error, SectionProxy
 from dataclasses import dataclass, field
@@ -23,6 +25,9 @@ from beam_dis.secret_files import warn_if_exposed
 KEY_VARIABLES = ("BEAM_DIS_ACCESS_KEY", "BEAM_DIS_SECRET_KEY")
 TOKEN_VARIABLE = "BEAM_DIS_AUTH_TOKEN"  # noqa: S105 - the name of a variable, not a token
 ADMIN_VARIABLE = "BEAM_DIS_ADMIN_TOKEN"
+CONSOLE_VARIABLE = "BEAM_DIS_CONSOLE_TOKEN"
+
+_TOKEN = re.compile("[A-Za-z0-9_-]{16,}")
 
 _SETTINGS = ("access_key", "secret_key", "security_token", "auth_token", "project_id")
 
@@ -143,7 +148,23 @@ def read_admin_token(file: Path | None, environ: Mapping[str, str]) -> str:
         token = environ.get(ADMIN_VARIABLE, "") if file is None else file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise KeysError(f"{file} can't be read ({type(error).__name__}): it should contain the admin token") from None
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    if not _can_be_sent(token):
         where = ADMIN_VARIABLE if file is None else file
         raise KeysError(f"--admin needs a token, printable ASCII characters without spaces: {where} has none")
     return token
+
+
+def read_console_token(environ: Mapping[str, str]) -> str:
+    """The token of the console: that of the environment, else a new one.
+
+    Raises:
+        KeysError: it can't be sent in an address and a cookie.
+    """
+    token = environ.get(CONSOLE_VARIABLE, "")
+    if token and not _TOKEN.fullmatch(token):
+        raise KeysError(f"{CONSOLE_VARIABLE} is not a token for the console: give 16 or more letters, digits, - and _")
+    return token or secrets.token_urlsafe(24)
+
+
+def _can_be_sent(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token

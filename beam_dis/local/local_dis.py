@@ -33,6 +33,7 @@ from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber, InjectedFault
 from beam_dis.local.keys import (
     ADMIN_VARIABLE,
+    CONSOLE_VARIABLE,
     KEY_VARIABLES,
     TOKEN_VARIABLE,
     AccessKeys,
@@ -107,6 +108,7 @@ class LocalDIS:
         self._key_file = None if access_key_file is None else _absolute(access_key_file, "access_key_file", "file")
         self._caller = _caller(access_key, secret_key, auth_token) if self._key_file is None else _first(self._key_file)
         self._admin_token = secrets.token_urlsafe(24)
+        self._console_token = secrets.token_urlsafe(24)
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
         self._stderr: IO[str] | None = None
@@ -128,6 +130,11 @@ class LocalDIS:
             project_id=self._caller.project or LOCAL_PROJECT_ID,
             credentials=_credentials(self._caller),
         )
+
+    @property
+    def console_url(self) -> str:
+        """The address of its console, with the token: open it in a browser on this machine."""
+        return f"{self.endpoint}/console?token={self._console_token}"
 
     @property
     def pid(self) -> int:
@@ -245,7 +252,12 @@ class LocalDIS:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             cwd=child.FOLDER,
-            env={**os.environ, **_key_variables(self._caller), ADMIN_VARIABLE: self._admin_token},
+            env={
+                **os.environ,
+                **_key_variables(self._caller),
+                ADMIN_VARIABLE: self._admin_token,
+                CONSOLE_VARIABLE: self._console_token,
+            },
             text=True,
             encoding="utf-8",
             errors="replace",

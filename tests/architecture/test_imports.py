@@ -67,6 +67,7 @@ LIBRARIES = {
         "botocore",
         "cramjam",
         "httptools",
+        "jinja2",
         "msgspec",
         "prometheus_client",
         "pyarrow",

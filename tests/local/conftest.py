@@ -87,7 +87,7 @@ class InProcess:
     """The application without a server: it gets requests exactly as given."""
 
     def __init__(self, app: LocalApp, context: ServerContext) -> None:
-        self._app = app
+        self.app = app
         self.store = context.store
         self.dumps = context.dumps
 
@@ -118,7 +118,7 @@ class InProcess:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         raw = b"".join(message.get("body", b"") for message in sent[1:])
         is_json = answered.get("content-type", "").startswith("application/json")
@@ -129,7 +129,8 @@ class InProcess:
 def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
     """A function that makes the application on the test's store: ``in_process(clock=…, keys=…, project=…)``.
 
-    A second call is a restart. ``limits`` adds the service's limits of throughput; ``admin`` is the token of the admin routes.
+    A second call is a restart. ``limits`` adds the service's limits of throughput; ``admin`` is the token of the admin routes,
+    ``console`` that of the console.
     The bucket ``lake`` of dump tasks is the folder ``obs/lake``; its tasks work when a test calls ``dumps.flush_due``.
     """
     stores = ExitStack()
@@ -142,6 +143,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         limits: bool = False,
         buckets: bool = True,
         admin: str | None = None,
+        console: str | None = None,
         host: str = "127.0.0.1",
         allowed_hosts: tuple[str, ...] = (),
     ) -> InProcess:
@@ -167,6 +169,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
             keys=keys if isinstance(keys, tuple) else (keys,),
             project=project,
             admin_token=admin,
+            console_token=console,
         )
         return InProcess(app_of(settings, context, Clock(clock)), context)
 

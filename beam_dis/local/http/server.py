@@ -24,10 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.clock import Clock, resume
+from beam_dis.local.console.app import console_routes
+from beam_dis.local.console.parts import Parts
 from beam_dis.local.dump.engine import DumpEngine
 from beam_dis.local.dump.object_store import ObjectFolder, ObjectStore
 from beam_dis.local.dump.s3_store import S3Store
@@ -66,7 +68,7 @@ class Settings:
     them; without either there are no buckets.
 
     ``real_limits`` adds the service's limits of throughput to those of sizes, which always apply. With an ``admin_token``
-    there are admin routes, on a loopback address only.
+    there are admin routes, with a ``console_token`` there is the console; both on a loopback address only.
     """
 
     data_dir: Path
@@ -81,6 +83,7 @@ class Settings:
     project: str | None = None
     real_limits: bool = False
     admin_token: str | None = field(default=None, repr=False)
+    console_token: str | None = field(default=None, repr=False)
 
 
 def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable[[uvicorn.Server], None]) -> None:
@@ -126,16 +129,18 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
 
 
 def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp:
-    """The application, with faults and admin routes if there is a token for them."""
+    """The application, with admin routes and the console if there are tokens for them, and faults if there is one of the two."""
     sources = AllowedSources(settings.host, settings.allowed_hosts)
     authenticator = Authenticator(settings.keys, settings.project, clock)
-    if settings.admin_token is None:
-        return LocalApp(context, sources, authenticator, BodyBudget())
     rules = Rules()
-    admin = Admin(settings.admin_token, Controls(rules, context.store, clock, context.dumps))
-    return LocalApp(
-        context, sources, authenticator, BodyBudget(), FaultInjector(context, rules), [Mount("/admin", admin)]
-    )
+    more: list[BaseRoute] = []
+    if settings.admin_token is not None:
+        admin = Admin(settings.admin_token, Controls(rules, context.store, clock, context.dumps))
+        more.append(Mount("/admin", admin))
+    if settings.console_token is not None:
+        more += console_routes(settings.console_token, Parts(context=context, rules=rules, clock=clock))
+    faults = FaultInjector(context, rules) if more else None
+    return LocalApp(context, sources, authenticator, BodyBudget(), faults, more)
 
 
 def _buckets(settings: Settings) -> ObjectStore | None:
@@ -168,6 +173,8 @@ def _check_exposure(settings: Settings) -> None:
         )
     if is_loopback(settings.host):
         return
+    if settings.console_token is not None:
+        raise StartError(f"the console is only served on a loopback address, not on --host {settings.host}")
     if settings.admin_token is not None:
         raise StartError(
             f"admin routes are only served on a loopback address, not on --host {settings.host}: leave out one of them"

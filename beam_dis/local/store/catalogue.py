@@ -62,10 +62,10 @@ class Catalogue:
         """The app of that name; None if there is none."""
         return self._apps.get((project, name))
 
-    def apps(self, project: str) -> list[StoredApp]:
-        """The apps of a project, sorted by name."""
+    def apps(self, project: str | None = None) -> list[StoredApp]:
+        """The apps of a project, or of all projects, sorted by name."""
         with self._lock:
-            found = [app for app in self._apps.values() if app.project == project]
+            found = [app for app in self._apps.values() if project in (None, app.project)]
         return sorted(found, key=lambda app: app.name)
 
     def checkpoints(

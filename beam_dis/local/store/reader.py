@@ -38,6 +38,11 @@ _PAGE = """
 _BATCH_OF_NUMBER = """
     SELECT first, count, time_ms FROM batch_index WHERE stream = ? AND partition = ? AND first <= ?
     ORDER BY first DESC LIMIT 1"""
+_OLDEST = """
+    SELECT min((SELECT time_ms FROM batch_index
+        WHERE batch_index.stream = partition.stream AND batch_index.partition = partition.number
+        AND batch_index.first <= partition.earliest ORDER BY batch_index.first DESC LIMIT 1))
+    FROM partition WHERE partition.stream = ? AND partition.earliest < partition.next"""
 _BYTES = """
     SELECT coalesce(sum(length(batch.data)), 0) FROM batch_index JOIN batch ON batch.id = batch_index.batch
     WHERE stream = ? AND partition = ? AND first >= ? AND first < ?"""
@@ -143,6 +148,20 @@ class StoreReader:
         if current.earliest > 0 and timestamp_ms < oldest_ms:
             raise Refusal(4300, f"timestamp is expired, timestamp should be larger than {oldest_ms}")
         return first
+
+    def oldest_ms(self, stream: Stream) -> int | None:
+        """The arrival time of the oldest record of a stream; None if it has no records. One look-up in the index by partition."""
+        with self._connections.connection() as connection:
+            found = connection.execute(_OLDEST, (stream.row,)).fetchone()
+            return None if found[0] is None else int(found[0])
+
+    def arrival_ms(self, stream: Stream, number: int, sequence_number: int) -> int | None:
+        """The arrival time of a record; None if there is no such record."""
+        with self._connections.connection() as connection:
+            found = connection.execute(_BATCH_OF_NUMBER, (stream.row, number, sequence_number)).fetchone()
+            if found is None or sequence_number >= found[0] + found[1]:
+                return None
+            return int(found[2])
 
     def stored_bytes(self, stream: Stream, number: int, start: int, end: int) -> int:
         """The bytes of the batches that begin within ``[start, end)``, with keys and headers; their data isn't read."""

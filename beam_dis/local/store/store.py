@@ -100,8 +100,8 @@ class Store:
         """The app of that name in a project; None if there is none."""
         return self._catalogue.app(project, name)
 
-    def apps(self, project: str) -> list[StoredApp]:
-        """The apps of a project, sorted by name."""
+    def apps(self, project: str | None = None) -> list[StoredApp]:
+        """The apps of a project, or of all projects, sorted by name."""
         return self._catalogue.apps(project)
 
     def checkpoint(self, project: str, app: StoredApp, stream_id: str, partition: int) -> StoredCheckpoint | None:
@@ -273,6 +273,14 @@ class Store:
         """About how many bytes the records ``[start, end)`` have; counted by whole batches, and without reading them."""
         return self._reader.stored_bytes(stream, partition, start, end)
 
+    def oldest_ms(self, stream: Stream) -> int | None:
+        """The arrival time of the oldest record of a stream; None if it has no records."""
+        return self._reader.oldest_ms(stream)
+
+    def arrival_ms(self, stream: Stream, partition: int, sequence_number: int) -> int | None:
+        """The arrival time of a record; None if there is no such record."""
+        return self._reader.arrival_ms(stream, partition, sequence_number)
+
     def check(self) -> list[str]:
         """Read all stored data; returns the problems, one line each."""
         problems: list[str] = []
@@ -300,6 +308,11 @@ class Store:
         """What happened to a partition, or to a whole stream, in each of some minutes since 1970, as far as it is stored. Blocks."""
         with self._reader.connection() as connection:
             return usage.usage_by_minute(connection, stream.row, partition, first, last)
+
+    def usage_by_partition(self, stream: Stream, first: int, last: int) -> dict[int, Usage]:
+        """The sums of some minutes since 1970 by partition, as far as they are stored; of the stream, under ``WHOLE_STREAM``. Blocks."""
+        with self._reader.connection() as connection:
+            return usage.usage_by_partition(connection, stream.row, first, last)
 
     def usage_totals(self) -> dict[int, dict[int, Usage]]:
         """What happened to each stream since it was created, by its row and by partition, as far as it is stored. Blocks."""

@@ -80,6 +80,11 @@ _OF_MINUTES = f"""
     SELECT asked.minute, {", ".join(f"sum({name})" for name in Usage._fields)}
     FROM asked CROSS JOIN usage ON usage.minute = asked.minute AND usage.stream = ?1
     WHERE ?4 IS NULL OR usage.partition = ?4 GROUP BY asked.minute"""  # noqa: S608 - as above
+_BY_PARTITION = f"""
+    WITH RECURSIVE asked (minute) AS (SELECT ?2 UNION ALL SELECT minute + 1 FROM asked WHERE minute < ?3)
+    SELECT usage.partition, {", ".join(f"sum({name})" for name in Usage._fields)}
+    FROM asked CROSS JOIN usage ON usage.minute = asked.minute AND usage.stream = ?1
+    GROUP BY usage.partition"""  # noqa: S608 - as above
 
 
 class UsageMeter:
@@ -177,6 +182,11 @@ def usage_by_minute(
     """The stored counts of a partition, or the sums of a whole stream, of the minutes in which there are any."""
     found = connection.execute(_OF_MINUTES, (row, first, last, partition))
     return {minute: Usage(*counts) for minute, *counts in found}
+
+
+def usage_by_partition(connection: sqlite3.Connection, row: int, first: int, last: int) -> dict[int, Usage]:
+    """The sums of the stored counts of some minutes, by partition; those of the stream as a whole under ``WHOLE_STREAM``."""
+    return {partition: Usage(*counts) for partition, *counts in connection.execute(_BY_PARTITION, (row, first, last))}
 
 
 def all_totals(connection: sqlite3.Connection) -> dict[int, dict[int, Usage]]:

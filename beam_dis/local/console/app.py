@@ -1,0 +1,96 @@
+"""The routes of the console.
+
+A new page is a row of ``_PAGES`` and a function ``(parts, request) -> Response``, which runs in a thread. A new change is a row of
+``_CHANGES`` and a function ``async (parts, request, form) -> Response``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from beam_dis.local.console import streams
+from beam_dis.local.console.access import Guard
+from beam_dis.local.console.parts import ConsoleError, Parts
+from beam_dis.local.console.queries import Fields, form_of
+from beam_dis.local.console.rendering import error_page
+from beam_dis.local.console.settings import ROOT
+from beam_dis.local.handlers.call import durable
+from beam_dis.local.store import StoreError, StoreUnavailable
+from beam_dis.wire.error_codes import Refusal
+
+STATIC = Path(__file__).parent / "static"
+
+Show = Callable[[Parts, Request], Response]
+Change = Callable[[Parts, Request, Fields], Awaitable[Response]]
+
+_PAGES: dict[str, Show] = {
+    "/": streams.all_streams,
+    "/streams/{stream_id}": streams.one_stream,
+    "/streams/{stream_id}/rates": streams.rates_over_time,
+    "/streams/{stream_id}/keys": streams.frequent_keys,
+}
+_COUNTED = {streams.all_streams, streams.one_stream}
+"""The pages that show counts, which are stored first, as for every report."""
+
+_CHANGES: dict[str, Change] = {}
+
+
+def console_routes(token: str, parts: Parts) -> list[BaseRoute]:
+    """The routes of the console for the application of a server."""
+    inner = Starlette(
+        routes=[
+            *(Route(path, partial(_show, parts, work), methods=["GET"]) for path, work in _PAGES.items()),
+            *(Route(path, partial(_change, parts, work), methods=["POST"]) for path, work in _CHANGES.items()),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={
+            HTTPException: _no_page,
+            ConsoleError: _not_possible,
+            Refusal: _refused,
+            StoreError: _store_failed,
+            StoreUnavailable: _store_failed,
+        },
+    )
+    guard = Guard(inner, token)
+    return [Route(ROOT, guard, methods=["GET", "HEAD"]), Mount(ROOT, guard)]
+
+
+async def _show(parts: Parts, work: Show, request: Request) -> Response:
+    if work in _COUNTED:
+        with suppress(StoreUnavailable):  # what was stored before is shown while the disk fails
+            await durable(parts.store.store_usage())
+    return await asyncio.to_thread(work, parts, request)
+
+
+async def _change(parts: Parts, work: Change, request: Request) -> Response:
+    return await work(parts, request, await form_of(request))
+
+
+def _no_page(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return error_page(status, f"There is no {request.method} {request.scope['path']} here.")
+
+
+def _not_possible(_request: Request, error: Exception) -> Response:
+    return error_page(error.status if isinstance(error, ConsoleError) else 500, str(error))
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return error_page(error.status, error.message, error.code)
+
+
+def _store_failed(_request: Request, error: Exception) -> Response:
+    return error_page(500, f"The data can't be read or written now: {error}")

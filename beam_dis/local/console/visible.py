@@ -1,0 +1,38 @@
+"""Texts of others as they are shown: what can't be seen, or changes how the text around it looks, is shown by its number.
+
+HTML is escaped later, by the templates.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_PICTURES = 0x2400
+"""U+2400 to U+241F are pictures of the control characters of ASCII."""
+
+_KEPT = {"\n", "\t"}
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Categories of Unicode: control, format (such as right-to-left marks), surrogates, private, unassigned, separators of lines."""
+
+
+def visible(text: str) -> str:
+    """A text whose every character can be seen; line feeds and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character in _KEPT else _shown(character) for character in text
+    )
+
+
+def clipped(text: str, most: int) -> tuple[str, int]:
+    """The first ``most`` characters of a text, and how many more it has."""
+    return text[:most], max(0, len(text) - most)
+
+
+def _shown(character: str) -> str:
+    number = ord(character)
+    if number < 0x20:
+        return chr(_PICTURES + number)
+    if number == 0x7F:
+        return "\u2421"
+    return f"⟨U+{number:04X}⟩" if unicodedata.category(character) in _HIDDEN else character
