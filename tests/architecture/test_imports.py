@@ -49,6 +49,7 @@ ROOMS = {
         *ROOT_FILES,
     },
     "write": {"wire", "coders", "options", "error_handling", "outputs", "request_metrics", "services", *ROOT_FILES},
+    "yaml": {"coders", "formats", "read", "write", *ROOT_FILES},
     "producer": {"wire", "services", "write", *ROOT_FILES},
     "cli": {"wire", "client", "local", *ROOT_FILES},
     "testing": {"local", "errors"},
@@ -86,6 +87,7 @@ LIBRARIES = {
     "record": {"msgspec"},
     "stream_service": {"msgspec"},
     "testing": {"apache_beam"},
+    "yaml": {"apache_beam"},
     "pytest_plugin": {"pytest"},
 }
 """Room → the libraries that it may import. A room that isn't listed imports only the standard library."""
@@ -123,7 +125,7 @@ BEAM_SHELLS = {
 }
 """The files of read/, write/ and testing/ that may import Beam; the others are plain Python."""
 
-BEAM_ROOMS = {"coders", "duplicates", "options", "error_handling", "outputs", "request_metrics", *BEAM_SHELLS}
+BEAM_ROOMS = {"coders", "duplicates", "options", "error_handling", "outputs", "request_metrics", "yaml", *BEAM_SHELLS}
 """The only rooms that may import Beam."""
 
 WIRE_VALUES = {"limits", "ranges", "error_codes"}
