@@ -64,6 +64,35 @@ def test_delays_are_those_in_the_file_on_each_runner(runner, pipelines, local_di
     assert all(key == row["carrier"] for row, key in rows)
 
 
+YAML = [sys.executable, "-m", "apache_beam.yaml.main", "--yaml_pipeline_file=pipelines/flight_delays.yaml"]
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [pytest.param("FnApiRunner", marks=pytest.mark.fnapi), pytest.param("PrismRunner", marks=pytest.mark.prism)],
+)
+def test_the_pipeline_in_yaml_writes_the_same_rows(runner, pipelines, local_dis, streams, expected_delays, request):
+    assert script(pipelines, "load_flights.py", local_dis).returncode == 0
+    where = [f"--dis_endpoint={local_dis.endpoint}", f"--dis_project_id={local_dis.project_id}"]
+    done = yaml_pipeline(pipelines, *where, *options_of(runner, request))
+    assert done.returncode == 0, done.stderr
+    with DISClient(local_dis.connection) as client:
+        rows = read_all(client, "delays")
+    assert [row for row, _ in rows] == expected_delays
+    assert all(key == row["carrier"] for row, key in rows)
+
+
+@pytest.mark.fnapi
+def test_the_tests_of_the_pipeline_in_yaml_pass(pipelines):
+    done = yaml_pipeline(pipelines, "--tests", "--runner=FnApiRunner")
+    assert (done.returncode, "Ran 1 test" in done.stderr) == (0, True), done.stderr
+
+
+def yaml_pipeline(pipelines, *arguments):
+    command = [*YAML, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=pipelines.parent)
+
+
 def test_a_missing_stream_is_named_in_the_error(pipelines, local_dis):
     failed = script(pipelines, "load_flights.py", local_dis, "--stream=flihgts")
     assert failed.returncode == 1
