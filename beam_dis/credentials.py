@@ -182,8 +182,24 @@ def profile_path(environ: Mapping[str, str] | HiddenSettings | None = None) -> P
         return path
 
 
-def profile(environ: Mapping[str, str] | HiddenSettings | None = None) -> HiddenSettings:
-    """The section [basic] of the profile file; empty if there is no file or no section.
+def credentials_of_profile(name: str, environ: Mapping[str, str] | None = None) -> Credentials | None:
+    """The keys in the section of this name of the profile file; None if it has none.
+
+    Raises:
+        CredentialsError: the section has only half of them, or they can't be sent.
+        ConfigurationError: there is no such section, or the file can't be read.
+    """
+    variables = environment(environ)
+    if not profile(variables, name):
+        raise ConfigurationError(
+            f"{profile_path(variables)} has no section [{name}] with any value: add it with ak and sk, and perhaps project_id"
+            " and region"
+        )
+    return _from_profile(variables, name)
+
+
+def profile(environ: Mapping[str, str] | HiddenSettings | None = None, name: str = "basic") -> HiddenSettings:
+    """A section of the profile file, by default [basic]; empty if there is no file or no section.
 
     It is read as by the vendor's tools [SDK CORE]: UTF-8, names in any case, ``%%`` for a percent sign, [DEFAULT] for all
     sections. Ours: a single percent sign, which those tools refuse, is taken as it is.
@@ -205,9 +221,9 @@ def profile(environ: Mapping[str, str] | HiddenSettings | None = None) -> Hidden
             f"{path} can't be read as a profile file ({problem}): correct it, remove it, or name another with"
             " HUAWEICLOUD_SDK_CREDENTIALS_FILE"
         )
-    if not parser.has_section("basic"):
+    if not parser.has_section(name):
         return HiddenSettings({})
-    return HiddenSettings({name: _value(parser["basic"], name) for name in parser["basic"]})
+    return HiddenSettings({key: _value(parser[name], key) for key in parser[name]})
 
 
 def _value(section: SectionProxy, name: str) -> str:
@@ -240,15 +256,15 @@ def _from_environment(variables: HiddenSettings) -> Credentials | None:
     return _both_keys(variables, *_ENVIRONMENT, source=source)
 
 
-def _from_profile(environ: HiddenSettings) -> Credentials | None:
+def _from_profile(environ: HiddenSettings, name: str = "basic") -> Credentials | None:
     problem = ""
     try:
-        section = profile(environ)
+        section = profile(environ, name)
     except ConfigurationError as error:
         problem = str(error)
     if problem:
         raise CredentialsError(problem)
-    path = str(profile_path(environ))
+    path = str(profile_path(environ)) if name == "basic" else f"[{name}] of {profile_path(environ)}"
     if section.get("ak") is not None:
         warn_if_exposed(profile_path(environ))
     _check_no_federation(section, "idp_id", "id_token_file", "ak", source=path)

@@ -41,6 +41,9 @@ class HiddenSettings:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
 
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
     def get(self, name: str) -> str | None:
         """Return a text, None if it is missing or empty."""
         return self._texts.get(name) or None

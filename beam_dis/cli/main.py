@@ -1,42 +1,100 @@
-"""``beam-dis``: finds the command and runs it."""
+"""``beam-dis``: finds the command, imports its file and runs it."""
 
 from __future__ import annotations
 
-import argparse
+import importlib
+import os
+import sys
 from collections.abc import Sequence
+from typing import Any
 
-from beam_dis.cli import check, serve
-from beam_dis.cli.failure import fail
+import click
+
+from beam_dis.cli.exits import DONE, INTERRUPTED, USAGE, Failed, fail
+from beam_dis.errors import DISError
 from beam_dis.version import __version__
 
-COMMANDS = {"serve": serve, "check": check}
+COMMANDS = {
+    "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
+    "serve": ("serve:serve", "Run a durable local DIS."),
+}
+"""Command → its module in this folder with its function, and its summary, so that help imports no command."""
 
-_EXTRAS = {"httptools": "local", "jinja2": "local", "starlette": "local", "uvicorn": "local"}
+_EXTRAS = {
+    "cramjam": "local",
+    "httptools": "local",
+    "jinja2": "local",
+    "prometheus_client": "local",
+    "rich": "cli",
+    "starlette": "local",
+    "uvicorn": "local",
+}
 """Optional library → the extra that installs it."""
 
 
+class _Commands(click.Group):
+    """The commands of ``COMMANDS``, each imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"beam_dis.cli.{module}"), function)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # the reader of standard output has ended, such as head, and has what it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog='Completion of bash: eval "$(_BEAM_DIS_COMPLETE=bash_source beam-dis)"; of zsh and fish: zsh_source, fish_source.',
+)
+@click.version_option(__version__, prog_name="beam-dis", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Data Ingestion Service (DIS) on the command line, for the cloud and for a local DIS."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status; 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    """Run a command and return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        status: int = options.run(options)
+        # a command returns its exit status, or None if it did what it was asked to do
+        status = int(commands.main(arguments, prog_name="beam-dis", standalone_mode=False) or DONE)
+    except click.UsageError as wrong:
+        status = _usage(wrong)
+    except (click.Abort, KeyboardInterrupt):
+        status = INTERRUPTED
     except ModuleNotFoundError as missing:
         library = (missing.name or "").partition(".")[0]
         if library not in _EXTRAS:
             raise
-        return fail(f"{options.command} needs {library}: pip install 'beam-dis[{_EXTRAS[library]}]'")
-    except KeyboardInterrupt:
-        return 130
+        command = next((argument for argument in arguments if argument in COMMANDS), "beam-dis")
+        status = fail(f"{command} needs {library}: pip install 'beam-dis[{_EXTRAS[library]}]'")
+    except (click.ClickException, Failed, DISError, OSError) as error:
+        status = fail(error)
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="beam-dis", description="Data Ingestion Service (DIS) on the command line.")
-    parser.add_argument("--version", action="version", version=f"beam-dis {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, module in COMMANDS.items():
-        summary = module.SUMMARY
-        command = commands.add_parser(name, help=summary, description=summary)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    return parser
+def _usage(wrong: click.UsageError) -> int:
+    """Say what is wrong with the arguments in one line, and where the help is."""
+    command = wrong.ctx.command_path if wrong.ctx else "beam-dis"
+    if isinstance(wrong, click.exceptions.NoArgsIsHelpError):
+        click.echo(wrong.format_message(), err=True)
+        return USAGE
+    message = " ".join(wrong.format_message().split()).rstrip(".")
+    fail(f"{message} (see {command} --help)", command)
+    return USAGE

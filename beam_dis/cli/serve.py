@@ -5,21 +5,20 @@ Access keys and tokens come from files or the environment, never from arguments,
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from beam_dis.cli.failure import fail
+import click
+
+from beam_dis.cli.exits import Failed
+from beam_dis.cli.output import examples
 from beam_dis.cli.signals import end_on_signals
-from beam_dis.connection import DISConnection
-from beam_dis.endpoints import LOCAL_PROJECT_ID
-from beam_dis.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -27,104 +26,142 @@ if TYPE_CHECKING:
     from beam_dis.local.http.server import Settings
     from beam_dis.local.keys import AccessKeys
 
-SUMMARY = "run a durable local DIS"
+
+def _checked_host(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
+    from beam_dis.local.http.request_source import is_host
+
+    for text in (value,) if isinstance(value, str) else value:
+        if not is_host(text):
+            raise click.BadParameter(f"{text!r} is not a host: give a name or an address, without scheme and port")
+    return _bare(value) if isinstance(value, str) else tuple(map(_bare, value))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``serve``."""
-    _add_folders(parser)
-    parser.add_argument("--port", type=_port, default=7700, help="0 takes any free port (default: 7700)")
-    parser.add_argument(
-        "--host", type=_host, default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
-    )
-    parser.add_argument(
-        "--allowed-host",
-        type=_host,
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name by which clients may call the server, such as that of a container's service; may be repeated",
-    )
-    parser.add_argument("--project", type=_project, metavar="ID", help="serve only this project (default: any)")
-    parser.add_argument(
-        "--access-key-file",
-        type=Path,
-        metavar="FILE",
-        help="a file with the keys and tokens of callers, each in a section with access_key and secret_key, auth_token, or "
-        "all three, and perhaps project_id (default: BEAM_DIS_ACCESS_KEY, BEAM_DIS_SECRET_KEY and BEAM_DIS_AUTH_TOKEN in the "
-        "environment; without any of them, requests need no signature)",
-    )
-    parser.add_argument(
-        "--no-keys",
-        action="store_true",
-        help="serve other machines without keys: everybody may read, write and delete",
-    )
-    parser.add_argument(
-        "--limits",
-        choices=("sizes", "real"),
-        default="sizes",
-        help="sizes: limit the size of requests and records (default); real: also limit throughput per partition",
-    )
-    _add_controls(parser)
-    parser.add_argument(
-        "--stop-with-parent", action="store_true", help="stop when standard input or the parent process ends"
-    )
-    # for LocalDIS: it has reserved the port; and if it is killed, only the server can still remove a temporary folder
-    parser.add_argument("--port-reserved", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--remove-with-parent", action="store_true", help=argparse.SUPPRESS)
+def _bare(host: str) -> str:
+    return host.strip("[]").lower()
 
 
-def _add_folders(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", required=True, type=Path, metavar="DIR", help="folder for the records; created if it is missing"
-    )
-    parser.add_argument(
+def _checked_project(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    from beam_dis.connection import DISConnection
+    from beam_dis.errors import ConfigurationError
+
+    try:
+        DISConnection(project_id=value)
+    except ConfigurationError:
+        raise click.BadParameter(f"{value!r} is not a project id: give letters, digits, - and _") from None
+    return value
+
+
+def _checked_port(_context: click.Context, _option: click.Parameter, value: str) -> int:
+    port = int(value) if value.isascii() and value.isdigit() else -1
+    if port not in range(65_536):
+        raise click.BadParameter(f"{value!r} is not a port: give 0 to 65535")
+    return port
+
+
+_FOLDER = click.Path(path_type=Path)
+
+_OPTIONS = (
+    click.option(
+        "--data", required=True, type=_FOLDER, metavar="DIR", help="Folder for the records; created if it is missing."
+    ),
+    click.option(
         "--obs-folder",
-        type=Path,
+        type=_FOLDER,
         metavar="DIR",
-        help="folder whose folders are the buckets that dump tasks write to (default: no buckets)",
-    )
-    parser.add_argument(
+        help="Folder whose folders are the buckets that dump tasks write to (default: no buckets).",
+    ),
+    click.option(
         "--obs-endpoint",
         metavar="URL",
         help="S3-compatible store with the buckets that dump tasks write to, by the keys in AWS_ACCESS_KEY_ID and"
-        " AWS_SECRET_ACCESS_KEY; needs the extra s3",
-    )
-
-
-def _add_controls(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+        " AWS_SECRET_ACCESS_KEY; needs the extra s3.",
+    ),
+    click.option(
+        "--port", default="7700", callback=_checked_port, metavar="PORT", help="0 takes any free port (default: 7700)."
+    ),
+    click.option(
+        "--host",
+        default="127.0.0.1",
+        callback=_checked_host,
+        metavar="HOST",
+        help="Address to listen on (default: 127.0.0.1, this machine only).",
+    ),
+    click.option(
+        "--allowed-host",
+        "allowed_hosts",
+        multiple=True,
+        callback=_checked_host,
+        metavar="NAME",
+        help="A name by which clients may call the server, such as that of a container's service; may be repeated.",
+    ),
+    click.option("--project", callback=_checked_project, metavar="ID", help="Serve only this project (default: any)."),
+    click.option(
+        "--access-key-file",
+        type=_FOLDER,
+        metavar="FILE",
+        help="A file with the keys and tokens of callers, each in a section with access_key and secret_key, auth_token,"
+        " or all three, and perhaps project_id (default: BEAM_DIS_ACCESS_KEY, BEAM_DIS_SECRET_KEY and"
+        " BEAM_DIS_AUTH_TOKEN in the environment; without any of them, requests need no signature).",
+    ),
+    click.option(
+        "--no-keys", is_flag=True, help="Serve other machines without keys: everybody may read, write and delete."
+    ),
+    click.option(
+        "--limits",
+        type=click.Choice(("sizes", "real")),
+        default="sizes",
+        help="sizes: limit the size of requests and records (default); real: also limit throughput per partition.",
+    ),
+    click.option(
         "--admin",
-        action="store_true",
-        help="serve the routes under /admin, which inject faults and move the clock, to clients that send the token in "
-        "BEAM_DIS_ADMIN_TOKEN",
-    )
-    parser.add_argument(
-        "--admin-token-file", type=Path, metavar="FILE", help="a file with the token (default: BEAM_DIS_ADMIN_TOKEN)"
-    )
-    parser.add_argument(
+        is_flag=True,
+        help="Serve the routes under /admin, which inject faults and move the clock, to clients that send the token in"
+        " BEAM_DIS_ADMIN_TOKEN.",
+    ),
+    click.option(
+        "--admin-token-file",
+        type=_FOLDER,
+        metavar="FILE",
+        help="A file with the token (default: BEAM_DIS_ADMIN_TOKEN).",
+    ),
+    click.option(
         "--no-console",
-        action="store_true",
-        help="serve no console (default: served on a loopback address, with a new token, or that in BEAM_DIS_CONSOLE_TOKEN)",
+        is_flag=True,
+        help="Serve no console (default: served on a loopback address, with a new token, or that in BEAM_DIS_CONSOLE_TOKEN).",
+    ),
+    click.option("--stop-with-parent", is_flag=True, help="Stop when standard input or the parent process ends."),
+    # for LocalDIS: it has reserved the port; and if it is killed, only the server can still remove a temporary folder
+    click.option("--port-reserved", is_flag=True, hidden=True),
+    click.option("--remove-with-parent", is_flag=True, hidden=True),
+)
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command(
+    epilog=examples(
+        "beam-dis serve --data ./dis-data",
+        "beam-dis serve --data ./dis-data --port 0 --limits real",
+        "beam-dis serve --data ./dis-data --obs-folder ./buckets",
     )
+)
+@_options
+def serve(*, stop_with_parent: bool, remove_with_parent: bool, **options: Any) -> None:
+    """Run a durable local DIS.
 
-
-def run(options: argparse.Namespace) -> int:
-    """Serve until stopped; the exit status is 1 if the server can't start."""
+    It runs until it is stopped, and prints its URL and the options of a pipeline when it is ready. SIGTERM and Ctrl-C end it with exit status 0.
+    """
     end_on_signals()
     os.umask(0o077)
-    from beam_dis.local.http.server import serve
+    from beam_dis.local.http.server import serve as serve_until_stopped
     from beam_dis.local.keys import KeysError
     from beam_dis.local.listening import StartError
-    from beam_dis.local.parent import stop_with_parent
+    from beam_dis.local.parent import stop_with_parent as watch_parent
     from beam_dis.local.store import StoreError
-
-    if options.admin_token_file is not None and not options.admin:
-        return fail("--admin-token-file is given without --admin: add --admin, or leave it out")
-
-    def ready(endpoint: str) -> None:
-        lines = announcement(endpoint, options.data, options.project, settings.keys, settings.console_token)
-        print("\n".join(lines), flush=True)
 
     parent_ended = threading.Event()
 
@@ -133,39 +170,49 @@ def run(options: argparse.Namespace) -> int:
             parent_ended.set()
             server.should_exit = True
 
-        if options.stop_with_parent:
-            stop_with_parent(stop)
+        if stop_with_parent:
+            watch_parent(stop)
 
     try:
-        settings = _settings(options)
-        serve(settings, ready=ready, started=started)
+        settings = _settings(**options)
+
+        def ready(endpoint: str) -> None:
+            lines = announcement(endpoint, settings.data_dir, settings.project, settings.keys, settings.console_token)
+            print("\n".join(lines), flush=True)
+
+        serve_until_stopped(settings, ready=ready, started=started)
     except (StartError, StoreError, KeysError) as error:
-        return fail(error)
-    if options.remove_with_parent and parent_ended.is_set():
-        shutil.rmtree(options.data, ignore_errors=True)
-    return 0
+        raise Failed(str(error)) from error
+    if remove_with_parent and parent_ended.is_set():
+        shutil.rmtree(settings.data_dir, ignore_errors=True)
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(
+    *,
+    data: Path,
+    access_key_file: Path | None,
+    limits: str,
+    admin: bool,
+    admin_token_file: Path | None,
+    host: str,
+    no_console: bool,
+    **others: Any,
+) -> Settings:
+    """The settings of the server; keys come from files or the environment."""
     from beam_dis.local.http.request_source import is_loopback
     from beam_dis.local.http.server import Settings
     from beam_dis.local.keys import keys_of_environment, keys_of_file, read_admin_token, read_console_token
 
-    console = is_loopback(options.host) and not options.no_console
+    if admin_token_file is not None and not admin:
+        raise Failed("--admin-token-file is given without --admin: add --admin, or leave it out")
     return Settings(
-        data_dir=options.data,
-        obs_folder=options.obs_folder,
-        obs_endpoint=options.obs_endpoint,
-        host=options.host,
-        port=options.port,
-        port_reserved=options.port_reserved,
-        allowed_hosts=tuple(options.allowed_host),
-        no_keys=options.no_keys,
-        keys=keys_of_file(options.access_key_file) if options.access_key_file else keys_of_environment(os.environ),
-        project=options.project,
-        real_limits=options.limits == "real",
-        admin_token=read_admin_token(options.admin_token_file, os.environ) if options.admin else None,
-        console_token=read_console_token(os.environ) if console else None,
+        data_dir=data,
+        host=host,
+        keys=keys_of_file(access_key_file) if access_key_file else keys_of_environment(os.environ),
+        real_limits=limits == "real",
+        admin_token=read_admin_token(admin_token_file, os.environ) if admin else None,
+        console_token=read_console_token(os.environ) if is_loopback(host) and not no_console else None,
+        **others,
     )
 
 
@@ -187,6 +234,8 @@ def announcement(
         keys: the keys and tokens that requests are checked against, if they are.
         console_token: the token of the console, if there is one.
     """
+    from beam_dis.endpoints import LOCAL_PROJECT_ID
+
     url = urlsplit(endpoint)
     project_id = project or next((caller.project for caller in keys if caller.project), LOCAL_PROJECT_ID)
     own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname or "")  # noqa: S104 - a comparison
@@ -224,26 +273,3 @@ def _address_of_this_machine(loopback: str) -> str | None:
             return str(probe.getsockname()[0])
     except OSError:
         return None
-
-
-def _host(text: str) -> str:
-    from beam_dis.local.http.request_source import is_host
-
-    if not is_host(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a host: give a name or an address, without scheme and port")
-    return text.strip("[]").lower()
-
-
-def _project(text: str) -> str:
-    try:
-        DISConnection(project_id=text)
-    except ConfigurationError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a project id: give letters, digits, - and _") from None
-    return text
-
-
-def _port(text: str) -> int:
-    port = int(text) if text.isascii() and text.isdigit() else -1
-    if port not in range(65_536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give 0 to 65535")
-    return port

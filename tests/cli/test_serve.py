@@ -224,17 +224,17 @@ def test_a_name_is_allowed_by_an_option_that_may_be_repeated(tmp_path):
 @pytest.mark.parametrize("option", ["--host", "--allowed-host"])
 @pytest.mark.parametrize("name", ["http://dis", "dis:7700", "*", ""])
 def test_a_host_is_a_name_or_an_address_without_scheme_and_port(option, name):
-    assert f"argument {option}: {name!r} is not a host: give a name or an address" in misused(option, name)
+    assert f"'{option}': {name!r} is not a host: give a name or an address" in misused(option, name)
 
 
 @pytest.mark.parametrize("project", ["a b", "a/b", "", "ä"])
 def test_a_project_that_no_client_can_name_is_refused(project):
-    assert f"argument --project: {project!r} is not a project id: give letters" in misused("--project", project)
+    assert f"'--project': {project!r} is not a project id: give letters" in misused("--project", project)
 
 
 @pytest.mark.parametrize("port", ["abc", "70000", "-1", "٣"])
 def test_a_wrong_port_is_refused(port):
-    assert f"argument --port: {port!r} is not a port: give 0 to 65535" in misused(f"--port={port}")
+    assert f"'--port': {port!r} is not a port: give 0 to 65535" in misused(f"--port={port}")
 
 
 @pytest.mark.parametrize("host", ["LOCALHOST", "dis.localhost", "[::1]"])

@@ -35,7 +35,7 @@ sys.exit(main())
 """
 
 MOMENTS = {
-    "arguments": "import beam_dis.cli.main as at; wrap(at, '_parser', 'after')",
+    "arguments": "import beam_dis.cli.main as at; wrap(at.commands, 'main', 'before')",
     "opening": "import beam_dis.local.http.server as at; wrap(at, 'open_store', 'before')",
     "opened": "import beam_dis.local.http.server as at; wrap(at, 'open_store', 'after')",
     "listening": "import beam_dis.local.http.server as at; wrap(at, 'listen', 'after')",
@@ -94,7 +94,7 @@ sys.exit(main())
 
 def test_a_signal_does_not_end_other_commands_with_status_0(tmp_path):
     program = "import os, sys; sys.argv = ['beam-dis', 'check', '--data', '.']; import beam_dis.cli.check as at\n"
-    program += f"at.run = lambda _: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
+    program += f"at.check.callback = lambda **_: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
     program += "from beam_dis.__main__ import main; sys.exit(main())"
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     ended = subprocess.run([sys.executable, "-c", program], check=False, cwd=tmp_path, env=environ, timeout=60)

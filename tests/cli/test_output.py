@@ -1,0 +1,37 @@
+"""What commands print for programs and for people."""
+
+from __future__ import annotations
+
+import json
+
+from beam_dis.cli.output import print_fields, print_table
+
+ROWS = [{"name": "a", "count": 1, "hidden": True}, {"name": "longer", "count": None, "hidden": False}]
+
+
+def test_a_table_for_programs_is_one_json_array_of_whole_rows(capsys):
+    print_table(ROWS, ["name", "count"], as_json=True)
+    assert json.loads(capsys.readouterr().out) == ROWS
+
+
+def test_a_table_in_a_pipe_is_aligned_and_has_no_colours(capsys):
+    print_table(ROWS, ["name", "count"])
+    assert capsys.readouterr().out == "name    count\na       1\nlonger  -\n"
+
+
+def test_a_table_on_a_terminal_is_drawn_by_rich(capsys, monkeypatch):
+    monkeypatch.setattr("beam_dis.cli.output.is_terminal", lambda _stream: True)
+    print_table(ROWS, ["name", "count"])
+    assert "longer" in capsys.readouterr().out
+
+
+def test_an_empty_table_is_its_header(capsys):
+    print_table([], ["name", "count"])
+    assert capsys.readouterr().out == "name  count\n"
+
+
+def test_fields_are_lines_or_one_json_object(capsys):
+    print_fields({"name": "a", "count": 1})
+    assert capsys.readouterr().out == "name   a\ncount  1\n"
+    print_fields({"name": "a", "count": 1}, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"name": "a", "count": 1}
