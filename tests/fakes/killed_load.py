@@ -148,12 +148,12 @@ def _scale(load: KilledLoad, http: httpx.Client, turn: int) -> None:
 
 
 def _advance(load: KilledLoad, http: httpx.Client, turn: int) -> None:
-    """By ten seconds, so that tasks are due and members live on; each fourth time by hours, so that records expire."""
+    """By twenty seconds, so that tasks are due and members live on; each fourth time by hours, so that records expire."""
     change = load.ledger.changes["tens"]
     hours = turn % 4 == 3 and change.done < LAST_TENS
-    step = RETENTION_TENS // 4 if hours else 1
+    step = RETENTION_TENS // 4 if hours else 2
     change.make(change.done + step, lambda _: load.dis.advance(10 * step))
-    time.sleep(0.1)
+    time.sleep(0.05)
 
 
 def commit(http: httpx.Client, app: str, stream: str, number: int, **more: Any) -> httpx.Response:
@@ -248,7 +248,7 @@ def _start_or_stop_tasks(load: KilledLoad, http: httpx.Client, turn: int) -> Non
         _accepted(http.post("/streams/scaled/transfer-tasks/action", json=body))
 
     change.make(1 - change.done, request)
-    time.sleep(0.2 if change.done else 0.02)
+    time.sleep(0.1)
 
 
 def _change_task(load: KilledLoad, http: httpx.Client, turn: int) -> None:

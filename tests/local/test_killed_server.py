@@ -24,6 +24,8 @@ from beam_dis.local.store import open_store
 
 pytestmark = pytest.mark.integration
 
+UNFINISHED = "buckets/.incomplete~/*"
+
 
 def begin(dis):
     """Create what lasts: two streams, two apps, two dump tasks; returns the ledger."""
@@ -67,13 +69,23 @@ def put_by_minute(dis, began):
     return [sum(point.value for point in report[label]) for report in reports], [each.next for each in partitions]
 
 
+def await_object(tmp_path):
+    """Wait until the object of a dump task is being written."""
+    until = time.monotonic() + 5
+    while not any(tmp_path.glob(UNFINISHED)) and time.monotonic() < until:
+        time.sleep(0.001)
+
+
 def run_and_kill(dis, ledger, turn, tmp_path):
     """Kill a server under load, check what it left, start it again, check it; returns whether an object was under way."""
     with KilledLoad(dis, ledger, f"round-{turn}") as load:
         load.await_answers(9)
         time.sleep(0.07 * (turn % 7))
+        if turn % 2:
+            await_object(tmp_path)
+            time.sleep(0.002 * (turn % 9))
         kill(dis)
-    interrupted = any(tmp_path.glob("buckets/.incomplete~/*"))
+    interrupted = any(tmp_path.glob(UNFINISHED))
     check_integrity(tmp_path / "data", tmp_path / "copy")
     dis.restart(kill=True)
     check_state(ledger, state_of(dis))
@@ -95,7 +107,7 @@ def test_a_killed_server_loses_nothing_and_leaves_no_change_half_done(tmp_path, 
     for task in tasks:
         check_positions(ledger, copied, task)
     assert counted == numbers
-    assert list(tmp_path.glob("buckets/.incomplete~/*")) == []
+    assert list(tmp_path.glob(UNFINISHED)) == []
     with closing(open_store(tmp_path / "data", clock=time.time)) as store:
         assert (store.check(), [task for task in store.dump_tasks() if store.stream_of(task) is None]) == ([], [])
     assert min(change.count for change in ledger.changes.values()) >= rounds
