@@ -83,7 +83,7 @@ def run_and_kill(dis, ledger, turn, tmp_path):
         time.sleep(0.07 * (turn % 7))
         if turn % 2:
             await_object(tmp_path)
-            time.sleep(0.002 * (turn % 9))
+            time.sleep(0.007 * (turn % 9))
         kill(dis)
     interrupted = any(tmp_path.glob(UNFINISHED))
     check_integrity(tmp_path / "data", tmp_path / "copy")
