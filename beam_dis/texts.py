@@ -20,6 +20,16 @@ def one_line(text: object, limit: int = 500) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in shown).split())
 
 
+def escaped(text: str) -> str:
+    r"""A text with control characters and the like as escapes, such as ``\x1b``: it can't change what a terminal shows."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
 class Secret:
     """A text whose repr doesn't show it."""
 

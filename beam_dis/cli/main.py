@@ -15,8 +15,10 @@ from beam_dis.errors import DISError
 from beam_dis.version import __version__
 
 COMMANDS = {
+    "apps": ("apps:apps", "List, create, describe, reset and delete apps."),
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
     "serve": ("serve:serve", "Run a durable local DIS."),
+    "streams": ("streams:streams", "List, create, describe, scale, change and delete streams."),
 }
 """Command → its module in this folder with its function, and its summary, so that help imports no command."""
 

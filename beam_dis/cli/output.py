@@ -9,6 +9,8 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
+from beam_dis.texts import escaped
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -20,16 +22,25 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON on one line. Times, bytes and other values that JSON lacks are printed as text."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+def print_json(value: Any, *, pretty: bool = False) -> None:
+    """Print a value as JSON on one line, or with ``pretty`` on several. Values that JSON lacks are printed as text.
+
+    On a terminal, control characters are printed as JSON's escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=str, indent=2 if pretty else None)
+    if is_terminal(sys.stdout):
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    try:
+        click.echo(text)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        click.echo(json.dumps(value, default=str, indent=2 if pretty else None))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool = False) -> None:
     """Print rows as a table with these columns, or as one JSON array of whole rows.
 
     On a terminal the table fits the window and has colours. Elsewhere columns are aligned with spaces and nothing is cut.
-    None is shown as ``-``.
+    None is shown as ``-``, and control characters are shown as escapes.
     """
     if as_json:
         print_json(list(rows))
@@ -61,7 +72,7 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+    return escaped(json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value))
 
 
 def _print_aligned(lines: list[list[str]]) -> None:
