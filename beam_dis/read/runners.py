@@ -7,7 +7,8 @@ Rules:
    deferred, and never return. Partitions are listed once there, and a warning says what won't happen and what to do.
 3. DirectRunner with Prism decides by the whole pipeline when it is run. The options are known here; the rest is a warning about
    what may happen.
-4. Flink may output nothing if checkpoints cut bundles, and finalises nothing without checkpoints: both are warned about.
+4. In IPython DirectRunner never takes Prism, and InteractiveRunner collects what has ended: an endless read is refused there.
+5. Flink may output nothing if checkpoints cut bundles, and finalises nothing without checkpoints: both are warned about.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _IN_PROCESS = {"FnApiRunner", "BundleBasedDirectRunner"}
 _SWITCHING = "SwitchingDirectRunner"
+_INTERACTIVE = "InteractiveRunner"
 _SAFE_BUNDLES = 20
 _FLINK_MILLISECONDS = {"checkpointing_interval": -1, "max_bundle_time_mills": 1000}
 
@@ -85,12 +87,14 @@ def check_runner(
         endless: whether the read has no end; of a bounded read only the finalizers matter.
 
     Raises:
-        ConfigurationError: several workers in one process, which drop what an endless read defers.
+        ConfigurationError: several workers in one process, which drop what an endless read defers; or an endless read in IPython on
+            a runner that never returns from it.
     """
     if app is not None:
         _check_finalizers(runner, options, app, endless=endless)
     if not endless:
         return RunnerTraits()
+    _refuse_in_notebooks(runner, options)
     if runs_endless_steps(runner, options):
         _warn_about_the_switch(runner, registry)
         _check_flink(runner, options)
@@ -114,6 +118,19 @@ def check_runner(
         type(runner).__name__,
     )
     return RunnerTraits()
+
+
+def _refuse_in_notebooks(runner: object, options: PipelineOptions) -> None:
+    """Refuse what would block a cell forever: Beam's own limits of a recording are for its own sources only."""
+    name = type(runner).__name__
+    if name != _INTERACTIVE and (runs_endless_steps(runner, options) or not is_in_ipython()):
+        return
+    name = "DirectRunner" if name == _SWITCHING else name
+    raise ConfigurationError(
+        f"an endless read in IPython on {name} never returns: give the read an end, such as"
+        ' stop=StoppingPosition.after(records=1000, seconds=10) or stop="latest", or run the pipeline on Prism, with'
+        " --runner=PrismRunner --prism_location=PATH"
+    )
 
 
 def _warn_about_the_switch(runner: object, registry: Registry) -> None:

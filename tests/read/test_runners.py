@@ -73,9 +73,29 @@ def test_direct_runner_with_options_that_exclude_prism_cannot_stream(
     assert not check_runner(SwitchingDirectRunner(), PipelineOptions([PRISM, flag]), registry=REGISTRY).streams
 
 
-def test_direct_runner_in_a_notebook_never_takes_prism(monkeypatch: pytest.MonkeyPatch) -> None:
+class InteractiveRunner:
+    pass
+
+
+@pytest.mark.parametrize("runner", [SwitchingDirectRunner, FnApiRunner, InteractiveRunner])
+def test_an_endless_read_in_a_notebook_is_refused_where_it_never_returns(
+    runner: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DirectRunner doesn't take Prism in IPython, even if it is installed."""
     monkeypatch.setattr(runners, "is_in_ipython", lambda: True)
-    assert not check_runner(SwitchingDirectRunner(), PipelineOptions([PRISM]), registry=REGISTRY).streams
+    with pytest.raises(
+        ConfigurationError, match=rf"on {runner.__name__.removeprefix('Switching')} never returns: give the read an end"
+    ):
+        check_runner(runner(), PipelineOptions([PRISM]), registry=REGISTRY)
+
+
+@pytest.mark.parametrize(("runner", "endless"), [(PrismRunner, True), (InteractiveRunner, False)])
+def test_a_notebook_may_use_prism_or_a_read_with_an_end(
+    runner: type, endless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "is_in_ipython", lambda: True)
+    traits = check_runner(runner(), PipelineOptions([]), registry=REGISTRY, endless=endless)
+    assert traits.streams == endless
 
 
 def test_direct_runner_warns_once_about_steps_that_exclude_prism(
