@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from beam_dis.local.console import streams
+from beam_dis.local.console import puts, records, streams, tail
 from beam_dis.local.console.access import Guard
 from beam_dis.local.console.parts import ConsoleError, Parts
 from beam_dis.local.console.queries import Fields, form_of
@@ -39,11 +39,21 @@ _PAGES: dict[str, Show] = {
     "/streams/{stream_id}": streams.one_stream,
     "/streams/{stream_id}/rates": streams.rates_over_time,
     "/streams/{stream_id}/keys": streams.frequent_keys,
+    "/streams/{stream_id}/records": records.some_records,
+    "/streams/{stream_id}/records/export": records.export,
+    "/streams/{stream_id}/records/{partition}/{number}": records.one_record,
+    "/streams/{stream_id}/records/{partition}/{number}/data": records.record_data,
+    "/streams/{stream_id}/tail": tail.live_tail,
+    "/streams/{stream_id}/tail/records": tail.next_records,
+    "/streams/{stream_id}/put": puts.put_form,
 }
 _COUNTED = {streams.all_streams, streams.one_stream}
 """The pages that show counts, which are stored first, as for every report."""
 
-_CHANGES: dict[str, Change] = {}
+_CHANGES: dict[str, Change] = {
+    "/streams/{stream_id}/put": puts.put,
+    "/streams/{stream_id}/records/{partition}/{number}/resend": puts.resend,
+}
 
 
 def console_routes(token: str, parts: Parts) -> list[BaseRoute]:

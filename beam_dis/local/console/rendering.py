@@ -26,7 +26,8 @@ _PERIODS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def page(template: str, http_status: int = 200, **values: Any) -> HTMLResponse:
     """A page as an answer."""
-    return HTMLResponse(render(template, **values), http_status)
+    # half a surrogate in a key, which UTF-8 doesn't have, is shown by its number
+    return HTMLResponse(render(template, **values).encode("utf-8", "backslashreplace"), http_status)
 
 
 def render(template: str, **values: Any) -> str:

@@ -118,3 +118,40 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   const used = part.contains(document.activeElement) || (!selection.isCollapsed && part.contains(selection.anchorNode));
   if (used && part.id === "live") event.detail.shouldSwap = false;
 });
+
+// The live tail: a pause, an end to what it keeps, and another attempt after a failure
+
+const MOST_ENTRIES = 500;
+const pause = document.getElementById("pause");
+
+function isPaused() {
+  return pause !== null && pause.getAttribute("aria-pressed") === "true";
+}
+
+function tailState() {
+  return document.getElementById("tail-state");
+}
+
+if (pause !== null) {
+  pause.hidden = false;
+  pause.setAttribute("aria-pressed", "false");
+  pause.addEventListener("click", () => {
+    pause.setAttribute("aria-pressed", String(!isPaused()));
+    pause.textContent = isPaused() ? "Go on" : "Pause";
+    if (!isPaused()) htmx.trigger(tailState(), "resume");
+  });
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt === tailState() && isPaused()) event.preventDefault();
+  });
+  document.body.addEventListener("htmx:oobAfterSwap", () => {
+    const tail = document.getElementById("tail");
+    while (tail.children.length > MOST_ENTRIES) tail.lastElementChild.remove();
+  });
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.body.addEventListener(failure, (event) => {
+      if (event.detail.elt !== tailState()) return;
+      tailState().textContent = "The server doesn't answer; trying again.";
+      setTimeout(() => htmx.trigger(tailState(), "resume"), 3000);
+    });
+  }
+}

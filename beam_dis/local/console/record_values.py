@@ -1,0 +1,107 @@
+r"""The data of a record as a person reads it: decoded by the stream's schema, as text, or in hexadecimal digits.
+
+Rules:
+
+1. Data that doesn't decode is shown as text, and the reason with it.
+2. Data that isn't UTF-8 keeps its other bytes as ``\xNN``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from beam_dis.errors import ConfigurationError, DecodeError
+from beam_dis.formats import Format, Rows, format_of
+from beam_dis.formats.compression import CompressedFormat, compression_of
+from beam_dis.local.store import Stream
+from beam_dis.texts import one_line
+
+DECODED, TEXT, HEX = VIEWS = ("decoded", "text", "hex")
+_HEX_BYTES = 16
+
+
+class ShownValue(NamedTuple):
+    """A record's data as text; ``problem`` says why it isn't decoded, if it should be."""
+
+    text: str
+    problem: str = ""
+
+
+class RecordValues:
+    """Shows and reads the records of a stream, by its description."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._format, self.problem = _format(stream)
+        self._decompress: Callable[[bytes], bytes] | None = None
+        if self._format is None and stream.compression_format:
+            self._decompress = compression_of(stream.compression_format).decompress
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether records can be decoded and encoded by a schema."""
+        return self._format is not None
+
+    def shown(self, data: bytes, view: str) -> ShownValue:
+        """The data in a view."""
+        if view == HEX:
+            return ShownValue(hex_dump(data))
+        if view == TEXT:
+            return ShownValue(data.decode("utf-8", "backslashreplace"))
+        try:
+            return ShownValue(_text(self.decoded(data)))
+        except (DecodeError, ValueError, RecursionError) as error:
+            return ShownValue(data.decode("utf-8", "backslashreplace"), one_line(error))
+
+    def decoded(self, data: bytes) -> Any:
+        """The value of a record by the schema; without one JSON if it is, else text. Raises DecodeError or ValueError."""
+        if self._format is not None:
+            value = self._format.decode(data)
+            return list(value) if isinstance(value, Rows) else value
+        if self._decompress is not None:
+            data = self._decompress(data)
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            return data.decode("utf-8")
+
+    def encoded(self, text: str) -> bytes:
+        """The bytes of a value that is given as JSON. Raises ValueError or EncodeError."""
+        if self._format is None:
+            raise ValueError(self.problem)
+        return self._format.encode(json.loads(text))
+
+
+def hex_dump(data: bytes) -> str:
+    """Lines of sixteen bytes: their offset, their digits, and their characters of ASCII."""
+    lines = []
+    for start in range(0, len(data), _HEX_BYTES):
+        part = data[start : start + _HEX_BYTES]
+        characters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in part)
+        lines.append(f"{start:06x}  {part.hex(' '):<{3 * _HEX_BYTES}} {characters}")
+    return "\n".join(lines)
+
+
+def plain_json(value: Any) -> str:
+    """A decoded value on one line of JSON; times and decimals as text, bytes as hexadecimal digits."""
+    return json.dumps(value, ensure_ascii=False, default=_as_text)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _format(stream: Stream) -> tuple[Format | None, str]:
+    """The format of a stream's records; None with the reason if there is none."""
+    try:
+        found = format_of(
+            stream.data_type, stream.data_schema, delimiter=(stream.delimiter or ",").replace("\\t", "\t")
+        )
+        return CompressedFormat(found, stream.compression_format) if stream.compression_format else found, ""
+    except (ConfigurationError, RecursionError) as error:
+        return None, one_line(error)
