@@ -73,6 +73,8 @@ ROWS = {
     "answers in memory": ("ANSWERS_IN_FLIGHT", 128 * MIB, "128 MiB"),
     "time to take 1 MiB of an answer": ("ANSWER_SECONDS", 60.0, "60 s"),
     "time for which an idle connection is kept": ("IDLE_SECONDS", 75.0, "75 s"),
+    "requests in the console's log": ("KEPT_REQUESTS", 2_000, "2,000"),
+    "form that is sent to the console": ("MAX_FORM_BYTES", 8 * MIB, "8 MiB"),
     "time for running requests when the server stops": ("DRAIN_SECONDS", 2, "2 s"),
 }
 """Row of the page → the constant, its value, and how the page says it."""

@@ -148,15 +148,16 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
         allowed_hosts: tuple[str, ...] = (),
     ) -> InProcess:
         stores.close()
-        store = open_store(tmp_path / "data", clock=clock)
+        moving = clock if isinstance(clock, Clock) else Clock(clock)
+        store = open_store(tmp_path / "data", clock=moving)
         stores.callback(store.close)
         (tmp_path / "obs" / "lake").mkdir(parents=True, exist_ok=True)
-        dumps = DumpEngine(store, ObjectFolder(tmp_path / "obs") if buckets else None, clock)
+        dumps = DumpEngine(store, ObjectFolder(tmp_path / "obs") if buckets else None, moving)
         readers = stores.enter_context(ThreadPoolExecutor(1))
         throughput = ThroughputLimits(clock) if limits else None
         context = ServerContext(
             store=store,
-            clock=clock,
+            clock=moving,
             round_robin=itertools.count().__next__,
             readers=readers,
             dumps=dumps,
@@ -171,7 +172,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
             admin_token=admin,
             console_token=console,
         )
-        return InProcess(app_of(settings, context, Clock(clock)), context)
+        return InProcess(app_of(settings, context, moving), context)
 
     with stores:
         yield make

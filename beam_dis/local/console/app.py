@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from beam_dis.local.console import puts, records, streams, tail
+from beam_dis.local.console import apps, controls, dump_tasks, logged_requests, puts, records, streams, tail
 from beam_dis.local.console.access import Guard
 from beam_dis.local.console.parts import ConsoleError, Parts
 from beam_dis.local.console.queries import Fields, form_of
@@ -46,6 +46,12 @@ _PAGES: dict[str, Show] = {
     "/streams/{stream_id}/tail": tail.live_tail,
     "/streams/{stream_id}/tail/records": tail.next_records,
     "/streams/{stream_id}/put": puts.put_form,
+    "/apps": apps.all_apps,
+    "/apps/{app_id}": apps.one_app,
+    "/apps/{app_id}/lag": apps.lag_over_time,
+    "/requests": logged_requests.last_requests,
+    "/dump-tasks": dump_tasks.all_dump_tasks,
+    "/faults": controls.faults_and_clock,
 }
 _COUNTED = {streams.all_streams, streams.one_stream}
 """The pages that show counts, which are stored first, as for every report."""
@@ -53,6 +59,11 @@ _COUNTED = {streams.all_streams, streams.one_stream}
 _CHANGES: dict[str, Change] = {
     "/streams/{stream_id}/put": puts.put,
     "/streams/{stream_id}/records/{partition}/{number}/resend": puts.resend,
+    "/apps/{app_id}/checkpoint": apps.reset_checkpoint,
+    "/dump-tasks/{task_id}": dump_tasks.act,
+    "/faults": controls.inject,
+    "/faults/clear": controls.clear,
+    "/clock": controls.move_clock,
 }
 
 

@@ -9,6 +9,7 @@ from beam_dis.local.console.lags import LagHistory
 from beam_dis.local.console.notices import Notices
 from beam_dis.local.faults.rules import Rules
 from beam_dis.local.handlers.call import Call, ServerContext
+from beam_dis.local.request_log import RequestLog
 from beam_dis.local.store import Store, StoredApp, Stream
 
 
@@ -30,6 +31,7 @@ class Parts:
     context: ServerContext
     rules: Rules
     clock: Clock
+    requests: RequestLog
     lags: LagHistory = field(init=False)
     notices: Notices = field(default_factory=Notices)
 

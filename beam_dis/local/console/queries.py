@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from beam_dis.local.console.parts import ConsoleError
+from beam_dis.wire.limits import MIB
 
-MAX_FORM_BYTES = 8 * 1024 * 1024
+MAX_FORM_BYTES = 8 * MIB
 """Room for a record of 1 MiB of which each byte is escaped, and its fields."""
 
 _MOST_FIELDS = 100
@@ -74,7 +75,7 @@ async def form_of(request: Request) -> Fields:
         body += piece
         if len(body) > MAX_FORM_BYTES:
             raise ConsoleError(413, f"The form has more than {MAX_FORM_BYTES} bytes.")
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if body and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise ConsoleError(400, "The request has no form.")
     return Fields(dict(_pairs(bytes(body))))
 

@@ -43,14 +43,14 @@ class RecordValues:
         """Whether records can be decoded and encoded by a schema."""
         return self._format is not None
 
-    def shown(self, data: bytes, view: str) -> ShownValue:
-        """The data in a view."""
+    def shown(self, data: bytes, view: str, *, lines: bool = False) -> ShownValue:
+        """The data in a view; a decoded value on several ``lines``, or on one."""
         if view == HEX:
             return ShownValue(hex_dump(data))
         if view == TEXT:
             return ShownValue(data.decode("utf-8", "backslashreplace"))
         try:
-            return ShownValue(_text(self.decoded(data)))
+            return ShownValue(_text(self.decoded(data), indent=2 if lines else None))
         except (DecodeError, ValueError, RecursionError) as error:
             return ShownValue(data.decode("utf-8", "backslashreplace"), one_line(error))
 
@@ -88,8 +88,8 @@ def plain_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=_as_text)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=_as_text)
+def _text(value: Any, indent: int | None) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=indent, default=_as_text)
 
 
 def _as_text(value: Any) -> str:

@@ -117,7 +117,7 @@ def one_record(parts: Parts, request: Request) -> Response:
         here="streams",
         stream=stream,
         partition=partition,
-        row=row_of(record, values, view, RECORD_CHARS),
+        row=row_of(record, values, view, RECORD_CHARS, lines=True),
         view=view,
         views=VIEWS,
         notice=parts.notices.take(fields.text("notice") or None),
@@ -159,10 +159,10 @@ def partition_of(stream: Stream, number: int) -> Partition:
     return partition
 
 
-def row_of(record: FoundRecord, values: RecordValues, view: str, most: int) -> RecordRow:
+def row_of(record: FoundRecord, values: RecordValues, view: str, most: int, *, lines: bool = False) -> RecordRow:
     """A record as a page shows it. Of a text or digits only the part that is shown is made."""
     data = record.data if view == DECODED else record.data[: max(_LIST_BYTES, 4 * most) if view == TEXT else most // 3]
-    shown = values.shown(data, view)
+    shown = values.shown(data, view, lines=lines)
     text, more = clipped(shown.text, most)
     if len(data) < len(record.data):
         more = max(more, len(record.data) - len(data))

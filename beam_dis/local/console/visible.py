@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 
-_PICTURES = 0x2400
-"""U+2400 to U+241F are pictures of the control characters of ASCII."""
-
 _KEPT = {"\n", "\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Categories of Unicode: control, format (such as right-to-left marks), surrogates, private, unassigned, separators of lines."""
@@ -30,9 +27,4 @@ def clipped(text: str, most: int) -> tuple[str, int]:
 
 
 def _shown(character: str) -> str:
-    number = ord(character)
-    if number < 0x20:
-        return chr(_PICTURES + number)
-    if number == 0x7F:
-        return "\u2421"
-    return f"⟨U+{number:04X}⟩" if unicodedata.category(character) in _HIDDEN else character
+    return f"⟨U+{ord(character):04X}⟩" if unicodedata.category(character) in _HIDDEN else character

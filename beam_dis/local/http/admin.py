@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from beam_dis.errors import ConfigurationError
 from beam_dis.local.clock import Clock, advance
 from beam_dis.local.dump.engine import DumpEngine
+from beam_dis.local.faults.existing import check_exists
 from beam_dis.local.faults.rules import Rules
-from beam_dis.local.faults.values import AnyFault, Fault, FaultListing, FaultNumber
+from beam_dis.local.faults.values import AnyFault, FaultListing, FaultNumber
 from beam_dis.local.http.reply import Reply
 from beam_dis.local.http.request_body import Disconnected, read_body
 from beam_dis.local.store import Store, StoreUnavailable
@@ -85,7 +87,10 @@ class Problem(WireAnswer):
 async def inject(controls: Controls, request: AdminRequest) -> Reply:
     """Add a fault; 400 if its stream or partition doesn't exist."""
     fault: AnyFault = request.message(AnyFault)
-    _check_exists(controls.store, fault)
+    try:
+        check_exists(controls.store, fault)
+    except ConfigurationError as error:
+        raise AdminError(400, str(error)) from error
     return Reply(201, encode(FaultNumber(controls.rules.add(fault))))
 
 
@@ -164,20 +169,3 @@ async def _body(receive: Receive) -> bytes:
         return await read_body(receive, _MAX_BODY_BYTES)
     except Refusal as refusal:
         raise AdminError(refusal.status, refusal.message) from None
-
-
-def _check_exists(store: Store, fault: Fault) -> None:
-    """A rule for a stream that doesn't exist is a misspelling, unless it is for create_stream."""
-    if fault.stream is None or fault.operation == "create_stream":
-        return
-    streams = {stream.name: len(stream.partitions) for stream in store.streams()}
-    if fault.stream not in streams:
-        raise AdminError(400, f"there is no stream {fault.stream!r}; the streams are: {_some(sorted(streams))}")
-    number = fault.partition_number()
-    if number is not None and number >= streams[fault.stream]:
-        count = streams[fault.stream]
-        raise AdminError(400, f"stream {fault.stream!r} has no partition {fault.partition}: it has 0 to {count - 1}")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
@@ -34,9 +34,18 @@ from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.handlers import HANDLERS
 from beam_dis.local.handlers.call import Call, ServerContext, durable
 from beam_dis.local.http.authentication import Authenticator
+from beam_dis.local.http.call_state import CallState
 from beam_dis.local.http.openapi import document_json
 from beam_dis.local.http.prometheus import CONTENT_TYPE, exposition
-from beam_dis.local.http.reply import Reply, SentAnswer, answer_encoder, coded_error, error_reply, success_reply
+from beam_dis.local.http.reply import (
+    Headers,
+    Reply,
+    SentAnswer,
+    answer_encoder,
+    coded_error,
+    error_reply,
+    success_reply,
+)
 from beam_dis.local.http.request_body import (
     Disconnected,
     body_limit,
@@ -47,12 +56,13 @@ from beam_dis.local.http.request_body import (
     wants_protobuf,
 )
 from beam_dis.local.http.request_source import AllowedSources
+from beam_dis.local.request_log import RequestLog
 from beam_dis.local.store import StoreError, StoreUnavailable
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import ROUTES, Route, match_route
 
 if TYPE_CHECKING:
-    from beam_dis.local.http.fault_injector import FaultHits, FaultInjector
+    from beam_dis.local.http.fault_injector import FaultInjector
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +82,7 @@ class LocalApp:
         budget: Room for the bodies of requests.
         faults: Makes calls fail on command; None if the server has no controls.
         more: Further routes beside those of the protocol.
+        requests: Notes every request; None for no log.
     """
 
     def __init__(
@@ -82,12 +93,14 @@ class LocalApp:
         budget: BodyBudget,
         faults: FaultInjector | None = None,
         more: Sequence[BaseRoute] = (),
+        requests: RequestLog | None = None,
     ) -> None:
         self._context = context
         self._sources = sources
         self._authenticator = authenticator
         self._budget = budget
         self._faults = faults
+        self._requests = requests
         self._second, self._formatted = -1, b""
         self._other_routes = Starlette(
             routes=[
@@ -119,7 +132,7 @@ class LocalApp:
         try:
             self._sources.check(scope)
         except Refusal as refusal:
-            await self._refuse(refusal, receive, send)
+            await self._refuse(refusal, scope, receive, send)
             return
         project = _project_of_records(scope["raw_path"])
         route = _RECORD_ROUTES.get(scope["method"]) if project else None
@@ -130,60 +143,75 @@ class LocalApp:
 
     async def operate(self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one operation. Its Date is read before anything is looked up: the answer has no later record."""
-        second = int(self._context.clock())
+        started = self._start()
+        second = int(started.time)
+        state = CallState(route, names)
         try:
             async with self._budget.room(declared_length(scope)):
-                reply, hits = await self._reply(route, names, scope, receive)
+                reply = await self._reply(state, route, scope, receive)
         except Disconnected:
             return
+        hits = state.hits
         if hits is not None and self._faults is not None:
-            await self._faults.deliver(hits, reply, second, scope, receive, send)
+            headers = await self._faults.deliver(hits, reply, second, scope, receive, send)
+            self._note(state, scope, hits.reply or reply, headers, started)
         elif reply is not None:
             with self._context.answers.counted(len(reply.body)):
-                await SentAnswer(reply.status, reply.headers(self._date(second)), reply.body).send(send)
+                headers = reply.headers(self._date(second))
+                self._note(state, scope, reply, headers, started)
+                await SentAnswer(reply.status, headers, reply.body).send(send)
 
-    async def _refuse(self, refusal: Refusal, receive: Receive, send: Send) -> None:
+    def _note(self, state: CallState, scope: Scope, reply: Reply | None, headers: Headers, started: _Started) -> None:
+        """Note a request in the log of requests."""
+        if self._requests is not None:
+            seconds = self._context.timer() - started.timer
+            self._requests.add(state.noted(scope, reply, headers, time=started.time, seconds=seconds))
+
+    def _start(self) -> _Started:
+        return _Started(self._context.clock(), self._context.timer())
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refusal after the body has come, because a client that still sends would lose the answer."""
+        started = self._start()
         try:
             with suppress(Refusal):
                 await read_body(receive, 0)
         except Disconnected:
             return
         reply = error_reply(refusal)
-        date = self._date(int(self._context.clock()))
-        await SentAnswer(reply.status, reply.headers(date), reply.body).send(send)
+        headers = reply.headers(self._date(int(started.time)))
+        self._note(CallState(None, {}), scope, reply, headers, started)
+        await SentAnswer(reply.status, headers, reply.body).send(send)
 
-    async def _reply(
-        self, route: Route, names: Mapping[str, str], scope: Scope, receive: Receive
-    ) -> tuple[Reply | None, FaultHits | None]:
-        """The reply, and the faults that hit the call; no reply if a fault leaves none."""
-        hits: FaultHits | None = None
+    async def _reply(self, state: CallState, route: Route, scope: Scope, receive: Receive) -> Reply | None:
+        """The reply; None if a fault leaves none."""
+        names, hits = state.names, None
         try:
             body = await read_body(receive, body_limit(route))
-            route = operation_of(route, scope, body)
+            route = state.route = operation_of(route, scope, body)
             if self._faults is not None:
-                hits = self._faults.draw_hits(route, names, scope, body)
+                hits = state.hits = self._faults.draw_hits(route, names, scope, body)
             if hits is not None and not hits.handled:
-                return hits.reply, hits
+                return hits.reply
             caller = self._authenticator.check(scope, names["project_id"], body, 0.0 if hits is None else hits.skew)
-            request = message_of(route, scope, body)
+            request = state.request = message_of(route, scope, body)
             handler = HANDLERS[route.operation] if hits is None else hits.handler(HANDLERS[route.operation])
             protobuf = wants_protobuf(route, scope)
             call = Call(self._context, names, caller, answer_encoder(protobuf=protobuf))
-            return success_reply(route, await handler(call, request), protobuf=protobuf), hits
+            return success_reply(route, await handler(call, request), protobuf=protobuf)
         except Refusal as refusal:
-            return error_reply(refusal), hits
+            return error_reply(refusal)
         except StoreUnavailable as unavailable:
-            _log.debug("%s: %s", route.operation, unavailable)  # the store logs its failure itself, once
-            return error_reply(Refusal(5000, unavailable)), hits
+            _log.debug("%s: %s", state.operation, unavailable)  # the store logs its failure itself, once
+            return error_reply(Refusal(5000, unavailable))
         except StoreError as damage:
-            _log.error("%s found damaged data: %s", route.operation, damage)
-            return error_reply(Refusal(5000, damage)), hits
+            _log.error("%s found damaged data: %s", state.operation, damage)
+            return error_reply(Refusal(5000, damage))
         except Disconnected:
             raise
         except Exception:  # noqa: BLE001 - logged, and the service goes on
-            _log.exception("%s failed", route.operation)
-            return error_reply(Refusal(5000)), hits
+            _log.exception("%s failed", state.operation)
+            return error_reply(Refusal(5000))
 
     async def _openapi(self, _request: Request) -> Response:
         return self._response(Reply(200, document_json()))
@@ -208,7 +236,9 @@ class LocalApp:
         resource = _OTHER_RESOURCE.fullmatch(path)
         if resource is not None and not known:
             reply = error_reply(Refusal(4602, resource[1]))
-        return self._response(reply, {"allow": ", ".join(sorted(known))} if known else {})
+        answer = self._response(reply, {"allow": ", ".join(sorted(known))} if known else {})
+        self._note(CallState(None, {}), request.scope, reply, answer.raw_headers, self._start())
+        return answer
 
     def _response(self, reply: Reply, more: Mapping[str, str] | None = None) -> Response:
         date = self._date(int(self._context.clock()))
@@ -219,6 +249,13 @@ class LocalApp:
         if second != self._second:
             self._second, self._formatted = second, formatdate(second, usegmt=True).encode("ascii")
         return self._formatted
+
+
+class _Started(NamedTuple):
+    """When a request came: in seconds since 1970, and by the timer."""
+
+    time: float
+    timer: float
 
 
 class _Operation:

@@ -27,7 +27,7 @@ from beam_dis.local.faults.values import AnyFault, ClockSkew, EmptyPages, Failin
 from beam_dis.local.handlers import Handler
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.http.fault_answers import Sleep, altered, breaks_connection, replacement, reset, send_broken
-from beam_dis.local.http.reply import Reply, SentAnswer
+from beam_dis.local.http.reply import Headers, Reply, SentAnswer
 from beam_dis.local.http.request_body import message_of
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.routes import Route
@@ -37,13 +37,19 @@ from beam_dis.wire.routes import Route
 class FaultHits:
     """The faults that hit one call: at most one that isn't a condition, and the conditions.
 
-    ``skew`` and ``delay`` are in seconds; ``refusing`` are the rules that refuse single records of a put.
+    ``skew`` and ``delay`` are in seconds; ``refusing`` are the rules that refuse single records of a put, ``kinds`` the names of all.
     """
 
     fault: AnyFault | None
     skew: float
     delay: float
     refusing: Sequence[Rule]
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def resets(self) -> bool:
+        """Whether the connection is reset instead of an answer."""
+        return isinstance(self.fault, Reset)
 
     @property
     def reply(self) -> Reply | None:
@@ -100,12 +106,13 @@ class FaultInjector:
                 if isinstance(rule.fault, Latency)
             ),
             refusing=[rule for rule in rules if isinstance(rule.fault, RecordsRefused)],
+            kinds=tuple(type(rule.fault).__name__ for rule in rules),
         )
 
     async def deliver(
         self, hits: FaultHits, reply: Reply | None, second: int, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Send a reply as the faults of its call change, delay or break it.
+    ) -> Headers:
+        """Send a reply as the faults of its call change, delay or break it; returns its headers, none if it has none.
 
         Args:
             hits: The faults of the call.
@@ -122,14 +129,15 @@ class FaultInjector:
             if reply is None or isinstance(fault, Reset):
                 reset(scope["transport"])
                 await _end_of_connection(receive)
-                return
+                return []
             date = formatdate(second + int(hits.skew), usegmt=True).encode("ascii")
             answer = SentAnswer(reply.status, reply.headers(date), reply.body)
             if fault is not None and breaks_connection(fault):
                 await _while_connected(send_broken(fault, answer, scope["transport"], self._sleep), receive)
                 await _end_of_connection(receive)
-                return
+                return answer.headers
             await (answer if fault is None else altered(fault, answer)).send(send)
+            return answer.headers
 
 
 async def _while_connected(work: Awaitable[Any], receive: Receive) -> None:

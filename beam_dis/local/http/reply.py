@@ -22,6 +22,7 @@ from beam_dis.local.budgets import LEAST_PAGE, PIECE
 from beam_dis.wire.error_codes import Refusal
 from beam_dis.wire.messages import WireAnswer, encode
 from beam_dis.wire.protobuf import PROTOBUF, encode_answer
+from beam_dis.wire.records import PutRecordsResult
 from beam_dis.wire.routes import Route
 
 Headers = list[tuple[bytes, bytes]]
@@ -34,11 +35,15 @@ _numbers = itertools.count(1)
 
 
 class Reply(NamedTuple):
-    """The outcome of a request, before it is sent; ``body`` is JSON, protobuf or empty."""
+    """The outcome of a request, before it is sent; ``body`` is JSON, protobuf or empty.
+
+    ``code`` is the code of an error, or of the first record that is refused, for the log of requests.
+    """
 
     status: int
     body: bytes = b""
     content_type: bytes = _JSON_TYPE
+    code: str = ""
 
     def headers(self, date: bytes) -> Headers:
         """The headers of this reply; ``date`` is the service's clock, which clients set theirs by."""
@@ -83,7 +88,12 @@ def success_reply(route: Route, value: Any, *, protobuf: bool = False) -> Reply:
     if route.answer is None:
         return Reply(route.status, b"{}" if route.status == 200 else b"")
     body = value if isinstance(value, bytes) else answer_encoder(protobuf=protobuf)(value)
-    return Reply(route.status, body, _PROTOBUF_TYPE if protobuf else _JSON_TYPE)
+    code = _first_code(value) if getattr(value, "failed_record_count", 0) else ""
+    return Reply(route.status, body, _PROTOBUF_TYPE if protobuf else _JSON_TYPE, code)
+
+
+def _first_code(result: PutRecordsResult) -> str:
+    return next((record.error_code for record in result.records if record.error_code), "")
 
 
 def answer_encoder(*, protobuf: bool) -> Callable[[Any], bytes]:
@@ -98,7 +108,7 @@ def request_id() -> bytes:
 
 def coded_error(status: int, code: str, message: str) -> Reply:
     """An error with a code."""
-    return Reply(status, encode(ErrorBody(code, message, code, message)))
+    return Reply(status, encode(ErrorBody(code, message, code, message)), code=code)
 
 
 def error_reply(refusal: Refusal) -> Reply:

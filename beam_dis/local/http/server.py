@@ -44,6 +44,7 @@ from beam_dis.local.http.fault_injector import FaultInjector
 from beam_dis.local.http.request_source import AllowedSources, is_loopback
 from beam_dis.local.keys import AccessKeys
 from beam_dis.local.listening import StartError, endpoint_of, listen
+from beam_dis.local.request_log import RequestLog
 from beam_dis.local.store import open_store
 from beam_dis.local.store.causes import system_advice
 
@@ -134,13 +135,16 @@ def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp
     authenticator = Authenticator(settings.keys, settings.project, clock)
     rules = Rules()
     more: list[BaseRoute] = []
+    requests: RequestLog | None = None
     if settings.admin_token is not None:
         admin = Admin(settings.admin_token, Controls(rules, context.store, clock, context.dumps))
         more.append(Mount("/admin", admin))
     if settings.console_token is not None:
-        more += console_routes(settings.console_token, Parts(context=context, rules=rules, clock=clock))
+        requests = RequestLog()
+        parts = Parts(context=context, rules=rules, clock=clock, requests=requests)
+        more += console_routes(settings.console_token, parts)
     faults = FaultInjector(context, rules) if more else None
-    return LocalApp(context, sources, authenticator, BodyBudget(), faults, more)
+    return LocalApp(context, sources, authenticator, BodyBudget(), faults, more, requests)
 
 
 def _buckets(settings: Settings) -> ObjectStore | None:

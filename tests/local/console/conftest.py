@@ -105,6 +105,7 @@ class Console:
 
     def __init__(self, client: Browser, inside: Any, clock: Clock) -> None:
         self.client = client
+        self.service = inside
         self.store = inside.store
         self.dumps = inside.dumps
         self.clock = clock

@@ -59,6 +59,7 @@ function draw(element, columns) {
   const labels = element.dataset.labels.split("|");
   const lines = ["--line-1", "--line-2"];
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { stroke: colour("--rule"), width: 1 } };
+  if (columns.times.length === 0) return;
   const days = columns.times.length > 1 && columns.times.at(-1) - columns.times[0] > 2 * 86400;
   const options = {
     width: element.clientWidth - 8,
@@ -101,7 +102,7 @@ async function load(element) {
 
 for (const element of document.querySelectorAll("[data-chart]")) {
   load(element);
-  setInterval(() => load(element), 30000);
+  setInterval(() => load(element), 1000 * Number(element.dataset.seconds || 30));
 }
 
 let waiting;
