@@ -8,7 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-BENCHMARKS := $(filter-out benchmarks/dis_load.py benchmarks/large_dis.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,dis_load.py changed_dis.py load_protocols.py side_by_side.py),$(wildcard benchmarks/*.py))
 
 help:  ## print this
 	@echo "beam_dis: Apache Beam and DIS, with a local DIS"
@@ -53,6 +53,7 @@ soak: $(READY)  ## the soaks for ten minutes on each runner, and fuzzing for fiv
 
 bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@.ci/install-npm || true  # without Node.js, kinesalite is left out
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(PY) $$script; echo; done
 
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/

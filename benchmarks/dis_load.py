@@ -1,7 +1,6 @@
-"""The load on a local DIS, as a separate process: many connections, and as little work per record as possible.
+"""The load on a local DIS, or on an emulator of a stream service, as a separate process of many connections.
 
-Each connection is a coroutine that sends a request when the last one is answered, or, if a rate is given, when the next is due. Data
-is prepared in advance, except the keys, which never repeat. Answers are counted, not parsed.
+Each connection is a coroutine that sends a request when the last one is answered, or, if a rate is given, when the next is due.
 """
 
 from __future__ import annotations
@@ -11,24 +10,23 @@ import itertools
 import json
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from random import randbytes
 from typing import NamedTuple
 
-from beam_dis.wire.signing import SigningRequest, sign
-from beam_dis.wire.timestamps import sdk_date
+from load_protocols import ACCESS_KEY, DISJSON, PROTOCOLS, SECRET_KEY, Call, Kinesis, Load
+
+__all__ = ["ACCESS_KEY", "PARTITIONS", "RECORDS", "SECRET_KEY", "SIZE", "STREAM", "Job"]
 
 RECORDS, SIZE, PARTITIONS = 500, 200, 8
 STREAM = "load"
-ACCESS_KEY, SECRET_KEY = "BENCHMARKACCESSKEY00", "benchmark-secret-key"
-DATA = [b64encode(randbytes(SIZE)) for _ in range(64)]
-ROOT = "/v2/benchmark"
 
 
 class Job(NamedTuple):
-    """A measurement: ``what`` is put or get; ``rate`` is records per second over all connections, 0 for as fast as possible."""
+    """A measurement: ``what`` is put, get or latency; ``rate`` is records per second over all connections, 0 for as fast as possible.
+
+    With ``streams``, requests go to as many streams in turn.
+    """
 
     endpoint: str
     signed: bool
@@ -36,15 +34,20 @@ class Job(NamedTuple):
     connections: int
     seconds: float
     rate: float
+    protocol: str = "JSON"
+    records: int = RECORDS
+    size: int = SIZE
+    partitions: int = PARTITIONS
+    streams: int = 1
 
 
 @dataclass
 class Requests:
-    """The requests of all connections: when they are due, their times in seconds, and their records."""
+    """The requests of all connections: when they are due, their streams, their times in seconds, and their records."""
 
     stop: float
     due: Iterator[float]
-    keys: Iterator[int] = field(default_factory=lambda: itertools.count(time.time_ns()))
+    streams: Iterator[str] = field(default_factory=lambda: itertools.repeat(STREAM))
     times: list[float] = field(default_factory=list)
     records: int = 0
 
@@ -64,87 +67,91 @@ class Requests:
 class Connection:
     """One HTTP/1.1 connection."""
 
-    def __init__(self, job: Job, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._signed = job.signed
-        self._host = job.endpoint.removeprefix("http://")
+    def __init__(self, protocol: DISJSON | Kinesis, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.protocol = protocol
         self._reader = reader
         self._writer = writer
 
-    async def ask(self, method: str, path: str, query: str = "", body: bytes = b"") -> bytes:
+    async def ask(self, call: Call) -> bytes:
         """The body of the answer to one request."""
-        headers = {"host": self._host, "content-type": "application/json"}
-        if self._signed:
-            headers["x-sdk-date"] = sdk_date(time.time())
-            request = SigningRequest(method, path, query, headers, body)
-            headers["authorization"] = sign(
-                request, access_key=ACCESS_KEY, secret_key=SECRET_KEY, signed_headers=list(headers)
-            )
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"{method} {path}?{query} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
-        self._writer.write(head.encode() + body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
+        query = f"?{call.query}" if call.query else ""
+        head = f"{call.method} {call.path}{query} HTTP/1.1\r\n{lines}content-length: {len(call.body)}\r\n\r\n"
+        self._writer.write(head.encode() + call.body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = answer.partition(b"content-length: ")[2].partition(b"\r")[0]
+        length = answer.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
         return await self._reader.readexactly(int(length or 0))
 
 
-async def put(connection: Connection, _number: int, requests: Requests) -> None:
+async def put(connection: Connection, _number: int, requests: Requests, job: Job) -> None:
     while await requests.wait_until_due():
-        body = _body(requests.keys)
+        call = connection.protocol.put(next(requests.streams))
         start = time.perf_counter()
-        answer = await connection.ask("POST", f"{ROOT}/records", body=body)
-        if not answer.startswith(b'{"failed_record_count":0,'):
-            raise RuntimeError(answer[:500])
-        requests.add(start, RECORDS)
+        connection.protocol.check_put(await connection.ask(call))
+        requests.add(start, job.records)
 
 
-async def get(connection: Connection, number: int, requests: Requests) -> None:
+async def get(connection: Connection, number: int, requests: Requests, _job: Job) -> None:
     cursor = ""
     while await requests.wait_until_due():
-        cursor = cursor or await _cursor(connection, number % PARTITIONS)
+        if not cursor:
+            asked = connection.protocol.cursor(STREAM, number)
+            cursor = connection.protocol.cursor_of(await connection.ask(asked))
         start = time.perf_counter()
-        query = f"max_fetch_bytes={RECORDS * SIZE}&partition-cursor={cursor}"
-        answer = await connection.ask("GET", f"{ROOT}/records", query)
-        records = answer.count(b'"sequence_number"')
+        records, after = connection.protocol.page_of(await connection.ask(connection.protocol.page(cursor)))
         requests.add(start, records)
-        cursor = answer.rpartition(b'"next_partition_cursor":"')[2].rstrip(b'"}').decode() if records else ""
+        cursor = after if records else ""
 
 
-async def load(job: Job) -> dict[str, float]:
+async def latency(connection: Connection, number: int, requests: Requests, job: Job) -> None:
+    """Put when the next request is due; a second connection asks all the time, until it has the records. For streams of one partition."""
+    protocol, reader = connection.protocol, await _open(job, connection.protocol)
+    cursor = protocol.cursor_of(await reader.ask(protocol.cursor(STREAM, number, "LATEST")))
+    while await requests.wait_until_due():
+        start = time.perf_counter()
+        answered = asyncio.ensure_future(connection.ask(protocol.put(STREAM)))
+        records = 0
+        while not records:
+            records, cursor = protocol.page_of(await reader.ask(protocol.page(cursor)))
+        requests.add(start, records)
+        protocol.check_put(await answered)
+
+
+async def run(job: Job) -> dict[str, float]:
     """Run a job; returns records per second, and the median and 99th percentile of the request times in ms."""
-    host, port = job.endpoint.removeprefix("http://").split(":")
-    opened = [await asyncio.open_connection(host, int(port), limit=2**24) for _ in range(job.connections)]
-    connections = [Connection(job, reader, writer) for reader, writer in opened]
-    stream = json.dumps({"stream_name": STREAM, "partition_count": PARTITIONS}).encode()
-    await connections[0].ask("POST", f"{ROOT}/streams", body=stream)
+    load = Load(job.endpoint.removeprefix("http://"), job.records, job.size, job.partitions)
+    protocol = PROTOCOLS[job.protocol](load, signed=job.signed)
+    connections = [await _open(job, protocol) for _ in range(job.connections)]
+    names = [STREAM, *(f"{STREAM}-{number}" for number in range(1, job.streams))]
+    for name in names:
+        await connections[0].ask(protocol.create(name))
+    await asyncio.sleep(protocol.creation_seconds)
     begin = time.perf_counter()
-    requests = Requests(begin + job.seconds, _due_times(job.rate, begin))
-    work = {"put": put, "get": get}[job.what]
-    await asyncio.gather(*(work(connection, number, requests) for number, connection in enumerate(connections)))
+    requests = Requests(begin + job.seconds, _due_times(job, begin), itertools.cycle(names))
+    work = {"put": put, "get": get, "latency": latency}[job.what]
+    await asyncio.gather(*(work(connection, number, requests, job) for number, connection in enumerate(connections)))
     rate = requests.records / (time.perf_counter() - begin)
     times = sorted(requests.times)
     return {
         "rate": rate,
         "records": requests.records,
+        "requests": len(times),
         "p50": 1000 * times[len(times) // 2],
         "p99": 1000 * times[len(times) * 99 // 100],
     }
 
 
-def _due_times(rate: float, begin: float) -> Iterator[float]:
-    return (begin + number * RECORDS / rate for number in itertools.count()) if rate else itertools.repeat(begin)
+async def _open(job: Job, protocol: DISJSON | Kinesis) -> Connection:
+    host, port = job.endpoint.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**24)
+    return Connection(protocol, reader, writer)
 
 
-def _body(keys: Iterator[int]) -> bytes:
-    data = itertools.cycle(DATA)
-    entries = [b'{"data":"%b","partition_key":"%d"}' % (next(data), next(keys)) for _ in range(RECORDS)]
-    return b'{"stream_name":"load","records":[%b]}' % b",".join(entries)
-
-
-async def _cursor(connection: Connection, number: int) -> str:
-    query = f"cursor-type=TRIM_HORIZON&partition-id={number}&stream-name={STREAM}"
-    cursor: str = json.loads(await connection.ask("GET", f"{ROOT}/cursors", query))["partition_cursor"]
-    return cursor
+def _due_times(job: Job, begin: float) -> Iterator[float]:
+    if not job.rate:
+        return itertools.repeat(begin)
+    return (begin + number * job.records / job.rate for number in itertools.count())
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(load(Job(*json.loads(sys.argv[1]))))))
+    print(json.dumps(asyncio.run(run(Job(*json.loads(sys.argv[1]))))))

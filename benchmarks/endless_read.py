@@ -42,7 +42,7 @@ from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.core import Windowing
 from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from bounded_read import DATA, PARTITIONS, STREAM, PagesInMemory, load
-from large_dis import large_dis
+from changed_dis import large_dis
 
 from beam_dis import DISClient, DISConnection, ReadFromDIS, StoppingPosition
 from beam_dis.local import LocalDIS

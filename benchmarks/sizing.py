@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import FixedWindows
-from large_dis import large_dis
+from changed_dis import large_dis
 
 from beam_dis import AvroCoder, CSVCoder, DISClient, DISConnection, JSONCoder, ReadFromDIS, StoppingPosition
 from beam_dis.local import LocalDIS
