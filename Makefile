@@ -63,7 +63,7 @@ runners: $(READY)  ## install Prism, Flink, official clients and libraries for c
 	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \
 	.ci/install-jars avro-java "Java's Avro" || failed+=" Avro-for-Java"; \
 	.ci/install-jars java-client "DIS's Java SDK" || failed+=" Java-SDK"; \
-	.ci/install-go-client || failed+=" Go-SDK"; .ci/install-python-clients $(PY) || failed+=" Python-clients"; .ci/install-npm || failed+=" npm-packages"; \
+	.ci/install-go-client || failed+=" Go-SDK"; .ci/install-go-pipeline || failed+=" Go-pipeline"; .ci/install-python-clients $(PY) || failed+=" Python-clients"; .ci/install-npm || failed+=" npm-packages"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 
 cluster: $(READY)  ## start a Flink of several processes, or those that have ended; prints the flags of a pipeline

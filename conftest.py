@@ -3,7 +3,8 @@
 Rules:
 
 1. A test that needs Prism or Flink is marked ``prism`` or ``flink``. One that compares with Java's Avro or with packages of npm is
-   marked ``avro_java`` or ``npm``, one that runs DIS's Java or Go SDK ``java_client`` or ``go_client``.
+   marked ``avro_java`` or ``npm``, one that runs DIS's Java or Go SDK ``java_client`` or ``go_client``,
+   and one that runs a Beam pipeline in Go ``go_pipeline``.
 2. If that isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
 3. With CI=true it is an error before any test runs if one of these is missing.
 4. If a test runs on Prism and on Flink, `make test` runs it on Prism and `make check-long` on Flink, because a job on Flink takes many
@@ -82,6 +83,10 @@ def _go_client(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "go-client" / "operations"
 
 
+def _go_pipeline(_config: pytest.Config) -> Path:
+    return ROOT / ".runners" / "go-pipeline" / "upper"
+
+
 def _npm(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "npm" / "node_modules"
 
@@ -93,6 +98,7 @@ RUNNERS = {
     "npm": _npm,
     "java_client": _java_client,
     "go_client": _go_client,
+    "go_pipeline": _go_pipeline,
     "python_clients": _python_clients,
 }
 """Marker → the path of its runner or its libraries."""
@@ -144,6 +150,12 @@ def java_client(pytestconfig: pytest.Config) -> Path:
 def go_client(pytestconfig: pytest.Config) -> Path:
     """The program that calls DIS's Go SDK; tests that ask for it are marked ``go_client``."""
     return _go_client(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def go_pipeline(pytestconfig: pytest.Config) -> Path:
+    """The Beam pipeline in Go; tests that ask for it are marked ``go_pipeline``."""
+    return _go_pipeline(pytestconfig)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def transform(name: str) -> Callable[[Callable[..., TransformT]], Callable[..., 
 
         @wraps(make)
         def checked(**config: Any) -> TransformT:
+            config = _without_rows(config)
             check_keys(name, config, known)
             given = {key: value for key, value in config.items() if value is not None or key in _NULL_IS_A_VALUE}
             for key, parameter in known.items():
@@ -62,6 +63,15 @@ def transform(name: str) -> Callable[[Callable[..., TransformT]], Callable[..., 
         return checked
 
     return complete
+
+
+def _without_rows(value: Any) -> Any:
+    """The same value with mappings instead of rows, which pipelines in other languages send."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: _without_rows(inner) for key, inner in value.items()}
+    return [_without_rows(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _typing(hint: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 from apache_beam.yaml import yaml_provider
 
@@ -145,3 +147,13 @@ def test_null_without_quotes_is_a_type_and_an_option():
 def test_keys_without_a_value_are_left_out():
     settings = read_from_dis(stream="s", app=None, poll_interval=None, discovery_interval=None)._read._settings
     assert (settings.app, settings.poll_interval, settings.discovery_interval) == (None, 1.0, None)
+
+
+def test_keys_may_be_rows_as_other_languages_send_them():
+    read = read_from_dis(stream="s", format="RAW", error_handling=Row(output="errors", threshold=0.5))
+    assert (read._errors.name, read._errors.threshold) == ("errors", 0.5)
+
+
+class Row(NamedTuple):
+    output: str
+    threshold: float
