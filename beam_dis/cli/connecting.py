@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from beam_dis.cli.exits import Failed
 if TYPE_CHECKING:
     from beam_dis.client import DISClient
     from beam_dis.connection import DISConnection
+    from beam_dis.stream_service import StreamService
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +78,18 @@ def open_client(connection: DISConnection) -> DISClient:
     from beam_dis.client import DISClient
 
     return DISClient(connection)
+
+
+@contextmanager
+def opened_service(connection: DISConnection) -> Iterator[StreamService]:
+    """The service of a connection, for commands that read and write records; it is closed at the end of the block."""
+    from beam_dis.services import open_service
+
+    service = open_service(connection)
+    try:
+        yield service
+    finally:
+        service.close()
 
 
 def complete_stream(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

@@ -19,6 +19,7 @@ COMMANDS = {
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
     "serve": ("serve:serve", "Run a durable local DIS."),
     "streams": ("streams:streams", "List, create, describe, scale, change and delete streams."),
+    "tail": ("tail:tail", "Show the records of a stream, and those that arrive."),
 }
 """Command → its module in this folder with its function, and its summary, so that help imports no command."""
 

@@ -36,6 +36,13 @@ def print_json(value: Any, *, pretty: bool = False) -> None:
         click.echo(json.dumps(value, default=str, indent=2 if pretty else None))
 
 
+def print_bytes(data: bytes, *, flush: bool = False) -> None:
+    """Print bytes as they are: the data of records, which are in any encoding or in none."""
+    sys.stdout.buffer.write(data)
+    if flush:
+        sys.stdout.buffer.flush()
+
+
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool = False) -> None:
     """Print rows as a table with these columns, or as one JSON array of whole rows.
 
