@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,16 @@ ROWS = {
 """Row of the page → the constant, its value, and how the page says it."""
 
 
+@cache
+def assignments() -> list[ast.Assign]:
+    """The module-level assignments of the package."""
+    nodes = (node for path in ROOT.glob("beam_dis/**/*.py") for node in ast.parse(path.read_text("utf-8")).body)
+    return [node for node in nodes if isinstance(node, ast.Assign)]
+
+
 def values_of(name: str) -> set[object]:
     """The values that module-level constants of a name have in the package."""
-    nodes = [node for path in ROOT.glob("beam_dis/**/*.py") for node in ast.parse(path.read_text("utf-8")).body]
-    assigned = [node for node in nodes if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name]
+    assigned = [node for node in assignments() if getattr(node.targets[0], "id", "") == name]
     return {eval(ast.unparse(node.value), {"MIB": MIB, "__builtins__": {}}) for node in assigned}
 
 
