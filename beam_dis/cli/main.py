@@ -17,9 +17,11 @@ from beam_dis.version import __version__
 COMMANDS = {
     "apps": ("apps:apps", "List, create, describe, reset and delete apps."),
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
+    "lag": ("lag:lag", "Show how far an app is behind in each partition of a stream."),
     "serve": ("serve:serve", "Run a durable local DIS."),
     "streams": ("streams:streams", "List, create, describe, scale, change and delete streams."),
     "tail": ("tail:tail", "Show the records of a stream, and those that arrive."),
+    "top": ("top:top", "Show the rates, hot partitions and lags of streams, again and again."),
 }
 """Command → its module in this folder with its function, and its summary, so that help imports no command."""
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from beam_dis.texts import escaped
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Rows = Sequence[Mapping[str, Any]]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +49,7 @@ def print_bytes(data: bytes, *, flush: bool = False) -> None:
         sys.stdout.buffer.flush()
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool = False) -> None:
+def print_table(rows: Rows, columns: Sequence[str], *, as_json: bool = False) -> None:
     """Print rows as a table with these columns, or as one JSON array of whole rows.
 
     On a terminal the table fits the window and has colours. Elsewhere columns are aligned with spaces and nothing is cut.
@@ -52,11 +58,38 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as
     if as_json:
         print_json(list(rows))
         return
-    cells = [[_shown(row.get(column)) for column in columns] for row in rows]
     if is_terminal(sys.stdout):
-        _print_rich(cells, columns)
+        from rich.console import Console
+
+        Console().print(_rich_table(rows, columns))
     else:
-        _print_aligned([list(columns), *cells])
+        _print_aligned([list(columns), *_cells(rows, columns)])
+
+
+@contextmanager
+def live_table(columns: Sequence[str], *, as_json: bool = False) -> Iterator[Callable[[Rows], None]]:
+    """A table that is shown again and again during the block, by the function that this gives.
+
+    On a terminal it takes the place of the one before. Elsewhere the tables follow one another with an empty line between them. As JSON
+    each is an array on a line.
+    """
+    if as_json or not is_terminal(sys.stdout):
+        shown = 0
+
+        def show(rows: Rows) -> None:
+            nonlocal shown
+            if shown and not as_json:
+                click.echo()
+            shown += 1
+            print_table(rows, columns, as_json=as_json)
+            sys.stdout.flush()
+
+        yield show
+        return
+    from rich.live import Live
+
+    with Live(auto_refresh=False) as live:
+        yield lambda rows: live.update(_rich_table(rows, columns), refresh=True)
 
 
 def print_fields(fields: Mapping[str, Any], *, as_json: bool = False) -> None:
@@ -88,14 +121,17 @@ def _print_aligned(lines: list[list[str]]) -> None:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _print_rich(cells: list[list[str]], columns: Sequence[str]) -> None:
-    from rich.console import Console
+def _cells(rows: Rows, columns: Sequence[str]) -> list[list[str]]:
+    return [[_shown(row.get(column)) for column in columns] for row in rows]
+
+
+def _rich_table(rows: Rows, columns: Sequence[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for line in cells:
+    for line in _cells(rows, columns):
         table.add_row(*map(Text, line))
-    Console().print(table)
+    return table

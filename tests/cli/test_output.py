@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from beam_dis.cli.output import print_fields, print_table
+from beam_dis.cli.output import live_table, print_fields, print_table
 
 ROWS = [{"name": "a", "count": 1, "hidden": True}, {"name": "longer", "count": None, "hidden": False}]
 
@@ -35,3 +35,18 @@ def test_fields_are_lines_or_one_json_object(capsys):
     assert capsys.readouterr().out == "name   a\ncount  1\n"
     print_fields({"name": "a", "count": 1}, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"name": "a", "count": 1}
+
+
+def test_a_table_that_is_shown_again_and_again_follows_the_one_before(capsys):
+    with live_table(["name", "count"]) as show:
+        show(ROWS[:1])
+        show(ROWS[1:])
+    assert capsys.readouterr().out == "name  count\na     1\n\nname    count\nlonger  -\n"
+
+
+def test_a_table_on_a_terminal_takes_the_place_of_the_one_before(capsys, monkeypatch):
+    monkeypatch.setattr("beam_dis.cli.output.is_terminal", lambda _stream: True)
+    with live_table(["name", "count"]) as show:
+        show(ROWS[:1])
+        show(ROWS[1:])
+    assert "longer" in capsys.readouterr().out

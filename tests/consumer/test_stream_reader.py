@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
 from itertools import islice
 
 import pytest
 from fake_service import FakePartition, FakeService
 from fake_time import FakeTime
+from immediate_executor import ImmediateExecutor
 
 from beam_dis.consumer import StreamReader, bounds_of
 from beam_dis.errors import InvalidRequestError, TransportError, service_error
@@ -16,25 +16,13 @@ from beam_dis.record import PutRecord
 THROTTLED = service_error("slow down", code="DIS.4303", status=400)
 
 
-class AtOnce(Executor):
-    """Runs each task when it is submitted."""
-
-    def submit(self, fn, /, *args, **kwargs):
-        future = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - an executor keeps every exception in the future
-            future.set_exception(error)
-        return future
-
-
 def reader_of(service, start="earliest", *partitions, time=None, stop=None, warned=None):
     time = time or FakeTime()
     return StreamReader(
         service,
         "flights",
         bounds_of(start, stop, partitions),
-        executor=AtOnce(),
+        executor=ImmediateExecutor(),
         clock=time.clock,
         sleep=time.sleep,
         warn=(warned if warned is not None else []).append,
