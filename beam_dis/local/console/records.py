@@ -33,6 +33,7 @@ from beam_dis.wire.streams import EXPIRED
 COUNTS = (20, 50, 100, 200)
 PLACES = ("end", "start", "time", "number", "before")
 LIST_CHARS = 600
+LIST_LINES = 12
 RECORD_CHARS = 200_000
 _LIST_BYTES = 4 * LIST_CHARS
 """Enough bytes for the characters that a listing shows of a text."""
@@ -163,7 +164,7 @@ def row_of(record: FoundRecord, values: RecordValues, view: str, most: int, *, l
     """A record as a page shows it. Of a text or digits only the part that is shown is made."""
     data = record.data if view == DECODED else record.data[: max(_LIST_BYTES, 4 * most) if view == TEXT else most // 3]
     shown = values.shown(data, view, lines=lines)
-    text, more = clipped(shown.text, most)
+    text, more = clipped(shown.text, most, None if lines else LIST_LINES)
     if len(data) < len(record.data):
         more = max(more, len(record.data) - len(data))
     return RecordRow(record=record, text=text, more=more, problem=shown.problem)

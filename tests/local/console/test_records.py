@@ -168,6 +168,15 @@ def test_a_line_of_a_megabyte_is_cut_and_can_be_downloaded(console):
     assert answer.headers["content-disposition"] == 'attachment; filename="s-0-0.bin"'
 
 
+def test_a_listing_shows_a_few_lines_of_each_record(console):
+    stream = console.stream()
+    console.put(stream, b"line\n" * 50)
+    assert (
+        console(f"/streams/{stream.stream_id}/records").page.table[0][4]
+        == " ".join(["line"] * 12) + f"{ELLIPSIS} 191 more"
+    )
+
+
 def test_the_export_has_the_records_of_the_page_with_all_their_data(console):
     stream = console.stream(data_type="JSON", data_schema=FLIGHT)
     console.put(stream, b'{"delay": 7}', b"\xff", key="k")
