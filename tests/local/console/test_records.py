@@ -110,7 +110,7 @@ def test_data_is_decoded_by_the_schema_of_the_stream(console):
 
 @pytest.mark.parametrize(
     ("view", "shown"),
-    [("decoded", '{"a": 1}'), ("text", '{"a":1}'), ("hex", "000000 7b 22 61 22 3a 31 7d {&quot;a&quot;:1}")],
+    [("decoded", '{"a": 1}'), ("raw", '{"a":1}'), ("hex", "000000 7b 22 61 22 3a 31 7d {&quot;a&quot;:1}")],
 )
 def test_data_without_a_schema_has_three_views(console, view, shown):
     stream = console.stream()
