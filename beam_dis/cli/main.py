@@ -18,6 +18,7 @@ COMMANDS = {
     "apps": ("apps:apps", "List, create, describe, reset and delete apps."),
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
     "lag": ("lag:lag", "Show how far an app is behind in each partition of a stream."),
+    "put": ("put:put", "Write arguments, lines, JSON or CSV to a stream."),
     "serve": ("serve:serve", "Run a durable local DIS."),
     "streams": ("streams:streams", "List, create, describe, scale, change and delete streams."),
     "tail": ("tail:tail", "Show the records of a stream, and those that arrive."),

@@ -53,6 +53,8 @@ ROWS = {
     "time before expiry at which credentials are renewed": ("RENEW_BEFORE_SECONDS", 2400.0, "40 minutes"),
     "time for which credentials without expiry are kept": ("KEEP_SECONDS", 60.0, "60 s"),
     "clock error before the client uses the service's clock": ("SKEW_SECONDS", 60.0, "60 s"),
+    "a line of `put`, or a row of several lines": ("LONGEST", 64 * MIB, "64 MiB"),
+    "wait for more lines from a pipe before those that came are sent": ("_IDLE_SECONDS", 0.1, "0.1 s"),
     "apps per project": ("APP_QUOTA", 100, "100"),
     "tags of a stream": ("MAX_TAGS", 10, "10"),
     "streams in a page of a search by tags": ("MAX_FOUND_RESOURCES", 1000, "1,000"),
