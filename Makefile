@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test unit test-all lint types package check check-long soak bench demo runners cluster cluster-down clean
+.PHONY: help setup test unit test-all lint types package check check-long soak bench demo docs runners cluster cluster-down clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -42,7 +42,7 @@ types: $(READY)  ## mypy, strict, on beam_dis
 package: $(READY)  ## build wheel and sdist, install the wheel into a fresh venv, use it
 	.ci/check-package $(PY)
 
-check: lint types test package  ## lint, types, make test, the docs' code blocks, the built wheel
+check: lint types test package  ## lint, types, make test, the docs' code blocks, the site, the built wheel
 
 check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes
 	$(PY) -m pytest -m long
@@ -58,6 +58,9 @@ bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
+
+docs: $(READY)  ## the site of the documentation, in build/site
+	@$(PY) docs/site/build.py
 
 runners: $(READY)  ## install Prism, Flink, official clients and libraries for comparison into .runners/, for the tests that need them
 	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \

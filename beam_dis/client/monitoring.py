@@ -30,7 +30,7 @@ class MonitoringOperations:
             end_time: its end.
 
         Returns:
-            For each label its points, by time: ``timestamp`` is the beginning of a minute in seconds, ``value`` what was counted.
+            For each label its points, by time. Their ``timestamp`` is the beginning of a minute in seconds, ``value`` what was counted.
 
         Raises:
             StreamNotFoundError: there is no such stream.

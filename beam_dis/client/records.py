@@ -56,7 +56,7 @@ class RecordOperations:
                 it, TransportError says ``maybe_done``.
 
         Returns:
-            One result per record, in their order: ``partition_id`` and ``sequence_number``, or ``error_code``.
+            One result per record, in their order, with ``partition_id`` and ``sequence_number``, or ``error_code``.
 
         Raises:
             EncodeError: a record can't be sent. Nothing was sent.

@@ -133,7 +133,7 @@ class LocalDIS:
 
     @property
     def console_url(self) -> str:
-        """The address of its console, with the token: open it in a browser on this machine."""
+        """The address of its console, with the token, for a browser on this machine."""
         return f"{self.endpoint}/console?token={self._console_token}"
 
     @property

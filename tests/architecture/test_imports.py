@@ -51,9 +51,8 @@ ROOMS = {
     "write": {"wire", "coders", "options", "error_handling", "outputs", "request_metrics", "services", *ROOT_FILES},
     "yaml": {"coders", "formats", "read", "write", *ROOT_FILES},
     "producer": {"wire", "services", "write", *ROOT_FILES},
-    "copying": {"wire", "client", *ROOT_FILES},
     "consumer": {*ROOT_FILES},
-    "cli": {"wire", "client", "copying", "consumer", "formats", "local", "services", "write", *ROOT_FILES},
+    "cli": {"wire", "client", "consumer", "formats", "local", "services", "write", *ROOT_FILES},
     "testing": {"local", "errors"},
     "pytest_plugin": {"local", "client"},
     "__main__": {"cli", "version"},
@@ -65,7 +64,6 @@ LIBRARIES = {
     "wire": {"msgspec"},
     "formats": {"msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
-    "copying": {"msgspec"},
     "local": {
         "boto3",
         "botocore",
