@@ -4,7 +4,7 @@ Rules:
 
 1. The faults are values for ``LocalDIS.inject``.
 2. Importing this loads neither Beam nor a server. ``SplittableDoFnDriver`` loads Beam when it is used first.
-3. The fixtures ``local_dis`` and ``dis_stream`` are not here: they are in the package's pytest plugin.
+3. The fixtures ``local_dis``, ``dis_stream`` and ``dis_rows`` are not here: they are in the package's pytest plugin.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ ROOMS = {
     "producer": {"wire", "services", "write", *ROOT_FILES},
     "consumer": {*ROOT_FILES},
     "cli": {"wire", "client", "consumer", "formats", "local", "services", "write", *ROOT_FILES},
-    "testing": {"local", "errors"},
-    "pytest_plugin": {"local", "client"},
+    "testing": {"client", "formats", "local", "errors", "field_values", "plain_values", "record"},
+    "pytest_plugin": {"local", "client", "testing"},
     "__main__": {"cli", "version"},
     "__init__": {"version"},
 }

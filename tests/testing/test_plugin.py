@@ -62,3 +62,57 @@ def test_every_fault_is_on_the_page():
 
     listed = set(re.findall(r"^\| `(\w+)\(", PAGE.read_text("utf-8"), re.MULTILINE))
     assert listed == set(testing.__all__) - {"Fault", "InjectedFault", "ProcessCall", "SplittableDoFnDriver"}
+
+
+@pytest.mark.integration
+def test_under_xdist_each_process_has_local_dis_of_its_own(tmp_path):
+    """Four tests in two processes, at the same time."""
+    project = """
+import os, pytest
+from beam_dis import DISClient
+@pytest.mark.parametrize("number", range(4))
+def test_it(local_dis, dis_stream, dis_rows, number):
+    stream = dis_stream(rows=[b"%d" % number, os.environ["PYTEST_XDIST_WORKER"]])
+    assert dis_rows(stream) == [b"%d" % number, os.environ["PYTEST_XDIST_WORKER"].encode()]
+    with DISClient(local_dis.connection) as client:
+        assert client.list_streams().stream_names == [stream]
+"""
+    assert "4 passed" in pytest_in(tmp_path, "-n", "2", test_it=project)
+
+
+@pytest.mark.integration
+def test_a_forked_child_uses_the_streams_and_leaves_the_dis_running(tmp_path):
+    """The child ends as a program does, so everything that it has inherited is cleaned up in it."""
+    project = """
+import multiprocessing, os, sys
+from beam_dis import DISClient, PutRecord
+def put(dis, stream):
+    with DISClient(dis.connection) as client:
+        client.put_records(stream, [PutRecord(b"of the child")])
+def test_it(local_dis, dis_stream, dis_rows):
+    stream, pid = dis_stream(rows=[b"of the parent"]), local_dis.pid
+    child = multiprocessing.get_context("fork").Process(target=put, args=(local_dis, stream))
+    child.start()
+    child.join()
+    assert (child.exitcode, dis_rows(stream), local_dis.pid) == (0, [b"of the parent", b"of the child"], pid)
+"""
+    assert "1 passed" in pytest_in(tmp_path, test_it=project)
+
+
+@pytest.mark.integration
+def test_a_test_that_runs_in_a_forked_child_has_a_dis_of_its_own_that_ends_with_it(tmp_path):
+    """The child runs the fixture, as with pytest-forked."""
+    project = """
+import os, pytest
+from beam_dis.local import LocalDIS
+def test_it(tmp_path):
+    child = os.fork()
+    if not child:
+        with LocalDIS() as dis:
+            (tmp_path / "pid").write_text(str(dis.pid))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+"""
+    assert "1 passed" in pytest_in(tmp_path, test_it=project)
