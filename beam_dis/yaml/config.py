@@ -95,6 +95,21 @@ def check_keys(where: str, given: Any, known: Collection[str]) -> None:
         raise ConfigurationError(f"{where} has no key {key!r}{did_you_mean(key, known)}; it has {', '.join(known)}")
 
 
+def field_name(key: str, given: Any) -> str:
+    """The name of a field that a key gives. Raises ConfigurationError."""
+    if not isinstance(given, str) or not given:
+        raise ConfigurationError(f"{key}: {given!r} is not the name of a field of the rows")
+    return given
+
+
+def require_field(key: str, name: str, known: Collection[str]) -> None:
+    """Raise ConfigurationError unless the rows have the field that a key names."""
+    if name not in known:
+        raise ConfigurationError(
+            f"{key}: the rows have no field {name!r}{did_you_mean(name, known)}; they have {', '.join(known)}"
+        )
+
+
 def connection_of(given: Any) -> DISConnection | None:
     """The connection of the key ``connection``. Raises ConfigurationError."""
     if given is None:

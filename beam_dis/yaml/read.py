@@ -11,9 +11,8 @@ from apache_beam.typehints.row_type import RowTypeConstraint
 
 from beam_dis.errors import ConfigurationError
 from beam_dis.field_values import FieldValue
-from beam_dis.names import did_you_mean
 from beam_dis.read import ReadFromDIS, ReadFromDISResult
-from beam_dis.yaml.config import connection_of, start_of, stop_of, transform
+from beam_dis.yaml.config import connection_of, field_name, require_field, start_of, stop_of, transform
 from beam_dis.yaml.error_rows import DeadLetterOutput, ErrorOutput
 from beam_dis.yaml.rows import check_schema, coder_of, format_of, naming_format
 
@@ -87,7 +86,7 @@ def read_from_dis(
         "commit": commit,
         "decode": decode,
         "metadata": metadata,
-        "timestamp_fn": None if timestamp_field is None else FieldValue(timestamp_field),
+        "timestamp_fn": None if timestamp_field is None else FieldValue(field_name("timestamp_field", timestamp_field)),
         "watermark_lag": watermark_lag,
         "max_dead_letters": max_dead_letters,
         "on_expired": on_expired,
@@ -99,6 +98,13 @@ def read_from_dis(
         "connection": connection_of(connection),
     }
     errors = ErrorOutput.of(error_handling, (RECORDS, POSITIONS))
+    if max_dead_letters is not None and errors is None:
+        raise ConfigurationError("max_dead_letters needs error_handling: give that too, such as {output: errors}")
+    if redistribute is not None and timestamp_field is not None:
+        raise ConfigurationError(
+            "redistribute and timestamp_field: records are decoded after the shuffle, and their times are needed before: leave"
+            " out one of them, or set the times after the read with AssignTimestamps"
+        )
     return _ReadFromYAML(ReadFromDIS(stream, **options), errors, timestamp_field)
 
 
@@ -129,8 +135,4 @@ class _ReadFromYAML(beam.PTransform[pvalue.PBegin, Any]):
         name = self._timestamp_field
         if name is None or not isinstance(element_type, RowTypeConstraint):
             return
-        known = [field for field, _ in element_type._fields]
-        if name not in known:
-            raise ConfigurationError(
-                f"timestamp_field: the rows have no field {name!r}{did_you_mean(name, known)}; they have {', '.join(known)}"
-            )
+        require_field("timestamp_field", name, [field for field, _ in element_type._fields])

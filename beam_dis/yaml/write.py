@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam import pvalue
+from apache_beam.typehints.row_type import RowTypeConstraint
 
 from beam_dis.coders.metadata import METADATA_FIELDS
 from beam_dis.errors import ConfigurationError
@@ -16,7 +17,7 @@ from beam_dis.formats.payloads import payload_bytes
 from beam_dis.names import checked_stream
 from beam_dis.write import WriteToDIS
 from beam_dis.yaml.beam_schema import avro_of_beam_schema, schema_of_elements
-from beam_dis.yaml.config import connection_of, transform
+from beam_dis.yaml.config import connection_of, field_name, require_field, transform
 from beam_dis.yaml.error_rows import DeadLetterOutput, ErrorOutput
 from beam_dis.yaml.rows import PAYLOADS, check_schema, coder_of, format_of, naming_format
 
@@ -74,8 +75,9 @@ def write_to_dis(
         "partition_id": partition_id,
         "timestamp": timestamp,
     }
+    fields = {key: field_name(key, name) for key, name in routing.items() if name is not None}
     arguments: dict[str, Any] = {
-        **routing,
+        **fields,
         "ordered": ordered,
         "batch_records": batch_records,
         "batch_bytes": batch_bytes,
@@ -86,7 +88,6 @@ def write_to_dis(
     checked_stream("stream", stream)
     WriteToDIS(stream, **arguments)  # its errors now, before the type of the elements is known
     errors = ErrorOutput.of(error_handling, (DONE,))
-    fields = frozenset(field for field in routing.values() if field is not None)
     return _WriteFromYAML(stream, arguments, errors, _EncoderOf(word, schema, format_options, fields))
 
 
@@ -120,28 +121,33 @@ class _WriteFromYAML(beam.PTransform[pvalue.PCollection[Any], Any]):
 
 @dataclass(frozen=True, slots=True)
 class _EncoderOf:
-    """Makes ``encode`` of WriteToDIS for elements of a type; ``routing`` are the fields that choose the partition."""
+    """Makes ``encode`` of WriteToDIS for elements of a type; ``routing`` has the keys that name a field of the rows."""
 
     format: str | None
     schema: Any
     options: Any
-    routing: frozenset[str]
+    routing: Mapping[str, str]
 
     def __call__(self, element_type: Any) -> Any:
+        has_schema = self.format is None or self.schema is not None
+        if has_schema and not isinstance(element_type, RowTypeConstraint):
+            return "rows" if self.format is None else coder_of(self.format, self.schema, self.options)
+        rows = schema_of_elements(element_type)
+        names = [field.name for field in rows.fields]
+        for key, name in self.routing.items():
+            require_field(key, name, names)
         if self.format is None:
             return "rows"
         if self.format in PAYLOADS:
-            return self._payload_encoder(element_type)
-        schema = self.schema
-        if schema is None:
-            schema = avro_of_beam_schema(schema_of_elements(element_type), METADATA_FIELDS)
+            return self._payload_encoder(names)
+        schema = self.schema or avro_of_beam_schema(rows, METADATA_FIELDS)
         return coder_of(self.format, schema, self.options)
 
-    def _payload_encoder(self, element_type: Any) -> Any:
+    def _payload_encoder(self, names: list[str]) -> Any:
         if self.options is not None:
             raise ConfigurationError(f"format_options: {self.format} has none when records are written: leave it out")
-        names = [field.name for field in schema_of_elements(element_type).fields]
-        payloads = [name for name in names if name not in self.routing | METADATA_FIELDS] or names
+        others = METADATA_FIELDS.union(self.routing.values())
+        payloads = [name for name in names if name not in others] or names
         if len(payloads) != 1:
             raise ConfigurationError(
                 f"format: {self.format} takes rows with one field besides those that choose the partition, and the rows have"

@@ -42,7 +42,7 @@ def test_a_payload_of_several_fields_is_refused(build, make_stream):
 
 def test_a_partition_key_that_rows_do_not_have_is_named(build, make_stream):
     config = f"{{stream: {make_stream()}, format: JSON, partition_key: carrier}}"
-    with pytest.raises(ValueError, match="partition_key='carrier': the elements have no such field"):
+    with pytest.raises(ValueError, match="partition_key: the rows have no field 'carrier'; they have a, b"):
         build(f"{CREATE}\n- {{type: WriteToDIS, input: Create, config: {config}}}")
 
 
@@ -60,3 +60,26 @@ def test_an_error_output_that_nothing_takes_is_refused_by_beam(build, make_strea
 def test_a_secret_is_refused_before_the_job_has_it(build, make_stream):
     with pytest.raises(ValueError, match="'sk' doesn't belong in a file"):
         build("- {type: ReadFromDIS, config: {stream: s, format: RAW, sk: x}}")
+
+
+AS_DICTS = """
+- type: PyTransform
+  name: Dicts
+  input: Create
+  config: {constructor: __callable__, kwargs: {source: "lambda rows: rows | __import__('apache_beam').Map(lambda r: r._asdict())"}}
+"""
+
+
+@pytest.mark.parametrize("keys", [f", format: JSON, schema: {json.dumps(FLIGHT)}", ""])
+def test_elements_that_are_no_rows_are_written_by_a_schema(keys, build, make_stream):
+    """That nothing is known of their fields matters only if the schema is made of them."""
+    stream = make_stream(data_type="JSON", data_schema=json.dumps(FLIGHT))
+    build(
+        f"{CREATE}{AS_DICTS}- {{type: WriteToDIS, input: Dicts, config: {{stream: {stream}, partition_key: a{keys}}}}}"
+    )
+
+
+def test_a_schema_cannot_be_made_of_elements_that_are_no_rows(build, make_stream):
+    config = f"{{stream: {make_stream()}, format: JSON}}"
+    with pytest.raises(ValueError, match=r"the elements are .*, and not rows: make rows of them before"):
+        build(f"{CREATE}{AS_DICTS}- {{type: WriteToDIS, input: Dicts, config: {config}}}")
