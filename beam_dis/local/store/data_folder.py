@@ -28,7 +28,11 @@ LOCK_NAME = "lock"
 IMPORTED_NAME = f"{DATABASE_NAME}.import~"
 """The database while it is imported."""
 
-_OWN_FILES = {LOCK_NAME, IMPORTED_NAME, *(DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal"))}
+COPY_SUFFIX = ".move~"
+"""The end of the names of copies while the database is moved to them."""
+
+_FILES = [DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+_OWN_FILES = {LOCK_NAME, IMPORTED_NAME, *_FILES, *(name + COPY_SUFFIX for name in _FILES)}
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
 

@@ -58,13 +58,15 @@ class ReaderConnections:
         self._path = path
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._closed = False
+        self._moves = 0
         self._problem = ProblemLog(_log, f"{path} is read again")
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection for one thread, outside any transaction; the database's errors become the store's."""
-        connection = self._take()
+        connection, moves = self._take()
         try:
             yield connection
         except sqlite3.OperationalError as error:
@@ -80,10 +82,23 @@ class ReaderConnections:
             raise
         self._problem.succeeded()
         with self._lock:
-            if not self._closed:
+            if not self._closed and moves == self._moves:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """During the block the database moves to other files. Reads that have begun end with the old ones, which have what they look for."""
+        with self._opening:
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._moves += 1
+                    idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def close(self) -> None:
         """Close the idle connections now, and the others when their reads end."""
@@ -93,14 +108,17 @@ class ReaderConnections:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> tuple[sqlite3.Connection, int]:
+        """A connection, and how often the database had moved before it was opened."""
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("the store is closed: open it again")
+            moves = self._moves
             if self._idle:
-                return self._idle.pop()
+                return self._idle.pop(), moves
         try:
-            return open_reader(self._path)
+            with self._opening:
+                return open_reader(self._path), moves
         except StoreError as error:
             self._problem.failed(error)
             raise StoreUnavailable(str(error)) from error
@@ -172,6 +190,10 @@ class StoreReader:
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
+
+    def moving(self) -> AbstractContextManager[None]:
+        """A block in which the database moves to other files."""
+        return self._connections.moving()
 
     def connection(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection for other reads."""

@@ -23,6 +23,7 @@ from beam_dis.local.store.change_queue import ChangeRequest
 from beam_dis.local.store.data_folder import DATABASE_NAME, DataFolder
 from beam_dis.local.store.dump_values import DumpPosition, DumpTask
 from beam_dis.local.store.failures import StoreError
+from beam_dis.local.store.move import remove_copies
 from beam_dis.local.store.reader import StoreReader
 from beam_dis.local.store.usage import Usage, UsageKey, UsageMeter
 from beam_dis.local.store.values import StoredApp, StoredCheckpoint, StoredRecords, Stream, StreamDefinition
@@ -72,15 +73,16 @@ class Store:
         self, folder: DataFolder, clock: Callable[[], float], housekeeping_interval: float | None, *, auto_scaling: bool
     ) -> None:
         self.path = folder.path / DATABASE_NAME
+        remove_copies(self.path)
         database.prepare(self.path)
         self._folder = folder
         self._catalogue = Catalogue()
         self._clock = clock
         self._meter = UsageMeter()
-        connection = WriterConnection(self.path, self._catalogue, clock, self._meter)
+        self._reader = StoreReader(self.path, self._catalogue)
+        connection = WriterConnection(self.path, self._catalogue, clock, self._meter, self._reader.moving)
         steps = [AutoScaling().step] if auto_scaling else []
         self._writer = Writer(connection, housekeeping_interval, steps)
-        self._reader = StoreReader(self.path, self._catalogue)
 
     # Look-ups: committed state, from memory.
 

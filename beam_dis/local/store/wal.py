@@ -5,7 +5,8 @@ Rules:
 1. Between transactions a WAL above 16 MB is copied. Reads of this process are over in milliseconds, so the copy waits a quarter
    of a second for them, and after it has waited in vain, ten times as long passes until it waits again, and then longer.
 2. A process that reads the file in one long transaction (a browser of databases, a backup) keeps the WAL from being copied.
-   Changes go on, and the WAL grows. It is logged with the processes that have the file open.
+   Changes go on, and it is logged with the processes that have the file open. Above 48 MB both files are moved (``move.py``): then
+   the process has the old ones, and the WAL of the new ones can be copied. Without room for a second file, the WAL grows.
 3. No change is accepted if the disk would have no room for the copy afterwards: otherwise neither could become shorter.
 4. If the copy fails although nobody reads, no change is accepted with a WAL above 48 MB. So it stays below 64 MB.
 """
@@ -53,10 +54,17 @@ class Wal:
         self._wait_pause = 0.0
         self._copied = -1
         self._stuck_since: float | None = None
+        self._stuck = False
+
+    @property
+    def needs_new_file(self) -> bool:
+        """Whether the WAL is long, and a read keeps it from becoming shorter."""
+        return self._stuck and self._size() > REFUSE_BYTES
 
     def opened(self) -> None:
         """A connection was opened: count what the WAL has."""
-        self._bytes = self._size()
+        self._bytes, self._next_try, self._next_wait, self._wait_pause = self._size(), 0.0, 0.0, 0.0
+        self._copied, self._stuck_since, self._stuck = -1, None, False
 
     def grew(self, count: int) -> None:
         """A transaction has written at most so many bytes."""
@@ -102,7 +110,7 @@ class Wal:
         if not busy:
             self._problem.succeeded()
             self._bytes, self._next_try, self._next_wait, self._wait_pause = 0, 0.0, 0.0, 0.0
-            self._stuck_since = None
+            self._stuck_since, self._stuck = None, False
             return True
         if waits:
             self._wait_pause = min(max(2 * self._wait_pause, 10 * _WAIT_SECONDS), _LONGEST_PAUSE)
@@ -114,8 +122,9 @@ class Wal:
     def _watch(self, now: float, pages: int, copied: int) -> None:
         """Log a read that has kept the same pages from being copied for long."""
         if copied >= pages or copied != self._copied:
-            self._copied, self._stuck_since = copied, now
+            self._copied, self._stuck_since, self._stuck = copied, now, False
         elif self._stuck_since is not None and now - self._stuck_since >= _LONG_READ_SECONDS:
+            self._stuck = True
             self._problem.failed(self._long_read())
 
     def _long_read(self) -> str:

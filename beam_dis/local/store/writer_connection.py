@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from beam_dis.local.store.catalogue import Catalogue, Draft
 from beam_dis.local.store.causes import database_advice
 from beam_dis.local.store.database import open_writer
 from beam_dis.local.store.failures import StoreError, StoreUnavailable
+from beam_dis.local.store.move import Mover
 from beam_dis.local.store.pending_records import PendingRecords
 from beam_dis.local.store.rows import load, next_row, save
 from beam_dis.local.store.usage import UsageMeter, uncounted_puts
@@ -81,16 +82,25 @@ class Transaction:
 
 
 class WriterConnection:
-    """Runs transactions one at a time, all from one thread.
+    """Runs transactions one at a time, all from one thread. ``moving`` is a block in which the database moves to
+    other files: meanwhile nothing else opens it.
 
     Raises:
         StoreError: The file can't be opened.
     """
 
-    def __init__(self, path: Path, catalogue: Catalogue, clock: Callable[[], float], meter: UsageMeter) -> None:
+    def __init__(
+        self,
+        path: Path,
+        catalogue: Catalogue,
+        clock: Callable[[], float],
+        meter: UsageMeter,
+        moving: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._path = path
         self._meter = meter
         self._wal = Wal(path)
+        self._mover = Mover(path, moving)
         self._catalogue = catalogue
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
@@ -127,12 +137,19 @@ class WriterConnection:
         return result
 
     def shorten_wal(self) -> None:
-        """Copy the WAL into the file if it has grown; called between transactions."""
-        if self._connection is not None:
-            self._wal.shorten(self._connection)
+        """Copy the WAL into the file if it has grown, or move both if that can't be; called between transactions."""
+        if self._connection is None:
+            return
+        self._wal.shorten(self._connection)
+        if self._mover.step(self._connection, wanted=self._wal.needs_new_file):
+            self._disconnect()
+            self._file = self._file_now()
+            with suppress(StoreError):  # the next transaction tries again, and says why it fails
+                self._open()
 
     def close(self) -> None:
         """Copy the WAL into the file and close the connection."""
+        self._mover.close()
         if self._connection is not None:
             self._wal.copy(self._connection)
         self._disconnect()
