@@ -39,7 +39,6 @@ _PAUSE_SECONDS = 60.0
 _PROGRAM = """
 import os, sys
 source, target, step = sys.argv[1], sys.argv[2], 2**24
-os.nice(10)
 with open(source, "rb") as read, open(target, "r+b") as written:
     while data := read.read(step):
         written.write(data)

@@ -5,10 +5,11 @@ Rules:
 1. Between transactions a WAL above 16 MB is copied. Reads of this process are over in milliseconds, so the copy waits a quarter
    of a second for them, and after it has waited in vain, ten times as long passes until it waits again, and then longer.
 2. A process that reads the file in one long transaction (a browser of databases, a backup) keeps the WAL from being copied.
-   Changes go on, and it is logged with the processes that have the file open. Above 48 MB both files are moved (``move.py``): then
-   the process has the old ones, and the WAL of the new ones can be copied. Without room for a second file, the WAL grows.
-3. No change is accepted if the disk would have no room for the copy afterwards: otherwise neither could become shorter.
-4. If the copy fails although nobody reads, no change is accepted with a WAL above 48 MB. So it stays below 64 MB.
+   Changes go on, and it is logged with the processes that have the file open.
+3. Above 48 MB both files are moved then (``move.py``): the process has the old ones, and the WAL of the new ones can be copied.
+   Without room for a second file, the WAL grows.
+4. No change is accepted if the disk would have no room for the copy afterwards: otherwise neither could become shorter.
+5. If the copy fails although nobody reads, no change is accepted with a WAL above 48 MB. So it stays below 64 MB.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Wal:
         """Check that a transaction may begin; copies the WAL first if it is long.
 
         Raises:
-            StoreUnavailable: By rules 3 and 4.
+            StoreUnavailable: By rules 4 and 5.
         """
         size = self._size()
         if size <= REFUSE_BYTES:
