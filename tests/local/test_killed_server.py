@@ -69,10 +69,14 @@ def put_by_minute(dis, began):
     return [sum(point.value for point in report[label]) for report in reports], [each.next for each in partitions]
 
 
-def await_object(tmp_path):
-    """Wait until the object of a dump task is being written."""
-    until = time.monotonic() + 5
-    while not any(tmp_path.glob(UNFINISHED)) and time.monotonic() < until:
+def await_object(tmp_path, *, published):
+    """Wait until the object of a dump task is being written, or until one is published, of which a task has several."""
+    seen, until = set(), time.monotonic() + 5
+    while time.monotonic() < until:
+        files = set(tmp_path.glob(UNFINISHED))
+        if seen - files if published else files:
+            return
+        seen = files
         time.sleep(0.001)
 
 
@@ -81,9 +85,9 @@ def run_and_kill(dis, ledger, turn, tmp_path):
     with KilledLoad(dis, ledger, f"round-{turn}") as load:
         load.await_answers(9)
         time.sleep(0.07 * (turn % 7))
-        if turn % 2:
-            await_object(tmp_path)
-            time.sleep(0.007 * (turn % 9))
+        if turn % 3:
+            await_object(tmp_path, published=turn % 3 == 1)
+            time.sleep(0.002 * (turn % 5))
         kill(dis)
     interrupted = any(tmp_path.glob(UNFINISHED))
     check_integrity(tmp_path / "data", tmp_path / "copy")
