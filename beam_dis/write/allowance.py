@@ -24,6 +24,7 @@ Rules after that:
     records a second, all steps are smaller.
 11. After a refusal nothing is sent for a tenth of a second, and for longer each time as long as nothing at all is accepted. A
     random part of a request's time comes on top, so that processes that were refused together don't send together again.
+12. Refusals that would be as many at a lower rate, see ``refused_share``, change nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from collections.abc import Callable, Sequence
 from math import sqrt
 
 from beam_dis.backoff import own_random
+from beam_dis.write.refused_share import RefusedShare, SentRecords
 
 POLL_SECONDS = 0.005
 """The shortest wait before records are offered again."""
@@ -159,6 +161,7 @@ class Allowance:
         self._first_cost = 0.0
         self._pause = _REQUEST_SECONDS
         self._paused_until = now
+        self._refused = RefusedShare()
 
     def take(self, costs: Sequence[float], now: float) -> tuple[int, float]:
         """Take what the first of some records cost.
@@ -185,20 +188,22 @@ class Allowance:
             self._records_wait = self._always_waited = False
         return count, 0.0
 
-    def learn(self, accepted: float, *, throttled: bool, now: float) -> None:
-        """Learn from the answer to a request: the cost of the records that were accepted, and whether any was throttled."""
+    def learn(self, accepted: float, records: SentRecords, now: float) -> None:
+        """Learn from the answer to a request: the cost of the records that were accepted, and how many were refused."""
         self._refill(now)
         self._accepted += accepted
         if accepted:
             self.progress = now
             self._pause = _REQUEST_SECONDS
-        if not throttled:
+        if self._refused.expects(self.rate, records):
             return
         seconds = now - self._since
         if seconds > _MEASURED_SECONDS:  # otherwise this request and the one refused before were in flight together
             accepted = self._accepted + self._first_cost / 2  # there may have been room for half a record
-            fits = (accepted / seconds + self.rate) / 2 if self._always_waited else self.rate
-            self.rate = max(fits * (1.0 - _BACK / self._coarseness()), self.rate / 2)
+            taken = accepted / (1.0 - self._refused.share) / seconds
+            fits = (taken + self.rate) / 2 if self._always_waited else self.rate
+            before, self.rate = self.rate, max(fits * (1.0 - _BACK / self._coarseness()), self.rate / 2)
+            self._refused.lowered(before, self.rate)
             self._accepted, self._since = 0.0, now
         self.left = min(self.left, 0.0)
         if now >= self._paused_until:  # otherwise the request was in flight when the pause began

@@ -16,8 +16,10 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
+from math import inf
 from time import monotonic
 from weakref import WeakKeyDictionary
 
@@ -28,9 +30,35 @@ from beam_dis.stream_service import NotWritten, StreamService, WriteLimits, Writ
 from beam_dis.wire.ranges import hash_of, hash_ranges, partition_number
 from beam_dis.write.allowance import Allowance, FirstAllowance
 from beam_dis.write.batching import Batch, Load
+from beam_dis.write.refused_share import SentRecords
 from beam_dis.write.spread import Spread
 
 _ANY_PARTITION = -1
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a request's records for one partition: what they cost, and how many were answered and throttled.
+
+    ``passed``: a record was accepted behind a throttled one that costs no more.
+    """
+
+    sent: float = 0.0
+    accepted: float = 0.0
+    answered: int = 0
+    throttled: int = 0
+    passed: bool = False
+    least_throttled: float = inf
+
+    def add(self, cost: float, answer: Written | NotWritten | None) -> None:
+        self.sent += cost
+        self.answered += answer is not None
+        if isinstance(answer, Written):
+            self.accepted += cost
+            self.passed = self.passed or cost >= self.least_throttled
+        elif answer is not None and answer.throttled:
+            self.throttled += 1
+            self.least_throttled = min(self.least_throttled, cost)
 
 
 class StreamPace:
@@ -110,34 +138,27 @@ class StreamPace:
             if not (throttled or self._allowances):
                 return
             loads = _loads(batch)
-            sent: dict[int, float] = {}
-            accepted: dict[int, float] = {}
-            refused: set[int] = set()
+            outcomes: dict[int, _Outcome] = {}
             for index, answer in zip_longest(indexes, answers):
                 partition, cost = loads[index]
-                sent[partition] = sent.get(partition, 0.0) + cost
-                if isinstance(answer, Written):
-                    accepted[partition] = accepted.get(partition, 0.0) + cost
-                elif answer is not None and answer.throttled:
-                    refused.add(partition)
-            for partition, cost in sent.items():
-                self._learn(partition, cost, accepted.get(partition, 0.0), partition in refused, batch.limits, now)
+                outcomes.setdefault(partition, _Outcome()).add(cost, answer)
+            for partition, outcome in outcomes.items():
+                self._learn(partition, outcome, batch.limits, now)
 
-    def _learn(
-        self, partition: int, sent: float, accepted: float, throttled: bool, limits: WriteLimits, now: float
-    ) -> None:
+    def _learn(self, partition: int, outcome: _Outcome, limits: WriteLimits, now: float) -> None:
         allowance = self._allowances.get(partition)
         if isinstance(allowance, FirstAllowance):
-            allowance.learn(sent, accepted, now)
-            if allowance.takes_more and not throttled:
+            allowance.learn(outcome.sent, outcome.accepted, now)
+            if allowance.takes_more and not outcome.throttled:
                 self._takes_more = True
                 self._allowances = {n: each for n, each in self._allowances.items() if isinstance(each, Allowance)}
-        if throttled and not isinstance(allowance, Allowance):
+        if outcome.throttled and not isinstance(allowance, Allowance):
             documented = _documented(partition, limits)
             rate = documented if allowance is None else allowance.share(now)
             allowance = self._allowances[partition] = Allowance(now, rate, documented, random=self._random)
         if isinstance(allowance, Allowance):
-            allowance.learn(accepted, throttled=throttled, now=now)
+            records = SentRecords(sent=outcome.answered, refused=outcome.throttled, passed=outcome.passed)
+            allowance.learn(outcome.accepted, records, now)
 
     def pause(self, seconds: float) -> None:
         """Send no request to the stream for so many seconds from now."""

@@ -1,140 +1,30 @@
-"""The pace, on a service that takes so many records a second and answers after 10 ms. Time is simulated."""
+"""The pace on a simulated service, which takes so many records a second and answers after 10 ms."""
 
 import gc
 import itertools
 import weakref
-from functools import cache
-from heapq import heappop, heappush
-from random import Random
 
 import pytest
+from pace_simulation import (
+    ROUND_TRIP,
+    START,
+    THROTTLED,
+    SimulatedClock,
+    Simulation,
+    batch_of,
+    batches,
+    even_keys,
+    limits,
+)
 
 from beam_dis.record import PutRecord
-from beam_dis.stream_service import NotWritten, WriteLimits, Written
 from beam_dis.wire.ranges import hash_of, hash_ranges
-from beam_dis.write.batching import Batch
 from beam_dis.write.pace import Paces, StreamPace
-
-THROTTLED = NotWritten("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
-WRITTEN = Written("shardId-0000000000", 0)
-ROUND_TRIP = 0.01
-
-
-def limits(partitions=1):
-    return WriteLimits(1000, 2**20, 2**20, 1000, 2**20, partitions)
 
 
 def key_of_partition(number, partitions):
     wanted = hash_ranges(partitions)[number]
     return next(key for key in map(str, itertools.count()) if wanted.start <= hash_of(key) <= wanted.end)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-class Partition:
-    """Takes ``rate`` partitions' documented throughput; it has a second's worth at first."""
-
-    def __init__(self, rate):
-        self.rate, self.left, self.at = rate, max(1.0, rate), 0.0
-
-    def admits(self, record, now):
-        self.left, self.at = min(max(1.0, self.rate), self.left + self.rate * (now - self.at)), now
-        cost = max(1 / 1000, len(record.data) / 2**20)
-        if self.left < cost:
-            return False
-        self.left -= cost
-        return True
-
-
-class Simulation:
-    """Processes with some senders each, which send one batch at a time, and a service of partitions with some rates.
-
-    Each process has a pace of its own, which its senders share.
-    """
-
-    def __init__(self, rates, processes=1):
-        self.clock = Clock()
-        self.limits = limits(len(rates))
-        self.random = Random(0).random
-        self.paces = [StreamPace(clock=self.clock, random=self.random) for _ in range(processes)]
-        self.partitions = [Partition(rate) for rate in rates]
-        self.turn = itertools.count()
-        self.partition_of_key = cache(self.partition_of_key)
-        self.sent = self.requests = self.refused_requests = 0
-        self.written_at = []
-
-    def partition_of(self, record):
-        if record.partition_key is None:
-            return next(self.turn) % len(self.partitions)
-        return self.partition_of_key(record.partition_key)
-
-    def partition_of_key(self, key):
-        hashed = hash_of(key)
-        return [held.start <= hashed <= held.end for held in hash_ranges(len(self.partitions))].index(True)
-
-    def run(self, batches, senders=4, apart=0.0):
-        """Send the batches, an equal part by each process. They begin some seconds apart. Returns the seconds that it took."""
-        began, count = self.clock.now, len(self.paces)
-        events, order = [], itertools.count()
-        for number, pace in enumerate(self.paces):
-            waiting = batches[number::count]
-            for _ in range(senders):
-                heappush(events, (began + number * apart, next(order), self.sender(pace, waiting)))
-        while events:
-            self.clock.now, _, sender = heappop(events)
-            delay = next(sender, None)
-            if delay is not None:
-                heappush(events, (self.clock.now + delay, next(order), sender))
-        return self.clock.now - began
-
-    def sender(self, pace, waiting):
-        while waiting:
-            batch = batch_of(waiting.pop(0), self.limits)
-            to_send = list(range(len(batch.records)))
-            while to_send:
-                indexes, delay = pace.admit(batch, to_send)
-                if not indexes:
-                    yield delay
-                    continue
-                yield ROUND_TRIP * (0.25 + self.random() / 2)
-                records = [batch.records[index] for index in indexes]
-                now = self.clock.now
-                answers = [
-                    WRITTEN if self.partitions[self.partition_of(r)].admits(r, now) else THROTTLED for r in records
-                ]
-                yield ROUND_TRIP * (0.25 + self.random() / 2)
-                pace.learn(batch, indexes, answers)
-                self.sent += len(records)
-                self.requests += 1
-                self.refused_requests += THROTTLED in answers
-                written = {index for index, answer in zip(indexes, answers, strict=True) if answer is WRITTEN}
-                self.written_at += [(now, batch.records[index]) for index in written]
-                to_send = [index for index in to_send if index not in written]
-
-
-def batch_of(records, limits):
-    batch = Batch("s", 0, limits)
-    batch.records += records
-    return batch
-
-
-def batches(count, size=1000, *, keys=(None,), records=1000):
-    made = [PutRecord(bytes(size), key) for _, key in zip(range(count), itertools.cycle(keys), strict=False)]
-    return [made[first : first + records] for first in range(0, count, records)]
-
-
-def even_keys(partitions):
-    """Keys of which each partition has as many."""
-    of_partition = [[] for _ in range(partitions)]
-    for key in map(str, range(1000)):
-        hashed = hash_of(key)
-        of_partition[[held.start <= hashed <= held.end for held in hash_ranges(partitions)].index(True)].append(key)
-    return [key for keys in zip(*of_partition, strict=False) for key in keys]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +88,8 @@ def test_a_throttled_partition_does_not_hold_up_another_one():
     simulation = Simulation([0.1, 5])
     simulation.run(batches(4000, keys=[slow, fast]))
     last = {key: max(at for at, record in simulation.written_at if record.partition_key == key) for key in (slow, fast)}
-    assert last[fast] - 100 < 0.5
-    assert last[slow] - 100 > 5
+    assert last[fast] - START < 0.5
+    assert last[slow] - START > 5
 
 
 def test_the_rate_follows_a_service_that_takes_less_or_more():
@@ -238,7 +128,7 @@ def test_a_stream_without_limits_is_soon_used_without_any_wait(partitions):
 
 def test_little_is_sent_before_the_first_answer():
     """Then processes that begin together don't exceed the limit with what they send at first."""
-    pace = StreamPace(clock=Clock())
+    pace = StreamPace(clock=SimulatedClock())
     admitted_at_once = 0
     while indexes := pace.admit(batch_of([PutRecord(b"x", "k")] * 1000, limits()), range(1000))[0]:
         admitted_at_once += len(indexes)
@@ -255,7 +145,7 @@ def admitted(pace, batch):
 
 
 def test_all_requests_pause_if_one_is_throttled_as_a_whole():
-    clock, batch = Clock(), [PutRecord(b"x")]
+    clock, batch = SimulatedClock(), [PutRecord(b"x")]
     pace = StreamPace(clock=clock)
     pace.pause(2.0)
     pace.pause(1.0)
@@ -265,7 +155,7 @@ def test_all_requests_pause_if_one_is_throttled_as_a_whole():
 
 
 def test_a_partition_that_takes_nothing_is_asked_less_and_less_often():
-    clock, asked = Clock(), []
+    clock, asked = SimulatedClock(), []
     batch = batch_of([PutRecord(b"x", "k")], limits())
     pace = StreamPace(clock=clock, random=lambda: 0.5)
     while clock.now < 200:
