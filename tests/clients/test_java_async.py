@@ -42,7 +42,7 @@ def page(java):
     return found["records"]
 
 
-def test_records_that_are_put_at_once_are_each_stored_under_the_number_of_their_answer(java):
+def test_records_that_are_put_at_once_are_stored_under_the_numbers_of_the_answers(java):
     puts = [put_of(number) for number in range(PUTS)]
     answers = java("putRecords", *puts)
     placed = {
