@@ -3,8 +3,8 @@
 Rules:
 
 1. A test that needs Prism or Flink is marked ``prism`` or ``flink``. One that compares with Java's Avro or with packages of npm is
-   marked ``avro_java`` or ``npm``, one that runs DIS's Java or Go SDK ``java_client`` or ``go_client``,
-   and one that runs a Beam pipeline in Go ``go_pipeline``.
+   marked ``avro_java`` or ``npm``, one that runs DIS's Java or Go SDK ``java_client`` or ``go_client``, one that runs a Beam pipeline
+   in Go ``go_pipeline``, and one that opens pages in a browser ``browser``.
 2. If that isn't installed (`make runners`, or the option), the test is deselected, and the report at the end lists it.
 3. With CI=true it is an error before any test runs if one of these is missing.
 4. If a test runs on Prism and on Flink, `make test` runs it on Prism and `make check-long` on Flink, because a job on Flink takes many
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -91,10 +92,18 @@ def _npm(_config: pytest.Config) -> Path:
     return ROOT / ".runners" / "npm" / "node_modules"
 
 
+def _browser(config: pytest.Config) -> Path:
+    """What is missing of that which a browser needs, else the browser."""
+    programs = [Path(shutil.which(name) or f"/usr/bin/{name}") for name in ("chromium", "chromedriver")]
+    needed = [*programs, _npm(config) / "axe-core" / "axe.min.js"]
+    return next((path for path in needed if not path.exists()), needed[0])
+
+
 RUNNERS = {
     "prism": _prism,
     "flink": _flink,
     "avro_java": _avro_java,
+    "browser": _browser,
     "npm": _npm,
     "java_client": _java_client,
     "go_client": _go_client,

@@ -17,7 +17,11 @@ from beam_dis.version import __version__
 COMMANDS = {
     "apps": ("apps:apps", "List, create, describe, reset and delete apps."),
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
+    "copy": ("copying:copy", "Copy a stream from one DIS to another, with its order."),
+    "export": ("snapshots:export", "Write a snapshot of a local DIS's data, also while it is running."),
+    "import": ("snapshots:import_", "Make the data folder of a local DIS from a snapshot."),
     "lag": ("lag:lag", "Show how far an app is behind in each partition of a stream."),
+    "put": ("put:put", "Write arguments, lines, JSON or CSV to a stream."),
     "serve": ("serve:serve", "Run a durable local DIS."),
     "streams": ("streams:streams", "List, create, describe, scale, change and delete streams."),
     "tail": ("tail:tail", "Show the records of a stream, and those that arrive."),

@@ -102,6 +102,24 @@ def print_fields(fields: Mapping[str, Any], *, as_json: bool = False) -> None:
         click.echo(f"{name:<{width}}  {_shown(value)}")
 
 
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], object] | None]:
+    """Show a bar on standard error during the block, and give the function to call with what is done and what there is.
+
+    It gives None if nobody looks at it.
+    """
+    if not is_terminal(sys.stderr):
+        yield None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield on_progress
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Whether a person looks at it."""
     return stream.isatty()

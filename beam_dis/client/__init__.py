@@ -6,5 +6,6 @@ It knows ``beam_dis.wire``, but neither Beam nor the local DIS. An API group has
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.client.iam import iam_token
+from beam_dis.stream_service import PageRecord
 
-__all__ = ["DISClient", "iam_token"]
+__all__ = ["DISClient", "PageRecord", "iam_token"]

@@ -120,7 +120,7 @@ class CSVHeaderFormat:
             raise DecodeError("there is no line with the names of the columns")
         read = self._readers.get(header)
         if read is None:
-            read = self._reader(header)
+            read = self.reader(header)
             if len(self._readers) >= _MOST_HEADERS:
                 self._readers.clear()
             self._readers[header] = read
@@ -130,7 +130,7 @@ class CSVHeaderFormat:
         """The header and a row. Raises EncodeError."""
         return self._header + _csv_line(self._format, value)
 
-    def _reader(self, header: bytes) -> Callable[[bytes], Any]:
+    def reader(self, header: bytes) -> Callable[[bytes], Any]:
         """The function that reads a row under a header. Raises DecodeError."""
         names = [name.strip() for name in self._format.cells(header)]
         record = self._format.schema.record

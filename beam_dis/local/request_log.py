@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from beam_dis.wire.cursors import decode_cursor
@@ -19,7 +20,10 @@ KEPT_REQUESTS = 2_000
 
 
 class LoggedRequest(NamedTuple):
-    """One request. ``named`` is the stream that it names, or a cursor; ``status`` is 0 if there was no answer."""
+    """One request. ``named`` is the stream that it names, or a cursor; ``status`` is 0 if there was no answer.
+
+    ``headers`` are those of the answer.
+    """
 
     time: float
     method: str
@@ -29,8 +33,13 @@ class LoggedRequest(NamedTuple):
     status: int
     code: str
     seconds: float
-    request_id: str
+    headers: Sequence[tuple[bytes, bytes]]
     faults: tuple[str, ...] = ()
+
+    @property
+    def request_id(self) -> str:
+        """The id that the answer has; "" if it has none."""
+        return next((value.decode() for name, value in self.headers if name == b"x-request-id"), "")
 
     @property
     def stream(self) -> str:

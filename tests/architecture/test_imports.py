@@ -51,8 +51,9 @@ ROOMS = {
     "write": {"wire", "coders", "options", "error_handling", "outputs", "request_metrics", "services", *ROOT_FILES},
     "yaml": {"coders", "formats", "read", "write", *ROOT_FILES},
     "producer": {"wire", "services", "write", *ROOT_FILES},
+    "copying": {"wire", "client", *ROOT_FILES},
     "consumer": {*ROOT_FILES},
-    "cli": {"wire", "client", "consumer", "formats", "local", "services", "write", *ROOT_FILES},
+    "cli": {"wire", "client", "copying", "consumer", "formats", "local", "services", "write", *ROOT_FILES},
     "testing": {"client", "formats", "local", "errors", "field_values", "plain_values", "record"},
     "pytest_plugin": {"local", "client", "testing"},
     "__main__": {"cli", "version"},
@@ -64,6 +65,7 @@ LIBRARIES = {
     "wire": {"msgspec"},
     "formats": {"msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
+    "copying": {"msgspec"},
     "local": {
         "boto3",
         "botocore",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from beam_dis.cli.output import live_table, print_fields, print_table
+from beam_dis.cli.output import live_table, print_fields, print_json, print_table
 
 ROWS = [{"name": "a", "count": 1, "hidden": True}, {"name": "longer", "count": None, "hidden": False}]
 
@@ -50,3 +50,24 @@ def test_a_table_on_a_terminal_takes_the_place_of_the_one_before(capsys, monkeyp
         show(ROWS[:1])
         show(ROWS[1:])
     assert "longer" in capsys.readouterr().out
+
+
+def test_control_characters_are_shown_as_escapes(capsys):
+    print_table([{"name": "\x1b[31m\x9b1m"}], ["name"])
+    print_fields({"name": "a\nb"})
+    assert capsys.readouterr().out == "name\n\\x1b[31m\\x9b1m\nname  a\\nb\n"
+
+
+def test_json_on_a_terminal_has_no_control_characters(capsys, monkeypatch):
+    value = {"ä": "\x1b\x9b"}
+    print_json(value)
+    assert capsys.readouterr().out == '{"ä": "\\u001b\x9b"}\n'
+    monkeypatch.setattr("beam_dis.cli.output.is_terminal", lambda _stream: True)
+    print_json(value, pretty=True)
+    shown = capsys.readouterr().out
+    assert (shown, json.loads(shown)) == ('{\n  "ä": "\\u001b\\u009b"\n}\n', value)
+
+
+def test_json_with_half_of_a_surrogate_pair_is_ascii(capsys):
+    print_json(["ä\ud800"])
+    assert capsys.readouterr().out == '["\\u00e4\\ud800"]\n'

@@ -142,7 +142,7 @@ def is_public(imported: str) -> bool:
     if module == "beam_dis":
         return last in {*beam_dis.__all__, "errors", "local", "testing"}
     return (
-        module in {"beam_dis.dump_tasks", "beam_dis.errors", "beam_dis.testing"}
+        module in {"beam_dis.copying", "beam_dis.dump_tasks", "beam_dis.errors", "beam_dis.testing"}
         or imported == "beam_dis.local.LocalDIS"
     )
 

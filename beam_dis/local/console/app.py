@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -68,7 +69,9 @@ _CHANGES: dict[str, Change] = {
 
 
 def console_routes(token: str, parts: Parts) -> list[BaseRoute]:
-    """The routes of the console for the application of a server."""
+    """The routes of the console for the application of a server. Raises ModuleNotFoundError without Jinja."""
+    if find_spec("jinja2") is None:
+        raise ModuleNotFoundError("the console needs jinja2", name="jinja2")
     inner = Starlette(
         routes=[
             *(Route(path, partial(_show, parts, work), methods=["GET"]) for path, work in _PAGES.items()),

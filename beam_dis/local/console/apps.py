@@ -57,7 +57,7 @@ class CheckpointRow:
 def all_apps(parts: Parts, request: Request) -> Response:
     """The apps, those that are furthest behind first."""
     fields = query_of(request)
-    lags = parts.lags.now().behind
+    lags = parts.lags.now()
     by_key = {(app.project, app.name): app for app in parts.store.apps()}
     used = {key[:2] for key in lags}
     keys = sorted(lags, key=lambda key: (-lags[key], key))
@@ -83,7 +83,7 @@ def one_app(parts: Parts, request: Request) -> Response:
         partition = None if stream is None else stream.partition(number)
         if stream is not None and partition is not None:
             rows.append(_checkpoint_row(parts, stream, partition, checkpoint))
-    lags = {key[2]: lag for key, lag in parts.lags.now().behind.items() if key[:2] == (app.project, app.name)}
+    lags = {key[2]: lag for key, lag in parts.lags.now().items() if key[:2] == (app.project, app.name)}
     return page(
         "app.html",
         here="apps",
@@ -101,7 +101,7 @@ def lag_over_time(parts: Parts, request: Request) -> Response:
     """The lag of an app over the time in which pages were open, as columns of numbers for the chart."""
     app = parts.app(request.path_params["app_id"])
     totals: dict[float, int] = {}
-    for key in [key for key in parts.lags.now().behind if key[:2] == (app.project, app.name)]:
+    for key in [key for key in parts.lags.now() if key[:2] == (app.project, app.name)]:
         for time, behind in parts.lags.series(key):
             totals[time] = totals.get(time, 0) + behind
     return JSONResponse(

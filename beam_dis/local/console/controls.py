@@ -63,7 +63,7 @@ def faults_and_clock(parts: Parts, request: Request) -> Response:
         injected=injected,
         kinds=sorted(KINDS),
         kind=kind,
-        text=(KINDS[kind].__doc__ or "").partition("\n\n")[0],
+        text=" ".join((KINDS[kind].__doc__ or "").partition("\n\n")[0].replace("``", "").split()),
         fields=_fields(KINDS[kind]),
         now_ms=parts.now_ms,
         notice=parts.notices.take(fields.text("notice") or None),

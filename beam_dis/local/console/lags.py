@@ -3,31 +3,32 @@
 Rules:
 
 1. An app is behind by the records after its checkpoint that are still there, in the partitions in which it has a checkpoint.
-2. Lags are sampled when a page asks for them, at most once a second. So a trend is that of the time in which pages were open.
+2. Lags are computed when a page asks for them, at most once a second. So a trend is that of the time in which pages were open.
+3. A lag that is kept takes eight bytes, because a server may have thousands of them.
 """
 
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from beam_dis.local.store import Partition, Store, StoredCheckpoint
 
-SAMPLE_SECONDS = 1.0
-KEPT_SAMPLES = 600
+FRESH_SECONDS = 1.0
+SAMPLE_SECONDS = 5.0
 TREND_SECONDS = 300.0
+KEPT_SAMPLES = 240
+
+_UNKNOWN = -1
 
 LagKey = tuple[str, str, str]
 """A project, an app in it, and the id of a stream."""
 
-
-class LagSample(NamedTuple):
-    """The records by which each app is behind in each stream, at a time in seconds since 1970."""
-
-    time: float
-    behind: dict[LagKey, int]
+Lags = dict[LagKey, int]
+"""The records by which each app is behind in each stream."""
 
 
 class Trend(NamedTuple):
@@ -37,37 +38,71 @@ class Trend(NamedTuple):
     seconds: float
 
 
+class _Sample(NamedTuple):
+    """The lags at a time, in the order of the places."""
+
+    time: float
+    lags: array[int]
+
+
 class LagHistory:
-    """The last samples; thread-safe. ``clock`` gives the time in epoch seconds."""
+    """The lags now and in the past; thread-safe. ``clock`` gives the time in epoch seconds."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
-        self._samples: deque[LagSample] = deque(maxlen=KEPT_SAMPLES)
+        self._now: Lags = {}
+        self._time = float("-inf")
+        self._places: dict[LagKey, int] = {}
+        self._samples: deque[_Sample] = deque(maxlen=KEPT_SAMPLES)
 
-    def now(self) -> LagSample:
-        """A sample that is at most a second old."""
+    def now(self) -> Lags:
+        """The lags as they were at most a second ago."""
         with self._lock:
-            now = self._clock()
-            if not self._samples or not 0 <= now - self._samples[-1].time < SAMPLE_SECONDS:
-                self._samples.append(LagSample(now, _behind(self._store)))
-            return self._samples[-1]
+            self._refresh()
+            return self._now
 
     def trend(self, key: LagKey) -> Trend | None:
         """How a lag has changed within the last minutes; None if that isn't known yet."""
-        latest = self.now()
         with self._lock:
-            known = [s for s in self._samples if key in s.behind and latest.time - s.time <= TREND_SECONDS]
-        if key not in latest.behind or len(known) < 2 or latest.time <= known[0].time:
-            return None
-        seconds = latest.time - known[0].time
-        return Trend((latest.behind[key] - known[0].behind[key]) / seconds, seconds)
+            self._refresh()
+            known = [point for point in self._points(key) if self._time - point[0] <= TREND_SECONDS]
+            if key not in self._now or not known or known[0][0] >= self._time:
+                return None
+            seconds = self._time - known[0][0]
+            return Trend((self._now[key] - known[0][1]) / seconds, seconds)
 
     def series(self, key: LagKey) -> list[tuple[float, int]]:
-        """The times and lags of all samples."""
+        """The times and lags of all samples, and the newest."""
         with self._lock:
-            return [(sample.time, sample.behind[key]) for sample in self._samples if key in sample.behind]
+            points = self._points(key)
+            if key in self._now and (not points or points[-1][0] < self._time):
+                points.append((self._time, self._now[key]))
+            return points
+
+    def _refresh(self) -> None:
+        now = self._clock()
+        if 0 <= now - self._time < FRESH_SECONDS:
+            return
+        self._now, self._time = _lags(self._store), now
+        if not self._samples or not 0 <= now - self._samples[-1].time < SAMPLE_SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        if len(self._places) > 2 * len(self._now) + 100:  # most of them are gone: begin again
+            self._places.clear()
+            self._samples.clear()
+        for key in self._now:
+            self._places.setdefault(key, len(self._places))
+        self._samples.append(_Sample(self._time, array("q", [self._now.get(key, _UNKNOWN) for key in self._places])))
+
+    def _points(self, key: LagKey) -> list[tuple[float, int]]:
+        place = self._places.get(key)
+        if place is None:
+            return []
+        known = [sample for sample in self._samples if place < len(sample.lags)]
+        return [(sample.time, sample.lags[place]) for sample in known if sample.lags[place] != _UNKNOWN]
 
 
 def records_behind(partition: Partition, checkpoint: StoredCheckpoint) -> int:
@@ -75,8 +110,8 @@ def records_behind(partition: Partition, checkpoint: StoredCheckpoint) -> int:
     return max(0, partition.next - max(checkpoint.sequence_number, partition.earliest))
 
 
-def _behind(store: Store) -> dict[LagKey, int]:
-    found: dict[LagKey, int] = {}
+def _lags(store: Store) -> Lags:
+    found: Lags = {}
     streams = {stream.stream_id: stream for stream in store.streams()}
     for app in store.apps():
         for (stream_id, number), checkpoint in store.checkpoints(app.project, app).items():

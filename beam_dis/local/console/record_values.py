@@ -1,9 +1,9 @@
-r"""The data of a record as a person reads it: decoded by the stream's schema, as text, or in hexadecimal digits.
+r"""The data of a record as a person reads it: decoded by the stream's schema, raw, or in hexadecimal digits.
 
 Rules:
 
 1. Data that doesn't decode is shown as text, and the reason with it.
-2. Data that isn't UTF-8 keeps its other bytes as ``\xNN``.
+2. Raw data is text in UTF-8; data that isn't keeps its other bytes as ``\xNN``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from beam_dis.formats.compression import CompressedFormat, compression_of
 from beam_dis.local.store import Stream
 from beam_dis.texts import one_line
 
-DECODED, TEXT, HEX = VIEWS = ("decoded", "text", "hex")
+DECODED, RAW, HEX = VIEWS = ("decoded", "raw", "hex")
 _HEX_BYTES = 16
 
 
@@ -47,7 +47,7 @@ class RecordValues:
         """The data in a view; a decoded value on several ``lines``, or on one."""
         if view == HEX:
             return ShownValue(hex_dump(data))
-        if view == TEXT:
+        if view == RAW:
             return ShownValue(data.decode("utf-8", "backslashreplace"))
         try:
             return ShownValue(_text(self.decoded(data), indent=2 if lines else None))

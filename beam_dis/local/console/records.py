@@ -12,7 +12,7 @@ from starlette.responses import Response
 from beam_dis.errors import DecodeError
 from beam_dis.local.console.parts import ConsoleError, Parts
 from beam_dis.local.console.queries import Fields, query_of
-from beam_dis.local.console.record_values import DECODED, HEX, TEXT, VIEWS, RecordValues, plain_json
+from beam_dis.local.console.record_values import DECODED, HEX, RAW, VIEWS, RecordValues, plain_json
 from beam_dis.local.console.record_window import (
     MOST_BYTES,
     FoundRecord,
@@ -33,6 +33,7 @@ from beam_dis.wire.streams import EXPIRED
 COUNTS = (20, 50, 100, 200)
 PLACES = ("end", "start", "time", "number", "before")
 LIST_CHARS = 600
+LIST_LINES = 12
 RECORD_CHARS = 200_000
 _LIST_BYTES = 4 * LIST_CHARS
 """Enough bytes for the characters that a listing shows of a text."""
@@ -161,9 +162,9 @@ def partition_of(stream: Stream, number: int) -> Partition:
 
 def row_of(record: FoundRecord, values: RecordValues, view: str, most: int, *, lines: bool = False) -> RecordRow:
     """A record as a page shows it. Of a text or digits only the part that is shown is made."""
-    data = record.data if view == DECODED else record.data[: max(_LIST_BYTES, 4 * most) if view == TEXT else most // 3]
+    data = record.data if view == DECODED else record.data[: max(_LIST_BYTES, 4 * most) if view == RAW else most // 3]
     shown = values.shown(data, view, lines=lines)
-    text, more = clipped(shown.text, most)
+    text, more = clipped(shown.text, most, None if lines else LIST_LINES)
     if len(data) < len(record.data):
         more = max(more, len(record.data) - len(data))
     return RecordRow(record=record, text=text, more=more, problem=shown.problem)
@@ -230,7 +231,7 @@ def _exported(stream: Stream, partition: int, record: FoundRecord, values: Recor
     }
     if view == HEX:
         known["hex"] = record.data.hex()
-    elif view == TEXT:
+    elif view == RAW:
         known["text"] = record.data.decode("utf-8", "backslashreplace")
     else:
         try:

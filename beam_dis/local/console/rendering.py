@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from beam_dis.local.console.settings import ROOT
 from beam_dis.local.console.visible import visible
 from beam_dis.version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _PERIODS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -88,6 +90,9 @@ def query(**values: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
+    """The templates. Jinja is imported by the first page, so that a server without visitors starts quickly."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     made = Environment(
         loader=PackageLoader("beam_dis.local.console"),
         autoescape=True,

@@ -159,7 +159,7 @@ def _records(stream: Stream) -> int:
 def _largest_lags(parts: Parts) -> dict[str, tuple[int, str]]:
     """The largest lag of any app in each stream, by its id, and the app's name."""
     found: dict[str, tuple[int, str]] = {}
-    for (_, app, stream_id), behind in parts.lags.now().behind.items():
+    for (_, app, stream_id), behind in parts.lags.now().items():
         if stream_id not in found or behind > found[stream_id][0]:
             found[stream_id] = (behind, app)
     return found
@@ -167,7 +167,7 @@ def _largest_lags(parts: Parts) -> dict[str, tuple[int, str]]:
 
 def _apps_of(parts: Parts, stream: Stream) -> list[tuple[str, str, int]]:
     """The apps that have checkpoints in a stream: id, name and lag; the slowest first."""
-    lags = {key[:2]: lag for key, lag in parts.lags.now().behind.items() if key[2] == stream.stream_id}
+    lags = {key[:2]: lag for key, lag in parts.lags.now().items() if key[2] == stream.stream_id}
     apps = [
         (app.app_id, app.name, lags[app.project, app.name])
         for app in parts.store.apps()

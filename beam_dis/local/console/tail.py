@@ -26,7 +26,7 @@ from beam_dis.wire.streams import EXPIRED
 MOST_PARTITIONS = 64
 MOST_RECORDS = 200
 _BYTES = 1024 * 1024
-_BEFORE = 5
+_BEFORE = 10
 """The records of each partition that are there when a tail begins."""
 
 _POSITIONS = re.compile(r"[0-9]{1,10}:[0-9]{1,19}(,[0-9]{1,10}:[0-9]{1,19}){0,63}|")

@@ -21,9 +21,12 @@ def visible(text: str) -> str:
     )
 
 
-def clipped(text: str, most: int) -> tuple[str, int]:
-    """The first ``most`` characters of a text, and how many more it has."""
-    return text[:most], max(0, len(text) - most)
+def clipped(text: str, most: int, lines: int | None = None) -> tuple[str, int]:
+    """The first ``most`` characters of a text, or the first ``lines`` if these are fewer, and how many more it has."""
+    shown = text[:most]
+    if lines is not None:
+        shown = "\n".join(shown.split("\n", lines)[:lines])
+    return shown, len(text) - len(shown)
 
 
 def _shown(character: str) -> str:

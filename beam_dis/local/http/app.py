@@ -192,6 +192,8 @@ class LocalApp:
             if self._faults is not None:
                 hits = state.hits = self._faults.draw_hits(route, names, scope, body)
             if hits is not None and not hits.handled:
+                with suppress(Refusal):
+                    state.request = message_of(route, scope, body)  # for the log: it names the stream
                 return hits.reply
             caller = self._authenticator.check(scope, names["project_id"], body, 0.0 if hits is None else hits.skew)
             request = state.request = message_of(route, scope, body)

@@ -48,7 +48,7 @@ class CallState:
             0 if reply is None or (hits is not None and hits.resets) else reply.status,
             "" if reply is None else reply.code,
             seconds,
-            next((value.decode() for name, value in headers if name == b"x-request-id"), ""),
+            headers,
             () if hits is None else hits.kinds,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from beam_dis.local.console import app
 from beam_dis.local.console.app import STATIC
 from beam_dis.local.http.server import Settings, StartError, serve
 from beam_dis.local.keys import KeysError, read_console_token
@@ -105,6 +106,12 @@ def test_the_console_is_not_served_to_other_machines(tmp_path):
     settings = Settings(data_dir=tmp_path, host="0.0.0.0", no_keys=True, console_token=TOKEN)
     with pytest.raises(StartError, match=r"only served on a loopback address, not on --host 0.0.0.0"):
         serve(settings, ready=print, started=print)
+
+
+def test_a_server_without_jinja_says_what_it_needs(in_process, monkeypatch):
+    monkeypatch.setattr(app, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="the console needs jinja2"):
+        in_process(console=TOKEN)
 
 
 def test_without_a_token_there_is_no_console(in_process):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from beam_dis.local.console.lags import KEPT_SAMPLES, LagHistory
+
 NOTHING = "\u2013"
 
 
@@ -68,6 +70,19 @@ def test_the_lag_over_time_has_a_point_for_each_sample(console, lagging):
     console.put(stream, b"x")
     columns = console.client.get(f"/console/apps/{app.app_id}/lag").json()
     assert (columns["behind"], columns["times"][1] - columns["times"][0]) == ([3, 4], 5)
+
+
+def test_lags_of_many_streams_are_kept_in_little_memory(console):
+    history = LagHistory(console.store, console.clock)
+    for number in range(3):
+        stream, app = console.stream(f"s{number}"), console.app(f"a{number}")
+        console.put(stream, b"x")
+        console.store.commit_checkpoint("p", app, stream, 0, 0).result()
+        for _ in range(KEPT_SAMPLES):
+            console.clock.now += 5
+            history.now()
+    assert {len(sample.lags) * sample.lags.itemsize for sample in history._samples} == {24}
+    assert len(history._samples) == KEPT_SAMPLES
 
 
 def test_an_app_has_its_checkpoints_and_when_unread_records_expire(console, lagging):

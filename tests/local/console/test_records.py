@@ -110,7 +110,7 @@ def test_data_is_decoded_by_the_schema_of_the_stream(console):
 
 @pytest.mark.parametrize(
     ("view", "shown"),
-    [("decoded", '{"a": 1}'), ("text", '{"a":1}'), ("hex", "000000 7b 22 61 22 3a 31 7d {&quot;a&quot;:1}")],
+    [("decoded", '{"a": 1}'), ("raw", '{"a":1}'), ("hex", "000000 7b 22 61 22 3a 31 7d {&quot;a&quot;:1}")],
 )
 def test_data_without_a_schema_has_three_views(console, view, shown):
     stream = console.stream()
@@ -166,6 +166,15 @@ def test_a_line_of_a_megabyte_is_cut_and_can_be_downloaded(console):
     answer = console.client.get(f"/console{address}/0/0/data")
     assert (len(answer.content), answer.headers["content-type"]) == (1_000_000, "application/octet-stream")
     assert answer.headers["content-disposition"] == 'attachment; filename="s-0-0.bin"'
+
+
+def test_a_listing_shows_a_few_lines_of_each_record(console):
+    stream = console.stream()
+    console.put(stream, b"line\n" * 50)
+    assert (
+        console(f"/streams/{stream.stream_id}/records").page.table[0][4]
+        == " ".join(["line"] * 12) + f"{ELLIPSIS} 191 more"
+    )
 
 
 def test_the_export_has_the_records_of_the_page_with_all_their_data(console):

@@ -84,7 +84,7 @@ def test_hostile_paths_are_shown_as_text(console):
 def test_the_log_keeps_the_last_requests_only():
     log = RequestLog()
     for number in range(KEPT_REQUESTS + 5):
-        log.add(LoggedRequest(float(number), "GET", "/", "list_streams", "", 200, "", 0.0, ""))
+        log.add(LoggedRequest(float(number), "GET", "/", "list_streams", "", 200, "", 0.0, ()))
     kept = log.newest_first()
     assert (len(kept), kept[0].time, kept[-1].time) == (KEPT_REQUESTS, KEPT_REQUESTS + 4, 5)
 

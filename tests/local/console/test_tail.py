@@ -15,20 +15,19 @@ def step(console, answer):
 
 def entries(answer) -> list[str]:
     return [
-        " ".join(text.split())
-        for text in re.findall(r'<pre class="data" dir="auto">(.*?)</pre>', answer.source, re.DOTALL)
+        " ".join(text.split()) for text in re.findall(r'<pre class="data"[^>]*>(.*?)</pre>', answer.source, re.DOTALL)
     ]
 
 
 def test_a_tail_begins_with_a_few_records_and_goes_on_with_new_ones(console):
     stream = console.stream(partitions=2)
-    console.put(stream, *[b"old"] * 9)
+    console.put(stream, *[b"old"] * 12)
     begun = console(f"/streams/{stream.stream_id}/tail")
     console.put(stream, b"a", partition=1)
     console.clock.now += 1
     console.put(stream, b"b")
     second = step(console, begun)
-    assert (entries(begun), entries(second), entries(step(console, second))) == (["old"] * 5, ["b", "a"], [])
+    assert (entries(begun), entries(second), entries(step(console, second))) == (["old"] * 10, ["b", "a"], [])
 
 
 def test_a_tail_of_one_partition_shows_no_others(console):

@@ -41,8 +41,8 @@ function colour(name) {
   return getComputedStyle(root).getPropertyValue(name).trim();
 }
 
-function clock(seconds) {
-  return new Date(seconds * 1e3).toISOString().slice(11, 16);
+function clock(seconds, digits = 5) {
+  return new Date(seconds * 1e3).toISOString().slice(11, 11 + digits);
 }
 
 function day(seconds) {
@@ -60,18 +60,19 @@ function draw(element, columns) {
   const lines = ["--line-1", "--line-2"];
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { stroke: colour("--rule"), width: 1 } };
   if (columns.times.length === 0) return;
-  const days = columns.times.length > 1 && columns.times.at(-1) - columns.times[0] > 2 * 86400;
+  const span = columns.times.at(-1) - columns.times[0];
+  const shown = span > 2 * 86400 ? (tick) => day(tick).slice(5) : span < 1200 ? (tick) => clock(tick, 8) : clock;
   const options = {
     width: element.clientWidth - 8,
     height: 180,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
     scales: { x: { time: true }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((tick) => (days ? day(tick).slice(5) : clock(tick))) },
+      { ...axis, values: (_, ticks) => ticks.map((tick) => shown(tick)), space: 70 },
       { ...axis, size: 64, values: (_, ticks) => ticks.map(amount) },
     ],
     series: [
-      { label: "UTC", value: (_, seconds) => (seconds === null ? "–" : `${day(seconds)} ${clock(seconds)}`) },
+      { label: "UTC", value: (_, seconds) => (seconds === null ? "–" : `${day(seconds)} ${clock(seconds, 8)}`) },
       ...names.map((name, index) => ({
         label: labels[index],
         stroke: colour(lines[index]),

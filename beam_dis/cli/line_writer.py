@@ -1,0 +1,151 @@
+"""Writes the records of lines in the background, and knows of each line whether it was written.
+
+Rules:
+1. Batches, pace, retries and the order of keys are those of ``beam_dis.write``.
+2. A record that the service refuses is a failed line, and the others go on. A failure that is no record's fault ends the writing.
+3. Each line that was put is counted as written or reported as failed, once, also after an interruption.
+4. Memory is bounded: ``put`` waits while as many batches wait as are in flight.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import NamedTuple
+
+from beam_dis.daemon_threads import DaemonThreads
+from beam_dis.errors import DISError, EncodeError
+from beam_dis.record import PutRecord
+from beam_dis.stream_service import StreamListing, StreamService, Written
+from beam_dis.write.batching import Batch, Batcher, RequestOptions
+from beam_dis.write.deliverer import Deliverer
+from beam_dis.write.delivery import Delivery
+from beam_dis.write.ordering import queue_of
+from beam_dis.write.pace import PACES
+
+_STOPPING_SECONDS = 5.0
+
+NOT_SENT = "it was not sent"
+MAYBE_SENT = "its request had no answer yet: it may be written"
+
+
+class Line(NamedTuple):
+    """A line of the input, counted from 1."""
+
+    number: int
+    text: bytes
+
+
+class LineWriter:
+    """Writes to one stream; used by one thread.
+
+    Args:
+        service: the service of the stream.
+        listing: the stream's description.
+        options: how large requests are, and how many are sent at a time.
+        ordered: keep the order of each key.
+        failed: is called with each line that wasn't written, and the reason, by one thread at a time.
+    """
+
+    def __init__(
+        self,
+        service: StreamService,
+        listing: StreamListing,
+        *,
+        options: RequestOptions,
+        ordered: bool,
+        failed: Callable[[Line, str], object],
+    ) -> None:
+        self._stream = listing.name
+        self._failed = failed
+        self._deliverer = Deliverer(service.write, pace_of=partial(PACES.of, service), ordered=ordered)
+        self._batcher = Batcher(lambda _stream: listing.limits, options=options)
+        queues, threads = (options.in_flight, 1) if ordered else (1, options.in_flight)
+        self._queues = [DaemonThreads(threads, "put") for _ in range(queues)]
+        self._room = threading.Semaphore(2 * options.in_flight)
+        self._lock = threading.Lock()
+        self._unfinished: dict[Future[None], Delivery] = {}
+        self._error: DISError | None = None
+        self.written = 0
+        self.failures = 0
+
+    def put(self, line: Line, record: PutRecord) -> None:
+        """Put the record of a line.
+
+        Raises:
+            DISError: the writing has ended because of an earlier failure. This line isn't put.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            full = self._batcher.add(self._stream, queue_of(record.partition_key, len(self._queues)), record, line)
+        except EncodeError as error:
+            self.fail(line, str(error))
+            return
+        for batch in full:
+            self._submit(batch)
+
+    def fail(self, line: Line, reason: str) -> None:
+        """Count a line as failed, and report it."""
+        with self._lock:
+            self.failures += 1
+            self._failed(line, reason)
+
+    def flush(self) -> None:
+        """Send what was put, without waiting for it."""
+        for batch in self._batcher.close_all():
+            self._submit(batch)
+
+    def finish(self) -> None:
+        """Send what was put, and wait for the results. Raises DISError if the writing has ended because of a failure."""
+        self.flush()
+        wait(list(self._unfinished))
+        if self._error is not None:
+            raise self._error
+
+    def stop(self, *, seconds: float = _STOPPING_SECONDS) -> None:
+        """Send nothing more, wait for the requests in flight for so many ``seconds`` at most, and report the lines that are left."""
+        self._deliverer.stop()
+        self.flush()
+        _, running = wait(list(self._unfinished), seconds)
+        with self._lock:
+            for future in running:
+                delivery = self._unfinished.pop(future, None)
+                if delivery is not None:
+                    self._report(delivery, MAYBE_SENT)
+
+    def _submit(self, batch: Batch) -> None:
+        self._room.acquire()
+        delivery = Delivery(batch)
+        with self._lock:
+            future = self._queues[batch.queue].submit(self._deliver, delivery)
+            self._unfinished[future] = delivery
+        future.add_done_callback(self._done)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        try:
+            self._deliverer.deliver(delivery)
+        except DISError as error:
+            self._error = self._error or error
+            self._deliverer.stop()
+
+    def _done(self, future: Future[None]) -> None:
+        with self._lock:
+            delivery = self._unfinished.pop(future, None)
+            if delivery is not None:
+                error = future.exception() or self._error
+                self._report(delivery, NOT_SENT if error is None else str(error))
+        self._room.release()
+
+    def _report(self, delivery: Delivery, unsent_reason: str) -> None:
+        """Count the lines of a batch, and report those that weren't written; those that are still to be sent with this reason."""
+        unsent = set(delivery.to_send)
+        origins = delivery.batch.origins
+        for index, answer in enumerate(delivery.answers):
+            if index not in unsent and isinstance(answer, Written):
+                self.written += 1
+                continue
+            self.failures += 1
+            self._failed(origins[index], unsent_reason if index in unsent else delivery.reason(index, answer))  # type: ignore[arg-type]

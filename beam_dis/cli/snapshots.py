@@ -1,0 +1,65 @@
+"""``beam-dis export`` and ``import``: a snapshot of a data folder, which a server may be using, and a data folder of a snapshot."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from beam_dis.cli.exits import Failed
+from beam_dis.cli.output import examples, json_option, print_json, progress_bar
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(epilog=examples("beam-dis export --data ./dis-data monday.snapshot"))
+@click.option("--data", required=True, type=_PATH, metavar="DIR", help="The folder that was given to serve.")
+@click.argument("file", type=_PATH)
+@json_option
+def export(data: Path, file: Path, as_json: bool) -> None:
+    """Write a snapshot of a local DIS's data, also while it is running.
+
+    The snapshot becomes FILE. It is the state of one moment: everything that was acknowledged before the export began is in it.
+    """
+    from beam_dis.local.store import export_snapshot
+    from beam_dis.local.store.failures import StoreError
+
+    try:
+        with progress_bar("Exporting records") as on_progress:
+            snapshot = export_snapshot(data, file, now_ms=time.time_ns() // 1_000_000, on_progress=on_progress)
+    except StoreError as error:
+        raise Failed(str(error)) from error
+    size = file.stat().st_size
+    if as_json:
+        print_json({"file": str(file), "streams": snapshot.streams, "records": snapshot.records, "bytes": size})
+    else:
+        click.echo(
+            f"beam-dis: exported {snapshot.records} records of {snapshot.streams} streams into {file} ({size} bytes)"
+        )
+
+
+@click.command(epilog=examples("beam-dis import monday.snapshot --data ./restored"))
+@click.argument("file", type=_PATH)
+@click.option(
+    "--data", required=True, type=_PATH, metavar="DIR", help="The folder to make; it must be missing or empty."
+)
+@json_option
+def import_(file: Path, data: Path, as_json: bool) -> None:
+    """Make the data folder of a local DIS from a snapshot.
+
+    FILE is what export wrote. The folder has everything or isn't made.
+    """
+    from beam_dis.local.store import import_snapshot
+    from beam_dis.local.store.failures import StoreError
+
+    try:
+        with progress_bar("Importing bytes") as on_progress:
+            snapshot = import_snapshot(file, data, on_progress=on_progress)
+    except StoreError as error:
+        raise Failed(str(error)) from error
+    if as_json:
+        made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(snapshot.created_ms / 1000))
+        print_json({"data": str(data), "streams": snapshot.streams, "records": snapshot.records, "created": made})
+    else:
+        click.echo(f"beam-dis: imported {snapshot.records} records of {snapshot.streams} streams into {data}")
