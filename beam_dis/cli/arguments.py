@@ -120,3 +120,23 @@ def confirm(question: str, *, yes: bool) -> None:
     if not is_terminal(sys.stdin):
         raise Failed(f"{question.rstrip('?')} needs a confirmation, and standard input is no terminal: add --yes")
     click.confirm(question, abort=True, err=True)
+
+
+def typed(text: str, type_: Any) -> Any:
+    """A text as what JSON has for a value of a type: a number, a boolean, the text itself, or the list or object that it is.
+
+    Raises:
+        msgspec.ValidationError: it is no value of that type.
+    """
+    import msgspec
+
+    try:
+        value = msgspec.convert(text, type_, strict=False)
+    except msgspec.ValidationError as error:
+        try:
+            parsed = msgspec.json.decode(text)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            raise error from None
+        msgspec.convert(parsed, type_)
+        return parsed
+    return value if value is None or isinstance(value, bool | int | float) else text

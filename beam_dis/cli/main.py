@@ -15,10 +15,14 @@ from beam_dis.errors import DISError
 from beam_dis.version import __version__
 
 COMMANDS = {
+    "api": ("api:api", "Call an operation of the API, and print the answer."),
     "apps": ("apps:apps", "List, create, describe, reset and delete apps."),
+    "bench": ("bench:bench", "Measure the rates and the times of puts and gets."),
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
+    "clock": ("clock:clock", "Show the clock of a local DIS, and move it forward."),
     "copy": ("copying:copy", "Copy a stream from one DIS to another, with its order."),
     "export": ("snapshots:export", "Write a snapshot of a local DIS's data, also while it is running."),
+    "faults": ("faults:faults", "Inject faults into a local DIS, list and clear them."),
     "import": ("snapshots:import_", "Make the data folder of a local DIS from a snapshot."),
     "lag": ("lag:lag", "Show how far an app is behind in each partition of a stream."),
     "put": ("put:put", "Write arguments, lines, JSON or CSV to a stream."),

@@ -59,7 +59,11 @@ class AdminClient:
 
 def _failure(status: int, body: bytes) -> DISError:
     try:
-        message = str(msgspec.json.decode(body)["message"])
+        answer = msgspec.json.decode(body)
+        message = str(answer["message"])
+        other = "errorCode" in answer  # that of an operation of the API
     except (msgspec.MsgspecError, KeyError, TypeError):
-        message = f"HTTP {status}"
+        message, other = f"HTTP {status}", False
+    if status == 404 and other:
+        message = "it serves no admin routes: start it with --admin and a token"
     return ConfigurationError(message) if status in {400, 404, 413} else DISError(message)

@@ -109,6 +109,11 @@ async def clear(controls: Controls, request: AdminRequest) -> Reply:
     return Reply(204)
 
 
+async def read_clock(controls: Controls, _request: AdminRequest) -> Reply:
+    """The time on the clock."""
+    return Reply(200, encode(Time(controls.clock())))
+
+
 async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
     """Move the clock forward; answered once everything that is due by then has happened."""
     try:
@@ -124,7 +129,7 @@ async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
 
 _ROUTES: dict[str, dict[str, Callable[[Controls, AdminRequest], Awaitable[Reply]]]] = {
     "/admin/faults": {"POST": inject, "GET": list_faults, "DELETE": clear},
-    "/admin/clock": {"POST": advance_clock},
+    "/admin/clock": {"GET": read_clock, "POST": advance_clock},
 }
 
 
