@@ -26,7 +26,7 @@ class LineJob:
         first: the number of the first line.
 
     Attributes:
-        number: the number of the last line that was taken from the input.
+        number: the number of the last line that was put or left out.
         empty: how many lines were empty.
     """
 
@@ -45,14 +45,13 @@ class LineJob:
         """Put all lines. Raises DISError if the writing ends because of a failure."""
         for block in self._blocks:
             for text in block:
-                self.number = number = self._next
+                number = self._next
                 self._next = number + 1 + (text.count(b"\n") if self._values_of is not None else 0)
-                if number <= self._last_skipped:
-                    continue
                 if not text or text == b"\r":
-                    self.empty += 1
-                    continue
-                self._put(writer, Line(number, text))
+                    self.empty += number > self._last_skipped
+                elif number > self._last_skipped:
+                    self._put(writer, Line(number, text))
+                self.number = number
             if not block:
                 writer.flush()
 
