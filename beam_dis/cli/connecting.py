@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def connection_options(command: F | None = None, *, prefix: str = "", argument: str = "connection") -> Any:
+def connection_options(
+    command: F | None = None, *, prefix: str = "", argument: str = "connection", later: bool = False
+) -> Any:
     """Decorate a command that talks to a DIS: it gets the options of a connection, and the DISConnection as an argument.
 
     Args:
         command: the function that is decorated.
         prefix: begins the names of the options, such as ``"to-"`` for ``--to-endpoint``.
         argument: the name of the argument that the function takes.
+        later: give a function that returns the connection, for a command that doesn't always need one.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +37,8 @@ def connection_options(command: F | None = None, *, prefix: str = "", argument: 
         @functools.wraps(function)
         def with_connection(**options: Any) -> Any:
             endpoint, region, project, profile = (options.pop(name) for name in names)
-            options[argument] = connection_of(endpoint, region, project, profile, prefix=prefix)
+            connection = functools.partial(connection_of, endpoint, region, project, profile, prefix=prefix)
+            options[argument] = connection if later else connection()
             return function(**options)
 
         for option in reversed(_options(prefix)):

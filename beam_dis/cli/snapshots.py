@@ -1,4 +1,4 @@
-"""``beam-dis export`` and ``import``: a snapshot of a data folder, which a server may be using, and a data folder of a snapshot."""
+"""``export --data`` and ``import --data``: a snapshot of a data folder, which a server may be using, and a data folder of a snapshot."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ from pathlib import Path
 import click
 
 from beam_dis.cli.exits import Failed
-from beam_dis.cli.output import examples, json_option, print_json, progress_bar
-
-_PATH = click.Path(path_type=Path)
+from beam_dis.cli.output import print_json, progress_bar
 
 
-@click.command(epilog=examples("beam-dis export --data ./dis-data monday.snapshot"))
-@click.option("--data", required=True, type=_PATH, metavar="DIR", help="The folder that was given to serve.")
-@click.argument("file", type=_PATH)
-@json_option
-def export(data: Path, file: Path, as_json: bool) -> None:
-    """Write a snapshot of a local DIS's data, also while it is running.
-
-    The snapshot becomes FILE. It is the state of one moment: everything that was acknowledged before the export began is in it.
-    """
+def export_data(data: Path, file: Path, *, as_json: bool) -> None:
+    """Write a snapshot of a data folder into a file, and say so."""
     from beam_dis.local.store import export_snapshot
     from beam_dis.local.store.failures import StoreError
 
@@ -39,17 +30,8 @@ def export(data: Path, file: Path, as_json: bool) -> None:
         )
 
 
-@click.command(epilog=examples("beam-dis import monday.snapshot --data ./restored"))
-@click.argument("file", type=_PATH)
-@click.option(
-    "--data", required=True, type=_PATH, metavar="DIR", help="The folder to make; it must be missing or empty."
-)
-@json_option
-def import_(file: Path, data: Path, as_json: bool) -> None:
-    """Make the data folder of a local DIS from a snapshot.
-
-    FILE is what export wrote. The folder has everything or isn't made.
-    """
+def import_data(file: Path, data: Path, *, as_json: bool) -> None:
+    """Make a data folder of a snapshot, and say so."""
     from beam_dis.local.store import import_snapshot
     from beam_dis.local.store.failures import StoreError
 

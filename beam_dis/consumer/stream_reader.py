@@ -81,6 +81,11 @@ class StreamReader:
         """How many numbers are between the bounds."""
         return sum(each.stop - each.start for each in self.ranges)
 
+    @property
+    def expired(self) -> int:
+        """How many records between the bounds had expired before they were read."""
+        return sum(reader.expired for reader in self._readers)
+
     def pages(self) -> Iterator[PartitionPage]:
         """The pages between the bounds."""
         waiting = deque(reader for reader in self._readers if not reader.ended)
