@@ -1,4 +1,4 @@
-"""The lines that ``beam-dis put`` couldn't write: they are told, and kept in a file that can be put again."""
+"""The lines that a command couldn't write: they are told, and kept in a file that can be put again."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ _TOLD = 10
 class FailedLines:
     """Tells the first failures, and keeps all lines in ``file``, which is created with the first one; None keeps none.
 
-    ``header`` begins the file if it isn't None.
+    ``header`` begins the file if it isn't None. ``again`` says what may be done with the file.
 
     Raises:
         Failed: the file exists, or it can't be written.
     """
 
-    def __init__(self, file: Path | None, header: bytes | None = None) -> None:
+    def __init__(
+        self, file: Path | None, header: bytes | None = None, *, again: str = "put them again with --file"
+    ) -> None:
         if file is not None and file.exists():
             raise Failed(
                 f"{file} exists, and failed lines would be written to it: move it, or name another file by --failed"
             )
         self._file = file
+        self._again = again
         self._opened: BinaryIO | None = None
         self.header = header
         self.count = 0
@@ -52,4 +55,4 @@ class FailedLines:
             click.echo(f"beam-dis: lines that failed besides these {_TOLD}: {self.count - _TOLD}", err=True)
         if self._opened is not None:
             self._opened.close()
-            click.echo(f"beam-dis: the failed lines are in {self._file}: put them again with --file", err=True)
+            click.echo(f"beam-dis: the failed lines are in {self._file}: {self._again}", err=True)

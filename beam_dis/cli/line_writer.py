@@ -22,7 +22,7 @@ from beam_dis.stream_service import StreamListing, StreamService, Written
 from beam_dis.write.batching import Batch, Batcher, RequestOptions
 from beam_dis.write.deliverer import Deliverer
 from beam_dis.write.delivery import Delivery
-from beam_dis.write.ordering import queue_of
+from beam_dis.write.ordering import Group, by_key, queue_of
 from beam_dis.write.pace import PACES
 
 _STOPPING_SECONDS = 5.0
@@ -46,6 +46,7 @@ class LineWriter:
         listing: the stream's description.
         options: how large requests are, and how many are sent at a time.
         ordered: keep the order of each key.
+        group: what is kept in order instead of keys.
         failed: is called with each line that wasn't written, and the reason, by one thread at a time.
     """
 
@@ -56,11 +57,13 @@ class LineWriter:
         *,
         options: RequestOptions,
         ordered: bool,
+        group: Group = by_key,
         failed: Callable[[Line, str], object],
     ) -> None:
         self._stream = listing.name
         self._failed = failed
-        self._deliverer = Deliverer(service.write, pace_of=partial(PACES.of, service), ordered=ordered)
+        self._group = group
+        self._deliverer = Deliverer(service.write, pace_of=partial(PACES.of, service), ordered=ordered, group=group)
         self._batcher = Batcher(lambda _stream: listing.limits, options=options)
         queues, threads = (options.in_flight, 1) if ordered else (1, options.in_flight)
         self._queues = [DaemonThreads(threads, "put") for _ in range(queues)]
@@ -80,7 +83,7 @@ class LineWriter:
         if self._error is not None:
             raise self._error
         try:
-            full = self._batcher.add(self._stream, queue_of(record.partition_key, len(self._queues)), record, line)
+            full = self._batcher.add(self._stream, queue_of(self._group(record), len(self._queues)), record, line)
         except EncodeError as error:
             self.fail(line, str(error))
             return

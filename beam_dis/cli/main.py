@@ -23,7 +23,7 @@ COMMANDS = {
     "copy": ("copying:copy", "Copy a stream from one DIS to another, with its order."),
     "export": ("exporting:export", "Write the records of a stream, or a snapshot of a data folder, into a file."),
     "faults": ("faults:faults", "Inject faults into a local DIS, list and clear them."),
-    "import": ("importing:import_", "Make the data folder of a local DIS from a snapshot."),
+    "import": ("importing:import_", "Put the records of a file into a stream, or make a data folder from a snapshot."),
     "lag": ("lag:lag", "Show how far an app is behind in each partition of a stream."),
     "put": ("put:put", "Write arguments, lines, JSON or CSV to a stream."),
     "serve": ("serve:serve", "Run a durable local DIS."),

@@ -31,6 +31,7 @@ from beam_dis.write.failures import (
     is_of_scaling,
     seconds_to_wait,
 )
+from beam_dis.write.ordering import Group, by_key
 from beam_dis.write.pace import StreamPace
 from beam_dis.write.throttled_seconds import ThrottledSeconds
 
@@ -47,6 +48,7 @@ class Deliverer:
         pace_of: the pace of a stream, shared by all senders; by default the deliverer has its own.
         deadline: seconds for a batch, from its last progress.
         ordered: keep the order of each key of a batch.
+        group: what is kept in order instead of keys.
         clock: seconds, monotonic.
         sleep: waits for so many seconds; by default until ``stop``, at most.
         random: a number between 0 and 1, for the pauses.
@@ -59,6 +61,7 @@ class Deliverer:
         pace_of: Callable[[str], StreamPace] | None = None,
         deadline: float = DEADLINE,
         ordered: bool = False,
+        group: Group = by_key,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], object] | None = None,
         random: Callable[[], float] = own_random,
@@ -67,6 +70,7 @@ class Deliverer:
         self._pace_of = pace_of or cache(lambda _stream: StreamPace(clock=clock))
         self._deadline = deadline
         self._ordered = ordered
+        self._group = group
         self._clock = clock
         self._stop = threading.Event()
         self._sleep = sleep or self._stop.wait
@@ -106,7 +110,7 @@ class Deliverer:
             finally:
                 pace.learn(batch, indexes, () if delivery.request_throttled else answers)
             pace.spread.note(batch.stream, records, answers, batch.limits.partitions)
-            delivery.add_answers(indexes, answers, ordered=self._ordered)
+            delivery.add_answers(indexes, answers, ordered=self._ordered, group=self._group)
             if len(delivery.to_send) < before:  # progress, so the pauses start short again
                 delays = full_jitter(random=self._random)
                 progress = self._clock()

@@ -19,7 +19,7 @@ from beam_dis.request_counts import failure_code
 from beam_dis.stream_service import NotWritten, Written
 from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.write.batching import Batch
-from beam_dis.write.ordering import indexes_to_resend
+from beam_dis.write.ordering import Group, by_key, indexes_to_resend
 
 
 class WrittenRecord(NamedTuple):
@@ -87,14 +87,16 @@ class Delivery:
         self.scaling_since: float | None = None
         self.failed = False
 
-    def add_answers(self, sent: Sequence[int], answers: Sequence[Written | NotWritten], *, ordered: bool) -> None:
+    def add_answers(
+        self, sent: Sequence[int], answers: Sequence[Written | NotWritten], *, ordered: bool, group: Group = by_key
+    ) -> None:
         """Note the answers to the records that were sent, one for each, and what must still be sent."""
         for index, answer in zip(sent, answers, strict=True):
             self.answers[index] = answer
         again, not_written = [], []
         if NotWritten in map(type, answers):
             records = [self.batch.records[index] for index in sent]
-            again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered)]
+            again = [sent[index] for index in indexes_to_resend(records, answers, ordered=ordered, group=group)]
             not_written = [answer for answer in answers if isinstance(answer, NotWritten)]
         for index in again:
             self.resent[self._code(self.answers[index])] += 1

@@ -19,7 +19,7 @@ from beam_dis.errors import (
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, WriteLimits, Written
 from beam_dis.write.batching import Batcher
-from beam_dis.write.ordering import indexes_to_resend, queue_of
+from beam_dis.write.ordering import by_partition, indexes_to_resend, queue_of
 
 OK = Written("shardId-0000000000", 0)
 LIMITS = WriteLimits(request_records=5, request_bytes=100, record_bytes=100, partitions=2)
@@ -45,6 +45,12 @@ def test_records_sent_again_after_a_partial_failure(keys, answers, unordered, or
     meaning = {".": OK, "!": THROTTLED, "x": REJECTED}
     given = [meaning[answer] for answer in answers]
     assert [unordered, ordered] == [indexes_to_resend(records, given, ordered=flag) for flag in (False, True)]
+
+
+def test_the_order_of_partitions_is_kept_whatever_the_keys():
+    records = [PutRecord(b"x", str(number), partition_id=place) for number, place in enumerate("0101")]
+    again = indexes_to_resend(records, [THROTTLED, OK, OK, OK], ordered=True, group=by_partition)
+    assert again == [0, 2]
 
 
 def test_a_key_always_has_the_same_queue():
