@@ -21,6 +21,7 @@ COMMANDS = {
     "check": ("check:check", "Read all data of a stopped local DIS and report damage."),
     "clock": ("clock:clock", "Show the clock of a local DIS, and move it forward."),
     "copy": ("copying:copy", "Copy a stream from one DIS to another, with its order."),
+    "dead-letters": ("dead_letters:dead_letters", "Put dead letters into their streams again."),
     "export": ("exporting:export", "Write the records of a stream, or a snapshot of a data folder, into a file."),
     "faults": ("faults:faults", "Inject faults into a local DIS, list and clear them."),
     "import": ("importing:import_", "Put the records of a file into a stream, or make a data folder from a snapshot."),

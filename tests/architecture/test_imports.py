@@ -82,6 +82,7 @@ LIBRARIES = {
     "read": {"apache_beam", "msgspec", "typing_extensions"},
     "write": {"apache_beam", "typing_extensions"},
     "cli": {"click", "msgspec", "pyarrow", "rich"},
+    "dead_letter": {"msgspec"},
     "duplicates": {"apache_beam"},
     "options": {"apache_beam"},
     "error_handling": {"apache_beam"},
