@@ -3,7 +3,8 @@ r"""The data of a record as a person reads it: decoded by the stream's schema, r
 Rules:
 
 1. Data that doesn't decode is shown as text, and the reason with it.
-2. Raw data is text in UTF-8; data that isn't keeps its other bytes as ``\xNN``.
+2. One object decodes a bounded amount for its page.
+3. Raw data is text in UTF-8; data that isn't keeps its other bytes as ``\xNN``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from beam_dis.texts import one_line
 DECODED, RAW, HEX = VIEWS = ("decoded", "raw", "hex")
 _HEX_BYTES = 16
 
+MOST_CHARS = 32 * 1024 * 1024
+"""The characters that are decoded for one page: a compressed record of 1 MiB may have 64 MiB."""
+
+
+_TOO_MUCH = "the records before it are very large once they are decoded; look at it alone"
+
 
 class ShownValue(NamedTuple):
     """A record's data as text; ``problem`` says why it isn't decoded, if it should be."""
@@ -35,6 +42,7 @@ class RecordValues:
     def __init__(self, stream: Stream) -> None:
         self._format, self.problem = _format(stream)
         self._decompress: Callable[[bytes], bytes] | None = None
+        self._left = MOST_CHARS
         if self._format is None and stream.compression_format:
             self._decompress = compression_of(stream.compression_format).decompress
 
@@ -50,12 +58,16 @@ class RecordValues:
         if view == RAW:
             return ShownValue(data.decode("utf-8", "backslashreplace"))
         try:
-            return ShownValue(_text(self.decoded(data), indent=2 if lines else None))
+            text = _text(self.decoded(data), indent=2 if lines else None)
+            self.spend(len(text))
+            return ShownValue(text)
         except (DecodeError, ValueError, RecursionError) as error:
             return ShownValue(data.decode("utf-8", "backslashreplace"), one_line(error))
 
     def decoded(self, data: bytes) -> Any:
         """The value of a record by the schema; without one JSON if it is, else text. Raises DecodeError or ValueError."""
+        if self._left <= 0:
+            raise DecodeError(_TOO_MUCH)
         if self._format is not None:
             value = self._format.decode(data)
             return list(value) if isinstance(value, Rows) else value
@@ -65,6 +77,10 @@ class RecordValues:
             return json.loads(data)
         except (ValueError, RecursionError):
             return data.decode("utf-8")
+
+    def spend(self, characters: int) -> None:
+        """Count the text of a decoded value."""
+        self._left -= characters
 
     def encoded(self, text: str) -> bytes:
         """The bytes of a value that is given as JSON. Raises ValueError or EncodeError."""

@@ -235,9 +235,12 @@ def _exported(stream: Stream, partition: int, record: FoundRecord, values: Recor
         known["text"] = record.data.decode("utf-8", "backslashreplace")
     else:
         try:
-            return plain_json(known | {"value": values.decoded(record.data)})
+            line = plain_json(known | {"value": values.decoded(record.data)})
         except (DecodeError, ValueError, RecursionError):
             known["hex"] = record.data.hex()
+        else:
+            values.spend(len(line))
+            return line
     return plain_json(known)
 
 

@@ -143,7 +143,14 @@ def driver() -> Iterator[Any]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
+    for argument in (
+        "--headless=new",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--no-first-run",
+        "--disable-background-networking",
+    ):
         options.add_argument(argument)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium has no sandbox for root
@@ -290,6 +297,15 @@ def test_the_page_of_streams_refreshes_itself_but_not_under_the_focus(light):
         light.script("htmx.ajax('GET', location.href, {target: '#live', select: '#live', swap: 'outerHTML'})")
         light.script("new Promise(resolve => setTimeout(resolve, 500))")
         assert light.script("document.activeElement === arguments[0]", link)
+
+
+def test_a_page_says_when_the_server_does_not_answer(tmp_path_factory, driver):
+    with LocalDIS() as dis:
+        driver.get(dis.console_url)
+        visitor = Visitor(driver, dis, {})
+    visitor.script("htmx.trigger(document.getElementById('live'), 'htmx:abort')")
+    visitor.until(lambda: "The server doesn't answer" in visitor.text())
+    visitor.problems()
 
 
 def test_a_record_is_put_and_found_by_forms(light):

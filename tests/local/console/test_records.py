@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
 
-from beam_dis.local.console import record_window
+from beam_dis.local.console import record_values, record_window
 from beam_dis.local.console.record_values import hex_dump
 from beam_dis.local.console.visible import visible
 
@@ -166,6 +167,16 @@ def test_a_line_of_a_megabyte_is_cut_and_can_be_downloaded(console):
     answer = console.client.get(f"/console{address}/0/0/data")
     assert (len(answer.content), answer.headers["content-type"]) == (1_000_000, "application/octet-stream")
     assert answer.headers["content-disposition"] == 'attachment; filename="s-0-0.bin"'
+
+
+def test_compressed_records_are_decoded_up_to_a_bound(console, monkeypatch):
+    monkeypatch.setattr(record_values, "MOST_CHARS", 150_000)
+    stream = console.stream(compression_format="gzip")
+    console.put(stream, *[gzip.compress(b"x" * 100_000)] * 4)
+    cells = [row[4][:12] for row in console(f"/streams/{stream.stream_id}/records").page.table]
+    assert cells == ["xxxxxxxxxxxx", "xxxxxxxxxxxx", "Not decoded:", "Not decoded:"]
+    lines = console.client.get(f"/console/streams/{stream.stream_id}/records/export").text.splitlines()
+    assert ["value" in json.loads(line) for line in lines] == [True, True, False, False]
 
 
 def test_a_listing_shows_a_few_lines_of_each_record(console):

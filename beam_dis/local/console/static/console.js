@@ -121,6 +121,24 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (used && part.id === "live") event.detail.shouldSwap = false;
 });
 
+// A page that can't refresh itself says so
+
+const STALE = "The server doesn't answer, or asks for its address with a new token: this page shows what was there before.";
+
+function markStale(stale) {
+  const known = document.getElementById("stale");
+  if (known !== null) known.hidden = !stale;
+  if (known !== null || !stale) return;
+  const note = document.createElement("p");
+  note.id = "stale";
+  note.className = "problem";
+  note.setAttribute("role", "status");
+  note.textContent = STALE;
+  document.getElementById("content").prepend(note);
+}
+
+document.body.addEventListener("htmx:afterRequest", (event) => markStale(!event.detail.successful));
+
 // The live tail: a pause, an end to what it keeps, and another attempt after a failure
 
 const MOST_ENTRIES = 500;
@@ -152,7 +170,6 @@ if (pause !== null) {
   for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.body.addEventListener(failure, (event) => {
       if (event.detail.elt !== tailState()) return;
-      tailState().textContent = "The server doesn't answer; trying again.";
       setTimeout(() => htmx.trigger(tailState(), "resume"), 3000);
     });
   }
