@@ -111,13 +111,13 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], object] | None]:
     if not is_terminal(sys.stderr):
         yield None
         return
-    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        def on_progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield on_progress
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def is_terminal(stream: TextIO) -> bool:

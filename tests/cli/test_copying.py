@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from beam_dis import DISClient, PutRecord
 from beam_dis.cli.main import main
+from beam_dis.errors import StreamNotFoundError
 
 pytestmark = pytest.mark.integration
 
@@ -51,3 +57,23 @@ def test_a_missing_stream_is_one_line_and_an_exit_status(local_dis, capsys):
 def test_without_a_target_the_options_are_named(local_dis, source, capsys, no_keys):
     assert main(["copy", source, "--endpoint", local_dis.endpoint]) == 1
     assert "give --to-endpoint http://127.0.0.1:7700 for a local DIS, or --to-region" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_copy_that_follows_and_the_result_is_printed(local_dis, source):
+    named = ["--endpoint", local_dis.endpoint, "--project", local_dis.project_id]
+    to = ["--to-endpoint", local_dis.endpoint, "--to-project", f"{local_dis.project_id}-copy"]
+    command = [sys.executable, "-m", "beam_dis", "copy", source, "--follow", *named, *to]
+    target = dataclasses.replace(local_dis.connection, project_id=f"{local_dis.project_id}-copy")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, DISClient(target) as client:
+        while process.poll() is None and not has_records(client, source):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+    assert (process.returncode, out) == (0, f"beam-dis: copied 2 records of {source} into {source}\n")
+
+
+def has_records(client, stream):
+    try:
+        return client.describe_stream(stream).partitions[0].next == 2
+    except StreamNotFoundError:
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from beam_dis.cli.output import live_table, print_fields, print_json, print_table
+from beam_dis.cli.output import live_table, print_fields, print_json, print_table, progress_bar
 
 ROWS = [{"name": "a", "count": 1, "hidden": True}, {"name": "longer", "count": None, "hidden": False}]
 
@@ -71,3 +71,18 @@ def test_json_on_a_terminal_has_no_control_characters(capsys, monkeypatch):
 def test_json_with_half_of_a_surrogate_pair_is_ascii(capsys):
     print_json(["ä\ud800"])
     assert capsys.readouterr().out == '["\\u00e4\\ud800"]\n'
+
+
+def test_progress_is_shown_on_a_terminal_and_on_standard_error_alone(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("beam_dis.cli.output.is_terminal", lambda _stream: True)
+    with progress_bar("Copying records") as on_progress:
+        on_progress(3, 7)
+    out, err = capsys.readouterr()
+    assert (out, "Copying records" in err, "3/7" in err) == ("", True, True)
+
+
+def test_progress_is_not_told_in_a_pipe(capsys):
+    with progress_bar("Copying records") as on_progress:
+        assert on_progress is None
+    assert capsys.readouterr() == ("", "")

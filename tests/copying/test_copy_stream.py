@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from beam_dis import DISClient, PutRecord
+from beam_dis import DISClient, DISConnection, PutRecord, Token
 from beam_dis.copying import copy_stream
 from beam_dis.errors import ConfigurationError, StreamNotFoundError, WriteError
 from beam_dis.local import LocalDIS
@@ -237,6 +237,39 @@ def test_every_record_arrives_and_the_last_copies_are_in_order_whatever_fails(fa
             assert (copied.repeated, contents(new)) == (0, contents(old))
 
 
+def test_servers_that_are_killed_meanwhile_cost_no_record_and_no_copy():
+    with LocalDIS() as dis, LocalDIS() as other, DISClient(dis.connection) as old, DISClient(other.connection) as new:
+        old.create_stream("s", partition_count=2)
+        put(old, 20_000)
+        copy = threading.Thread(target=copy_stream, args=(old, new, "s"))
+        copy.start()
+        for server in (other, dis, other):
+            before = stored(new)
+            while copy.is_alive() and stored(new) < before + 2000:
+                time.sleep(0.005)
+            server.restart(kill=True)
+        copy.join()
+        assert contents(new) == contents(old)
+
+
+def test_a_stream_that_another_project_shares_for_reading_alone_is_copied(tmp_path):
+    keys = tmp_path / "keys"
+    keys.touch(0o600)
+    keys.write_text("[a.owner]\nauth_token = one\nproject_id = p\n[b.reader]\nauth_token = two\nproject_id = q\n")
+    with LocalDIS(access_key_file=keys) as dis:
+        owner, reader = (
+            DISClient(DISConnection(endpoint=dis.endpoint, project_id=project, credentials=Token(value=token)))
+            for project, token in (("p", "one"), ("q", "two"))
+        )
+        with owner, reader:
+            owner.create_stream("s")
+            put(owner, 300)
+            shared = owner.describe_stream("s").stream_id
+            owner.add_policy("s", stream_id=shared, principal_names=["b.*"], action_type="getRecords")
+            assert copy_stream(reader, reader, shared, target_stream="mine").records == 300
+            assert contents(reader, "mine") == contents(owner)
+
+
 def test_a_target_with_the_limits_of_the_service_is_copied_to_in_order():
     with (
         LocalDIS() as dis,
@@ -265,7 +298,7 @@ def test_a_copy_that_is_killed_goes_on_without_loss_and_without_repetition(sourc
             wait_for_records(target, process, 500 + stored(target))
             os.kill(process.pid, signal.SIGKILL)
         killed += process.returncode == -signal.SIGKILL
-    assert killed
+    assert killed > kills // 2
     copy_stream(source, target, "s")
     assert contents(target) == contents(source)
 

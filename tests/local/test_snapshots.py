@@ -25,6 +25,14 @@ pytestmark = pytest.mark.integration
 
 PARTITIONS, WRITERS, PUT_RECORDS = 4, 3, 40
 
+EXPORT = """
+import sys
+from pathlib import Path
+from beam_dis.local.store import export_snapshot
+print("begun", flush=True)
+export_snapshot(Path(sys.argv[1]), Path(sys.argv[2]), now_ms=0, on_progress=lambda *_: print("piece", flush=True))
+"""
+
 IMPORT = """
 import sys
 from pathlib import Path
@@ -154,7 +162,7 @@ def test_a_killed_import_leaves_the_whole_folder_or_none(snapshot, tmp_path, kil
     for turn in range(kills):
         if exists:
             folder.mkdir(exist_ok=True)
-        ended.append(killed_import(file, folder, pieces=1 + turn * 20 // (kills - 1)))
+        ended.append(killed(IMPORT, file, folder, pieces=1 + turn * 20 // (kills - 1)))
         if (folder / "log.db").exists():
             assert records_in(folder) == whole
             shutil.rmtree(folder)
@@ -163,9 +171,25 @@ def test_a_killed_import_leaves_the_whole_folder_or_none(snapshot, tmp_path, kil
     assert -signal.SIGKILL in ended
 
 
-def killed_import(file, folder, pieces: int) -> int:
-    """Import in a process that is killed after so many lines of its output; returns its exit status."""
-    command = [sys.executable, "-c", IMPORT, str(file), str(folder)]
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_a_killed_export_leaves_no_file_of_the_name_or_a_whole_one(snapshot, tmp_path, kills):
+    _, whole = snapshot
+    ended = []
+    for turn in range(kills):
+        file = tmp_path / f"killed-{turn}"
+        ended.append(killed(EXPORT, tmp_path / "data", file, pieces=1 + turn * 5 // (kills - 1)))
+        if not file.exists():
+            export_snapshot(tmp_path / "data", file, now_ms=0)
+        import_snapshot(file, tmp_path / f"folder-{turn}")
+        assert records_in(tmp_path / f"folder-{turn}") == whole
+        shutil.rmtree(tmp_path / f"folder-{turn}")
+    assert -signal.SIGKILL in ended
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def killed(program: str, source, target, pieces: int) -> int:
+    """Export or import in a process that is killed after so many lines of its output; returns its exit status."""
+    command = [sys.executable, "-c", program, str(source), str(target)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for _ in range(pieces):
             process.stdout.readline()

@@ -252,6 +252,7 @@ def _new_file(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
             raise StoreError(f"{file} is there already: give another name, or remove it")
         with os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as handle:
             _lock(temporary, handle.fileno(), file)
+            _remove_beside(temporary)
             try:
                 handle.truncate(0)
                 temporary.chmod(0o600)
@@ -262,9 +263,17 @@ def _new_file(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
+            finally:
+                _remove_beside(temporary)
         flush_folder(file.parent)
     except OSError as error:
         raise StoreError(f"{file} can't be written: {error.strerror}; {system_advice(error)}") from error
+
+
+def _remove_beside(temporary: Path) -> None:
+    """Remove the files that SQLite may have left beside a temporary file, if an export was killed."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
 
 
 def _lock(temporary: Path, handle: int, file: Path) -> None:

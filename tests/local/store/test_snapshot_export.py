@@ -189,7 +189,7 @@ def test_a_folder_without_a_store_is_refused(tmp_path):
 def test_a_store_of_another_version_is_refused(opened, exports):
     with closing(sqlite3.connect(opened.store.path, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version=4")
-    with pytest.raises(StoreError, match="has version 4, and this release of beam-dis reads version 5 only"):
+    with pytest.raises(StoreError, match=r"has version 4, and this release of beam-dis reads version \d+ only"):
         exports.export()
 
 
@@ -225,3 +225,13 @@ def test_progress_is_told_in_records_and_reaches_the_end(opened, exports):
     told = []
     export_snapshot(opened.folder, exports.file, now_ms=0, on_progress=lambda *counts: told.append(counts))
     assert told == [(2, 3), (3, 3)]
+
+
+def test_what_a_killed_export_left_is_replaced(opened, exports):
+    opened.put(opened.stream(), b"a")
+    for suffix in ("", "-wal", "-shm"):
+        exports.file.with_name(f".one.snapshot.export~{suffix}").write_bytes(b"half")
+    exports.export()
+    assert sorted(path.name for path in exports.file.parent.iterdir()) == ["data", "one.snapshot"]
+    with closing(exports.restore()) as restored:
+        assert datas(restored) == [[b"a"]]
