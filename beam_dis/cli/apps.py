@@ -11,6 +11,7 @@ from beam_dis.cli.arguments import confirm, yes_option
 from beam_dis.cli.connecting import complete_stream, connection_options, open_client
 from beam_dis.cli.exits import Failed
 from beam_dis.cli.output import examples, json_option, print_json, print_table
+from beam_dis.errors import DISError
 
 if TYPE_CHECKING:
     from beam_dis.client import DISClient
@@ -31,7 +32,12 @@ def list_apps(*, connection: DISConnection, stream: str | None, as_json: bool) -
     """List the apps of the project, and the streams in which they have checkpoints."""
     with open_client(connection) as client:
         rows = [
-            {"app": app.app_name, "streams": ", ".join(app.commit_checkpoint_stream_names)}
+            {
+                "app": app.app_name,
+                "streams": app.commit_checkpoint_stream_names
+                if as_json
+                else ", ".join(app.commit_checkpoint_stream_names),
+            }
             for app in client.iter_apps(stream_name=stream)
         ]
     print_table(rows, ("app", "streams"), as_json=as_json)
@@ -134,8 +140,7 @@ def reset(
         moves = [(state, number_of(state, locate)) for state in states]
         if not dry_run:
             click.echo(f"beam-dis: stop the jobs that read as {app}: they would commit their own positions", err=True)
-            for state, number in moves:
-                _move(client, app, stream, state, number)
+            _move_all(client, app, stream, moves)
     rows = [{"partition": state.partition_id, "before": state.sequence_number, "after": to} for state, to in moves]
     print_table(rows, ("partition", "before", "after"), as_json=as_json)
     if dry_run:
@@ -167,8 +172,16 @@ def _chosen(states: list[PartitionProgress], partitions: tuple[str, ...], stream
     return [by_id[partition] for partition in dict.fromkeys(wanted)]
 
 
-def _move(client: DISClient, app: str, stream: str, state: PartitionProgress, number: int | None) -> None:
-    if number is not None:
-        client.commit_checkpoint(app, stream_name=stream, partition_id=state.partition_id, sequence_number=number)
-    elif state.sequence_number is not None:
-        client.delete_checkpoint(app, stream_name=stream, partition_id=state.partition_id)
+def _move_all(client: DISClient, app: str, stream: str, moves: list[tuple[PartitionProgress, int | None]]) -> None:
+    """Commit the numbers, or delete the checkpoints of partitions without one. Raises Failed, which says how many were moved."""
+    moved = 0
+    try:
+        for state, number in moves:
+            at: Any = {"stream_name": stream, "partition_id": state.partition_id}
+            if number is not None:
+                client.commit_checkpoint(app, sequence_number=number, **at)
+            elif state.sequence_number is not None:
+                client.delete_checkpoint(app, **at)
+            moved += 1
+    except DISError as error:
+        raise Failed(f"{error}; partitions whose checkpoints were moved: {moved} of {len(moves)}") from error

@@ -19,6 +19,7 @@ from beam_dis.cli.exits import Failed
 from beam_dis.errors import DecodeError, DISError, EncodeError
 from beam_dis.field_values import FieldValue
 from beam_dis.formats import CSVFormat, Format, JSONFormat, Schema, format_of
+from beam_dis.formats.byte_order_mark import without_mark
 from beam_dis.formats.compression import CompressedFormat
 from beam_dis.formats.mismatch import brief
 from beam_dis.formats.several_rows import CSVHeaderFormat
@@ -72,6 +73,7 @@ def _encoded(
 
 
 def _checked_object(key_of: Callable[[Any], str | None], line: bytes) -> tuple[bytes, str | None]:
+    line = without_mark(line)
     try:
         value = msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import NamedTuple
 
 from beam_dis.daemon_threads import DaemonThreads
-from beam_dis.errors import DISError, EncodeError
+from beam_dis.errors import EncodeError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import StreamListing, StreamService, Written
 from beam_dis.write.batching import Batch, Batcher, RequestOptions
@@ -69,8 +69,8 @@ class LineWriter:
         self._queues = [DaemonThreads(threads, "put") for _ in range(queues)]
         self._room = threading.Semaphore(2 * options.in_flight)
         self._lock = threading.Lock()
-        self._unfinished: dict[Future[None], Delivery] = {}
-        self._error: DISError | None = None
+        self._unfinished: dict[Delivery, Future[None]] = {}
+        self._error: Exception | None = None
         self.written = 0
         self.failures = 0
 
@@ -79,6 +79,7 @@ class LineWriter:
 
         Raises:
             DISError: the writing has ended because of an earlier failure. This line isn't put.
+            Exception: what ``failed`` raised for an earlier line.
         """
         if self._error is not None:
             raise self._error
@@ -102,53 +103,62 @@ class LineWriter:
             self._submit(batch)
 
     def finish(self) -> None:
-        """Send what was put, and wait for the results. Raises DISError if the writing has ended because of a failure."""
+        """Send what was put, and wait for the results. Raises as ``put`` does."""
         self.flush()
-        wait(list(self._unfinished))
+        wait(self._futures())
         if self._error is not None:
             raise self._error
 
     def stop(self, *, seconds: float = _STOPPING_SECONDS) -> None:
         """Send nothing more, wait for the requests in flight for so many ``seconds`` at most, and report the lines that are left."""
         self._deliverer.stop()
-        self.flush()
-        _, running = wait(list(self._unfinished), seconds)
+        wait(self._futures(), seconds)
         with self._lock:
-            for future in running:
-                delivery = self._unfinished.pop(future, None)
-                if delivery is not None:
-                    self._report(delivery, MAYBE_SENT)
+            for delivery in list(self._unfinished):
+                self._report(delivery, MAYBE_SENT)
+            for batch in self._batcher.close_all():
+                self._report(Delivery(batch), self._why_unsent())
+
+    def _futures(self) -> list[Future[None]]:
+        with self._lock:
+            return list(self._unfinished.values())
 
     def _submit(self, batch: Batch) -> None:
         self._room.acquire()
         delivery = Delivery(batch)
-        with self._lock:
-            future = self._queues[batch.queue].submit(self._deliver, delivery)
-            self._unfinished[future] = delivery
-        future.add_done_callback(self._done)
+        with self._lock:  # so that it isn't finished before it is noted
+            self._unfinished[delivery] = self._queues[batch.queue].submit(self._deliver, delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
         try:
             self._deliverer.deliver(delivery)
-        except DISError as error:
-            self._error = self._error or error
-            self._deliverer.stop()
+        except Exception as error:  # noqa: BLE001 - carried to the caller's thread, which raises it
+            self._end(error)
+        try:
+            with self._lock:
+                if delivery in self._unfinished:
+                    self._report(delivery, self._why_unsent())
+        except Exception as error:  # noqa: BLE001 - of ``failed``
+            self._end(error)
+        finally:
+            self._room.release()
 
-    def _done(self, future: Future[None]) -> None:
-        with self._lock:
-            delivery = self._unfinished.pop(future, None)
-            if delivery is not None:
-                error = future.exception() or self._error
-                self._report(delivery, NOT_SENT if error is None else str(error))
-        self._room.release()
+    def _end(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._deliverer.stop()
+
+    def _why_unsent(self) -> str:
+        return NOT_SENT if self._error is None else str(self._error)
 
     def _report(self, delivery: Delivery, unsent_reason: str) -> None:
         """Count the lines of a batch, and report those that weren't written; those that are still to be sent with this reason."""
+        self._unfinished.pop(delivery, None)
         unsent = set(delivery.to_send)
-        origins = delivery.batch.origins
         for index, answer in enumerate(delivery.answers):
-            if index not in unsent and isinstance(answer, Written):
+            if isinstance(answer, Written) and index not in unsent:
                 self.written += 1
                 continue
             self.failures += 1
-            self._failed(origins[index], unsent_reason if index in unsent else delivery.reason(index, answer))  # type: ignore[arg-type]
+            again = index in unsent or isinstance(answer, Written)
+            reason = unsent_reason if again else delivery.reason(index, answer)  # type: ignore[arg-type]
+            self._failed(delivery.batch.origins[index], reason)

@@ -49,7 +49,7 @@ def test_columns_without_a_header_have_the_order_of_the_schema():
 
 
 def test_without_a_schema_lines_are_sent_as_they_are():
-    assert values_of_json(listing(schema=None), "a")(b'{ "a": "k" }') == (b'{ "a": "k" }', "k")
+    assert values_of_json(listing(schema=None), "a")(b'\xef\xbb\xbf{ "a": "k" }') == (b'{ "a": "k" }', "k")
     assert values_of_csv(listing(schema=None), "b", delimiter=",", header=b"a,b")(b'1,"k,l"') == (b'1,"k,l"', "k,l")
 
 

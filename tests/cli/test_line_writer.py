@@ -103,7 +103,25 @@ def test_a_stop_reports_what_was_not_sent_and_what_has_no_answer():
     writer.stop(seconds=0)
     answer.set()
     assert (writer.written, failed) == (0, {Line(1, b"a"): MAYBE_SENT, Line(2, b"a"): MAYBE_SENT})
-    assert NOT_SENT != MAYBE_SENT
+
+
+def test_an_error_of_the_file_of_failed_lines_ends_the_writing():
+    def full(*_fail):
+        raise OSError(28, "No space left on device")
+
+    request = RequestOptions(in_flight=1, batch_records=1)
+    writer = LineWriter(Service(), LISTING, options=request, ordered=False, failed=full)
+    with pytest.raises(OSError, match="No space left"):
+        LineJob(itertools.repeat([b"!a"], 1000), None).run(writer)
+
+
+def test_a_stop_reports_what_waits_for_a_batch():
+    failed = []
+    request = RequestOptions(in_flight=1)
+    writer = LineWriter(Service(), LISTING, options=request, ordered=False, failed=lambda *fail: failed.append(fail))
+    writer.put(Line(1, b"a"), PutRecord(b"a"))
+    writer.stop()
+    assert (writer.written, failed) == (0, [(Line(1, b"a"), NOT_SENT)])
 
 
 @pytest.mark.parametrize(("rate", "size"), [(20, 2), (1, 1), (1000, 10)])

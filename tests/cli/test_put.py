@@ -53,7 +53,7 @@ def test_wrong_lines_are_told_by_number_and_kept_in_a_file(beam_dis, make_stream
     assert ended.err.splitlines()[0].startswith("beam-dis: line 2: ")
     assert "\x1b" not in ended.err
     assert (tmp_path / "in.failed.ndjson").read_text() == '{"id":"q","k":"\x1b[31m"}\n'
-    assert records("s") == [(b'{"id":1,"k":"x"}', "x"), (b'{"id":2,"k":"y"}', "y")]
+    assert sorted(records("s")) == [(b'{"id":1,"k":"x"}', "x"), (b'{"id":2,"k":"y"}', "y")]
 
 
 def test_failed_rows_of_csv_are_kept_under_their_header(beam_dis, make_stream, records, tmp_path):
@@ -74,6 +74,14 @@ def test_an_old_file_of_failed_lines_is_not_overwritten(beam_dis, make_stream, t
 def test_a_put_goes_on_after_a_line(beam_dis, make_stream, records):
     beam_dis("put", make_stream("s"), "--skip", 2, "--rate", 1000, input=b"a\nb\nc\nd\n")
     assert [data for data, _ in records("s")] == [b"c", b"d"]
+
+
+def test_a_file_has_a_progress_bar_on_a_terminal(beam_dis, make_stream, monkeypatch, tmp_path, records):
+    (tmp_path / "lines[1]").write_text("a\nb\n")
+    monkeypatch.setattr("beam_dis.cli.put.is_terminal", lambda _stream: True)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    ended = beam_dis("put", make_stream("s"), "--file", "lines[1]")
+    assert (ended.status, len(records("s")), "lines[1]" in ended.err) == (0, 2, True)
 
 
 def test_a_partition_can_be_chosen(beam_dis, make_stream, local_dis):
