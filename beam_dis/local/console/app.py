@@ -54,7 +54,7 @@ _PAGES: dict[str, Show] = {
     "/dump-tasks": dump_tasks.all_dump_tasks,
     "/faults": controls.faults_and_clock,
 }
-_COUNTED = {streams.all_streams, streams.one_stream}
+_COUNTED = {streams.all_streams, streams.one_stream, streams.rates_over_time}
 """The pages that show counts, which are stored first, as for every report."""
 
 _CHANGES: dict[str, Change] = {

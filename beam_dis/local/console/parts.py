@@ -63,6 +63,6 @@ class Parts:
             raise ConsoleError(404, f"There is no app with the id {app_id}. It may have been deleted.")
         return found[0]
 
-    def call(self, project: str, **names: str) -> Call:
+    def call(self, project: str) -> Call:
         """A call of an operation, as the owner of a project."""
-        return Call(self.context, {"project_id": project, **names})
+        return Call(self.context, {"project_id": project})

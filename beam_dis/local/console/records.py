@@ -91,7 +91,6 @@ def some_records(parts: Parts, request: Request) -> Response:
         values=values,
         views=VIEWS,
         counts=COUNTS,
-        stopped=len(window.records) < asked.count and earliest < window.start and window.end < following,
     )
 
 
