@@ -8,6 +8,7 @@ import sys
 from datetime import datetime, timezone
 
 import pytest
+from pyarrow import parquet
 
 from beam_dis import DISClient, PutRecord
 
@@ -119,3 +120,32 @@ def test_the_last_full_hour_is_the_beginning_of_this_one(pipelines):
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, cwd=pipelines, capture_output=True, text=True, timeout=120, check=False)
     assert ended.stdout == "2026-01-01T07:00:00+00:00\n", ended.stderr
+
+
+def test_orders_are_fanned_out_by_customer(run, rows, orders, make_stream, orders_schema):
+    make_stream("orders-ann", data_type="JSON", data_schema=orders_schema)
+    make_stream("others")
+    orders(("1", "ann", 250), ("2", "bob", 100), ("3", "ann", 7))
+    run("fan_out")
+    assert [row["id"] for row in rows("orders-ann")] == ["1", "3"]
+    assert [row["id"] for row in rows("others")] == ["2"]
+
+
+def test_each_run_writes_a_file_and_a_repeated_one_replaces_it(run, orders, client, tmp_path):
+    orders(("1", "ann", 250), ("2", "bob", 100))
+    until = now()
+    run("to_parquet", f"--folder={tmp_path}", f"--until={until}")
+    client.delete_app("to-parquet")  # as if the run had failed before it committed
+    run("to_parquet", f"--folder={tmp_path}", f"--until={until}")
+    orders(("3", "ann", 7))
+    for _ in range(2):
+        run("to_parquet", f"--folder={tmp_path}", f"--until={now()}")
+    files = [parquet.read_table(file).to_pylist() for file in sorted(tmp_path.iterdir())]
+    assert [sorted(row["id"] for row in file) for file in files] == [["1", "2"], ["3"], []]
+
+
+def test_an_order_that_was_put_again_is_copied_once(run, rows, orders, make_stream, orders_schema):
+    make_stream("unique", data_type="JSON", data_schema=orders_schema)
+    orders(("1", "ann", 250), ("1", "ann", 250), ("2", "bob", 100))
+    run("unique", "--until=latest")
+    assert [row["id"] for row in rows("unique")] == ["1", "2"]
