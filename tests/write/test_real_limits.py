@@ -10,6 +10,7 @@ from counting_writers import write_bundles
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.local import LocalDIS
+from beam_dis.testing import RecordsRefused
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +55,21 @@ def test_throttled_records_are_sent_about_once_and_at_the_services_pace(connecti
         return seconds_of(log)
 
     assert undisturbed(seconds, 1.2 * SECONDS) < 1.2 * SECONDS
+
+
+def test_records_that_are_refused_at_random_do_not_slow_the_sink_for_long(undisturbed):
+    """There is no limit; a tenth of the records is refused with the code of one."""
+
+    def seconds():
+        with LocalDIS() as dis:
+            stream = create_stream(dis.connection)
+            dis.inject(RecordsRefused(stream=stream, rate=0.1, code="DIS.4303"))
+            log = write_bundles(dis.connection, stream, bytes.hex, [range(COUNT)])
+            assert written(dis.connection, stream) == COUNT
+        assert sum(sent.records for sent in log) < 1.2 * COUNT
+        return seconds_of(log)
+
+    assert undisturbed(seconds, 30.0) < 30.0
 
 
 def from_processes(connection, stream, key):
