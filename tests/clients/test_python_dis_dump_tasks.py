@@ -55,7 +55,7 @@ def test_a_task_writes_its_objects(sdk, buckets):
 def test_tasks_are_listed_until_they_are_deleted(sdk):
     create(sdk)
     listed = ask(sdk, "list_dump_task")
-    assert (listed["total_number"], [(t["task_name"], t["state"]) for t in listed["tasks"]]) == (1, [("t", "RUNNING")])
+    assert (listed["total_number"], [task["task_name"] for task in listed["tasks"]]) == (1, ["t"])
     ask(sdk, "delete_dump_task", task_name="t")
     assert (sdk.status, ask(sdk, "list_dump_task")["total_number"]) == (204, 0)
 
