@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,9 @@ def _records(
     from beam_dis.cli.record_files import STDOUT
 
     resolved: DISConnection = connection()
-    with progress_bar("Exporting records") as on_progress:
+    to_stdout = str(file) == STDOUT
+    bar = nullcontext() if to_stdout else progress_bar("Exporting records")
+    with bar as on_progress:
         done = export_records(
             resolved,
             stream,
@@ -82,7 +85,6 @@ def _records(
             partitions=partitions,
             on_progress=on_progress,
         )
-    to_stdout = str(file) == STDOUT
     if as_json and not to_stdout:
         print_json({"file": str(file), "stream": done.stream, "records": done.records, "expired": done.expired})
     else:

@@ -35,18 +35,21 @@ def print_json(value: Any, *, pretty: bool = False) -> None:
     """
     text = json.dumps(value, ensure_ascii=False, default=str, indent=2 if pretty else None)
     if is_terminal(sys.stdout):
-        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+        text = _printable_json(text)
     try:
         click.echo(text)
     except UnicodeEncodeError:  # half of a surrogate pair
         click.echo(json.dumps(value, default=str, indent=2 if pretty else None))
 
 
-def print_bytes(data: bytes, *, flush: bool = False) -> None:
+def print_bytes(data: bytes) -> None:
     """Print bytes as they are: the data of records, which are in any encoding or in none."""
     sys.stdout.buffer.write(data)
-    if flush:
-        sys.stdout.buffer.flush()
+
+
+def print_json_lines(lines: bytes) -> None:
+    """Print lines of JSON as they are; on a terminal with control characters as JSON's escapes."""
+    print_bytes(_printable_json(lines.decode()).encode() if is_terminal(sys.stdout) else lines)
 
 
 def print_table(rows: Rows, columns: Sequence[str], *, as_json: bool = False) -> None:
@@ -137,6 +140,11 @@ def _print_aligned(lines: list[list[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _printable_json(text: str) -> str:
+    """JSON with the same meaning, without characters that change what a terminal shows."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _cells(rows: Rows, columns: Sequence[str]) -> list[list[str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from beam_dis.cli.exits import Failed
+from beam_dis.cli.output import print_json_lines
 from beam_dis.cli.record_lines import lines_of
 from beam_dis.stream_service import StreamListing
 
@@ -41,16 +42,15 @@ class RecordSink(Protocol):
 class LinesSink:
     """Writes a line of JSON per record."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
 
     def write(self, page: PartitionPage) -> None:
         """Write records of a partition."""
-        self._out.write(lines_of(page.partition_id, page.records))
+        self._write(lines_of(page.partition_id, page.records))
 
     def finish(self) -> None:
-        """Write what is left."""
-        self._out.flush()
+        """Nothing is left."""
 
 
 class ParquetSink:
@@ -110,8 +110,10 @@ class ParquetSink:
 
 def sink_of(file: Path) -> Callable[[BinaryIO, StreamListing], RecordSink]:
     """What writes a file, by the end of its name. Raises Failed for any other name."""
-    if str(file) == STDOUT or file.suffix in {".ndjson", ".jsonl"}:
-        return lambda out, _listing: LinesSink(out)
+    if str(file) == STDOUT:
+        return lambda _out, _listing: LinesSink(print_json_lines)
+    if file.suffix in {".ndjson", ".jsonl"}:
+        return lambda out, _listing: LinesSink(out.write)
     if file.suffix == ".parquet":
         return ParquetSink
     raise Failed(
@@ -128,6 +130,7 @@ def whole_file(file: Path) -> Iterator[BinaryIO]:
     """
     if str(file) == STDOUT:
         yield sys.stdout.buffer
+        sys.stdout.flush()
         return
     _check_free(file)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")

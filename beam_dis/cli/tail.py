@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beam_dis.cli.connecting import complete_stream, connection_options
-from beam_dis.cli.output import examples, is_terminal, print_bytes
+from beam_dis.cli.output import examples, is_terminal, print_bytes, print_json_lines
 from beam_dis.cli.reading import bounds_options, opened_reader, warn
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from beam_dis.consumer import Arrival
     from beam_dis.stream_service import StreamListing
 
-Show = Callable[["Arrival", Any], bytes]
-"""Makes the line of a record from its decoded value, None if it isn't decoded."""
+Show = Callable[["Arrival", Any], None]
+"""Prints a record, with its decoded value or None if it isn't decoded."""
 
 
 @click.command(
@@ -94,7 +94,9 @@ def _tail(
         show = _shower(stream, **how)
         found = values.matching(reader.follow() if following else reader.arrivals(), frozenset(keys))
         for shown, (arrival, value) in enumerate(found, 1):
-            print_bytes(show(arrival, value) + b"\n", flush=following)
+            show(arrival, value)
+            if following:
+                sys.stdout.flush()
             if shown == count:
                 break
     sys.stdout.flush()
@@ -150,8 +152,12 @@ def _shower(stream: str, *, format_text: str | None, as_base64: bool, as_json: b
     from beam_dis.cli.record_text import IN_PIPE, ON_TERMINAL, format_of_text
 
     if as_json:
-        return lambda arrival, value: line_of(arrival.partition_id, arrival.record, value)
+        return lambda arrival, value: print_json_lines(line_of(arrival.partition_id, arrival.record, value) + b"\n")
     terminal = is_terminal(sys.stdout)
     text = format_text or (ON_TERMINAL if terminal else IN_PIPE)
     form = format_of_text(text, stream, terminal=terminal, as_base64=as_base64)
-    return lambda arrival, value: form.line(arrival, arrival.record.data if value is None else json_of(value))
+
+    def show(arrival: Arrival, value: Any) -> None:
+        print_bytes(form.line(arrival, arrival.record.data if value is None else json_of(value)) + b"\n")
+
+    return show

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 _STREAM_COLUMNS = ("stream", "partitions", "written_per_s", "busiest", "busiest_per_s", "hot", "held")
-_PARTITION_COLUMNS = ("partition", "written_per_s", "share_of_limit", "hot", "held")
+_PARTITION_COLUMNS = ("partition", "written_per_s", "percent_of_limit", "hot", "held")
 _LAG_COLUMNS = ("lag", "lag_seconds")
 
 

@@ -16,12 +16,12 @@ _NOTABLE_SHARE_OF_LIMIT = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionTraffic:
-    """The traffic of one partition: records written in a second, their share of the documented limit, and the records it holds."""
+    """The traffic of one partition: records written in a second, their percentage of the documented limit, and the records it holds."""
 
     stream: str
     partition: str
     written_per_s: float
-    share_of_limit: float
+    percent_of_limit: float
     held: int
     hot: bool
 
@@ -44,7 +44,7 @@ def traffic_of(before: StreamListing, after: StreamListing, seconds: float) -> l
             stream=after.name,
             partition=partition.partition_id,
             written_per_s=rates[partition.partition_id],
-            share_of_limit=rates[partition.partition_id] / after.limits.partition_records,
+            percent_of_limit=100 * rates[partition.partition_id] / after.limits.partition_records,
             held=partition.next - partition.earliest,
             hot=_is_hot(rates[partition.partition_id], mean, after.limits.partition_records),
         )

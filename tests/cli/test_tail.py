@@ -97,6 +97,29 @@ def test_wrong_options_are_named(local_dis, make_stream, capsys, arguments, stat
     assert said in capsys.readouterr().err
 
 
+def test_json_on_a_terminal_has_no_control_characters(tail, client, monkeypatch):
+    client.create_stream("s", partition_count=1)
+    client.put_records("s", [PutRecord("\x9b31m\x1b[2J\u202e é".encode(), "k\x9b")])
+    (plain,) = tail("s", "--no-follow", "--json")
+    monkeypatch.setattr("beam_dis.cli.output.is_terminal", lambda _stream: True)
+    (shown,) = tail("s", "--no-follow", "--json")
+    assert shown.decode().isprintable()
+    assert (json.loads(shown), b"\\u009b31m" in shown) == (json.loads(plain), True)
+
+
+def test_a_follower_shows_the_records_of_a_partition_that_is_added(local_dis, client):
+    client.create_stream("s", partition_count=1)
+    where = ["--endpoint", local_dis.endpoint, "--project", local_dis.project_id]
+    command = [sys.executable, "-m", "beam_dis", "tail", "s", "--from", "earliest", "--format", "%p %v", *where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        client.put_records("s", [PutRecord(b"before")])
+        assert process.stdout.readline() == b"0 before\n"
+        client.update_partition_count("s", target_partition_count=2)
+        client.put_records("s", [PutRecord(b"after", partition_id=1)])
+        assert process.stdout.readline() == b"1 after\n"
+        process.terminate()
+
+
 def test_a_follower_shows_what_arrives_and_commits_nothing(local_dis, client):
     client.create_stream("s", partition_count=2)
     client.create_app("a")
