@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +34,7 @@ WHOLE_STREAM = -1
 
 _TOTAL = 0
 _ROWS_PER_STEP = 500
+_COUNTS_PER_STEP = 50
 _ROWS_PER_PAGE = 300
 
 
@@ -93,6 +95,7 @@ class UsageMeter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[UsageKey, Usage] = {}
+        self._due: dict[UsageKey, Usage] = {}
         self._taken: list[dict[UsageKey, Usage]] = []
         self._since_ms: int | None = None
 
@@ -102,10 +105,14 @@ class UsageMeter:
             before = self._waiting.get(key)
             self._waiting[key] = usage if before is None else before.plus(usage)
 
-    def take(self) -> dict[UsageKey, Usage]:
-        """Take all counts, to store them in the open transaction."""
+    def take(self, most: int | None = None) -> dict[UsageKey, Usage]:
+        """Take counts, to store them in the open transaction: all, or at most so many of those that are due."""
         with self._lock:
-            taken, self._waiting = self._waiting, {}
+            if most is None:
+                taken, self._due, self._waiting = _sum(self._due, self._waiting), {}, {}
+            else:
+                taken = dict(islice(self._due.items(), most))
+                self._due = {key: usage for key, usage in self._due.items() if key not in taken}
         self._taken.append(taken)
         return taken
 
@@ -122,25 +129,34 @@ class UsageMeter:
             self.count(key, usage)
 
     def due(self, now_ms: int) -> bool:
-        """Whether counts have waited for long enough since this was first asked; a clock that is set back counts as time."""
+        """Whether there are counts that have waited for long enough since this was first asked; a clock that is set back counts as time."""
+        if self._due:
+            return True
         if not self._waiting:
             self._since_ms = None
         elif self._since_ms is None:
             self._since_ms = now_ms
         elif not 0 <= now_ms - self._since_ms < STORE_SECONDS * 1000:
             self._since_ms = None
+            with self._lock:
+                self._due, self._waiting = self._waiting, {}
             return True
         return False
 
     def waiting(self) -> dict[UsageKey, Usage]:
         """The counts that aren't stored yet."""
         with self._lock:
-            return dict(self._waiting)
+            return _sum(self._due, self._waiting)
 
 
-def store_usage(transaction: Transaction) -> None:
-    """Store the counts that wait; those of streams that are gone are dropped."""
-    taken = transaction.meter.take()
+def _sum(first: dict[UsageKey, Usage], second: dict[UsageKey, Usage]) -> dict[UsageKey, Usage]:
+    both = {key: usage.plus(second[key]) for key, usage in first.items() if key in second}
+    return {**first, **second, **both}
+
+
+def store_usage(transaction: Transaction, most: int | None = None) -> None:
+    """Store the counts that wait, or at most so many of those that are due; those of streams that are gone are dropped."""
+    taken = transaction.meter.take(most)
     for key, usage in taken.items():
         transaction.connection.execute(_ADD, (*key, *usage))
         transaction.connection.execute(_ADD, (*key._replace(minute=_TOTAL), *usage))
@@ -148,10 +164,11 @@ def store_usage(transaction: Transaction) -> None:
 
 
 def store_usage_if_due(transaction: Transaction) -> bool:
-    """A step of housekeeping: store the counts, if they have waited for long enough."""
-    if transaction.meter.due(transaction.now_ms):
-        store_usage(transaction)
-    return False
+    """A step of housekeeping: store some counts, if they have waited for long enough; returns whether there are more."""
+    if not transaction.meter.due(transaction.now_ms):
+        return False
+    store_usage(transaction, _COUNTS_PER_STEP)
+    return transaction.meter.due(transaction.now_ms)
 
 
 def delete_old_usage(transaction: Transaction) -> bool:

@@ -157,3 +157,49 @@ def test_counts_that_were_taken_wait_again_after_a_rollback():
     meter.committed([(key, put(5, 5))])
     meter.rolled_back()
     assert meter.waiting() == {key: put(5, 5)}
+
+
+def due_meter(keys: int) -> UsageMeter:
+    """A meter with counts of so many partitions, all of which are due."""
+    meter = UsageMeter()
+    for number in range(keys):
+        meter.count(UsageKey(0, 1, number), put(1, 1))
+    assert [meter.due(0), meter.due(5000)] == [False, True]
+    return meter
+
+
+def test_due_counts_are_taken_in_portions_and_newer_ones_wait():
+    meter = due_meter(5)
+    meter.count(UsageKey(0, 1, 0), put(1, 1))
+    assert [len(meter.take(2)) for _ in range(3)] == [2, 2, 1]
+    assert not meter.due(5000)
+    assert meter.waiting() == {UsageKey(0, 1, 0): put(1, 1)}
+    assert meter.due(10_000)
+
+
+def test_all_counts_can_be_taken_while_some_are_due():
+    meter = due_meter(3)
+    meter.take(1)
+    meter.count(UsageKey(0, 1, 2), put(1, 1))
+    assert meter.take() == {UsageKey(0, 1, 1): put(1, 1), UsageKey(0, 1, 2): put(2, 2)}
+    assert meter.waiting() == {}
+
+
+def test_portions_that_were_not_committed_wait_again():
+    meter = due_meter(3)
+    meter.take(2)
+    meter.rolled_back()
+    assert len(meter.waiting()) == 3
+
+
+def test_counts_of_many_partitions_are_stored_in_one_round_of_housekeeping(opened):
+    """In several transactions, so that no put waits for all of them."""
+    streams = [opened.stream(name=f"s{number}", partitions=10) for number in range(5)]
+    for _ in range(2):
+        for stream in streams:
+            opened.append(stream, *[(partition, None, b"x") for partition in range(10)]).result()
+            opened.store.count_usage(stream, WHOLE_STREAM, Usage(puts=1))
+        opened.store.housekeep()
+        opened.time += 6
+    opened.store.housekeep()
+    assert [sum(counts.put_records for counts in totals(opened, stream).values()) for stream in streams] == [20] * 5
