@@ -81,6 +81,7 @@ ROWS = {
     "time to take 1 MiB of an answer": ("ANSWER_SECONDS", 60.0, "60 s"),
     "time for which an idle connection is kept": ("IDLE_SECONDS", 75.0, "75 s"),
     "requests in the console's log": ("KEPT_REQUESTS", 2_000, "2,000"),
+    "data that a page of the console reads": ("MOST_BYTES", 2 * MIB, "about 2 MiB"),
     "form that is sent to the console": ("MAX_FORM_BYTES", 8 * MIB, "8 MiB"),
     "time for running requests when the server stops": ("DRAIN_SECONDS", 2, "2 s"),
 }

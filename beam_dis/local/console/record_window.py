@@ -15,9 +15,10 @@ from typing import NamedTuple
 from beam_dis.local.console.parts import ConsoleError
 from beam_dis.local.store import Partition, Store, Stream
 from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.limits import MIB
 
 MOST_RECORDS = 2_000
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 2 * MIB
 _STEP = 200
 
 
