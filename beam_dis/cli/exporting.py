@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beam_dis.cli.connecting import connection_options
+from beam_dis.cli.connecting import complete_stream, connection_options
 from beam_dis.cli.exits import DONE, FAILED
 from beam_dis.cli.output import examples, json_option, print_json, progress_bar
 from beam_dis.cli.reading import bounds_options
@@ -29,7 +29,7 @@ _USAGE = "give STREAM and FILE, or --data DIR and FILE"
         "beam-dis export --data ./dis-data monday.snapshot",
     )
 )
-@click.argument("arguments", nargs=-1, metavar="[STREAM] FILE")
+@click.argument("arguments", nargs=-1, metavar="[STREAM] FILE", shell_complete=complete_stream)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

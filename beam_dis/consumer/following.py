@@ -4,7 +4,7 @@ Rules:
 
 1. A partition without new records is polled every ``POLL_SECONDS``; if there are many, less often, ``POLLS_A_SECOND`` in all.
 2. The stream is listed every ``LISTING_SECONDS``. Partitions that were added are read from their first record. Those that are closed
-   are read to their end.
+   are read to their end; if no others are wanted, the read ends there.
 3. One page of a partition is under way at a time. Nobody waits for one partition while another one has records.
 """
 
@@ -74,8 +74,12 @@ class Following:
         self._failures = FailureSeries(endless=True, clock=clock)
 
     def pages(self) -> Iterator[PartitionPage]:
-        """The pages that have records, without an end. Raises DISError for a failure that doesn't pass."""
-        while True:
+        """The pages that have records; they end only if no partition can get any more.
+
+        Raises:
+            DISError: a failure doesn't pass.
+        """
+        while self._polls or self._others:
             self._list()
             now = self._clock()
             for poll in self._polls.values():

@@ -116,7 +116,10 @@ class StreamReader:
         return iter(deque(merged, maxlen=start.count) if isinstance(start, LastRecords) else merged)
 
     def follow(self) -> Iterator[Arrival]:
-        """The records between the bounds in order of arrival, and then those that arrive, without an end."""
+        """The records between the bounds in order of arrival, and then those that arrive.
+
+        It ends only if all partitions that were asked for are closed.
+        """
         yield from self.arrivals()
         following = Following(
             self._describe,

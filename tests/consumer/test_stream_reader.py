@@ -103,6 +103,13 @@ def test_a_partition_that_is_closed_is_read_to_its_end_and_polled_no_more():
     assert [partition for partition in reads[-2:] if partition != "shardId-0000000001"] == []
 
 
+def test_a_follower_of_a_partition_that_is_closed_ends():
+    service = FakeService(partitions=2)
+    following = reader_of(service, "-2", "0").follow()
+    service.first.partitions[0].writable = False
+    assert places(following) == [("0", 98), ("0", 99)]
+
+
 def _reads_of(service, reads):
     read = service.read
 
