@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import NamedTuple
@@ -69,6 +69,7 @@ class LineWriter:
         self._queues = [DaemonThreads(threads, "put") for _ in range(queues)]
         self._room = threading.Semaphore(2 * options.in_flight)
         self._lock = threading.Lock()
+        self._ready: list[Delivery] = []
         self._unfinished: dict[Delivery, Future[None]] = {}
         self._error: Exception | None = None
         self.written = 0
@@ -88,8 +89,8 @@ class LineWriter:
         except EncodeError as error:
             self.fail(line, str(error))
             return
-        for batch in full:
-            self._submit(batch)
+        if full:
+            self._submit(full)
 
     def fail(self, line: Line, reason: str) -> None:
         """Count a line as failed, and report it."""
@@ -99,8 +100,7 @@ class LineWriter:
 
     def flush(self) -> None:
         """Send what was put, without waiting for it."""
-        for batch in self._batcher.close_all():
-            self._submit(batch)
+        self._submit(self._batcher.close_all())
 
     def finish(self) -> None:
         """Send what was put, and wait for the results. Raises as ``put`` does."""
@@ -116,18 +116,20 @@ class LineWriter:
         with self._lock:
             for delivery in list(self._unfinished):
                 self._report(delivery, MAYBE_SENT)
-            for batch in self._batcher.close_all():
-                self._report(Delivery(batch), self._why_unsent())
+            for delivery in [*self._ready, *map(Delivery, self._batcher.close_all())]:
+                self._report(delivery, self._why_unsent())
 
     def _futures(self) -> list[Future[None]]:
         with self._lock:
             return list(self._unfinished.values())
 
-    def _submit(self, batch: Batch) -> None:
-        self._room.acquire()
-        delivery = Delivery(batch)
-        with self._lock:  # so that it isn't finished before it is noted
-            self._unfinished[delivery] = self._queues[batch.queue].submit(self._deliver, delivery)
+    def _submit(self, batches: Sequence[Batch]) -> None:
+        self._ready += map(Delivery, batches)
+        while self._ready:
+            self._room.acquire()  # an interruption here loses no line: see stop
+            with self._lock:  # so that it isn't finished before it is noted
+                delivery = self._ready.pop(0)
+                self._unfinished[delivery] = self._queues[delivery.batch.queue].submit(self._deliver, delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
         try:

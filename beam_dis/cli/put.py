@@ -98,13 +98,14 @@ def put(
         raise click.UsageError("--key names a field, and lines have none: add --format ndjson or --format csv")
     service = shared_service(connection)
     listing = service.describe(stream)
+    failed_file = failed or _default_file(values, file, stream, kind)
     with ExitStack() as stack:
         blocks = _input(stack, values, file)
-        failed_file = failed or _default_file(values, file, stream, kind)
-        return _put(service, listing, blocks, kind, failed_file, **options)
+        return _put(stack, service, listing, blocks, kind, failed_file, **options)
 
 
 def _put(
+    stack: ExitStack,
     service: StreamService,
     listing: StreamListing,
     blocks: Blocks,
@@ -138,7 +139,7 @@ def _put(
     options = RequestOptions(in_flight=in_flight)
     writer = LineWriter(service, listing, options=options, ordered=key is not None, failed=failed.add)
     began = time.monotonic()
-    with closing(failed):
+    with closing(failed), stack:  # the bar ends before the results are printed
         status = _run(job, writer)
     _summarise(listing.name, job, writer, time.monotonic() - began, as_json=as_json)
     return status

@@ -115,6 +115,21 @@ def test_an_error_of_the_file_of_failed_lines_ends_the_writing():
         LineJob(itertools.repeat([b"!a"], 1000), None).run(writer)
 
 
+def test_an_interruption_while_it_waits_for_room_loses_no_line(monkeypatch):
+    failed = []
+    request = RequestOptions(in_flight=1, batch_records=2)
+    writer = LineWriter(Service(), LISTING, options=request, ordered=False, failed=lambda *fail: failed.append(fail))
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer._room, "acquire", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        LineJob([[b"a", b"b", b"c"]], None).run(writer)
+    writer.stop()
+    assert failed == [(Line(1, b"a"), NOT_SENT), (Line(2, b"b"), NOT_SENT)]
+
+
 def test_a_stop_reports_what_waits_for_a_batch():
     failed = []
     request = RequestOptions(in_flight=1)

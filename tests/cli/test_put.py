@@ -82,6 +82,7 @@ def test_a_file_has_a_progress_bar_on_a_terminal(beam_dis, make_stream, monkeypa
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     ended = beam_dis("put", make_stream("s"), "--file", "lines[1]")
     assert (ended.status, len(records("s")), "lines[1]" in ended.err) == (0, 2, True)
+    assert ended.out == "records written to stream s: 2\n"
 
 
 def test_a_partition_can_be_chosen(beam_dis, make_stream, local_dis):
