@@ -64,7 +64,7 @@ class DeadLetter(NamedTuple):
     def from_json(cls, line: bytes) -> "DeadLetter":
         """The dead letter of such a line; its element is what JSON has of it. Raises DecodeError for any other text."""
         try:
-            found = _LINES.decode(line)
+            found = msgspec.json.decode(line, type=_LetterLine)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"not a dead letter as a line of JSON: {error}") from error
         data = found.data if found.text is None else found.text.encode("utf-8", "surrogatepass")
@@ -82,9 +82,6 @@ class _LetterLine(msgspec.Struct):
     text: Optional[str] = None  # noqa: UP045
     data: Optional[bytes] = None  # noqa: UP045
     element: Any = None
-
-
-_LINES = msgspec.json.Decoder(_LetterLine)
 
 
 def _json_of(element: Any) -> Any:

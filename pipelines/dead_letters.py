@@ -12,12 +12,9 @@ Both commit to an app after everything is written, so a run that fails is repeat
 
 from __future__ import annotations
 
-import base64
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -35,33 +32,6 @@ class DeadLettersOptions(PipelineOptions):
         parser.add_argument("--dead_letters", default="rejected", help="the stream for dead letters (rejected)")
 
 
-class Rejected(NamedTuple):
-    """A dead letter that was read from its stream."""
-
-    stream: str
-    partition_key: str | None
-    data: bytes
-
-
-def to_json(letter: DeadLetter) -> bytes:
-    """A dead letter as a record: the reason, the place of the original, its key and its data."""
-    fields = {
-        "error": letter.error,
-        "stream": letter.stream,
-        "partition_id": letter.partition_id,
-        "sequence_number": letter.sequence_number,
-        "partition_key": letter.partition_key,
-        "data": base64.b64encode(letter.data or b"").decode(),
-    }
-    return json.dumps(fields).encode()
-
-
-def from_json(record: bytes) -> Rejected:
-    """What ``to_json`` made."""
-    fields = json.loads(record)
-    return Rejected(fields["stream"], fields["partition_key"], base64.b64decode(fields["data"]))
-
-
 def copy(options: PipelineOptions) -> None:
     """Orders into another stream; those that don't decode into the stream of dead letters."""
     own = options.view_as(DeadLettersOptions)
@@ -70,7 +40,7 @@ def copy(options: PipelineOptions) -> None:
             own.input_stream, stop="latest", app="copy", commit="manual", decode="rows", dead_letters=True
         )
         copied = read.records | "WriteOrders" >> WriteToDIS(own.output_stream, encode="rows")
-        rejected = read.dead_letters | "WriteDeadLetters" >> WriteToDIS(own.dead_letters, encode=to_json)
+        rejected = read.dead_letters | "WriteDeadLetters" >> WriteToDIS(own.dead_letters, encode=DeadLetter.to_json)
         _ = read.positions | beam.WaitOn(copied.done, rejected.done) | CommitToDIS("copy")
 
 
@@ -83,12 +53,10 @@ def replay(options: PipelineOptions) -> None:
         )
         replayed = (
             read.records
-            | "Original" >> beam.Map(from_json).with_output_types(Rejected)
+            | "Letter" >> beam.Map(DeadLetter.from_json).with_output_types(DeadLetter)
             | "PutBack"
             >> WriteToDIS(
-                lambda rejected: rejected.stream,
-                encode=lambda rejected: rejected.data,
-                partition_key=lambda rejected: rejected.partition_key,
+                lambda letter: letter.stream, encode=lambda letter: letter.data, partition_key="partition_key"
             )
         )
         _ = read.positions | beam.WaitOn(replayed.done) | CommitToDIS("replay")

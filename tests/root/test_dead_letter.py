@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+from apache_beam.internal import pickler
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +58,9 @@ def test_half_of_a_surrogate_pair_in_an_error_is_escaped():
 def test_any_other_text_is_refused(line):
     with pytest.raises(DecodeError, match="not a dead letter as a line of JSON"):
         DeadLetter.from_json(line)
+
+
+def test_a_step_of_a_pipeline_can_be_made_of_from_json():
+    letter = DeadLetter("wrong", stream="orders", data=b"x")
+    sent = pickler.loads(pickler.dumps(DeadLetter.from_json))
+    assert sent(letter.to_json()) == letter
