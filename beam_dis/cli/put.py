@@ -97,7 +97,7 @@ def put(
     if options["key"] and kind == "lines":
         raise click.UsageError("--key names a field, and lines have none: add --format ndjson or --format csv")
     service = shared_service(connection)
-    listing = service.describe(stream)
+    listing = service.describe(stream)._replace(name=stream)  # a stream of another project is written by its id
     failed_file = failed or _default_file(values, file, stream, kind)
     with ExitStack() as stack:
         blocks = _input(stack, values, file)

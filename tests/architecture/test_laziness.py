@@ -33,6 +33,7 @@ def loaded_by(*arguments: str) -> tuple[set[str], float]:
         (("-c", "from beam_dis.testing import SplittableDoFnDriver"), {HTTP, SERVER}),
         (("-c", "import beam_dis.pytest_plugin"), {BEAM, HTTP, SERVER, "msgspec"}),
         (("-m", "beam_dis", "--help"), {BEAM, HTTP, SERVER}),
+        (("-c", "import beam_dis.cli.line_job, beam_dis.cli.api, beam_dis.services"), {BEAM, SERVER}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -48,8 +48,8 @@ def beam_dis(local_dis, no_keys, capsys, standard_input) -> Callable[..., Ended]
     def run(*arguments: Any, input: bytes = b"") -> Ended:  # noqa: A002 - as subprocess.run has it
         standard_input(input)
         capsys.readouterr()
-        connection = ("--endpoint", local_dis.endpoint, "--project", local_dis.project_id)
-        status = main([*map(str, arguments), *connection])
+        own = () if "--project" in arguments else ("--project", local_dis.project_id)
+        status = main([*map(str, arguments), "--endpoint", local_dis.endpoint, *own])
         return Ended(status, *capsys.readouterr())
 
     return run

@@ -103,6 +103,14 @@ def test_arguments_that_contradict_each_other_are_refused(beam_dis, make_stream,
     assert (ended.status, said in ended.err) == (2, True)
 
 
+def test_a_stream_of_another_project_is_written_by_its_id(beam_dis, make_stream, local_dis, records):
+    with DISClient(local_dis.connection) as client:
+        stream_id = client.describe_stream(make_stream("s")).stream_id
+        client.add_policy("s", stream_id=stream_id, principal_names=["other.*"], action_type="putRecords")
+    assert beam_dis("put", stream_id, "a", "--project", "other").status == 0
+    assert records("s") == [(b"a", None)]
+
+
 def test_a_stream_that_is_missing_is_named(beam_dis):
     ended = beam_dis("put", "missing", "a")
     assert (ended.status, "streams in project" in ended.err) == (1, True)
