@@ -89,7 +89,7 @@ def _replay(
             )
             lines = _numbered(arrival.record.data for arrival in reader.arrivals())
             later = iso_text(reader.listing.time)
-        failed = stack.enter_context(closing(FailedLines(kept, again="replay it")))
+        failed = stack.enter_context(closing(FailedLines(kept, again="replay them again")))
         job = LetterReplay(service, stream=stream, failed=failed.add)
         status = _run(job, (line for line in lines if line.number > skip))
     if as_json:

@@ -63,7 +63,7 @@ def import_records(
 
     with opened_service(connection) as service:
         listing = service.describe(checked_stream("STREAM", stream))
-        failed = FailedLines(failed_file, again="import it")
+        failed = FailedLines(failed_file, again="import them again")
         writer = LineWriter(
             service,
             listing,
