@@ -59,8 +59,8 @@ bench: $(READY)  ## benchmarks: ratios measured side by side, and the machine
 demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart, demo-out/
 	@exec $(PY) pipelines/demo.py
 
-docs: $(READY)  ## the site of the documentation, in build/site
-	@$(PY) docs/site/build.py
+docs: $(READY)  ## the site of the documentation, with pictures of the console and the demo, in build/site
+	@$(PY) docs/site/build.py --pictures
 
 runners: $(READY)  ## install Prism, Flink, official clients and libraries for comparison into .runners/, for the tests that need them
 	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from api_pages import public_names
 from pages import name_of, pages_in_order, with_navigation, with_staged_links
+from pictures import CONSOLE, DEMO, add_pictures, with_pictures
 
 import beam_dis
 
@@ -56,6 +57,30 @@ def test_links_lead_to_the_copies_of_pages_and_files():
     text, files = with_staged_links(page, ROOT / "docs", ROOT)
     assert text == "[a](reading.md#start) [b](architecture.md) [c](pipelines/demo.py) [d](https://x.org/y.md)"
     assert files == {ROOT / "pipelines" / "demo.py"}
+
+
+def test_pictures_are_at_the_end_of_their_page():
+    text = with_pictures("# The console\n", [*CONSOLE, DEMO], "console.md")
+    assert text.count("](pictures/console-") == len(CONSOLE)
+    assert "demo.png" not in text
+    assert with_pictures("# T\n", [DEMO], "console.md") == "# T\n"
+
+
+def test_pages_that_have_pictures_are_there():
+    assert {picture.page for picture in (*CONSOLE, DEMO)} <= {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.integration
+@pytest.mark.browser
+@pytest.mark.fnapi
+def test_pictures_of_the_console_and_the_demo_are_made(tmp_path):
+    for name in ("console.md", "five-minutes.md"):
+        (tmp_path / name).write_text("# T\n", "utf-8")
+    add_pictures(ROOT, tmp_path)
+    made = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert made == {picture.file for picture in (*CONSOLE, DEMO)}
+    assert all((tmp_path / "pictures" / name).read_bytes().startswith(b"\x89PNG") for name in made)
+    assert "(pictures/demo.png)" in (tmp_path / "five-minutes.md").read_text("utf-8")
 
 
 class Page(HTMLParser):
