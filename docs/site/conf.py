@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from beam_dis import __version__
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for our extension
 
 project = "beam_dis"
 author = "The beam_dis authors"
 copyright = author  # noqa: A001  Sphinx chose the name
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.intersphinx"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.intersphinx", "name_links"]
 html_theme = "furo"
 html_title = "beam_dis"
 html_copy_source = False  # build.py puts the Markdown of a page beside it

@@ -143,3 +143,9 @@ def test_llms_txt_lists_pages_that_are_there(site):
 def test_the_site_can_be_searched(site):
     assert (site / "search.html").is_file()
     assert "redistribut" in (site / "searchindex.js").read_text("utf-8")
+
+
+@pytest.mark.integration
+def test_a_public_name_in_a_text_leads_to_its_page(site):
+    links = Page((site / "reading.html").read_text("utf-8")).links
+    assert {"api/beam_dis.ReadFromDIS.html", "api/beam_dis.CommitToDIS.html"} <= set(links)
