@@ -90,12 +90,19 @@ class Page(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.anchors: set[str] = set()
+        self.open_links = self.nested_links = 0
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
         self.anchors |= {values["id"]} if values.get("id") else set()
         self.links += [value for key in ("href", "src") if (value := values.get(key))]
+        if tag == "a":
+            self.nested_links += self.open_links
+            self.open_links += 1
+
+    def handle_endtag(self, tag):
+        self.open_links -= tag == "a"
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +156,13 @@ def test_the_site_can_be_searched(site):
 def test_a_public_name_in_a_text_leads_to_its_page(site):
     links = Page((site / "reading.html").read_text("utf-8")).links
     assert {"api/beam_dis.ReadFromDIS.html", "api/beam_dis.CommitToDIS.html"} <= set(links)
+
+
+@pytest.mark.integration
+def test_no_link_is_inside_another(site):
+    nested = {path.name: Page(path.read_text("utf-8")).nested_links for path in site.rglob("*.html")}
+    assert {name: count for name, count in nested.items() if count} == {}
+
+
+def test_a_link_inside_another_is_found():
+    assert Page('<a href="x"><b><a href="y">z</a></b></a> <a href="v">w</a>').nested_links == 1
