@@ -12,10 +12,10 @@ Rules:
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -70,17 +70,22 @@ class Guard:
             return _stranger()
         if scope["method"] not in _READING and "origin" not in Headers(scope=scope):
             return error_page(403, "Requests that change something are accepted from pages of this console only.")
-        return None
+        return RedirectResponse(_address(scope), 303) if scope["path"] == ROOT else None
 
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), self._token)
 
     def _entrance(self, scope: Scope) -> Response:
-        rest = [pair for pair in parse_qsl(scope["query_string"].decode("latin-1")) if pair[0] != _PARAMETER]
-        path = quote(scope["path"] if scope["path"] != ROOT else f"{ROOT}/")
-        answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, 303)
+        answer = RedirectResponse(_address(scope), 303)
         answer.set_cookie(_cookie_name(scope), self._token.decode(), path=ROOT, httponly=True, samesite="strict")
         return answer
+
+
+def _address(scope: Scope) -> str:
+    """The address of the page that is asked for, without the token."""
+    rest = [pair for pair in parse_qsl(scope["query_string"].decode("latin-1")) if pair[0] != _PARAMETER]
+    path = quote(scope["path"] if scope["path"] != ROOT else f"{ROOT}/")
+    return f"{path}?{urlencode(rest)}" if rest else path
 
 
 def _stranger() -> Response:
@@ -92,13 +97,8 @@ def _stranger() -> Response:
 
 
 def _cookie(scope: Scope) -> str:
-    cookies: SimpleCookie = SimpleCookie()
-    try:
-        cookies.load(Headers(scope=scope).get("cookie", ""))
-    except CookieError:
-        return ""
-    found = cookies.get(_cookie_name(scope))
-    return "" if found is None else found.value
+    """The token that the browser has; cookies of other programs on the same host may have any form."""
+    return cookie_parser(Headers(scope=scope).get("cookie", "")).get(_cookie_name(scope), "")
 
 
 def _cookie_name(scope: Scope) -> str:

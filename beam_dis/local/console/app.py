@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from beam_dis.local.console import apps, controls, dump_tasks, logged_requests, puts, records, streams, tail
@@ -103,7 +103,17 @@ async def _change(parts: Parts, work: Change, request: Request) -> Response:
 
 def _no_page(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return error_page(status, f"There is no {request.method} {request.scope['path']} here.")
+    answer = error_page(status, f"There is no {request.method} {request.scope['path']} here.")
+    if status == 405:
+        answer.headers["allow"] = ", ".join(sorted(_methods(request)))
+    return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of an address: several routes may have it. A file has no route of its own."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return set[str]().union(*found) or {"GET", "HEAD"}
 
 
 def _not_possible(_request: Request, error: Exception) -> Response:

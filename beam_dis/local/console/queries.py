@@ -75,7 +75,7 @@ async def form_of(request: Request) -> Fields:
         body += piece
         if len(body) > MAX_FORM_BYTES:
             raise ConsoleError(413, f"The form has more than {MAX_FORM_BYTES} bytes.")
-    if body and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if body and not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         raise ConsoleError(400, "The request has no form.")
     return Fields(dict(_pairs(bytes(body))))
 

@@ -3,19 +3,19 @@ r"""The data of a record as a person reads it: decoded by the stream's schema, r
 Rules:
 
 1. Data that doesn't decode is shown as text, and the reason with it.
-2. One object decodes a bounded amount for its page.
+2. One object decompresses and decodes a bounded amount for its page, also if nothing of it decodes.
 3. Raw data is text in UTF-8; data that isn't keeps its other bytes as ``\xNN``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import math
+from typing import Any, NamedTuple, NoReturn
 
 from beam_dis.errors import ConfigurationError, DecodeError
 from beam_dis.formats import Format, Rows, format_of
-from beam_dis.formats.compression import CompressedFormat, compression_of
+from beam_dis.formats.compression import compression_of
 from beam_dis.local.store import Stream
 from beam_dis.texts import one_line
 
@@ -41,10 +41,8 @@ class RecordValues:
 
     def __init__(self, stream: Stream) -> None:
         self._format, self.problem = _format(stream)
-        self._decompress: Callable[[bytes], bytes] | None = None
+        self._compression = compression_of(stream.compression_format) if stream.compression_format else None
         self._left = MOST_CHARS
-        if self._format is None and stream.compression_format:
-            self._decompress = compression_of(stream.compression_format).decompress
 
     @property
     def has_schema(self) -> bool:
@@ -68,13 +66,20 @@ class RecordValues:
         """The value of a record by the schema; without one JSON if it is, else text. Raises DecodeError or ValueError."""
         if self._left <= 0:
             raise DecodeError(_TOO_MUCH)
+        if self._compression is not None:
+            data = self._compression.decompress(data)
+        try:
+            return self._value(data)
+        except (DecodeError, ValueError, RecursionError):
+            self.spend(len(data))
+            raise
+
+    def _value(self, data: bytes) -> Any:
         if self._format is not None:
             value = self._format.decode(data)
             return list(value) if isinstance(value, Rows) else value
-        if self._decompress is not None:
-            data = self._decompress(data)
         try:
-            return json.loads(data)
+            return json.loads(data, parse_constant=_no_json)
         except (ValueError, RecursionError):
             return data.decode("utf-8")
 
@@ -86,7 +91,8 @@ class RecordValues:
         """The bytes of a value that is given as JSON. Raises ValueError or EncodeError."""
         if self._format is None:
             raise ValueError(self.problem)
-        return self._format.encode(json.loads(text))
+        data = self._format.encode(json.loads(text))
+        return data if self._compression is None else self._compression.compress(data)
 
 
 def hex_dump(data: bytes) -> str:
@@ -100,12 +106,28 @@ def hex_dump(data: bytes) -> str:
 
 
 def plain_json(value: Any) -> str:
-    """A decoded value on one line of JSON; times and decimals as text, bytes as hexadecimal digits."""
-    return json.dumps(value, ensure_ascii=False, default=_as_text)
+    """A decoded value on one line of JSON; times, decimals, NaN and infinities as text, bytes as hexadecimal digits."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_as_text, allow_nan=False)
+    except ValueError:
+        return json.dumps(_with_finite_numbers(value), ensure_ascii=False, default=_as_text, allow_nan=False)
+
+
+def _with_finite_numbers(value: Any) -> Any:
+    """The same value with ``NaN``, ``Infinity`` and ``-Infinity`` as texts, because JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {name: _with_finite_numbers(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_finite_numbers(each) for each in value]
+    return json.dumps(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(value: Any, indent: int | None) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=indent, default=_as_text)
+
+
+def _no_json(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
 
 
 def _as_text(value: Any) -> str:
@@ -115,9 +137,7 @@ def _as_text(value: Any) -> str:
 def _format(stream: Stream) -> tuple[Format | None, str]:
     """The format of a stream's records; None with the reason if there is none."""
     try:
-        found = format_of(
-            stream.data_type, stream.data_schema, delimiter=(stream.delimiter or ",").replace("\\t", "\t")
-        )
-        return CompressedFormat(found, stream.compression_format) if stream.compression_format else found, ""
+        delimiter = (stream.delimiter or ",").replace("\\t", "\t")
+        return format_of(stream.data_type, stream.data_schema, delimiter=delimiter), ""
     except (ConfigurationError, RecursionError) as error:
         return None, one_line(error)

@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from beam_dis.local.console.parts import ConsoleError
@@ -20,6 +20,8 @@ from beam_dis.wire.limits import MIB
 MOST_RECORDS = 2_000
 MOST_BYTES = 2 * MIB
 _STEP = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class FoundRecord(NamedTuple):
@@ -46,7 +48,8 @@ def time_ms(text: str) -> int:
     """A time such as ``2026-01-01 12:00``, in UTC unless it says otherwise, as milliseconds; ConsoleError 400 for anything else."""
     try:
         time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp() * 1000)
+        # the first whole millisecond that isn't before the time, without the rounding of floats
+        return -((_EPOCH - (time if time.tzinfo else time.replace(tzinfo=timezone.utc))) // _MILLISECOND)
     except (ValueError, OverflowError):
         raise ConsoleError(400, f"The time {text[:60]!r} is not one such as 2026-01-31 12:00.") from None
 

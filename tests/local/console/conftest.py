@@ -83,6 +83,9 @@ class Browser:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return asyncio.run(self._send("POST", path, options))
 
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._send("PUT", path, options))
+
     async def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
         settings = {"base_url": "http://127.0.0.1:7700", "follow_redirects": True, "cookies": self._cookies}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), **settings) as client:

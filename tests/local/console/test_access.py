@@ -46,6 +46,28 @@ def test_a_wrong_cookie_is_refused(stranger, cookie):
     assert client.get("/console/", headers={"cookie": f"beam_dis_console_7700={cookie}"}).status_code == 401
 
 
+@pytest.mark.parametrize("other", ['settings={"a":"b"}', "a b", "=x", "x[]=1", "path=/", ""])
+def test_cookies_of_other_programs_on_the_host_do_not_matter(stranger, other):
+    client, _ = stranger
+    cookies = f"{other}; beam_dis_console_7700={TOKEN}"
+    assert client.get("/console/", headers={"cookie": cookies}).status_code == 200
+
+
+def test_the_address_without_a_slash_leads_to_the_streams(console):
+    answer = console.client.get("/console", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/", "GET, HEAD"), ("/faults", "GET, HEAD, POST"), ("/clock", "POST"), ("/static/x", "GET, HEAD")],
+)
+def test_an_answer_to_a_wrong_method_names_the_right_ones(console, path, allowed):
+    origin = {"origin": "http://127.0.0.1:7700"}
+    answer = console.client.put(f"/console{path}", headers=origin)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 def test_the_cookie_of_a_server_on_another_port_does_not_count(stranger):
     client, _ = stranger
     assert client.get("/console/", headers={"cookie": f"beam_dis_console_7701={TOKEN}"}).status_code == 401

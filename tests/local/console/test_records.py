@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 
+import msgspec
 import pytest
 
 from beam_dis.local.console import record_values, record_window
@@ -177,6 +178,29 @@ def test_compressed_records_are_decoded_up_to_a_bound(console, monkeypatch):
     assert cells == ["xxxxxxxxxxxx", "xxxxxxxxxxxx", "Not decoded:", "Not decoded:"]
     lines = console.client.get(f"/console/streams/{stream.stream_id}/records/export").text.splitlines()
     assert ["value" in json.loads(line) for line in lines] == [True, True, False, False]
+
+
+def test_compressed_records_that_do_not_decode_count_for_the_bound(console, monkeypatch):
+    monkeypatch.setattr(record_values, "MOST_CHARS", 150_000)
+    stream = console.stream(compression_format="gzip")
+    console.put(stream, *[gzip.compress(b"\xff" * 100_000)] * 4)
+    cells = [row[4] for row in console(f"/streams/{stream.stream_id}/records").page.table]
+    assert ["very large once they are decoded" in cell for cell in cells] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("data", [b"NaN", b'{"a": [1e999, {"b": -1e999}]}', b"[NaN]"])
+def test_the_export_is_json_whatever_numbers_the_data_have(console, data):
+    stream = console.stream()
+    console.put(stream, data)
+    answer = console.client.get(f"/console/streams/{stream.stream_id}/records/export")
+    value = msgspec.json.decode(answer.text)["value"]
+    assert value in (data.decode(), {"a": ["Infinity", {"b": "-Infinity"}]})
+
+
+@pytest.mark.parametrize("millisecond", [1, 57, 123, 583, 999])
+def test_a_time_with_milliseconds_is_that_millisecond(millisecond):
+    assert record_window.time_ms(f"2026-01-01 12:00:00.{millisecond:03d}") == 1_767_268_800_000 + millisecond
+    assert record_window.time_ms(f"2026-01-01 12:00:00.{millisecond:03d}001") == 1_767_268_800_001 + millisecond
 
 
 def test_a_listing_shows_a_few_lines_of_each_record(console):
