@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from beam_dis.local.clock import Clock
+from beam_dis.local.console.lags import LagHistory
 from beam_dis.local.dump.engine import DumpEngine
 from beam_dis.local.dump.object_store import ObjectFolder
 from beam_dis.local.handlers.call import ServerContext
@@ -172,7 +173,7 @@ def in_process(tmp_path) -> Iterator[Callable[..., InProcess]]:
             admin_token=admin,
             console_token=console,
         )
-        return InProcess(app_of(settings, context, moving), context)
+        return InProcess(app_of(settings, context, moving, LagHistory(context.store, moving)), context)
 
     with stores:
         yield make

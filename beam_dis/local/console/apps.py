@@ -98,7 +98,7 @@ def one_app(parts: Parts, request: Request) -> Response:
 
 
 def lag_over_time(parts: Parts, request: Request) -> Response:
-    """The lag of an app over the time in which pages were open, as columns of numbers for the chart."""
+    """The lag of an app over the last hour, as columns of numbers for the chart."""
     app = parts.app(request.path_params["app_id"])
     totals: dict[float, int] = {}
     for key in [key for key in parts.lags.now() if key[:2] == (app.project, app.name)]:

@@ -3,7 +3,7 @@
 Rules:
 
 1. An app is behind by the records after its checkpoint that are still there, in the partitions in which it has a checkpoint.
-2. Lags are computed when a page asks for them, at most once a second. So a trend is that of the time in which pages were open.
+2. Lags are computed when a page asks for them, at most once a second, and every 15 seconds for the trend, of which the last hour is kept.
 3. A lag that is kept takes eight bytes, because a server may have thousands of them.
 """
 
@@ -12,13 +12,14 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from beam_dis.local.store import Partition, Store, StoredCheckpoint
 
 FRESH_SECONDS = 1.0
-SAMPLE_SECONDS = 5.0
+SAMPLE_SECONDS = 15.0
 TREND_SECONDS = 300.0
 KEPT_SAMPLES = 240
 
@@ -72,6 +73,23 @@ class LagHistory:
                 return None
             seconds = self._time - known[0][0]
             return Trend((self._now[key] - known[0][1]) / seconds, seconds)
+
+    @contextmanager
+    def sampled(self, seconds: float = SAMPLE_SECONDS) -> Iterator[None]:
+        """A block during which a thread takes samples at this interval."""
+        ended = threading.Event()
+
+        def sample() -> None:
+            while not ended.wait(seconds):
+                self.now()
+
+        thread = threading.Thread(target=sample, name="lags", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def series(self, key: LagKey) -> list[tuple[float, int]]:
         """The times and lags of all samples, and the newest."""

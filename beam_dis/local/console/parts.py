@@ -32,12 +32,8 @@ class Parts:
     rules: Rules
     clock: Clock
     requests: RequestLog
-    lags: LagHistory = field(init=False)
+    lags: LagHistory
     notices: Notices = field(default_factory=Notices)
-
-    def __post_init__(self) -> None:
-        """Make the history of lags, which nobody gives."""
-        object.__setattr__(self, "lags", LagHistory(self.context.store, self.clock))
 
     @property
     def store(self) -> Store:

@@ -29,6 +29,7 @@ from starlette.routing import BaseRoute, Mount
 from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.clock import Clock, resume
 from beam_dis.local.console.app import console_routes
+from beam_dis.local.console.lags import LagHistory
 from beam_dis.local.console.parts import Parts
 from beam_dis.local.dump.engine import DumpEngine
 from beam_dis.local.dump.object_store import ObjectFolder, ObjectStore
@@ -117,19 +118,21 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
                 dumps=dumps,
                 limits=limits,
             )
-            app = app_of(settings, context, clock)
+            lags = LagHistory(store, clock)
+            app = app_of(settings, context, clock, lags)
             server = _Server(app, lambda: ready(endpoint_of(listener)))
             started(server)
             dumps.start()
             try:
-                _run(server, listener)
+                with lags.sampled() if settings.console_token is not None else nullcontext():
+                    _run(server, listener)
             finally:
                 dumps.close()
     finally:
         store.close()
 
 
-def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp:
+def app_of(settings: Settings, context: ServerContext, clock: Clock, lags: LagHistory) -> LocalApp:
     """The application, with admin routes and the console if there are tokens for them, and faults if there is one of the two."""
     sources = AllowedSources(settings.host, settings.allowed_hosts)
     authenticator = Authenticator(settings.keys, settings.project, clock)
@@ -141,7 +144,7 @@ def app_of(settings: Settings, context: ServerContext, clock: Clock) -> LocalApp
         more.append(Mount("/admin", admin))
     if settings.console_token is not None:
         requests = RequestLog()
-        parts = Parts(context=context, rules=rules, clock=clock, requests=requests)
+        parts = Parts(context=context, rules=rules, clock=clock, requests=requests, lags=lags)
         more += console_routes(settings.console_token, parts)
     faults = FaultInjector(context, rules) if more else None
     return LocalApp(context, sources, authenticator, BodyBudget(), faults, more, requests)

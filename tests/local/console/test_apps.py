@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from beam_dis.local.console.lags import KEPT_SAMPLES, LagHistory
+from beam_dis.local.console.lags import KEPT_SAMPLES, SAMPLE_SECONDS, LagHistory
 
 NOTHING = "\u2013"
 
@@ -72,6 +74,21 @@ def test_the_lag_over_time_has_a_point_for_each_sample(console, lagging):
     assert (columns["behind"], columns["times"][1] - columns["times"][0]) == ([3, 4], 5)
 
 
+def test_lags_are_sampled_while_no_page_is_open(console, lagging):
+    stream, app = lagging(3)
+    sampled = threading.Event()
+
+    def clock():
+        sampled.set()
+        return console.clock()
+
+    history = LagHistory(console.store, clock)
+    with history.sampled(0.001):
+        assert sampled.wait(60)
+    assert history.series(("p", app.name, stream.stream_id))[0][1] == 3
+    assert "lags" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_lags_of_many_streams_are_kept_in_little_memory(console):
     history = LagHistory(console.store, console.clock)
     for number in range(3):
@@ -79,7 +96,7 @@ def test_lags_of_many_streams_are_kept_in_little_memory(console):
         console.put(stream, b"x")
         console.store.commit_checkpoint("p", app, stream, 0, 0).result()
         for _ in range(KEPT_SAMPLES):
-            console.clock.now += 5
+            console.clock.now += SAMPLE_SECONDS
             history.now()
     assert {len(sample.lags) * sample.lags.itemsize for sample in history._samples} == {24}
     assert len(history._samples) == KEPT_SAMPLES
