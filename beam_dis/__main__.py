@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from beam_dis.cli.closed_streams import open_closed_streams
 from beam_dis.cli.exits import fail
 from beam_dis.cli.signals import end_on_signals
 from beam_dis.version import __version__
@@ -12,6 +13,7 @@ from beam_dis.version import __version__
 def main() -> int:
     """Run the command line and return its exit status."""
     arguments = sys.argv[1:]
+    open_closed_streams()
     if arguments == ["--version"]:
         sys.stdout.write(f"beam-dis {__version__}\n")
         return 0

@@ -30,6 +30,10 @@ from beam_dis.plain_values import plain_value, shown
 from beam_dis.texts import HiddenSettings
 
 
+class NoProjectError(ConfigurationError):
+    """No project id is known. It is told apart because commands have another option for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DISConnection:
     """Where DIS is, and how to reach it.
@@ -105,7 +109,7 @@ class DISConnection:
         if project_id is None and is_local_dis(endpoint):
             project_id = LOCAL_PROJECT_ID
         if project_id is None:
-            raise ConfigurationError(
+            raise NoProjectError(
                 f"no project id for {endpoint}: set DISConnection(project_id=…), --dis_project_id or "
                 "HUAWEICLOUD_SDK_PROJECT_ID"
             )

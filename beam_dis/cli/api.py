@@ -97,10 +97,9 @@ def _fields(body: str | None) -> dict[str, Any]:
     """The fields of a JSON object, which is given or is on standard input. Raises click.UsageError."""
     if body is None:
         return {}
-    text = sys.stdin.read() if body == "-" else body
     try:
-        fields = json.loads(text)
-    except ValueError as error:
+        fields = json.loads(sys.stdin.buffer.read() if body == "-" else body)
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"the request is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise click.UsageError("the request is not a JSON object: give its fields in braces")
@@ -110,5 +109,5 @@ def _fields(body: str | None) -> dict[str, Any]:
 def _print(answer: bytes, *, pretty: bool) -> None:
     try:
         print_json(json.loads(answer), pretty=pretty)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failed("the answer is not JSON: print it with --raw") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Iterable
@@ -71,6 +72,17 @@ class Bytes(_Type):
         if found is None:
             self.fail(f"{value!r} is not a size: give bytes, such as 200, 64k or 1m", param)
         return int(found[1]) << 10 * " kmg".index(found[2].lower() or " ")
+
+
+class Number(click.FloatRange):
+    """A number in a range. ``nan`` and ``inf`` are none: no comparison with ``nan`` is true, so each range has it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number of a text."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 class CountRange(_Type):

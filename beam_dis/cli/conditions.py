@@ -38,13 +38,15 @@ class Condition:
                 return self.operator == "!="
             value = value[name]
         if self.operator == "~":
-            return self.text in (value if isinstance(value, str) else str(value))
+            return _bytes_of(self.text) in value if isinstance(value, bytes) else self.text in str(value)
         if value is None or self.text == "null":
             return _ORDERS[self.operator](value is None, self.text == "null") and self.operator in ("=", "!=")
         wanted = _comparable(self.text, value)
         if wanted is None:
             return self.operator == "!="
         left = Decimal(str(value)) if isinstance(wanted, Decimal) else value
+        if isinstance(left, Decimal) and left.is_nan():
+            return self.operator == "!="
         return _ORDERS[self.operator](left, wanted)
 
 
@@ -72,6 +74,11 @@ def _number(text: str, _value: Any) -> Decimal | None:
     return None if number.is_nan() else number
 
 
+def _bytes_of(text: str) -> bytes:
+    """The bytes of an argument, which needn't be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _time(text: str, value: datetime) -> datetime | None:
     moment = iso_time(text)
     return moment if moment is not None and (moment.tzinfo is None) == (value.tzinfo is None) else None
@@ -87,6 +94,6 @@ _READERS: tuple[tuple[Any, Callable[[str, Any], Any]], ...] = (
     ((int, float, Decimal), _number),
     (datetime, _time),  # a datetime is a date too
     (date, _date),
-    (bytes, lambda text, _: text.encode()),
+    (bytes, lambda text, _: _bytes_of(text)),
     (str, lambda text, _: text),
 )

@@ -60,7 +60,7 @@ def connection_of(
         ConfigurationError: a value has a wrong form.
         CredentialsError: the profile's keys can't be used.
     """
-    from beam_dis.connection import DISConnection
+    from beam_dis.connection import DISConnection, NoProjectError
     from beam_dis.credentials import credentials_of_profile, environment, profile
 
     credentials = None
@@ -74,7 +74,10 @@ def connection_of(
             f"no DIS to connect to: give --{prefix}endpoint http://127.0.0.1:7700 for a local DIS, or --{prefix}region or"
             " HUAWEICLOUD_SDK_REGION for the cloud"
         )
-    return DISConnection(endpoint=endpoint, region=region, project_id=project, credentials=credentials).resolved()
+    try:
+        return DISConnection(endpoint=endpoint, region=region, project_id=project, credentials=credentials).resolved()
+    except NoProjectError as error:
+        raise Failed(f"no project id: give --{prefix}project, or set HUAWEICLOUD_SDK_PROJECT_ID") from error
 
 
 def open_client(connection: DISConnection) -> DISClient:

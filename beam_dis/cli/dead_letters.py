@@ -53,11 +53,13 @@ def replay(*, source: str, failed_file: Path | None, **options: Any) -> int:
     from the oldest one on, or as --from, --to and --partition say. A name with a dot or a slash is a file. Letters that fail again are
     told, kept in the file of --failed, and make the exit status 1.
     """
+    from beam_dis.cli.failed_lines import kept_beside
+
     is_file = source == "-" or "." in source or "/" in source
     bounds = [name for name in ("start", "stop", "partitions") if options[name]]
     if is_file and bounds:
         raise click.UsageError("--from, --to and --partition are for a stream: leave them out")
-    kept = failed_file or (Path("letters") if source == "-" else Path(source)).with_suffix(".failed.ndjson")
+    kept = failed_file or kept_beside(Path("letters" if source == "-" else source), ".ndjson")
     return _replay(source, is_file=is_file, kept=kept, **options)
 
 

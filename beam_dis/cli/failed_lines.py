@@ -14,6 +14,13 @@ from beam_dis.texts import escaped, one_line
 _TOLD = 10
 
 
+def kept_beside(file: Path, ending: str) -> Path:
+    """The file that keeps what fails of another one, which has the same name with another ending. Raises Failed if that has no name."""
+    if not file.name:
+        raise Failed(f"'{file}' is not the name of a file: give one")
+    return file.with_name(f"{file.stem}.failed{ending}")
+
+
 class FailedLines:
     """Tells the first failures, and keeps all lines in ``file``, which is created with the first one; None keeps none.
 

@@ -75,9 +75,10 @@ def _records(
     failed_file: Path | None,
     as_json: bool,
 ) -> int:
+    from beam_dis.cli.failed_lines import kept_beside
     from beam_dis.cli.record_import import import_records
 
-    kept = failed_file or (Path(f"{stream}.failed.ndjson") if str(file) == "-" else file.with_suffix(".failed.ndjson"))
+    kept = failed_file or kept_beside(Path(stream) if str(file) == "-" else file, ".ndjson")
     with progress_bar("Importing records") as on_progress:
         done = import_records(
             connection(),

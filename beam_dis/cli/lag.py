@@ -28,10 +28,10 @@ def lag(*, connection: DISConnection, app: str, stream: str, as_json: bool) -> N
     """
     from beam_dis.cli.lags import lags_of
     from beam_dis.daemon_threads import DaemonThreads
-    from beam_dis.names import canonical_partition_id
+    from beam_dis.names import canonical_partition_id, checked_stream
 
     with open_client(connection) as client, opened_service(connection) as service:
-        listing = service.describe(stream)
+        listing = service.describe(checked_stream("STREAM", stream))
         states = client.iter_consumer_states(app, stream_name=listing.name)
         checkpoints = {canonical_partition_id(state.partition_id): state.sequence_number for state in states}
         lags = lags_of(service, listing, checkpoints, executor=DaemonThreads(8, "lag"))

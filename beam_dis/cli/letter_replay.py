@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from beam_dis.cli.line_writer import Line, LineWriter
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import DecodeError, EncodeError, StreamNotFoundError
+from beam_dis.names import is_stream_name
+from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 from beam_dis.record_checks import checked_record
 from beam_dis.stream_service import StreamService
@@ -76,6 +78,8 @@ class LetterReplay:
             raise EncodeError("the letter has no data: its element never became a record")
         if stream is None:
             raise EncodeError("the letter names no stream: give --stream")
+        if not is_stream_name(stream):
+            raise EncodeError(f"the letter names stream {shown(stream)}, which is no name of a stream: give --stream")
         self._writer(stream).put(line, checked_record(PutRecord(letter.data, letter.partition_key)))
 
     def _writer(self, stream: str) -> LineWriter:

@@ -63,9 +63,15 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # the reader of standard output has ended, such as head, and has what it wanted
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _print_nothing_more()
             return DONE
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError:  # of --help
+            _print_nothing_more()
+            raise click.exceptions.Exit(DONE) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -101,6 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.ClickException, Failed, DISError, OSError) as error:
         status = fail(error)
     return status
+
+
+def _print_nothing_more() -> None:
+    """The reader of standard output has ended, such as head, and has what it wanted."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(wrong: click.UsageError) -> int:

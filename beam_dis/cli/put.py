@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from beam_dis.cli.arguments import Number
 from beam_dis.cli.connecting import complete_stream, connection_options
 from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
 from beam_dis.cli.output import examples, is_terminal, json_option, print_json
@@ -58,7 +59,7 @@ _SUFFIXES = {"lines": "", "ndjson": ".ndjson", "csv": ".csv"}
     metavar="N",
     help="Leave out lines up to number N; a header is still read.",
 )
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="The most lines per second.")
+@click.option("--rate", type=Number(0, min_open=True), metavar="N", help="The most lines per second.")
 @click.option(
     "--in-flight",
     type=click.IntRange(1, 64),
@@ -89,6 +90,7 @@ def put(
     Without values and --file it writes the lines of standard input. Empty lines are left out. A line that can't be written is told,
     kept in the file of --failed, and makes the exit status 1.
     """
+    from beam_dis.names import checked_stream
     from beam_dis.services import shared_service
 
     if values and file:
@@ -97,7 +99,9 @@ def put(
     if options["key"] and kind == "lines":
         raise click.UsageError("--key names a field, and lines have none: add --format ndjson or --format csv")
     service = shared_service(connection)
-    listing = service.describe(stream)._replace(name=stream)  # a stream of another project is written by its id
+    listing = service.describe(checked_stream("STREAM", stream))._replace(
+        name=stream
+    )  # a stream of another project is written by its id
     failed_file = failed or _default_file(values, file, stream, kind)
     with ExitStack() as stack:
         blocks = _input(stack, values, file)

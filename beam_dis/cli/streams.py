@@ -24,7 +24,7 @@ stream_argument = click.argument("stream", shell_complete=complete_stream)
 """Decorates a command of one stream; its function takes ``stream``."""
 
 _schema = click.option(
-    "--schema", type=click.File(encoding="utf-8"), metavar="FILE", help="Avro schema of its rows; - is standard input."
+    "--schema", type=click.File("rb"), metavar="FILE", help="Avro schema of its rows; - is standard input."
 )
 _data_type = click.option(
     "--data-type", type=click.Choice(("BLOB", "JSON", "CSV"), case_sensitive=False), help="What its records are."
@@ -100,7 +100,7 @@ def create(
     partitions: int,
     stream_type: str | None,
     data_type: str | None,
-    schema: IO[str] | None,
+    schema: IO[bytes] | None,
     delimiter: str | None,
     compression: str | None,
     retention: int | None,
@@ -115,7 +115,7 @@ def create(
             stream_type=stream_type,
             data_type=data_type,
             data_duration=retention,
-            data_schema=None if schema is None else schema.read(),
+            data_schema=None if schema is None else _text(schema),
             csv_delimiter=delimiter,
             compression_format=compression,
             tags=pairs_of(tag_texts, "tag") or None,
@@ -186,7 +186,7 @@ def update(
     connection: DISConnection,
     stream: str,
     data_type: str | None,
-    schema: IO[str] | None,
+    schema: IO[bytes] | None,
     retention: int | None,
     auto_scale: tuple[int, int] | None,
     no_auto_scale: bool,
@@ -196,7 +196,7 @@ def update(
         raise click.UsageError("--auto-scale and --no-auto-scale are given: leave out one of them")
     changes = {
         "data_type": data_type,
-        "data_schema": None if schema is None else schema.read(),
+        "data_schema": None if schema is None else _text(schema),
         "data_duration": retention,
         **({"auto_scale_enabled": False} if no_auto_scale else _scaling(auto_scale)),
     }
@@ -222,6 +222,13 @@ def remove(*, connection: DISConnection, names: tuple[str, ...], yes: bool) -> N
         for name in names:
             client.delete_stream(name)
             click.echo(f"deleted stream {name}")
+
+
+def _text(schema: IO[bytes]) -> str:
+    try:
+        return schema.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"--schema: {schema.name} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _infos(client: DISClient) -> Iterator[StreamInfo]:

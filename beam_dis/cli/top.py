@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from beam_dis.cli.arguments import Number
 from beam_dis.cli.connecting import complete_stream, connection_options, open_client, opened_service
 from beam_dis.cli.output import examples, json_option, live_table
 
@@ -38,7 +39,7 @@ _LAG_COLUMNS = ("lag", "lag_seconds")
 @click.option("--app", metavar="APP", help="Show how far this app is behind.")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1, max=3600),
+    type=Number(min=0.1, max=3600),
     default=2.0,
     metavar="SECONDS",
     help="The time between two tables, which rates are counted over (default: 2).",
@@ -63,7 +64,9 @@ def top(
     comes after one interval. With --json each table is a line. Ctrl-C ends it.
     """
     from beam_dis.daemon_threads import DaemonThreads
+    from beam_dis.names import checked_stream
 
+    names = [checked_stream("STREAM", stream) for stream in streams]
     executor = DaemonThreads(8, "top")
     with open_client(connection) as client, opened_service(connection) as service:
 
@@ -76,9 +79,7 @@ def top(
         lag = None if app is None else partial(_lag, service, checkpoints, executor=executor)
         by_partition = len(streams) == 1
         columns = (_PARTITION_COLUMNS if by_partition else _STREAM_COLUMNS) + (_LAG_COLUMNS if app else ())
-        listed = partial(
-            _listings, service, lambda: streams or client.iter_streams(), executor, skip_missing=not streams
-        )
+        listed = partial(_listings, service, lambda: names or client.iter_streams(), executor, skip_missing=not streams)
         tables = tables_of(listed, interval, lag=lag, by_partition=by_partition)
         with live_table(columns, as_json=as_json) as show:
             for rows in itertools.islice(tables, 1 if once else count):
@@ -149,8 +150,12 @@ def _lag(
     executor: Executor,
 ) -> dict[str, dict[str, Any]]:
     from beam_dis.cli.lags import lags_of
+    from beam_dis.errors import StreamNotFoundError
 
-    lags = lags_of(service, listing, checkpoints(listing.name), executor=executor)
+    try:
+        lags = lags_of(service, listing, checkpoints(listing.name), executor=executor)
+    except StreamNotFoundError:  # it was deleted since it was listed; the next listing says so if it was named
+        return {}
     return {each.partition_id: {"lag": each.records, "lag_seconds": each.seconds} for each in lags}
 
 

@@ -137,8 +137,8 @@ class API:
         """
         route = ROUTES[operation]
         request = RequestInfo(self._endpoint, operation, subject or _subject(message, names))
-        path = path_of(operation, project_id=self.project_id, **names)
         try:
+            path = path_of(operation, project_id=self.project_id, **names)
             if isinstance(message, Query):
                 draft = SigningRequest(route.method, path, _query(message), {})
             else:

@@ -122,3 +122,17 @@ def test_a_refusal_keeps_its_code_and_wrong_json_is_refused(beam_dis):
     for body, said in (("{", "the request is not JSON"), ("[]", "the request is not a JSON object")):
         ended = beam_dis("api", "create_app", body)
         assert (ended.status, said in ended.err) == (2, True)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"app_name": "\xe9"}'])
+def test_a_request_that_is_nested_too_deep_or_not_utf8_is_refused(beam_dis, body):
+    ended = beam_dis("api", "create_app", "-", input=body)
+    assert (ended.status, "the request is not JSON" in ended.err) == (2, True)
+
+
+@pytest.mark.integration
+def test_a_name_in_the_path_that_is_not_utf8_is_one_line(beam_dis):
+    ended = beam_dis("api", "describe_stream", "--param", "stream_name=\udcff")
+    assert (ended.status, ended.err.count("\n")) == (1, 1)
+    assert "can't be encoded as UTF-8" in ended.err

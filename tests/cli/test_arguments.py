@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from beam_dis.cli.arguments import Bytes, CountRange, Hours, Seconds, confirm, pairs_of
+from beam_dis.cli.arguments import Bytes, CountRange, Hours, Number, Seconds, confirm, pairs_of
 from beam_dis.cli.exits import Failed
 
 
@@ -66,3 +66,10 @@ def test_on_a_terminal_anything_but_yes_ends_the_command(standard_input, answer)
     standard_input(answer, terminal=True)
     with pytest.raises(click.Abort):
         confirm("delete s?", yes=False)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_number_is_finite(text):
+    assert Number(0).convert("0.5", None, None) == 0.5
+    with pytest.raises(click.BadParameter, match=r"is not (a finite number|in the range)"):
+        Number(0).convert(text, None, None)

@@ -133,3 +133,27 @@ def test_a_reader_that_ends_early_is_no_failure():
     line = f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} | head -1; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n", "")
+
+
+def run_without(number: int, arguments: str) -> subprocess.CompletedProcess[str]:
+    line = f"{shlex.quote(sys.executable)} -m beam_dis {arguments} {number}>&-"
+    return subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_a_command_runs_without_its_standard_streams(local_dis, no_keys):
+    at = f"--endpoint {local_dis.endpoint} --project {local_dis.project_id}"
+    asked = run_without(0, f"streams rm s {at}")
+    assert (asked.returncode, "add --yes" in asked.stderr) == (1, True)
+    silent = run_without(1, f"streams ls {at}")
+    assert (silent.returncode, silent.stderr) == (0, "")
+    failed = run_without(2, f"streams describe missing {at}")
+    assert (failed.returncode, failed.stdout) == (1, "")
+
+
+def test_a_reader_of_the_help_may_end_early():
+    program = (
+        "import sys, os\nfrom beam_dis.cli import main as at\nclosed, out = os.pipe()\nos.close(closed)\nos.dup2(out, 1)\n"
+        "sys.exit(at.main(['--help']))"
+    )
+    ended = run(program)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -18,7 +18,8 @@ ROW = {
     "at": datetime(2013, 1, 2, tzinfo=timezone.utc),
     "gate": None,
     "from": {"city": "New York"},
-    "raw": b"x",
+    "raw": b"x\xff",
+    "unknown": float("nan"),
 }
 
 
@@ -40,7 +41,9 @@ ROW = {
         "carrier!=null",
         "from.city~York",
         "missing!=1",
-        "raw=x",
+        "raw=x\udcff",
+        "raw~\udcff",
+        "unknown!=1",
     ],
 )
 def test_a_condition_holds(text):
@@ -62,6 +65,9 @@ def test_a_condition_holds(text):
         "missing=1",
         "carrier.name=UA",
         "at>2013-01-02",
+        "raw~b'",
+        "unknown>=1",
+        "unknown=nan",
         "from.city~Boston",
     ],
 )

@@ -67,6 +67,11 @@ def test_without_a_dis_the_command_says_what_to_give(no_keys, monkeypatch):
         connection_of(None, None, None, None, prefix="to-")
 
 
+def test_without_a_project_the_command_names_its_option(no_keys):
+    with pytest.raises(Failed, match="no project id: give --to-project, or set HUAWEICLOUD_SDK_PROJECT_ID"):
+        connection_of(None, "eu-de", None, None, prefix="to-")
+
+
 def test_a_command_can_have_two_connections(no_keys):
     seen = []
 

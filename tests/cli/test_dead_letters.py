@@ -75,6 +75,7 @@ def test_letters_that_were_replayed_before_are_skipped(replay, client, tmp_path)
         (["l.ndjson", "--from", "latest"], 2, "are for a stream: leave them out"),
         (["missing.ndjson"], 1, "missing.ndjson"),
         (["nothing"], 1, "nothing"),
+        (["/"], 1, "'/' is not the name of a file"),
     ],
 )
 def test_wrong_arguments_are_named(replay, capsys, arguments, status, said):

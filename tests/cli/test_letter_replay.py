@@ -49,11 +49,13 @@ def test_letters_that_can_not_be_put_are_told_and_the_others_put():
         DeadLetter("bad", stream="gone", data=b"1"),
         DeadLetter("bad", stream="gone", data=b"2"),
         DeadLetter("bad", stream="a", data=b"refused"),
+        DeadLetter("bad", stream="a/b", data=b"1"),
         DeadLetter("bad", stream="a", data=b"ok"),
     )
-    assert (job.written, job.failures, job.done, sorted(failed)) == (1, 6, 7, [1, 2, 3, 4, 5, 6])
+    assert (job.written, job.failures, job.done, sorted(failed)) == (1, 7, 8, [1, 2, 3, 4, 5, 6, 7])
     said = ["not a dead letter", "never became a record", "give --stream", "no stream 'gone'", "no stream", "DIS.4200"]
-    assert [part in failed[number] for number, part in enumerate(said, 1)] == [True] * 6
+    said.append("no name of a stream")
+    assert [part in failed[number] for number, part in enumerate(said, 1)] == [True] * 7
     assert service.described.count("gone") == 1
 
 

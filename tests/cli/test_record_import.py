@@ -165,6 +165,7 @@ def test_lines_of_standard_input_are_imported(run, flights, monkeypatch, capsys)
         (["f.ndjson"], 2, "give FILE and STREAM, or FILE and --data DIR"),
         (["f.ndjson", "s", "--data", "d"], 2, "give FILE and STREAM, or FILE and --data DIR"),
         (["f", "--data", "d", "--skip", "1"], 2, "--place, --skip and --failed are for records"),
+        (["", "s"], 1, "'.' is not the name of a file"),
     ],
 )
 def test_wrong_arguments_are_named(capsys, arguments, status, said):

@@ -81,6 +81,12 @@ def test_tags_are_added_listed_and_removed(beam_dis, make_stream):
     assert json.loads(beam_dis("streams", "tags", "ls", "s", "--json").out) == {"team": "ops"}
 
 
+def test_a_schema_that_is_not_utf8_is_named(beam_dis, tmp_path):
+    (tmp_path / "s.avsc").write_bytes(b'{"name": "\xe9"}')
+    ended = beam_dis("streams", "create", "s", "--schema", tmp_path / "s.avsc")
+    assert (ended.status, "s.avsc is not UTF-8: invalid continuation byte at byte 10" in ended.err) == (2, True)
+
+
 def test_a_refusal_keeps_its_code(beam_dis):
     ended = beam_dis("streams", "describe", "missing")
     assert (ended.status, ended.out, ended.err.count("\n")) == (1, "", 1)
