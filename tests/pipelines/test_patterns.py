@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 import pytest
 from pyarrow import parquet
+from running_pipelines import eventually
 
 from beam_dis import DISClient, PutRecord
 
-pytestmark = [pytest.mark.integration, pytest.mark.fnapi]
+pytestmark = [pytest.mark.integration]
 
 ENRICHED = '{"name": "country", "type": ["null", "string"]}'
 SUM = """{"type": "record", "name": "Sum", "fields": [{"name": "id", "type": "string"}, {"name": "customer", "type": "string"},
@@ -61,6 +65,24 @@ def run(pipelines, local_dis):
 
 
 @pytest.fixture
+def endless(pipelines, local_dis, prism_location):
+    """``with endless("unique", …):`` a script of pipelines/ runs on Prism, and ends with its processes at the end of the block."""
+
+    @contextmanager
+    def run_script(name: str, *arguments: str):
+        runner = ["--runner=PrismRunner", f"--prism_location={prism_location}", "--streaming"]
+        where = [f"--dis_endpoint={local_dis.endpoint}", f"--dis_project_id={local_dis.project_id}"]
+        command = [sys.executable, pipelines / f"{name}.py", *arguments, *where, *runner]
+        with subprocess.Popen(command, start_new_session=True) as running:
+            try:
+                yield
+            finally:
+                os.killpg(running.pid, signal.SIGKILL)
+
+    return run_script
+
+
+@pytest.fixture
 def rows(client):
     """The JSON records of a stream, in any order."""
 
@@ -74,6 +96,7 @@ def rows(client):
     return read
 
 
+@pytest.mark.fnapi
 def test_orders_get_the_country_of_their_customer(run, rows, orders, make_stream, orders_schema, tmp_path):
     schema = json.loads(orders_schema)
     schema["fields"].append(json.loads(ENRICHED))
@@ -84,6 +107,22 @@ def test_orders_get_the_country_of_their_customer(run, rows, orders, make_stream
     assert [(row["id"], row["country"]) for row in rows("enriched")] == [("1", "DE"), ("2", None)]
 
 
+@pytest.mark.prism
+def test_orders_that_arrive_get_the_country_of_their_customer(
+    endless, rows, orders, make_stream, orders_schema, tmp_path
+):
+    schema = json.loads(orders_schema)
+    schema["fields"].append(json.loads(ENRICHED))
+    make_stream("enriched", data_type="JSON", data_schema=json.dumps(schema))
+    (tmp_path / "customers.csv").write_text("customer,country\nann,DE\n", "utf-8")
+    orders(("1", "ann", 250))
+    with endless("enrich", "--endless", f"--customers={tmp_path / 'customers.csv'}"):
+        eventually(lambda: [row["country"] for row in rows("enriched")], ["DE"], 120)
+        orders(("2", "bob", 100))
+        eventually(lambda: [row["country"] for row in rows("enriched")], ["DE", None], 120)
+
+
+@pytest.mark.fnapi
 def test_dead_letters_are_kept_and_replayed_once(run, rows, orders, make_stream, orders_schema, client):
     make_stream("copied", data_type="JSON", data_schema=orders_schema)
     make_stream("rejected")
@@ -105,6 +144,7 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+@pytest.mark.fnapi
 def test_each_run_adds_up_what_arrived_since_the_last_one(run, rows, orders, make_stream):
     make_stream("sums", data_type="JSON", data_schema=SUM)
     orders(("1", "ann", 250), ("2", "ann", 100), ("3", "bob", 7))
@@ -122,6 +162,7 @@ def test_the_last_full_hour_is_the_beginning_of_this_one(pipelines):
     assert ended.stdout == "2026-01-01T07:00:00+00:00\n", ended.stderr
 
 
+@pytest.mark.fnapi
 def test_orders_are_fanned_out_by_customer(run, rows, orders, make_stream, orders_schema):
     make_stream("orders-ann", data_type="JSON", data_schema=orders_schema)
     make_stream("others")
@@ -131,6 +172,7 @@ def test_orders_are_fanned_out_by_customer(run, rows, orders, make_stream, order
     assert [row["id"] for row in rows("others")] == ["2"]
 
 
+@pytest.mark.fnapi
 def test_each_run_writes_a_file_and_a_repeated_one_replaces_it(run, orders, client, tmp_path):
     orders(("1", "ann", 250), ("2", "bob", 100))
     until = now()
@@ -144,8 +186,19 @@ def test_each_run_writes_a_file_and_a_repeated_one_replaces_it(run, orders, clie
     assert [sorted(row["id"] for row in file) for file in files] == [["1", "2"], ["3"], []]
 
 
+@pytest.mark.fnapi
 def test_an_order_that_was_put_again_is_copied_once(run, rows, orders, make_stream, orders_schema):
     make_stream("unique", data_type="JSON", data_schema=orders_schema)
     orders(("1", "ann", 250), ("1", "ann", 250), ("2", "bob", 100))
     run("unique", "--until=latest")
     assert [row["id"] for row in rows("unique")] == ["1", "2"]
+
+
+@pytest.mark.prism
+def test_an_order_that_arrives_again_is_copied_once(endless, rows, orders, make_stream, orders_schema):
+    make_stream("unique", data_type="JSON", data_schema=orders_schema)
+    orders(("1", "ann", 250))
+    with endless("unique"):
+        eventually(lambda: [row["id"] for row in rows("unique")], ["1"], 120)
+        orders(("1", "ann", 250), ("2", "bob", 100))
+        eventually(lambda: [row["id"] for row in rows("unique")], ["1", "2"], 120)
