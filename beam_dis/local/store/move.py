@@ -9,10 +9,13 @@ Rules:
 3. The other process keeps the files that it has open, as they were. SQLite doesn't touch what has their names now, because it sees that
    they were moved.
 4. Another process copies the file: here, closing it would end the locks that SQLite has on it.
+5. Nobody can begin to read the copy before both have their names. A reader would keep a WAL that isn't the server's any more, and when
+   it is the last one to close the database, SQLite deletes the file that has the WAL's name: the server's.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
@@ -20,8 +23,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from beam_dis.local.store.causes import other_processes
@@ -32,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 SPARE_BYTES = 64 * 2**20
 """The room that a move leaves on the disk."""
+
+_LOCK_START, _LOCK_BYTES = 0x40000000, 512
+"""Where SQLite locks a database: PENDING_BYTE and what follows, a part of the format of its files."""
 
 _PAUSE_SECONDS = 60.0
 """The time between two attempts to move."""
@@ -81,10 +87,11 @@ class Move:
             shutil.copyfileobj(read, written, 2**22)
             written.flush()
             os.fsync(written.fileno())
-        self._copy.replace(self._path)
-        with suppress(OSError):  # if it fails, the WAL that has the name belongs to the copy as well
-            self._wal_copy.replace(self._wal)
-        self._path.with_name(f"{self._path.name}-shm").unlink(missing_ok=True)
+        with _locked(self._copy):
+            self._copy.replace(self._path)
+            with suppress(OSError):  # if it fails, the WAL that has the name belongs to the copy as well
+                self._wal_copy.replace(self._wal)
+            self._path.with_name(f"{self._path.name}-shm").unlink(missing_ok=True)
         flush_folder(self._path.parent)
 
     def cancel(self) -> None:
@@ -184,6 +191,14 @@ def _state(path: Path) -> tuple[int, int, int]:
     """What differs once a file was written."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """A block in which no connection to a database can begin to read; this process must have none."""
+    with path.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES, _LOCK_START)
+        yield
 
 
 def _create_private(path: Path) -> None:

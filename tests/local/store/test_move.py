@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -76,6 +77,32 @@ def test_a_move_that_is_killed_at_a_change_of_names_loses_nothing(folder, monkey
     monkeypatch.undo()
     assert records(folder) == [b"one", b"two"]
     assert not list(folder.glob("*~"))
+
+
+READER = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT count(*) FROM batch').fetchall()"
+
+
+def reader_says(path: Path) -> str:
+    """What another process is told that begins to read now."""
+    done = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition(": ")[2]
+
+
+def test_no_process_begins_to_read_between_the_changes_of_names(folder, monkeypatch):
+    """SQLite would delete the server's WAL when that reader is the last one."""
+    said: list[str] = []
+    plain = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        done = plain(self, target)
+        said.append(reader_says(folder / "log.db"))
+        return done
+
+    monkeypatch.setattr(Path, "replace", replace)
+    finished(folder / "log.db").finish()
+    assert said == ["database is locked", "database is locked"]
+    assert reader_says(folder / "log.db") == ""
+    assert records(folder) == [b"one", b"two"]
 
 
 def test_a_file_that_was_written_meanwhile_is_not_moved(folder):
