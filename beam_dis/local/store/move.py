@@ -55,12 +55,13 @@ with open(source, "rb") as read, open(target, "r+b") as written:
 
 
 class Move:
-    """The move of the database at ``path``, whose copy begins at once."""
+    """The move of the database at ``path``, whose copy begins at once. ``renamed``: the path is that of the copy now."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self._copy, self._wal_copy = (_copy_of(file) for file in (path, self._wal))
+        self.renamed = False
         self._copied = _state(path)
         _create_private(self._copy)
         command = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(path), str(self._copy)]
@@ -89,6 +90,7 @@ class Move:
             os.fsync(written.fileno())
         with _locked(self._copy):
             self._copy.replace(self._path)
+            self.renamed = True
             with suppress(OSError):  # if it fails, the WAL that has the name belongs to the copy as well
                 self._wal_copy.replace(self._wal)
             self._path.with_name(f"{self._path.name}-shm").unlink(missing_ok=True)
@@ -140,16 +142,16 @@ class Mover:
             self._move = None
 
     def _begin(self) -> None:
-        if self._timer() < self._next or not _has_room(self._path):
+        if self._timer() < self._next:
             return
         try:
-            self._move = Move(self._path)
+            if _has_room(self._path):
+                self._move = Move(self._path)
         except OSError as error:
             self._failed(error)
 
     def _finish(self, connection: sqlite3.Connection, move: Move) -> bool:
         """Finish a move, while nobody can write."""
-        before = _state(self._path)
         reader = other_processes(self._path)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -168,7 +170,7 @@ class Mover:
         if connection.in_transaction:
             connection.rollback()
         self.close()
-        return _state(self._path) != before
+        return move.renamed
 
     def _failed(self, error: Exception) -> None:
         self._next = self._timer() + _PAUSE_SECONDS

@@ -165,6 +165,18 @@ def test_a_move_that_fails_is_logged_and_tried_again_after_a_minute(folder, monk
     assert again.endswith("can be moved again")
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_database_that_was_removed_is_not_moved(folder, logged, begun):
+    with closing(open_writer(folder / "log.db")) as connection:
+        mover = Mover(folder / "log.db")
+        if begun:
+            mover.step(connection, wanted=True)
+        (folder / "log.db").unlink()
+        assert step_until(mover, connection) is False
+        assert not list(folder.glob("*~"))
+    assert "can't be moved to new files, so its WAL grows" in logged("local.store")[0]
+
+
 def test_nothing_is_copied_onto_a_disk_without_room(folder, monkeypatch):
     monkeypatch.setattr(move_module, "SPARE_BYTES", 2**60)
     with closing(open_writer(folder / "log.db")) as connection:
