@@ -18,6 +18,7 @@ from beam_dis.texts import one_line
 _ADVICE = {
     errno.ENOSPC: "free some space on its disk",
     errno.EDQUOT: "free some space, or raise the user's quota",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f), or give a disk with larger files",
     errno.EMFILE: "this process has too many open files: raise its limit (ulimit -n), or close connections",
     errno.ENFILE: "the machine has too many open files: close some",
     errno.EACCES: "give a folder that can be written, or let this user write it",

@@ -246,10 +246,10 @@ def _new_file(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
 
     It is locked, so that two exports don't write the same file.
     """
-    temporary = file.with_name(f".{file.name}.export~")
     try:
-        if file.exists():
+        if os.path.lexists(file):  # also a link to nothing, which the new file would replace
             raise StoreError(f"{file} is there already: give another name, or remove it")
+        temporary = file.with_name(f".{file.name}.export~")
         with os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as handle:
             _lock(temporary, handle.fileno(), file)
             _remove_beside(temporary)

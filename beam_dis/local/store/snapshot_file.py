@@ -18,7 +18,6 @@ from typing import IO, Any
 
 import msgspec
 
-from beam_dis.local.store.causes import system_advice
 from beam_dis.local.store.database import APPLICATION_ID, VERSION
 from beam_dis.local.store.failures import StoreError
 
@@ -68,6 +67,8 @@ def read_footer(path: Path) -> Snapshot:
     Raises:
         StoreError: The file can't be read, is no snapshot, isn't whole, or has another version.
     """
+    if path.exists() and not path.is_file():  # a pipe would wait for a writer
+        raise StoreError(f"{path} is not a file: give a file that beam-dis export wrote, not a pipe or a folder")
     try:
         with path.open("rb") as file:
             said, _ = _footer(path, file)
@@ -167,4 +168,4 @@ def _read_errors(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _unreadable(path: Path, error: OSError) -> StoreError:
     if isinstance(error, FileNotFoundError):
         return StoreError(f"there is no file {path}: give a file that beam-dis export wrote")
-    return StoreError(f"{path} can't be read: {error.strerror}; {system_advice(error)}")
+    return StoreError(f"{path} can't be read: {error.strerror}; give a file that this user can read")

@@ -37,7 +37,7 @@ def import_snapshot(file: Path, folder: Path, *, on_progress: Progress | None = 
             imported to, or can't be written.
     """
     snapshot = read_footer(file)
-    folder = folder.resolve()
+    folder = _resolved(folder)
     _check_free(folder)
     staging = folder if folder.is_dir() else folder.with_name(f".{folder.name}.import~")
     locked = DataFolder(staging)
@@ -49,6 +49,16 @@ def import_snapshot(file: Path, folder: Path, *, on_progress: Progress | None = 
     finally:
         locked.release()
     return snapshot
+
+
+def _resolved(folder: Path) -> Path:
+    """The folder without links: it is the one that gets its name."""
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:  # before Python 3.13 a loop of links is a RuntimeError
+        raise StoreError(
+            f"{folder} can't be a data folder: its links lead nowhere; give a folder that is missing or empty"
+        ) from error
 
 
 def _make(staging: Path, folder: Path, file: Path, snapshot: Snapshot, on_progress: Progress | None) -> None:

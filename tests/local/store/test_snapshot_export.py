@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -178,6 +179,21 @@ def test_a_file_that_is_there_is_not_replaced(opened, exports):
     with pytest.raises(StoreError, match=r"one\.snapshot is there already: give another name, or remove it"):
         exports.export()
     assert exports.file.read_text() == "precious"
+
+
+def test_a_link_to_nothing_is_not_replaced(opened, tmp_path):
+    opened.stream()
+    link = tmp_path / "link"
+    link.symlink_to("nowhere")
+    with pytest.raises(StoreError, match="link is there already"):
+        export_snapshot(opened.folder, link, now_ms=0)
+    assert link.is_symlink()
+
+
+def test_the_folder_itself_is_no_name_for_a_snapshot(opened):
+    opened.stream()
+    with pytest.raises(StoreError, match="is there already"):
+        export_snapshot(opened.folder, Path(), now_ms=0)
 
 
 def test_a_folder_without_a_store_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import time
 from contextlib import closing
@@ -105,6 +106,19 @@ def test_a_folder_that_holds_something_is_refused_and_stays_as_it_is(file, tmp_p
     with pytest.raises(StoreError, match=f"full is not empty, it has {name}: give a folder that is missing or empty"):
         import_snapshot(file, folder)
     assert (files(folder), (folder / name).read_text()) == ([name], "mine")
+
+
+def test_a_folder_whose_links_lead_nowhere_is_refused(file, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(StoreError, match=r"loop can't be a data folder: .*; give a folder that is missing or empty"):
+        import_snapshot(file, tmp_path / "loop")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_a_folder_is_no_snapshot(tmp_path, make):
+    make(tmp_path / "odd")
+    with pytest.raises(StoreError, match="odd is not a file: give a file that beam-dis export wrote"):
+        import_snapshot(tmp_path / "odd", tmp_path / "made")
 
 
 def test_a_file_in_place_of_the_folder_is_refused(file, tmp_path):
