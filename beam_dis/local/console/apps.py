@@ -27,6 +27,8 @@ TARGETS = {
     "number": "a number",
     "delete": "no checkpoint",
 }
+_NAMED = 20
+"""The partitions that a notice names."""
 _STEADY = 0.05
 """Records for each second below which a lag counts as steady."""
 
@@ -119,7 +121,8 @@ async def reset_checkpoint(parts: Parts, request: Request, fields: Fields) -> Re
     partitions = _partitions(stream, fields)
     target = fields.choice("to", TARGETS, "earliest")
     if target == "delete":
-        changes = [parts.store.delete_checkpoints(app.project, app, stream, p.number) for p in partitions]
+        one = partitions[0].number if fields.text("partition") else None
+        changes = [parts.store.delete_checkpoints(app.project, app, stream, one)]
     else:
         numbers = await asyncio.to_thread(_positions, parts, stream, partitions, target, fields)
         changes = [
@@ -128,7 +131,9 @@ async def reset_checkpoint(parts: Parts, request: Request, fields: Fields) -> Re
         ]
     for change in changes:
         await durable(change)
-    text = f"{app.name} in {stream.name}, partitions {', '.join(str(p.number) for p in partitions)}: {TARGETS[target]}."
+    where = ", ".join(str(partition.number) for partition in partitions[:_NAMED])
+    more = f" and {len(partitions) - _NAMED} more" if len(partitions) > _NAMED else ""
+    text = f"{app.name} in {stream.name}, partitions {where}{more}: {TARGETS[target]}."
     return RedirectResponse(f"{ROOT}/apps/{app.app_id}?notice={parts.notices.add(text)}", 303)
 
 

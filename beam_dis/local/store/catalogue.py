@@ -169,6 +169,11 @@ class Draft:
                 names = names | {name} if app is not None else names - {name}
         return len(names)
 
+    def has_checkpoint(self, key: CheckpointKey) -> bool:
+        """Whether there is a checkpoint of that key."""
+        found = self.checkpoints[key] if key in self.checkpoints else self._committed.checkpoint(key)
+        return found is not None
+
     def checkpoint_keys(self, *, app: AppKey | None = None, stream_id: str | None = None) -> list[CheckpointKey]:
         """The keys of the checkpoints of an app, in a stream, or of an app in a stream."""
         if app is None:

@@ -168,9 +168,11 @@ def delete_checkpoints(
 ) -> None:
     """Delete an app's checkpoints in a stream, or in one partition of it; refused with DIS.4332."""
     _check_app(draft, project, app)
-    for key in draft.checkpoint_keys(app=(project, app), stream_id=stream_id):
-        if partition in (None, key.partition):
-            draft.checkpoints[key] = None
+    if partition is None:
+        keys = draft.checkpoint_keys(app=(project, app), stream_id=stream_id)
+    else:  # found without the others, of which there may be thousands
+        keys = [CheckpointKey(project, app, stream_id, partition)]
+    draft.checkpoints |= {key: None for key in keys if draft.has_checkpoint(key)}
 
 
 def expire_partitions(draft: Draft, now_ms: int, streams: Iterable[Stream]) -> None:

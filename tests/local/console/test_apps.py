@@ -136,6 +136,30 @@ def test_checkpoints_are_deleted(console, lagging):
     assert console.store.checkpoints("p", app, stream.stream_id) == {}
 
 
+def test_checkpoints_of_one_partition_are_deleted(console, lagging):
+    stream, app = lagging()
+    console.post(f"/apps/{app.app_id}/checkpoint", stream="flights", partition="1", to="delete")
+    assert list(console.store.checkpoints("p", app)) == [(stream.stream_id, 0)]
+
+
+@pytest.mark.parametrize("target", ["earliest", "delete"])
+def test_a_reset_of_many_partitions_names_the_first_of_them(console, target):
+    console.stream("wide", partitions=50)
+    answer = console.post(f"/apps/{console.app().app_id}/checkpoint", stream="wide", to=target)
+    assert ", 18, 19 and 30 more: " in answer.page.text
+
+
+def test_all_checkpoints_of_a_stream_are_deleted_in_one_change(console, lagging, monkeypatch):
+    _, app = lagging()
+    asked = []
+    delete = console.store.delete_checkpoints
+    monkeypatch.setattr(
+        type(console.store), "delete_checkpoints", lambda _, *given: asked.append(given) or delete(*given)
+    )
+    console.post(f"/apps/{app.app_id}/checkpoint", stream="flights", to="delete")
+    assert [given[3] for given in asked] == [None]
+
+
 @pytest.mark.parametrize(
     "fields",
     [

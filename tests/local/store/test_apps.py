@@ -3,6 +3,7 @@
 import pytest
 
 from beam_dis.local.store import StoredCheckpoint
+from beam_dis.local.store.catalogue import Draft
 from beam_dis.wire.error_codes import Refusal
 
 
@@ -65,6 +66,15 @@ def test_deleting_one_partition_s_checkpoint_leaves_the_others(opened, app):
         opened.store.commit_checkpoint("p", app, stream, partition, 7).result()
     opened.store.delete_checkpoints("p", app, stream, 0).result()
     assert list(opened.reopen().checkpoints("p", app)) == [(stream.stream_id, 1)]
+
+
+def test_deleting_one_checkpoint_does_not_look_at_the_others(opened, app, monkeypatch):
+    stream = opened.stream()
+    opened.store.commit_checkpoint("p", app, stream, 0, 7).result()
+    monkeypatch.delattr(Draft, "checkpoint_keys")
+    for _ in range(2):
+        opened.store.delete_checkpoints("p", app, stream, 0).result()
+    assert opened.store.checkpoints("p", app) == {}
 
 
 def test_deleting_all_checkpoints_in_a_stream_leaves_those_in_another(opened, app):
