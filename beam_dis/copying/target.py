@@ -41,6 +41,9 @@ _log = logging.getLogger(__name__)
 READY_SECONDS = 120.0
 """How long a stream may take to be created or scaled."""
 
+SETTLE_SECONDS = 10.0
+"""How long a copy that goes on waits at most for requests of an earlier run, which may have been killed while they were under way."""
+
 _POLL_SECONDS = 1.0
 _UNCOMPRESSED = {None, "", "none"}
 
@@ -97,9 +100,22 @@ class CopyTarget:
             wanted = {partition_number(p.partition_id) for p in source.partitions if p.status == ACTIVE or unread(p)}
             self._create(source, 1 + max(wanted, default=0))
             found = self._ready(wanted)
+        else:
+            found = self._settled(found)
         self._ensure_app()
         self.stream_id, self.stream_type = found.stream_id, found.stream_type
         self._active = _active(found)
+
+    def _settled(self, found: StreamDescription) -> StreamDescription:
+        """A stream once its numbers have stayed the same for a second; requests of an earlier run may still be carried out."""
+        waited = 0.0
+        while any(p.next for p in found.partitions) and waited < SETTLE_SECONDS:
+            self._sleep(_POLL_SECONDS)
+            waited += _POLL_SECONDS
+            before, found = found, self._client.describe_whole_stream(self.stream)
+            if [p.next for p in found.partitions] == [p.next for p in before.partitions]:
+                break
+        return found
 
     def grow(self, wanted: set[int]) -> None:
         """Scale the stream up unless the partitions with these numbers take records.

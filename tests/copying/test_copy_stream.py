@@ -14,9 +14,11 @@ import pytest
 
 from beam_dis import DISClient, DISConnection, PutRecord, Token
 from beam_dis.copying import copy_stream
+from beam_dis.copying.target import CopyTarget
 from beam_dis.errors import ConfigurationError, StreamNotFoundError, WriteError
 from beam_dis.local import LocalDIS
 from beam_dis.testing import CutAnswer, EmptyPages, Failing, RecordsRefused, Reset
+from beam_dis.wire.limits import MAX_REQUEST_RECORDS
 
 pytestmark = pytest.mark.integration
 
@@ -285,7 +287,8 @@ def test_a_target_with_the_limits_of_the_service_is_copied_to_in_order():
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
-def test_a_copy_that_is_killed_goes_on_without_loss_and_without_repetition(source, target, kills):
+def test_a_copy_that_is_killed_goes_on_without_loss_and_in_order(source, target, kills):
+    """A request that was under way when a copy was killed may be carried out late, so its records may be there twice."""
     source.create_stream("s", partition_count=3)
     put(source, 20_000)
     command = [sys.executable, "-m", "beam_dis", "copy", "s", "--endpoint", source.connection.endpoint]
@@ -300,6 +303,32 @@ def test_a_copy_that_is_killed_goes_on_without_loss_and_without_repetition(sourc
         killed += process.returncode == -signal.SIGKILL
     assert killed > kills // 2
     copy_stream(source, target, "s")
+    expected, found = contents(source), contents(target)
+    assert {one: (status, last_copies(records)) for one, (status, records) in found.items()} == expected
+    repeated = sum(len(records) for _, records in found.values()) - sum(
+        len(records) for _, records in expected.values()
+    )
+    assert repeated <= 3 * kills * MAX_REQUEST_RECORDS
+
+
+def test_a_copy_that_goes_on_waits_for_requests_of_an_earlier_run(source, target):
+    """The records of such a request arrive here in the first pause; then a second passes without any."""
+    source.create_stream("s")
+    put(source, 10)
+    copy_stream(source, target, "s")
+    put(source, 10, start=10)
+    pauses = []
+
+    def pause(seconds):
+        if not pauses:
+            put(target, 10, start=10)
+        pauses.append(seconds)
+
+    CopyTarget(target, "s", app="beam-dis-copy", source_id=source.describe_stream("s").stream_id, sleep=pause).open(
+        source.describe_whole_stream("s")
+    )
+    assert pauses == [1.0, 1.0]
+    assert copy_stream(source, target, "s").records == 0
     assert contents(target) == contents(source)
 
 
