@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from beam_dis.cli.closed_streams import open_closed_streams
-from beam_dis.cli.exits import fail
+from beam_dis.cli.exits import INTERRUPTED, fail
 from beam_dis.cli.signals import end_on_signals
 from beam_dis.version import __version__
 
@@ -25,6 +25,8 @@ def main() -> int:
         if missing.name != "click":
             raise
         return fail("the command line needs click: pip install 'beam-dis[cli]'")
+    except KeyboardInterrupt:  # during the imports
+        return INTERRUPTED
     return run()
 
 

@@ -133,8 +133,9 @@ def reset(
     from beam_dis.cli.checkpoint_targets import target_of
     from beam_dis.services import shared_service
 
-    number_of = target_of(target)
-    locate = partial(shared_service(connection).locate, stream)
+    service = shared_service(connection)
+    number_of = target_of(target, clock=lambda: service.describe(stream).time)
+    locate = partial(service.locate, stream)
     with open_client(connection) as client:
         states = _chosen(list(client.iter_consumer_states(app, stream_name=stream)), partitions, stream)
         moves = [(state, number_of(state, locate)) for state in states]

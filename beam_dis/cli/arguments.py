@@ -15,7 +15,8 @@ from beam_dis.cli.output import is_terminal
 
 _DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?")
 _SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
-_SIZE = re.compile(r"(\d+)\s*(|[kmg])(?:i?b)?", re.IGNORECASE)
+_COUNT = re.compile(r"\d{1,9}")
+_SIZE = re.compile(r"(\d{1,15})\s*(|[kmg])(?:i?b)?", re.IGNORECASE)
 
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class CountRange(_Type):
         if isinstance(value, tuple):
             return value
         low, separator, high = str(value).partition(":")
-        if not (separator and low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
+        if not (separator and _COUNT.fullmatch(low) and _COUNT.fullmatch(high) and int(low) <= int(high)):
             self.fail(f"{value!r} is not a range: give the fewest and the most partitions, such as 1:8", param)
         return int(low), int(high)
 

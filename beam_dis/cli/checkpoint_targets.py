@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import time
 
 import click
 
@@ -13,6 +12,9 @@ from beam_dis.client.apps import PartitionProgress
 from beam_dis.instants import iso_time, micros_of
 from beam_dis.names import canonical_partition_id
 
+_DIGITS = 19
+"""Of the longest sequence number."""
+
 Locate = Callable[[str, int], int]
 """A partition's id and milliseconds since 1970 → the number of the first record that arrived at or after that time."""
 
@@ -20,12 +22,12 @@ Target = Callable[[PartitionProgress, Locate], "int | None"]
 """The sequence number of a target in a partition; None for no checkpoint."""
 
 
-def target_of(text: str, *, clock: Callable[[], float] = time) -> Target:
+def target_of(text: str, *, clock: Callable[[], float]) -> Target:
     """The target that a text names.
 
     Args:
         text: ``earliest``, ``latest``, ``none``, a sequence number, an ISO time, or a duration such as ``10m`` ago.
-        clock: seconds since 1970.
+        clock: the service's clock, in milliseconds since 1970; it is asked for a duration only.
 
     Raises:
         click.UsageError: it is something else.
@@ -34,6 +36,10 @@ def target_of(text: str, *, clock: Callable[[], float] = time) -> Target:
     if word in _NAMED:
         return _NAMED[word]
     if word.isdecimal():
+        if len(word) > _DIGITS:
+            raise click.UsageError(
+                f"--to: no sequence number has more than {_DIGITS} digits, and this one has {len(word)}"
+            )
         return lambda state, _locate: _checked(state, int(word))
     milliseconds = _milliseconds(text, clock)
     return lambda state, locate: locate(canonical_partition_id(state.partition_id), milliseconds)
@@ -57,9 +63,11 @@ def _checked(state: PartitionProgress, number: int) -> int:
 
 def _milliseconds(text: str, clock: Callable[[], float]) -> int:
     try:
-        return int((clock() - Seconds().convert(text, None, None)) * 1000)
+        seconds = Seconds().convert(text, None, None)
     except click.BadParameter:
         pass
+    else:
+        return int(max(0.0, clock() - seconds * 1000))
     if iso_time(text) is None:
         raise click.UsageError(
             f"--to {text!r} is none of earliest, latest, none, a sequence number, a time such as 2026-01-01T00:00Z, and a"

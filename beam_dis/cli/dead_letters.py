@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beam_dis.cli.connecting import connection_options, opened_service
-from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, fail
+from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
 from beam_dis.cli.output import examples, json_option, print_json
 from beam_dis.cli.reading import bounds_options, opened_reader
 
@@ -115,16 +115,19 @@ def _run(job: LetterReplay, lines: Iterator[Line]) -> int:
         job.stop()
         click.echo(f"beam-dis: interrupted after letter {job.done}: go on with --skip {job.done}", err=True)
         return INTERRUPTED
-    except DISError as error:
+    except (DISError, Failed, OSError) as error:
         job.stop()
         return fail(f"{error}; stopped after letter {job.done}: go on with --skip {job.done}")
     return FAILED if job.failures else DONE
 
 
 def _lines_of_file(stack: ExitStack, source: str) -> Iterator[Line]:
+    from beam_dis.formats.byte_order_mark import without_mark
+
     file = Path(source)
     lines = sys.stdin.buffer if source == "-" else stack.enter_context(file.open("rb"))
-    return (line for line in _numbered(raw.rstrip(b"\r\n") for raw in lines) if line.text)
+    texts = ((raw if number else without_mark(raw)).rstrip(b"\r\n") for number, raw in enumerate(lines))
+    return (line for line in _numbered(texts) if line.text)
 
 
 def _numbered(texts: Iterator[bytes]) -> Iterator[Line]:

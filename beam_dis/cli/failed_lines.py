@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -39,7 +39,8 @@ class FailedLines:
             )
         self._file = file
         self._again = again
-        self._opened: BinaryIO | None = None
+        self._opened: FileIO | None = None
+        self._full = False
         self.header = header
         self.count = 0
 
@@ -48,13 +49,28 @@ class FailedLines:
         self.count += 1
         if self.count <= _TOLD:
             click.echo(f"beam-dis: line {line.number}: {escaped(one_line(reason))}", err=True)
-        if self._file is None:
+        if self._file is None or self._full:
             return
+        try:
+            self._keep(self._file, line)
+        except OSError as error:
+            self._full = True
+            raise Failed(
+                f"{self._file}, which keeps the lines that failed, can't be written from line {line.number} on:"
+                f" {error.strerror or error}: name a file elsewhere by --failed"
+            ) from error
+
+    def _keep(self, file: Path, line: Line) -> None:
         if self._opened is None:
-            self._opened = self._file.open("xb")
+            self._opened = file.open("xb", buffering=0)
             if self.header is not None:
-                self._opened.write(self.header + b"\n")
-        self._opened.write(line.text + b"\n")
+                _write_all(self._opened, self.header + b"\n")
+        whole = self._opened.tell()
+        try:
+            _write_all(self._opened, line.text + b"\n")
+        except OSError:
+            self._opened.truncate(whole)  # so that it has no part of a line, which could be put as a whole one
+            raise
 
     def close(self) -> None:
         """Finish the file, and say where it is."""
@@ -63,3 +79,10 @@ class FailedLines:
         if self._opened is not None:
             self._opened.close()
             click.echo(f"beam-dis: the failed lines are in {self._file}: {self._again}", err=True)
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """Write to a file that isn't buffered, which may take less than all at a time."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]

@@ -158,12 +158,9 @@ def _run(job: LineJob, writer: LineWriter) -> int:
         writer.stop()
         click.echo(f"beam-dis: interrupted after line {job.number}", err=True)
         return INTERRUPTED
-    except DISError as error:
+    except (DISError, Failed, OSError) as error:
         writer.stop()
         return fail(f"{error}; stopped after line {job.number}")
-    except (Failed, OSError):
-        writer.stop()
-        raise
     return FAILED if writer.failures else DONE
 
 

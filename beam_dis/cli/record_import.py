@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from beam_dis.cli.connecting import opened_service
-from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, fail
+from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
 from beam_dis.errors import DISError, EncodeError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def put_all(writer: LineWriter, given: Iterable[InputRecord], *, by_partition: b
         writer.stop()
         click.echo(f"beam-dis: interrupted after line {done}: go on with --skip {done}", err=True)
         return INTERRUPTED
-    except DISError as error:
+    except (DISError, Failed, OSError) as error:
         writer.stop()
         return fail(f"{error}; stopped after line {done}: go on with --skip {done}")
     except BaseException:

@@ -18,6 +18,7 @@ import msgspec
 from beam_dis.cli.exits import Failed
 from beam_dis.cli.line_writer import Line
 from beam_dis.errors import EncodeError
+from beam_dis.formats.byte_order_mark import without_mark
 from beam_dis.record import PutRecord
 from beam_dis.record_checks import checked_record
 
@@ -81,7 +82,7 @@ def records_in(file: Path, on_progress: Progress | None = None) -> Iterator[Inpu
 def _lines(lines: BinaryIO) -> Iterator[InputRecord]:
     decode: Callable[[bytes], GivenRecord] = msgspec.json.Decoder(GivenRecord).decode
     for number, raw in enumerate(lines, 1):
-        text = raw.rstrip(b"\r\n")
+        text = (without_mark(raw) if number == 1 else raw).rstrip(b"\r\n")
         if not text:
             continue
         try:
@@ -99,12 +100,20 @@ def _rows(file: Path, on_progress: Progress | None) -> Iterator[InputRecord]:
     except pa.ArrowInvalid as error:
         raise Failed(f"{file} is not a file of parquet: {error}") from error
     names = set(found.schema_arrow.names)
-    if "data" not in names or not pa.types.is_binary(found.schema_arrow.field("data").type):
+    type_ = found.schema_arrow.field("data").type if "data" in names else None
+    if type_ is None or not (pa.types.is_binary(type_) or pa.types.is_large_binary(type_)):
         raise Failed(f"{file} has no column 'data' of bytes: it is not a file that export wrote")
     columns = [name for name in ("partition_id", "partition_key", "data") if name in names]
     encode = msgspec.json.Encoder().encode
     number = 0
-    for batch in found.iter_batches(batch_size=_ROWS, columns=columns):
+    batches = found.iter_batches(batch_size=_ROWS, columns=columns)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            raise Failed(f"{file} is damaged after record {number}: {error}") from error
+        if batch is None:
+            return
         row: dict[str, Any]
         for row in batch.to_pylist():
             number += 1

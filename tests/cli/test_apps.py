@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -90,6 +91,7 @@ def test_an_app_is_created_and_deleted(beam_dis, client):
     assert list(client.iter_apps()) == []
 
 
+NOW = partial(int, 1_000_000)  # the service's clock
 STATE = PartitionProgress("0", 5, 2, 9, "LAST_READ", "ACTIVE", None)
 
 
@@ -97,23 +99,31 @@ STATE = PartitionProgress("0", 5, 2, 9, "LAST_READ", "ACTIVE", None)
     ("text", "number"), [("earliest", 2), ("LATEST", 9), ("none", None), ("7", 7), ("2026-01-01T00:00Z", 1_767_225_600)]
 )
 def test_a_target_has_a_number_in_each_partition(text, number):
-    assert target_of(text)(STATE, lambda _partition, milliseconds: milliseconds // 1000) == number
+    assert target_of(text, clock=NOW)(STATE, lambda _partition, milliseconds: milliseconds // 1000) == number
 
 
 def test_a_duration_is_so_long_ago():
-    assert target_of("10m", clock=lambda: 1000.0)(STATE, lambda _partition, milliseconds: milliseconds) == 400_000
+    found = [
+        target_of(text, clock=NOW)(STATE, lambda _partition, milliseconds: milliseconds) for text in ("10m", "9999d")
+    ]
+    assert found == [400_000, 0]
 
 
 def test_a_number_that_is_not_in_the_partition_is_refused():
     with pytest.raises(Failed, match="partition 0 has no record 1: give 2 to 9"):
-        target_of("1")(STATE, lambda *_: 0)
+        target_of("1", clock=NOW)(STATE, lambda *_: 0)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("blue", "is none of earliest, latest, none"), ("2026-01-01", "has no time zone")]
+    ("text", "said"),
+    [
+        ("blue", "is none of earliest, latest, none"),
+        ("9" * 5000, "no sequence number has more than 19 digits"),
+        ("2026-01-01", "has no time zone"),
+    ],
 )
 def test_other_text_is_no_target(text, said):
     from click import UsageError
 
     with pytest.raises(UsageError, match=said):
-        target_of(text)
+        target_of(text, clock=NOW)

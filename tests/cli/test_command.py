@@ -157,3 +157,13 @@ def test_a_reader_of_the_help_may_end_early():
     )
     ended = run(program)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_ctrl_c_during_the_imports_has_the_status_of_ctrl_c():
+    program = (
+        "import sys, signal\nfrom beam_dis import __main__\n"
+        "class Pressed:\n    def find_spec(self, name, *_):\n        if name == 'click': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Pressed())\nsys.argv = ['beam-dis', 'streams', 'ls']\nsys.exit(__main__.main())"
+    )
+    ended = run(program)
+    assert (ended.returncode, ended.stderr) == (130, "")

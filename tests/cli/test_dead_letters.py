@@ -52,6 +52,12 @@ def test_a_file_is_replayed_and_what_fails_again_is_kept(replay, client, tmp_pat
     assert replay("letters.failed.ndjson", "--stream", "flights") == 0
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_letter(replay, client, tmp_path):
+    (tmp_path / "letters.ndjson").write_bytes(b"\xef\xbb\xbf" + LETTERS[0].to_json() + b"\r\n")
+    assert replay("letters.ndjson") == 0
+    assert stored(client) == [("UA", b"1")]
+
+
 def test_a_stream_of_letters_is_replayed(replay, client, tmp_path, capsys):
     for letter in (LETTERS[0], LETTERS[2]):
         client.put_records("letters", [PutRecord(letter.to_json())])

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from beam_dis.cli.exits import Failed
 from beam_dis.cli.main import main
 from beam_dis.cli.record_import import put_all
 from beam_dis.cli.record_input import GivenRecord, records_in
@@ -35,6 +36,27 @@ def test_lines_are_records_or_reasons_with_their_numbers(tmp_path):
         PutRecord(b"\xff", "k"),
     )
     assert reason.startswith("not a record: ")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    file = tmp_path / "f.ndjson"
+    file.write_bytes(b'\xef\xbb\xbf{"text":"a"}\r\n{"text":"b"}\r\n')
+    assert [record.text for _, record in read(file)] == ["a", "b"]
+
+
+def test_large_bytes_of_parquet_are_data(tmp_path):
+    file = tmp_path / "f.parquet"
+    parquet.write_table(pa.table({"data": pa.array([b"a"], pa.large_binary())}), file)
+    assert [record.data for _, record in read(file)] == [b"a"]
+
+
+def test_parquet_that_is_damaged_is_named(tmp_path):
+    file = tmp_path / "f.parquet"
+    parquet.write_table(pa.table({"data": [b"a" * 500]}), file, compression="zstd")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4] + b"\xff" * 60 + whole[64:])
+    with pytest.raises(Failed, match=r"f\.parquet is damaged after record 0: "):
+        read(file)
 
 
 def test_parquet_is_read_with_or_without_places(tmp_path):
@@ -76,7 +98,12 @@ class Writer:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(KeyboardInterrupt(), 130), (StreamNotFoundError("gone", code="DIS.4301", status=400), 1)]
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), 130),
+        (StreamNotFoundError("gone", code="DIS.4301", status=400), 1),
+        (Failed("the file of --failed can't be written"), 1),
+    ],
 )
 def test_an_import_that_ends_early_says_where_to_go_on(tmp_path, capsys, error, status):
     file = tmp_path / "f.ndjson"
