@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from beam_dis.cli.exits import DONE, INTERRUPTED, USAGE, Failed, fail
-from beam_dis.errors import DISError
+from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.version import __version__
 
 COMMANDS = {
@@ -104,6 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         command = next((argument for argument in arguments if argument in COMMANDS), "beam-dis")
         status = fail(f"{command} needs {library}: pip install 'beam-dis[{_EXTRAS[library]}]'")
+    except ConfigurationError as error:
+        fail(error)
+        status = USAGE
     except (click.ClickException, Failed, DISError, OSError) as error:
         status = fail(error)
     return status

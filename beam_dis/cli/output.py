@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -121,6 +122,14 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], object] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def end_without_reader() -> None:
+    """Raise BrokenPipeError if the reader of standard output has ended, which otherwise only the next output would show."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are reported always
+    if any(events & select.POLLERR for _, events in poll.poll(0)):
+        raise BrokenPipeError
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beam_dis.cli.connecting import complete_stream, connection_options
-from beam_dis.cli.output import examples, is_terminal, print_bytes, print_json_lines
+from beam_dis.cli.output import end_without_reader, examples, is_terminal, print_bytes, print_json_lines
 from beam_dis.cli.reading import bounds_options, opened_reader, warn
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _tail(
     with opened_reader(connection, stream, start, stop, partitions) as reader:
         values = _Values(reader.listing, wanted, decode=how.pop("decode"), as_json=how["as_json"])
         show = _shower(stream, **how)
-        found = values.matching(reader.follow() if following else reader.arrivals(), frozenset(keys))
+        found = values.matching(reader.follow(end_without_reader) if following else reader.arrivals(), frozenset(keys))
         for shown, (arrival, value) in enumerate(found, 1):
             show(arrival, value)
             if following:

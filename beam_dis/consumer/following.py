@@ -73,8 +73,8 @@ class Following:
         self._listing_due = clock()
         self._failures = FailureSeries(endless=True, clock=clock)
 
-    def pages(self) -> Iterator[PartitionPage]:
-        """The pages that have records; they end only if no partition can get any more.
+    def pages(self) -> Iterator[PartitionPage | None]:
+        """The pages that have records, and None at least once a second; they end only if no partition can get any more.
 
         Raises:
             DISError: a failure doesn't pass.
@@ -87,8 +87,7 @@ class Following:
                     poll.under_way = True
                     start_read(self._executor, poll.pages, self._done)
             page = self._next_page()
-            if page is not None and page.records:
-                yield page
+            yield page if page is not None and page.records else None
 
     def _next_page(self) -> PartitionPage | None:
         """The next page that is there before something else is due."""

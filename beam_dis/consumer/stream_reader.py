@@ -115,10 +115,11 @@ class StreamReader:
         )
         return iter(deque(merged, maxlen=start.count) if isinstance(start, LastRecords) else merged)
 
-    def follow(self) -> Iterator[Arrival]:
+    def follow(self, waiting: Callable[[], object] = lambda: None) -> Iterator[Arrival]:
         """The records between the bounds in order of arrival, and then those that arrive.
 
-        It ends only if all partitions that were asked for are closed.
+        It ends only if all partitions that were asked for are closed. While nothing arrives ``waiting`` is called at least once a
+        second; what it raises ends the read.
         """
         yield from self.arrivals()
         following = Following(
@@ -132,7 +133,10 @@ class StreamReader:
             sleep=self._sleep,
         )
         for page in following.pages():
-            yield from (Arrival(page.partition_id, record) for record in page.records)
+            if page is None:
+                waiting()
+            else:
+                yield from (Arrival(page.partition_id, record) for record in page.records)
 
     def _describe(self) -> StreamListing:
         return self._service.describe(self._stream)

@@ -12,7 +12,7 @@ import pytest
 
 from beam_dis.cli.exits import Failed
 from beam_dis.cli.main import COMMANDS, commands, main
-from beam_dis.errors import ConfigurationError
+from beam_dis.errors import ConfigurationError, WriteError
 from beam_dis.version import __version__
 
 WITHOUT = """
@@ -110,7 +110,8 @@ def test_without_arguments_the_help_is_shown(capsys):
     ("raised", "status", "said"),
     [
         (Failed("no such\nfile"), 1, "beam-dis: error: no such file\n"),
-        (ConfigurationError("wrong"), 1, "beam-dis: error: wrong\n"),
+        (ConfigurationError("wrong"), 2, "beam-dis: error: wrong\n"),
+        (WriteError("refused"), 1, "beam-dis: error: refused\n"),
         (KeyboardInterrupt(), 130, "\n"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -81,19 +82,19 @@ def test_json_has_place_time_data_and_value(tail, flights):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "said"),
     [
-        (["--to", "latest", "--follow"], 2, "--follow has no end: leave out --to, or --follow"),
-        (["--from", "soon"], 1, "'soon' is neither 'earliest'"),
-        (["--where", "x"], 1, "'x' is not a condition"),
-        (["--format", "%q"], 1, "has '%q': give one of"),
-        (["--decode", "--no-follow"], 1, "has no schema for rows: leave out --decode"),
-        (["--partition", "9"], 1, "no readable partition shardId-0000000009"),
+        (["--to", "latest", "--follow"], "--follow has no end: leave out --to, or --follow"),
+        (["--from", "soon"], "'soon' is neither 'earliest'"),
+        (["--where", "x"], "'x' is not a condition"),
+        (["--format", "%q"], "has '%q': give one of"),
+        (["--decode", "--no-follow"], "has no schema for rows: leave out --decode"),
+        (["--partition", "9"], "no readable partition shardId-0000000009"),
     ],
 )
-def test_wrong_options_are_named(local_dis, make_stream, capsys, arguments, status, said):
+def test_wrong_options_are_named(local_dis, make_stream, capsys, arguments, said):
     where = ["--endpoint", local_dis.endpoint, "--project", local_dis.project_id]
-    assert main(["tail", make_stream(), *arguments, *where]) == status
+    assert main(["tail", make_stream(), *arguments, *where]) == 2
     assert said in capsys.readouterr().err
 
 
@@ -131,3 +132,15 @@ def test_a_follower_shows_what_arrives_and_commits_nothing(local_dis, client):
             assert process.stdout.readline() == value + b"\n"
         process.terminate()
     assert client.describe_app("a").commit_checkpoint_stream_names in ([], None)
+
+
+def test_a_follower_ends_when_its_reader_has_ended(local_dis, client):
+    """No record arrives after the one that ``head`` takes."""
+    client.create_stream("s")
+    client.put_records("s", [PutRecord(b"first")])
+    where = f"--endpoint {local_dis.endpoint} --project {local_dis.project_id}"
+    line = (
+        f"{shlex.quote(sys.executable)} -m beam_dis tail s --from earliest {where} | head -1; exit ${{PIPESTATUS[0]}}"
+    )
+    ended = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "first\n", "")
