@@ -31,7 +31,7 @@ from beam_dis.texts import HiddenSettings
 
 
 class NoProjectError(ConfigurationError):
-    """No project id is known. It is told apart because commands have another option for it."""
+    """No project id is known. It is a class of its own because commands name another option for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

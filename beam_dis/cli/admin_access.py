@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -15,8 +14,6 @@ from beam_dis.cli.exits import Failed
 if TYPE_CHECKING:
     from beam_dis.connection import DISConnection
     from beam_dis.local.admin_client import AdminClient
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 token_option = click.option(
     "--admin-token-file",

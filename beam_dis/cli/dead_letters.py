@@ -51,7 +51,7 @@ def replay(*, source: str, failed_file: Path | None, **options: Any) -> int:
 
     FILE has a letter per line, as DeadLetter.to_json makes it, and - is standard input; STREAM has such a letter per record, and is read
     from the oldest one on, or as --from, --to and --partition say. A name with a dot or a slash is a file. Letters that fail again are
-    told, kept in the file of --failed, and make the exit status 1.
+    reported, kept in the file of --failed, and make the exit status 1.
     """
     from beam_dis.cli.failed_lines import kept_beside
 

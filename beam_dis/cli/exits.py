@@ -8,7 +8,7 @@ DONE = 0
 FAILED = 1
 """The command couldn't do everything that it was asked to do."""
 USAGE = 2
-"""The arguments are wrong. Nothing was done."""
+"""An argument, a profile or a variable of the environment has a wrong value. Nothing was done."""
 INTERRUPTED = 130
 """Ctrl-C."""
 

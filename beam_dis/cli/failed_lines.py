@@ -1,4 +1,4 @@
-"""The lines that a command couldn't write: they are told, and kept in a file that can be put again."""
+"""The lines that a command couldn't write: they are reported, and kept in a file that can be put again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from beam_dis.cli.exits import Failed
 from beam_dis.cli.line_writer import Line
 from beam_dis.texts import escaped, one_line
 
-_TOLD = 10
+_REPORTED = 10
 
 
 def kept_beside(file: Path, ending: str) -> Path:
@@ -22,7 +22,7 @@ def kept_beside(file: Path, ending: str) -> Path:
 
 
 class FailedLines:
-    """Tells the first failures, and keeps all lines in ``file``, which is created with the first one; None keeps none.
+    """Reports the first failures, and keeps all lines in ``file``, which is created with the first one; None keeps none.
 
     ``header`` begins the file if it isn't None. ``again`` says what may be done with the file.
 
@@ -45,9 +45,9 @@ class FailedLines:
         self.count = 0
 
     def add(self, line: Line, reason: str) -> None:
-        """Tell a failure, and keep its line."""
+        """Report a failure, and keep its line."""
         self.count += 1
-        if self.count <= _TOLD:
+        if self.count <= _REPORTED:
             click.echo(f"beam-dis: line {line.number}: {escaped(one_line(reason))}", err=True)
         if self._file is None or self._full:
             return
@@ -74,8 +74,8 @@ class FailedLines:
 
     def close(self) -> None:
         """Finish the file, and say where it is."""
-        if self.count > _TOLD:
-            click.echo(f"beam-dis: lines that failed besides these {_TOLD}: {self.count - _TOLD}", err=True)
+        if self.count > _REPORTED:
+            click.echo(f"beam-dis: lines that failed besides these {_REPORTED}: {self.count - _REPORTED}", err=True)
         if self._opened is not None:
             self._opened.close()
             click.echo(f"beam-dis: the failed lines are in {self._file}: {self._again}", err=True)

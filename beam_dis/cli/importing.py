@@ -50,7 +50,7 @@ def import_(*, file: Path, stream: str | None, data: Path | None, as_json: bool,
     """Put the records of a file into a stream, or make a data folder from a snapshot.
 
     With STREAM, FILE is what export of a stream wrote, or - for lines of JSON on standard input. Records of a key, or with --place
-    partition those of a partition, stay in the order of the file. A record that can't be written is told, kept in the file of --failed,
+    partition those of a partition, stay in the order of the file. A record that can't be written is reported, kept in the file of --failed,
     and makes the exit status 1. With --data, FILE is a snapshot; the folder has everything or isn't made.
     """
     if (stream is None) == (data is None):

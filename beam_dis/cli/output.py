@@ -7,7 +7,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Rows = Sequence[Mapping[str, Any]]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """Decorates a command whose function takes ``as_json``."""

@@ -87,7 +87,7 @@ def put(
 ) -> int:
     """Write arguments, lines, JSON or CSV to a stream.
 
-    Without values and --file it writes the lines of standard input. Empty lines are left out. A line that can't be written is told,
+    Without values and --file it writes the lines of standard input. Empty lines are left out. A line that can't be written is reported,
     kept in the file of --failed, and makes the exit status 1.
     """
     from beam_dis.names import checked_stream
@@ -196,10 +196,12 @@ def _rows(
 
 
 def _default_file(values: tuple[str, ...], file: Path | None, stream: str, kind: str) -> Path | None:
-    """Where failed lines are kept if no file is named; arguments are told alone."""
+    """Where failed lines are kept if no file is named; failed arguments are only reported."""
     if values:
         return None
-    return file.with_name(f"{file.stem}.failed{file.suffix}") if file else Path(f"{stream}.failed{_SUFFIXES[kind]}")
+    from beam_dis.cli.failed_lines import kept_beside
+
+    return kept_beside(file, file.suffix) if file else Path(f"{stream}.failed{_SUFFIXES[kind]}")
 
 
 def _input(stack: ExitStack, values: tuple[str, ...], file: Path | None) -> Blocks:

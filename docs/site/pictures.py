@@ -1,7 +1,7 @@
 """Pictures for the site: pages of the console as Chromium shows them, and the chart of the demo.
 
 Rules:
-1. They are made anew for each site, from a local DIS that runs only for it.
+1. Each build of the site makes them again, from a local DIS that runs only for it.
 2. What can't be made is said and left out. The pages say the same without pictures.
 """
 
