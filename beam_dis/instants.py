@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from datetime import datetime, timedelta, timezone
 from numbers import Real
 from typing import Any
@@ -21,6 +22,17 @@ from beam_dis.plain_values import is_plain, plain_value
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
+_DURATION = re.compile(
+    r"(?:(?P<d>\d{1,9})d)?(?:(?P<h>\d{1,9})h)?(?:(?P<m>\d{1,9})m)?(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)s)?", re.ASCII
+)
+_SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+
+
+def duration_of(text: str) -> float | None:
+    """The seconds of a duration such as ``90s``, ``10m`` or ``1d12h``; None for any other text."""
+    found = _DURATION.fullmatch(text)
+    parts = {} if found is None else {unit: number for unit, number in found.groupdict().items() if number}
+    return sum(float(number) * _SECONDS[unit] for unit, number in parts.items()) if parts else None
 
 
 def micros_of(time: Any) -> int:

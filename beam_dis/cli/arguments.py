@@ -13,8 +13,6 @@ import click
 from beam_dis.cli.exits import Failed
 from beam_dis.cli.output import is_terminal
 
-_DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?")
-_SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _COUNT = re.compile(r"\d{1,9}")
 _SIZE = re.compile(r"(\d{1,15})\s*(|[kmg])(?:i?b)?", re.IGNORECASE)
 
@@ -37,11 +35,13 @@ class Seconds(_Type):
         """The seconds of a text."""
         if isinstance(value, float):
             return value
+        from beam_dis.instants import duration_of
+
         text = str(value).strip().lower()
-        found = _DURATION.fullmatch(text + self._unit if text[-1:].isdigit() else text)
-        if not text or found is None or not any(found.groups()):
+        seconds = duration_of(text + self._unit if text[-1:].isdigit() else text)
+        if seconds is None:
             self.fail(f"{value!r} is not a duration: give a number with d, h, m or s, such as 90s, 10m or 1d12h", param)
-        return sum(float(number) * _SECONDS[unit] for unit, number in found.groupdict().items() if number)
+        return seconds
 
 
 class Hours(Seconds):

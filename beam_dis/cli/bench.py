@@ -15,7 +15,7 @@ from beam_dis.cli.output import examples, json_option, print_json, print_table
 if TYPE_CHECKING:
     from beam_dis.connection import DISConnection
 
-_COLUMNS = ("what", "requests", "records per s", "MB per s", "median ms", "99% ms", "failed")
+_COLUMNS = ("what", "requests", "records_per_s", "mb_per_s", "median_ms", "p99_ms", "failed")
 
 
 @click.command(epilog=examples("beam-dis bench --seconds 10", "beam-dis bench --size 10k --connections 16 --json"))

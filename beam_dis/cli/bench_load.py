@@ -53,10 +53,10 @@ class Measured:
         return {
             "what": self.what,
             "requests": len(self.times),
-            "records per s": round(self.records / seconds),
-            "MB per s": round(self.data_bytes / _MB / seconds, 1),
-            "median ms": round(cuts[49] * 1000, 1) if cuts else None,
-            "99% ms": round(cuts[98] * 1000, 1) if cuts else None,
+            "records_per_s": round(self.records / seconds),
+            "mb_per_s": round(self.data_bytes / _MB / seconds, 1),
+            "median_ms": round(cuts[49] * 1000, 1) if cuts else None,
+            "p99_ms": round(cuts[98] * 1000, 1) if cuts else None,
             "failed": self.failed,
         }
 

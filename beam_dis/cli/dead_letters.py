@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beam_dis.cli.connecting import connection_options, opened_service
-from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
 from beam_dis.cli.output import examples, json_option, print_json
 from beam_dis.cli.reading import bounds_options, opened_reader
 
 if TYPE_CHECKING:
-    from beam_dis.cli.letter_replay import LetterReplay
     from beam_dis.cli.line_writer import Line
     from beam_dis.connection import DISConnection
 
@@ -78,6 +76,7 @@ def _replay(
 ) -> int:
     from beam_dis.cli.failed_lines import FailedLines
     from beam_dis.cli.letter_replay import LetterReplay
+    from beam_dis.cli.line_writer import status_of
     from beam_dis.cli.record_text import iso_text
 
     with ExitStack() as stack:
@@ -93,7 +92,10 @@ def _replay(
             later = iso_text(reader.listing.time)
         failed = stack.enter_context(closing(FailedLines(kept, again="replay them again")))
         job = LetterReplay(service, stream=stream, failed=failed.add)
-        status = _run(job, (line for line in lines if line.number > skip))
+        wanted = (line for line in lines if line.number > skip)
+        status = status_of(
+            job, lambda: job.put_all(wanted), lambda: f"after letter {job.done}: go on with --skip {job.done}"
+        )
     if as_json:
         print_json({"source": source, "written": job.written, "failed": job.failures})
     else:
@@ -103,22 +105,6 @@ def _replay(
     if later is not None and stop is None:
         click.echo(f"beam-dis: replay letters that come later with --from {later}", err=True)
     return status
-
-
-def _run(job: LetterReplay, lines: Iterator[Line]) -> int:
-    """Put all letters, and return the exit status."""
-    from beam_dis.errors import DISError
-
-    try:
-        job.put_all(lines)
-    except KeyboardInterrupt:
-        job.stop()
-        click.echo(f"beam-dis: interrupted after letter {job.done}: go on with --skip {job.done}", err=True)
-        return INTERRUPTED
-    except (DISError, Failed, OSError) as error:
-        job.stop()
-        return fail(f"{error}; stopped after letter {job.done}: go on with --skip {job.done}")
-    return FAILED if job.failures else DONE
 
 
 def _lines_of_file(stack: ExitStack, source: str) -> Iterator[Line]:

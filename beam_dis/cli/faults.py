@@ -96,11 +96,11 @@ def kinds(*, as_json: bool) -> None:
         {
             "kind": name,
             "fields": ", ".join(field for field in kind.__struct_fields__ if field not in _SELECTORS),
-            "what happens": " ".join((kind.__doc__ or "").partition("\n\n")[0].split()),
+            "what_happens": " ".join((kind.__doc__ or "").partition("\n\n")[0].split()),
         }
         for name, kind in _kinds().items()
     ]
-    print_table(rows, ("kind", "fields", "what happens"), as_json=as_json)
+    print_table(rows, ("kind", "fields", "what_happens"), as_json=as_json)
 
 
 def _kinds() -> dict[str, type[Fault]]:

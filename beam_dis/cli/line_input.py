@@ -29,20 +29,21 @@ def lines_of_arguments(values: Iterable[str]) -> Iterator[list[bytes]]:
     yield [os.fsencode(value) for value in values]
 
 
-def lines_of(source: BinaryIO, *, noticed: Callable[[int], object] = lambda _bytes: None) -> Iterator[list[bytes]]:
+def lines_of(source: BinaryIO, *, noticed: Callable[[int], object] = lambda _read: None) -> Iterator[list[bytes]]:
     """The lines of a file or a pipe.
 
     Args:
         source: a binary file, which isn't buffered already.
-        noticed: is called with the number of bytes of each block.
+        noticed: is called with the number of bytes that are read so far.
 
     Raises:
         Failed: a line is too long.
     """
     rest: list[bytes] = []
-    length = count = 0
+    length = count = read = 0
     for data in _pieces(source):
-        noticed(len(data))
+        read += len(data)
+        noticed(read)
         first, *lines = data.split(b"\n")
         rest.append(first)
         length += len(first)

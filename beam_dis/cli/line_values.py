@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 
 from beam_dis.cli.exits import Failed
+from beam_dis.cli.stream_values import format_of_stream
 from beam_dis.errors import DecodeError, DISError, EncodeError
 from beam_dis.field_values import FieldValue
-from beam_dis.formats import CSVFormat, Format, JSONFormat, Schema, format_of
+from beam_dis.formats import CSVFormat, JSONFormat, Schema
 from beam_dis.formats.byte_order_mark import without_mark
-from beam_dis.formats.compression import CompressedFormat
 from beam_dis.formats.mismatch import brief
 from beam_dis.formats.several_rows import CSVHeaderFormat
 from beam_dis.formats.value_types import PLAIN
@@ -36,7 +36,7 @@ def values_of_json(listing: StreamListing, key: str | None) -> Values:
     """For lines that are JSON objects. Raises Failed if the schema has no field of the key's name."""
     if listing.data_schema is None:
         return partial(_checked_object, _key_of(key, None))
-    format_ = _format_of(listing)
+    format_ = format_of_stream(listing)
     read = JSONFormat(format_.schema).decode
     return partial(_encoded, read, format_.encode, _key_of(key, format_.schema))
 
@@ -49,7 +49,7 @@ def values_of_csv(listing: StreamListing, key: str | None, *, delimiter: str, he
     """
     if listing.data_schema is None:
         return _values_of_cells(key, delimiter, header)
-    format_ = _format_of(listing)
+    format_ = format_of_stream(listing)
     one = CSVFormat(format_.schema, delimiter=delimiter)
     read: Callable[[bytes], Any] = one.decode
     if header is not None:
@@ -58,11 +58,6 @@ def values_of_csv(listing: StreamListing, key: str | None, *, delimiter: str, he
         except DecodeError as error:
             raise Failed(f"line 1: {error}; without a header, add --no-header") from error
     return partial(_encoded, read, format_.encode, _key_of(key, format_.schema))
-
-
-def _format_of(listing: StreamListing) -> Format:
-    format_ = format_of(listing.data_type, listing.data_schema, delimiter=listing.delimiter)
-    return format_ if listing.compression is None else CompressedFormat(format_, listing.compression)
 
 
 def _encoded(

@@ -13,10 +13,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+import click
+
+from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
 from beam_dis.daemon_threads import DaemonThreads
-from beam_dis.errors import EncodeError
+from beam_dis.errors import DISError, EncodeError
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import StreamListing, StreamService, Written
 from beam_dis.write.batching import Batch, Batcher, RequestOptions
@@ -36,6 +39,38 @@ class Line(NamedTuple):
 
     number: int
     text: bytes
+
+
+class Stoppable(Protocol):
+    """What writes lines: a LineWriter, or several."""
+
+    @property
+    def failures(self) -> int:
+        """How many lines weren't written."""
+
+    def stop(self) -> None:
+        """Send nothing more, and report the lines that are left."""
+
+
+def status_of(writer: Stoppable, work: Callable[[], object], place: Callable[[], str]) -> int:
+    """Write lines by calling ``work``, and return the exit status of the command.
+
+    If it is interrupted or fails, the writer is stopped, and ``place`` says in the message how far it was. Each line that was read is
+    counted as written or reported as failed by then.
+    """
+    try:
+        work()
+    except KeyboardInterrupt:
+        writer.stop()
+        click.echo(f"beam-dis: interrupted {place()}", err=True)
+        return INTERRUPTED
+    except (DISError, Failed, OSError) as error:
+        writer.stop()
+        return fail(f"{error}; stopped {place()}")
+    except BaseException:
+        writer.stop()
+        raise
+    return FAILED if writer.failures else DONE
 
 
 class LineWriter:

@@ -105,18 +105,27 @@ def print_fields(fields: Mapping[str, Any], *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], object] | None]:
+def progress_bar(label: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int], object] | None]:
     """Show a bar on standard error during the block, and give the function to call with what is done and what there is.
 
-    It gives None if nobody looks at it.
+    It counts things, or bytes and their rate. It gives None if nobody looks at it.
     """
     if not is_terminal(sys.stderr):
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), *counts, TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,7 @@ import click
 
 from beam_dis.cli.arguments import Number
 from beam_dis.cli.connecting import complete_stream, connection_options
-from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
-from beam_dis.cli.output import examples, is_terminal, json_option, print_json
-from beam_dis.errors import DISError
+from beam_dis.cli.output import examples, json_option, print_json, progress_bar
 
 if TYPE_CHECKING:
     from beam_dis.cli.line_input import Blocks
@@ -127,7 +124,7 @@ def _put(
 ) -> int:
     from beam_dis.cli.failed_lines import FailedLines
     from beam_dis.cli.line_job import LineJob, paced
-    from beam_dis.cli.line_writer import LineWriter
+    from beam_dis.cli.line_writer import LineWriter, status_of
     from beam_dis.names import canonical_partition_id
     from beam_dis.write.batching import RequestOptions
 
@@ -144,24 +141,14 @@ def _put(
     writer = LineWriter(service, listing, options=options, ordered=key is not None, failed=failed.add)
     began = time.monotonic()
     with closing(failed), stack:  # the bar ends before the results are printed
-        status = _run(job, writer)
+        status = status_of(writer, lambda: _run(job, writer), lambda: f"after line {job.number}")
     _summarise(listing.name, job, writer, time.monotonic() - began, as_json=as_json)
     return status
 
 
-def _run(job: LineJob, writer: LineWriter) -> int:
-    """Put all lines, and return the exit status."""
-    try:
-        job.run(writer)
-        writer.finish()
-    except KeyboardInterrupt:
-        writer.stop()
-        click.echo(f"beam-dis: interrupted after line {job.number}", err=True)
-        return INTERRUPTED
-    except (DISError, Failed, OSError) as error:
-        writer.stop()
-        return fail(f"{error}; stopped after line {job.number}")
-    return FAILED if writer.failures else DONE
+def _run(job: LineJob, writer: LineWriter) -> None:
+    job.run(writer)
+    writer.finish()
 
 
 def _summarise(stream: str, job: LineJob, writer: LineWriter, seconds: float, *, as_json: bool) -> None:
@@ -211,26 +198,9 @@ def _input(stack: ExitStack, values: tuple[str, ...], file: Path | None) -> Bloc
         return lines_of_arguments(values)
     if file is None:
         return lines_of(sys.stdin.buffer)
-    noticed = stack.enter_context(_progress(file))
-    return lines_of(stack.enter_context(file.open("rb", buffering=0)), noticed=noticed)
-
-
-@contextmanager
-def _progress(file: Path) -> Iterator[Callable[[int], object]]:
-    """A bar on standard error, if that is a terminal; the function advances it by some bytes."""
-    if not is_terminal(sys.stderr):
-        yield lambda _bytes: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+    on_progress = stack.enter_context(progress_bar(file.name, in_bytes=True))
+    size = file.stat().st_size
+    return lines_of(
+        stack.enter_context(file.open("rb", buffering=0)),
+        noticed=(lambda _read: None) if on_progress is None else lambda read: on_progress(read, size),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(file.name.replace("[", "\\["), total=file.stat().st_size)
-        yield lambda count: progress.advance(task, count)

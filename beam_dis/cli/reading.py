@@ -21,7 +21,7 @@ _OPTIONS = (
         "--from",
         "start",
         metavar="WHERE",
-        help="earliest, latest, a duration before now such as 10m (s, m, h, d), a time such as 2013-01-01T00:00Z, or -100 for the"
+        help="earliest, latest, a duration before now such as 10m or 1d12h, a time such as 2013-01-01T00:00Z, or -100 for the"
         " last 100 records of the stream.",
     ),
     click.option("--to", "stop", metavar="WHERE", help="Where to stop: latest, a duration before now, or a time."),

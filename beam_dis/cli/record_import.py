@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from beam_dis.cli.connecting import opened_service
-from beam_dis.cli.exits import DONE, FAILED, INTERRUPTED, Failed, fail
-from beam_dis.errors import DISError, EncodeError
+from beam_dis.errors import EncodeError
 
 if TYPE_CHECKING:
     from beam_dis.cli.line_writer import Line, LineWriter
@@ -80,23 +77,18 @@ def import_records(
 
 def put_all(writer: LineWriter, given: Iterable[InputRecord], *, by_partition: bool) -> int:
     """Put all records. Returns the exit status; all that were read are counted as written or reported as failed by then."""
+    from beam_dis.cli.line_writer import status_of
+
     done = 0
-    try:
+
+    def work() -> None:
+        nonlocal done
         for line, record in given:
             _put(writer, line, record, by_partition=by_partition)
             done = line.number
         writer.finish()
-    except KeyboardInterrupt:
-        writer.stop()
-        click.echo(f"beam-dis: interrupted after line {done}: go on with --skip {done}", err=True)
-        return INTERRUPTED
-    except (DISError, Failed, OSError) as error:
-        writer.stop()
-        return fail(f"{error}; stopped after line {done}: go on with --skip {done}")
-    except BaseException:
-        writer.stop()
-        raise
-    return FAILED if writer.failures else DONE
+
+    return status_of(writer, work, lambda: f"after line {done}: go on with --skip {done}")
 
 
 def _put(writer: LineWriter, line: Line, record: GivenRecord | str, *, by_partition: bool) -> None:

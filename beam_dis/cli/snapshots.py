@@ -36,7 +36,7 @@ def import_data(file: Path, data: Path, *, as_json: bool) -> None:
     from beam_dis.local.store.failures import StoreError
 
     try:
-        with progress_bar("Importing bytes") as on_progress:
+        with progress_bar("Importing", in_bytes=True) as on_progress:
             snapshot = import_snapshot(file, data, on_progress=on_progress)
     except StoreError as error:
         raise Failed(str(error)) from error

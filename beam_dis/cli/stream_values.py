@@ -21,10 +21,15 @@ def decoder_of(listing: StreamListing) -> Decode | None:
     It raises DecodeError.
     """
     try:
-        plain: Format = format_of(listing.data_type, listing.data_schema, delimiter=listing.delimiter)
-        return (CompressedFormat(plain, listing.compression) if listing.compression else plain).decode
+        return format_of_stream(listing).decode
     except ConfigurationError:
         return None
+
+
+def format_of_stream(listing: StreamListing) -> Format:
+    """The format of a stream's records, with their compression. Raises ConfigurationError if it has none that this package reads."""
+    plain: Format = format_of(listing.data_type, listing.data_schema, delimiter=listing.delimiter)
+    return CompressedFormat(plain, listing.compression) if listing.compression else plain
 
 
 def json_value(data: bytes) -> Any:

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from beam_dis.errors import ConfigurationError
-from beam_dis.instants import iso_time
+from beam_dis.instants import duration_of, iso_time
 from beam_dis.names import canonical_partition_id
 from beam_dis.positions import AtTimestamp, Earliest, Latest, StoppingPosition
 from beam_dis.stream_service import PartitionDescription, StreamListing, StreamService
 
 MOST_LAST_RECORDS = 100_000
 """The most records that are counted back from the end, because they are kept in memory."""
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +159,8 @@ def _stop_of(text: str) -> Latest | AtTimestamp | Ago:
 
 
 def _ago(text: str) -> Ago | None:
-    found = re.fullmatch(r"(\d{1,9})(s|m|h|d)", text, re.ASCII)
-    return None if found is None else Ago(int(found[1]) * _SECONDS[found[2]] * 1000)
+    seconds = duration_of(text)
+    return None if seconds is None else Ago(int(seconds * 1000))
 
 
 def _position(text: str, others: str) -> AtTimestamp:

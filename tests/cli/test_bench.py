@@ -44,8 +44,8 @@ def test_a_failure_ends_the_measurement():
 
 def test_a_row_has_rates_and_times():
     row = Measured(what="put", times=[0.001, 0.003], records=100, data_bytes=5_000_000, seconds=2.0).as_row()
-    assert (row["records per s"], row["MB per s"], row["median ms"], row["99% ms"]) == (50, 2.5, 2.0, 3.0)
-    assert Measured(what="put").as_row()["median ms"] is None
+    assert (row["records_per_s"], row["mb_per_s"], row["median_ms"], row["p99_ms"]) == (50, 2.5, 2.0, 3.0)
+    assert Measured(what="put").as_row()["median_ms"] is None
 
 
 def test_a_dis_on_another_machine_needs_yes(capsys, no_keys):

@@ -28,7 +28,7 @@ def test_a_file_is_read_to_its_end_and_its_bytes_are_counted(tmp_path):
     counts = []
     with (tmp_path / "f").open("rb", buffering=0) as file:
         assert lines(lines_of(file, noticed=counts.append)) == [b"a", b"b"]
-    assert sum(counts) == 4
+    assert counts[-1] == 4
 
 
 def test_a_pipe_without_news_gives_an_empty_block():

@@ -78,7 +78,7 @@ def test_a_put_goes_on_after_a_line(beam_dis, make_stream, records):
 
 def test_a_file_has_a_progress_bar_on_a_terminal(beam_dis, make_stream, monkeypatch, tmp_path, records):
     (tmp_path / "lines[1]").write_text("a\nb\n")
-    monkeypatch.setattr("beam_dis.cli.put.is_terminal", lambda _stream: True)
+    monkeypatch.setattr("beam_dis.cli.output.is_terminal", lambda _stream: True)
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     ended = beam_dis("put", make_stream("s"), "--file", "lines[1]")
     assert (ended.status, len(records("s")), "lines[1]" in ended.err) == (0, 2, True)

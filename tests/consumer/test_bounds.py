@@ -54,6 +54,13 @@ def test_bounds_become_numbers_of_each_partition():
     assert ranges(service, "1970-01-01T00:00:01.010Z", "1970-01-01T00:00:01.020Z", "0") == [(30, 60)]
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("1d12h", 129_600), ("0.5s", 0.5)]
+)
+def test_a_duration_may_have_several_units(text, seconds):
+    assert bounds_of(text, None).start == Ago(int(seconds * 1000))
+
+
 def test_a_duration_is_counted_back_by_the_clock_of_the_service():
     service = FakeService()
     service.now_ms = 2_020
