@@ -74,3 +74,12 @@ def iso_time(text: str) -> datetime | None:
         return datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
     except ValueError:
         return None
+
+
+def iso_text(milliseconds: int) -> str:
+    """A time in UTC to the millisecond."""
+    try:
+        moment = datetime.fromtimestamp(milliseconds // 1000, timezone.utc)
+    except (OverflowError, OSError, ValueError):
+        return str(milliseconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}Z"

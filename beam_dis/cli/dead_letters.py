@@ -77,7 +77,7 @@ def _replay(
     from beam_dis.cli.failed_lines import FailedLines
     from beam_dis.cli.letter_replay import LetterReplay
     from beam_dis.cli.line_writer import status_of
-    from beam_dis.cli.record_text import iso_text
+    from beam_dis.instants import iso_text
 
     with ExitStack() as stack:
         service = stack.enter_context(opened_service(connection))

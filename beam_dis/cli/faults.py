@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,6 @@ from beam_dis.cli.output import examples, json_option, print_table
 if TYPE_CHECKING:
     from beam_dis.connection import DISConnection
     from beam_dis.local.faults.values import Fault
-
-_SELECTORS = ("operation", "stream", "partition", "rate", "nth", "seed", "count")
 
 
 @click.group()
@@ -92,21 +90,17 @@ def remove(*, connection: DISConnection, token_file: Path | None, numbers: tuple
 @json_option
 def kinds(*, as_json: bool) -> None:
     """List the kinds of faults with their fields; all have those that say which calls they hit."""
+    from beam_dis.local.faults.values import FAULT_KINDS, SELECTORS
+
     rows = [
         {
             "kind": name,
-            "fields": ", ".join(field for field in kind.__struct_fields__ if field not in _SELECTORS),
-            "what_happens": " ".join((kind.__doc__ or "").partition("\n\n")[0].split()),
+            "fields": ", ".join(field for field in kind.__struct_fields__ if field not in SELECTORS),
+            "what_happens": kind.summary(),
         }
-        for name, kind in _kinds().items()
+        for name, kind in FAULT_KINDS.items()
     ]
     print_table(rows, ("kind", "fields", "what_happens"), as_json=as_json)
-
-
-def _kinds() -> dict[str, type[Fault]]:
-    from beam_dis.local.faults.values import AnyFault
-
-    return {kind.__name__: kind for kind in get_args(AnyFault)}
 
 
 def _fault(kind: str, given: dict[str, str]) -> Fault:
@@ -114,13 +108,15 @@ def _fault(kind: str, given: dict[str, str]) -> Fault:
     import msgspec
 
     from beam_dis.errors import ConfigurationError
+    from beam_dis.local.faults.values import FAULT_KINDS
     from beam_dis.names import did_you_mean
 
-    kinds = {name.lower(): each for name, each in _kinds().items()}
+    kinds = {name.lower(): each for name, each in FAULT_KINDS.items()}
     found = kinds.get(kind.lower())
     if found is None:
-        names = [each.__name__ for each in kinds.values()]
-        raise click.UsageError(f"no fault {kind!r}{did_you_mean(kind, names)}: it is one of {', '.join(names)}")
+        raise click.UsageError(
+            f"no fault {kind!r}{did_you_mean(kind, FAULT_KINDS)}: it is one of {', '.join(FAULT_KINDS)}"
+        )
     types = {field.name: field.type for field in msgspec.structs.fields(found)}
     fields: dict[str, Any] = {}
     for name, text in given.items():

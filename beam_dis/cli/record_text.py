@@ -13,10 +13,10 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from beam_dis.consumer import Arrival
 from beam_dis.errors import ConfigurationError
+from beam_dis.instants import iso_text
 from beam_dis.texts import escaped
 from beam_dis.wire.ranges import partition_number
 
@@ -82,15 +82,6 @@ def format_of_text(text: str, stream: str, *, terminal: bool, as_base64: bool = 
             )
     parts.append(text[end:].encode("utf-8", "surrogateescape"))
     return RecordFormat(parts=tuple(part for part in parts if part), terminal=terminal, as_base64=as_base64)
-
-
-def iso_text(milliseconds: int) -> str:
-    """A time in UTC to the millisecond."""
-    try:
-        moment = datetime.fromtimestamp(milliseconds // 1000, timezone.utc)
-    except (OverflowError, OSError, ValueError):
-        return str(milliseconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}Z"
 
 
 _FIELDS: dict[str, Callable[[Arrival, bytes], bytes]] = {

@@ -132,6 +132,8 @@ def describe(*, connection: DISConnection, stream: str, as_json: bool) -> None:
     """Show a stream and its partitions, with their hash ranges and sequence numbers."""
     import msgspec
 
+    from beam_dis.instants import iso_text
+
     with open_client(connection) as client:
         found = client.describe_whole_stream(stream)
     if as_json:
@@ -152,7 +154,7 @@ def describe(*, connection: DISConnection, stream: str, as_json: bool) -> None:
     fields["tags"] = {tag.key: tag.value for tag in found.tags}
     hidden = {"partitions", "has_more_partitions"}
     for name in ("create_time", "last_modified_time"):
-        fields[name] = _time(fields[name])
+        fields[name] = iso_text(fields[name]) if isinstance(fields[name], int) else fields[name]
     print_fields({name: value for name, value in fields.items() if name not in hidden and value not in (None, [], {})})
     click.echo()
     print_table(rows, ("partition", "status", "hash range", "earliest", "next", "records"))
@@ -249,12 +251,3 @@ def _scaling(counts: tuple[int, int] | None) -> dict[str, Any]:
         "auto_scale_min_partition_count": counts[0],
         "auto_scale_max_partition_count": counts[1],
     }
-
-
-def _time(milliseconds: Any) -> Any:
-    """A time of the service in UTC; what isn't one stays as it is."""
-    from datetime import datetime, timezone
-
-    if not isinstance(milliseconds, int) or not 0 < milliseconds < 253_402_300_800_000:
-        return milliseconds
-    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(" ", "milliseconds")

@@ -91,7 +91,7 @@ def _tail(
     wanted = [condition_of(condition) for condition in conditions]
     with opened_reader(connection, stream, start, stop, partitions) as reader:
         values = _Values(reader.listing, wanted, decode=how.pop("decode"), as_json=how["as_json"])
-        show = _shower(stream, **how)
+        show = _printer(stream, **how)
         found = values.matching(reader.follow(end_without_reader) if following else reader.arrivals(), frozenset(keys))
         for shown, (arrival, value) in enumerate(found, 1):
             show(arrival, value)
@@ -147,7 +147,7 @@ class _Values:
             return None
 
 
-def _shower(stream: str, *, format_text: str | None, as_base64: bool, as_json: bool) -> Show:
+def _printer(stream: str, *, format_text: str | None, as_base64: bool, as_json: bool) -> Show:
     from beam_dis.cli.record_lines import json_of, line_of
     from beam_dis.cli.record_text import IN_PIPE, ON_TERMINAL, format_of_text
 

@@ -5,7 +5,7 @@ Rules:
 1. A partition's records come in the order of their numbers. What is promised between partitions is said by each function.
 2. Nothing is committed: no app's checkpoint moves.
 3. Failures that may pass are waited out, by the table of ``beam_dis.outages``.
-4. Records that have expired before they were read are skipped, and ``warn`` is told how many.
+4. Records that have expired before they were read are skipped, and ``warn`` is called with their number.
 5. Memory is bounded, however many partitions a stream has.
 """
 

@@ -31,7 +31,7 @@ class PartitionPages:
         stop: the first number that isn't read; None if there is no end.
         page_bytes: the most data of a page.
         sleep: pauses after a failure.
-        warn: is told what was skipped, and that requests fail.
+        warn: called with a message if records were skipped or a request failed.
 
     Attributes:
         position: the next record.

@@ -48,7 +48,7 @@ class StreamReader:
         executor: runs requests; by default threads of its own.
         clock: seconds that never go back.
         sleep: pauses.
-        warn: is told of expired records and of requests that are repeated.
+        warn: called with a message if records had expired or a request is repeated.
 
     Raises:
         DISError: the stream can't be described, or a bound can't be found.

@@ -6,7 +6,7 @@ Rules:
 2. If an answer is lost, or shows that records came out of order, what is stored is read and compared with what was sent.
 3. A position is committed before the first record whose number in the target doesn't follow from the position before: at the
    start, after records of the source that have expired, and after records that were refused or stored twice.
-4. A refused record is sent again with all behind it, until nothing has succeeded for two minutes.
+4. A refused record is sent again with all that follow it, until nothing has succeeded for two minutes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Keeps what is written to one partition below the service's limits, so that no record of a request is refused.
 
-A refused record in the middle of a request would come after those behind it.
+A record that is refused in the middle of a request would be stored after the records that follow it.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ _ANY_PARTITION = -1
 class _Outcome:
     """What became of a request's records for one partition: what they cost, and how many were answered and throttled.
 
-    ``passed``: a record was accepted behind a throttled one that costs no more.
+    ``passed``: a record was accepted after a throttled one that costs no more.
     """
 
     sent: float = 0.0

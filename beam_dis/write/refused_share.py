@@ -5,7 +5,7 @@ Refusals at random, or by a service that sheds load, don't become fewer if the r
 
 Rules:
 1. A share is found when the rate was lowered to half because of refusals that came each time before it had regrown by half of
-   what it had lost; when no smaller share was refused at the last rate than at the first; and when a record was accepted behind
+   what it had lost; when no smaller share was refused at the last rate than at the first; and when a record was accepted after
    a refused one in the same request.
 2. Refusals are expected as long as there are no more than the share makes likely: four standard deviations.
 3. What is refused after the rate was lowered corrects the share downwards: there, a limit refuses nothing. If it is less than
@@ -28,7 +28,7 @@ _WINDOW_REFUSALS = 40.0
 
 
 class SentRecords(NamedTuple):
-    """How many records were answered and refused. ``passed``: one was accepted behind a refused one that is no larger."""
+    """How many records were answered and refused. ``passed``: one was accepted after a refused one that is no larger."""
 
     sent: int = 0
     refused: int = 0

@@ -62,7 +62,7 @@ def dis_to_show() -> Iterator[LocalDIS]:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """Chromium without a window."""
+    """Debian's Chromium without a window; it keeps what pages log."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -73,11 +73,13 @@ def browser() -> Iterator[Any]:
         "--disable-gpu",
         "--hide-scrollbars",
         "--no-first-run",
+        "--disable-background-networking",
     ):
         options.add_argument(argument)
     options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium has no sandbox for root
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         yield driver

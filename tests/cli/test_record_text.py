@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from beam_dis.cli.record_text import format_of_text, iso_text, shown_bytes
+from beam_dis.cli.record_text import format_of_text, shown_bytes
 from beam_dis.consumer import Arrival
 from beam_dis.errors import ConfigurationError
+from beam_dis.instants import iso_text
 from beam_dis.stream_service import PageRecord
 
 ARRIVAL = Arrival("shardId-0000000002", PageRecord(7, b"\x1b]0;x\x07\xff\n", 1_356_998_400_123, "k\x9b"))

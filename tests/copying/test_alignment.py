@@ -20,7 +20,7 @@ def records(text: str) -> list[PageRecord]:
         ("ab", "abc", 2),
         ("abc", "abc", 3),
         ("acd", "abcd", 1),  # b was refused
-        ("acdbcd", "abcd", 4),  # and was sent again with all behind it
+        ("acdbcd", "abcd", 4),  # and was sent again with all that follow it
         ("abcabc", "abc", 3),  # a request whose answer was lost was stored late
         ("bc", "abc", 0),
         ("aa", "aaa", 2),

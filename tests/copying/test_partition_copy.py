@@ -66,7 +66,7 @@ def test_refused_records_are_sent_again_in_order(rig):
     assert (rig.target.datas, rig.target.sent[1]) == (numbered(7), numbered(7)[3:])
 
 
-def test_records_behind_a_refused_one_are_copied_once_more(rig):
+def test_records_after_a_refused_one_are_copied_once_more(rig):
     rig.source.add(*numbered(6))
     rig.target.puts = [Put(refused={2: "DIS.4303"})]
     copy = rig.copy()

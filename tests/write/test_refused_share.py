@@ -45,7 +45,7 @@ def test_refusals_at_a_rate_that_has_regrown_are_those_of_a_limit():
     assert share.share == 0.0
 
 
-def test_no_share_is_found_if_nothing_is_accepted_behind_a_refused_record():
+def test_no_share_is_found_if_nothing_is_accepted_after_a_refused_record():
     share, _ = learned(SentRecords(100, 10, passed=False))
     assert share.share == 0.0
 

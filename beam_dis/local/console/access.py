@@ -65,9 +65,9 @@ class Guard:
             return None
         given = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(_PARAMETER)
         if given is not None and scope["method"] in _READING:
-            return self._entrance(scope) if self._is_token(given) else _stranger()
+            return self._signed_in(scope) if self._is_token(given) else _not_signed_in()
         if not self._is_token(_cookie(scope)):
-            return _stranger()
+            return _not_signed_in()
         if scope["method"] not in _READING and "origin" not in Headers(scope=scope):
             return error_page(403, "Requests that change something are accepted from pages of this console only.")
         return RedirectResponse(_address(scope), 303) if scope["path"] == ROOT else None
@@ -75,7 +75,7 @@ class Guard:
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), self._token)
 
-    def _entrance(self, scope: Scope) -> Response:
+    def _signed_in(self, scope: Scope) -> Response:
         answer = RedirectResponse(_address(scope), 303)
         answer.set_cookie(_cookie_name(scope), self._token.decode(), path=ROOT, httponly=True, samesite="strict")
         return answer
@@ -88,7 +88,7 @@ def _address(scope: Scope) -> str:
     return f"{path}?{urlencode(rest)}" if rest else path
 
 
-def _stranger() -> Response:
+def _not_signed_in() -> Response:
     return error_page(
         401,
         "Open the URL that beam-dis serve has printed, with its token, or LocalDIS.console_url. After a restart the token"

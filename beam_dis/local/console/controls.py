@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 from msgspec import inspect
@@ -17,11 +17,9 @@ from beam_dis.local.console.queries import Fields, query_of
 from beam_dis.local.console.rendering import page
 from beam_dis.local.console.settings import ROOT
 from beam_dis.local.faults.existing import check_exists
-from beam_dis.local.faults.values import AnyFault, Fault
+from beam_dis.local.faults.values import FAULT_KINDS, SELECTORS, Fault
 from beam_dis.wire.routes import ROUTES
 
-KINDS: dict[str, type[Fault]] = {kind.__name__: kind for kind in get_args(AnyFault)}
-_SELECTORS = ("operation", "stream", "partition", "rate", "nth", "count", "seed")
 _LABELS = {
     "operation": "Operation",
     "stream": "Stream",
@@ -55,16 +53,16 @@ class FaultField:
 def faults_and_clock(parts: Parts, request: Request) -> Response:
     """The faults that are injected, the form for a new one, and the clock."""
     fields = query_of(request)
-    kind = fields.choice("kind", KINDS, "Throttled")
+    kind = fields.choice("kind", FAULT_KINDS, "Throttled")
     injected = [(one, type(one.fault).__name__, _described(one.fault)) for one in parts.rules.injected()]
     return page(
         "faults.html",
         here="faults",
         injected=injected,
-        kinds=sorted(KINDS),
+        kinds=sorted(FAULT_KINDS),
         kind=kind,
-        text=" ".join((KINDS[kind].__doc__ or "").partition("\n\n")[0].replace("``", "").split()),
-        fields=_fields(KINDS[kind]),
+        text=FAULT_KINDS[kind].summary(),
+        fields=_fields(FAULT_KINDS[kind]),
         now_ms=parts.now_ms,
         notice=parts.notices.take(fields.text("notice") or None),
     )
@@ -72,7 +70,7 @@ def faults_and_clock(parts: Parts, request: Request) -> Response:
 
 async def inject(parts: Parts, _request: Request, fields: Fields) -> Response:
     """Inject the fault of the form; 400 with the reason if there can be no such fault."""
-    kind = KINDS[fields.choice("kind", KINDS, "")]
+    kind = FAULT_KINDS[fields.choice("kind", FAULT_KINDS, "")]
     given = {name: fields.text(name) for name in kind.__struct_fields__ if fields.text(name)}
     try:
         fault: Any = msgspec.convert(given, kind, strict=False)
@@ -105,9 +103,9 @@ def _fields(kind: type[Fault]) -> list[FaultField]:
     """The fields of a kind of fault, its own first."""
     info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - every kind is a struct
-    own = [field for field in info.fields if field.name not in _SELECTORS]
+    own = [field for field in info.fields if field.name not in SELECTORS]
     by_name = {field.name: field for field in info.fields}
-    return [_field(field) for field in [*own, *(by_name[name] for name in _SELECTORS)]]
+    return [_field(field) for field in [*own, *(by_name[name] for name in SELECTORS)]]
 
 
 def _field(field: inspect.Field) -> FaultField:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -71,6 +71,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
             raise _wrong(self, "partition", self.partition, "a number or an id such as shardId-0000000000") from None
 
     @classmethod
+    def summary(cls) -> str:
+        """What happens to a call, in one sentence."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
+
+    @classmethod
     def applies_to(cls, route: Route) -> bool:
         """Whether the fault can happen to an operation."""
         return route.operation in ROUTES
@@ -124,6 +129,11 @@ class RecordsRefused(Fault, frozen=True, kw_only=True, tag=True):
         _check_choice(self, "code", self.code, ERROR_CODES)
 
     @classmethod
+    def summary(cls) -> str:
+        """What happens to a call, in one sentence."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
+
+    @classmethod
     def applies_to(cls, route: Route) -> bool:
         """Whether the operation is put_records: no other has records to refuse."""
         return route.operation == "put_records"
@@ -168,6 +178,11 @@ class SlowBody(Fault, frozen=True, kw_only=True, tag=True):
         _check_number(self, "seconds", self.seconds, above=0.0)
 
     @classmethod
+    def summary(cls) -> str:
+        """What happens to a call, in one sentence."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
+
+    @classmethod
     def applies_to(cls, route: Route) -> bool:
         """Whether its answer has a body."""
         return route.answer is not None
@@ -175,6 +190,11 @@ class SlowBody(Fault, frozen=True, kw_only=True, tag=True):
 
 class WrongJSON(Fault, frozen=True, kw_only=True, tag=True):
     """The work is done, and the answer's body isn't valid JSON: it is cut in the middle, with the right Content-Length."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """What happens to a call, in one sentence."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
 
     @classmethod
     def applies_to(cls, route: Route) -> bool:
@@ -186,6 +206,11 @@ class WrongContentType(Fault, frozen=True, kw_only=True, tag=True):
     """The work is done, and the answer's Content-Type is text/html, like that of a proxy's page."""
 
     @classmethod
+    def summary(cls) -> str:
+        """What happens to a call, in one sentence."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
+
+    @classmethod
     def applies_to(cls, route: Route) -> bool:
         """Whether its answer has a body."""
         return route.answer is not None
@@ -193,6 +218,11 @@ class WrongContentType(Fault, frozen=True, kw_only=True, tag=True):
 
 class EmptyPages(Fault, frozen=True, kw_only=True, tag=True):
     """A page of get_records is empty, and its cursor stays where it is, although the partition may have records there."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """What happens to a call, in one sentence."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
 
     @classmethod
     def applies_to(cls, route: Route) -> bool:
@@ -239,6 +269,12 @@ AnyFault = (
     | ClockSkew
     | Latency
 )
+
+
+FAULT_KINDS: dict[str, type[Fault]] = {kind.__name__: kind for kind in get_args(AnyFault)}
+
+SELECTORS = Fault.__struct_fields__
+"""The fields that say which calls a fault hits; the others are those of its kind."""
 
 
 class InjectedFault(msgspec.Struct, frozen=True, kw_only=True):

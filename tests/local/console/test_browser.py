@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pictures import browser
 
 from beam_dis import DISClient, PutRecord
 from beam_dis.dump_tasks import OBSDestination
@@ -138,27 +137,9 @@ def dis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDIS]:
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Any]:
-    """Debian's Chromium, without a window."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in (
-        "--headless=new",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        "--no-first-run",
-        "--disable-background-networking",
-    ):
-        options.add_argument(argument)
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # Chromium has no sandbox for root
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    started.set_script_timeout(WAIT_SECONDS)
-    yield started
-    started.quit()
+    with browser() as driver:
+        driver.set_script_timeout(WAIT_SECONDS)
+        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beam_dis.local.console.controls import KINDS
+from beam_dis.local.faults.values import FAULT_KINDS
 
 TASK = {"destination_type": "OBS", "obs_destination_descriptor": {"task_name": "t", "obs_bucket_path": "lake"}}
 
@@ -32,10 +32,10 @@ def test_all_faults_are_cleared_at_once(console):
     assert console.post("/faults/clear", number=1).status == 404
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(FAULT_KINDS))
 def test_the_form_of_a_kind_has_its_fields(console, kind):
     names = {a["name"] for tag, a in console(f"/faults?kind={kind}").page.elements if tag in {"input", "select"}}
-    assert names >= set(KINDS[kind].__struct_fields__)
+    assert names >= set(FAULT_KINDS[kind].__struct_fields__)
 
 
 @pytest.mark.parametrize(
