@@ -34,9 +34,10 @@ ROOMS = {
     "wire": set(),
     "formats": {"errors", "plain_values"},
     "client": {"wire", *ROOT_FILES},
-    "local": {"wire", "formats", *ROOT_FILES},
+    "local": {"wire", "formats", "v3io", *ROOT_FILES},
+    "v3io": {"wire", "client", *ROOT_FILES},
     "coders": {"formats", *ROOT_FILES},
-    "services": {"client", *ROOT_FILES},
+    "services": {"client", "v3io", *ROOT_FILES},
     "read": {
         "wire",
         "coders",
@@ -66,6 +67,7 @@ LIBRARIES = {
     "formats": {"msgspec", "pyarrow", "pyruhvro"},
     "client": {"httpcore", "httpx", "msgspec"},
     "copying": {"msgspec"},
+    "v3io": {"msgspec"},
     "local": {
         "boto3",
         "botocore",
@@ -180,11 +182,16 @@ def test_only_services_imports_the_client_and_the_seam_from_outside_the_client(s
     both = {
         source.name
         for source in sources
-        if source.room != "client"
+        if source.room not in {"client", "v3io"}
         and "stream_service.py" in source.imported_files
         and any(name.startswith("client/") for name in source.imported_files)
     }
     assert both == {"services.py"}
+
+
+def test_the_local_v3io_shares_only_the_messages_with_its_client(sources):
+    shared = {name for source in sources if source.room == "local" for name in source.imported_files}
+    assert {name for name in shared if name.startswith("v3io/")} <= {"v3io/messages.py"}
 
 
 def test_read_and_write_import_no_routes_messages_or_cursors(sources):
