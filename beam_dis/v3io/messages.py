@@ -33,15 +33,15 @@ DEFAULT_SHARDS = 1
 DEFAULT_RETENTION_HOURS = 24
 
 
-class Message(msgspec.Struct, rename="pascal", omit_defaults=True):
+class FunctionRequest(msgspec.Struct, rename="pascal", omit_defaults=True):
     """A JSON object of the protocol; None is not sent."""
 
 
-class Answer(msgspec.Struct, rename="pascal"):
+class FunctionAnswer(msgspec.Struct, rename="pascal"):
     """A JSON object that the service sends, with every field."""
 
 
-class CreateStreamRequest(Message):
+class CreateStream(FunctionRequest):
     """Creates a stream, which can be used at once; the answer has no body. Without values the defaults above count [D]."""
 
     shard_count: int | None = None
@@ -49,20 +49,20 @@ class CreateStreamRequest(Message):
     stream_name: str | None = None
 
 
-class UpdateStreamRequest(Message):
+class UpdateStream(FunctionRequest):
     """Sets the number of shards, which can only grow; the answer has no body [D]."""
 
     shard_count: int
     stream_name: str | None = None
 
 
-class DescribeStreamRequest(Message):
+class DescribeStream(FunctionRequest):
     """Asks for the configuration of a stream; the body may be missing [V]."""
 
     stream_name: str | None = None
 
 
-class DescribeStreamAnswer(Answer):
+class DescribedStream(FunctionAnswer):
     """All that the service says about a stream [D]."""
 
     shard_count: int
@@ -78,7 +78,7 @@ class NewRecord(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
     client_info: bytes | None = None
 
 
-class PutRecordsRequest(Message):
+class PutRecords(FunctionRequest):
     """Adds records to a stream [D]."""
 
     records: list[NewRecord]
@@ -94,7 +94,7 @@ class RecordResult(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False
     error_message: str | None = None
 
 
-class PutRecordsAnswer(Answer):
+class PutResults(FunctionAnswer):
     """The results in the order of the records [D]."""
 
     failed_record_count: int
@@ -105,7 +105,7 @@ EARLIEST, LATEST, SEQUENCE, TIME = "EARLIEST", "LATEST", "SEQUENCE", "TIME"
 SEEK_TYPES = (EARLIEST, LATEST, SEQUENCE, TIME)
 
 
-class SeekRequest(Message, kw_only=True):
+class Seek(FunctionRequest, kw_only=True):
     """Asks for a location in a shard [D].
 
     SEQUENCE is the record with exactly ``starting_sequence_number``. TIME is the first record at or after ``timestamp_sec`` and
@@ -120,13 +120,13 @@ class SeekRequest(Message, kw_only=True):
     shard_id: int | None = None
 
 
-class SeekAnswer(Answer):
+class FoundLocation(FunctionAnswer):
     """A location, for GetRecords [D]."""
 
     location: str
 
 
-class GetRecordsRequest(Message):
+class GetRecords(FunctionRequest):
     """Asks for the records at a location [D]."""
 
     location: str
@@ -146,7 +146,7 @@ class FoundRecord(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False)
     client_info: bytes | None = None
 
 
-class GetRecordsAnswer(Answer):
+class FoundRecords(FunctionAnswer):
     """A page of records and the location after it.
 
     ``msec_behind_latest`` and ``records_behind_latest`` are the time and the number of records from the last one of the page to
@@ -159,7 +159,7 @@ class GetRecordsAnswer(Answer):
     records: list[FoundRecord]
 
 
-class ErrorAnswer(Answer):
+class FunctionError(FunctionAnswer):
     """An error: ``error_message`` is its name [D]."""
 
     error_code: int
@@ -169,19 +169,19 @@ class ErrorAnswer(Answer):
 class Function(NamedTuple):
     """A function of the protocol: its request, its answer (None: no body), and whether it may be sent twice without harm."""
 
-    request: type[Message]
-    answer: type[Answer] | None
+    request: type[FunctionRequest]
+    answer: type[FunctionAnswer] | None
     idempotent: bool
 
 
 FUNCTIONS = {
-    "CreateStream": Function(CreateStreamRequest, None, idempotent=False),
-    "UpdateStream": Function(UpdateStreamRequest, None, idempotent=False),
-    "DescribeStream": Function(DescribeStreamRequest, DescribeStreamAnswer, idempotent=True),
-    "PutRecords": Function(PutRecordsRequest, PutRecordsAnswer, idempotent=False),
-    "Seek": Function(SeekRequest, SeekAnswer, idempotent=True),
-    "SeekShard": Function(SeekRequest, SeekAnswer, idempotent=True),
-    "GetRecords": Function(GetRecordsRequest, GetRecordsAnswer, idempotent=True),
+    "CreateStream": Function(CreateStream, None, idempotent=False),
+    "UpdateStream": Function(UpdateStream, None, idempotent=False),
+    "DescribeStream": Function(DescribeStream, DescribedStream, idempotent=True),
+    "PutRecords": Function(PutRecords, PutResults, idempotent=False),
+    "Seek": Function(Seek, FoundLocation, idempotent=True),
+    "SeekShard": Function(Seek, FoundLocation, idempotent=True),
+    "GetRecords": Function(GetRecords, FoundRecords, idempotent=True),
 }
 """The functions by the value of ``X-v3io-function``."""
 
