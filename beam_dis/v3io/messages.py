@@ -135,7 +135,7 @@ class GetRecords(FunctionRequest):
     shard_id: int | None = None
 
 
-class FoundRecord(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
+class ShardRecord(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
     """A record as it is read; key and client information are missing if none were put [D]."""
 
     sequence_number: int
@@ -146,7 +146,7 @@ class FoundRecord(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False)
     client_info: bytes | None = None
 
 
-class FoundRecords(FunctionAnswer):
+class RecordPage(FunctionAnswer):
     """A page of records and the location after it.
 
     ``msec_behind_latest`` and ``records_behind_latest`` are the time and the number of records from the last one of the page to
@@ -156,7 +156,7 @@ class FoundRecords(FunctionAnswer):
     next_location: str
     msec_behind_latest: int = msgspec.field(name="MSecBehindLatest")
     records_behind_latest: int
-    records: list[FoundRecord]
+    records: list[ShardRecord]
 
 
 class FunctionError(FunctionAnswer):
@@ -181,7 +181,7 @@ FUNCTIONS = {
     "PutRecords": Function(PutRecords, PutResults, idempotent=False),
     "Seek": Function(Seek, FoundLocation, idempotent=True),
     "SeekShard": Function(Seek, FoundLocation, idempotent=True),
-    "GetRecords": Function(GetRecords, FoundRecords, idempotent=True),
+    "GetRecords": Function(GetRecords, RecordPage, idempotent=True),
 }
 """The functions by the value of ``X-v3io-function``."""
 
