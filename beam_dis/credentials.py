@@ -154,7 +154,7 @@ def found_credentials(
     Raises:
         CredentialsError: the first place that has any has only half of them, or its function fails.
     """
-    return _given(source) or _from_environment(environment(environ)) or _from_profile(environment(environ))
+    return given_credentials(source) or _from_environment(environment(environ)) or _from_profile(environment(environ))
 
 
 def environment(given: Mapping[str, str] | HiddenSettings | None = None) -> HiddenSettings:
@@ -233,7 +233,12 @@ def _value(section: SectionProxy, name: str) -> str:
         return section.parser.get(section.name, name, raw=True)
 
 
-def _given(source: CredentialsSource) -> Credentials | Token | None:
+def given_credentials(source: CredentialsSource) -> Credentials | Token | None:
+    """The credentials of ``credentials=`` alone; None if it is None.
+
+    Raises:
+        CredentialsError: the function fails, or returns something else.
+    """
     if source is None or isinstance(source, Credentials | Token):
         return source
     name = f"{source.__module__}.{source.__qualname__}"

@@ -46,11 +46,12 @@ _AMBIGUOUS = {"status"}
 
 
 class RequestInfo(NamedTuple):
-    """The endpoint, the operation and the subject of a request, for messages."""
+    """The endpoint, the operation and the subject of a request, and the name of the service, for messages."""
 
     endpoint: str
     operation: str
     subject: str
+    service: str = "DIS"
 
     def __str__(self) -> str:
         return f"{self.operation} ({self.subject})" if self.subject else self.operation
@@ -69,7 +70,7 @@ def error_of(request: RequestInfo, response: Response, *, unsigned: bool = False
     row = ERROR_CODES.get(code)
     advice = row.advice if row else ""
     if not code:
-        advice = f"check that {request.endpoint} is a DIS, and that nothing answers in its place"
+        advice = not_answering(request)
     if unsigned and class_of(code, response.status) is AuthenticationError:
         advice = _UNSIGNED
     message = f"{request}: {code or 'HTTP ' + str(response.status)} {text}".rstrip()
@@ -84,6 +85,11 @@ def error_of(request: RequestInfo, response: Response, *, unsigned: bool = False
     )
     error.retry_after = retry_after(response)
     return error
+
+
+def not_answering(request: RequestInfo) -> str:
+    """The advice for an answer without a code of the service."""
+    return f"check that {request.endpoint} is a {request.service}, and that nothing answers in its place"
 
 
 def error_body(body: bytes) -> tuple[str, str]:
@@ -138,7 +144,7 @@ def unreadable(answer: GoodAnswer) -> TransportError:
     kind = one_line(response.headers.get("content-type") or "no content type", 100)
     return TransportError(
         f"{request}: {request.endpoint} answered {response.status} with {len(response.body)} bytes ({kind}), which is not"
-        " an answer of DIS: check the endpoint",
+        f" an answer of {request.service}: check the endpoint",
         not_a_dis=True,
     )
 

@@ -28,26 +28,17 @@ LONGEST_SECONDS = 3600.0
 RENEW_BEFORE_SECONDS = 2400.0
 
 
-class CachedCredentials:
-    """The credentials that the requests of one connection are signed with; thread-safe.
+class KeptCredentials:
+    """Credentials that are looked up, kept and renewed by the rules above; thread-safe.
 
-    ``metadata`` is a transport to the metadata service, for tests.
+    ``look_up`` finds them before a time of ``monotonic``, and returns None if requests need none.
     """
 
     def __init__(
-        self,
-        connection: DISConnection,
-        *,
-        metadata: Transport | None,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], None],
-        random: Callable[[], float],
+        self, look_up: Callable[[float], Credentials | Token | None], *, monotonic: Callable[[], float]
     ) -> None:
-        self._connection = connection
-        self._metadata = metadata
+        self._look_up = look_up
         self._monotonic = monotonic
-        self._sleep = sleep
-        self._random = random
         self._lock = ForkSafeLock()
         self._found: Credentials | Token | None = None
         self._until = float("-inf")
@@ -93,7 +84,29 @@ class CachedCredentials:
             _LOG.warning("the credentials can't be renewed, and expire at %s: %s", old.expires.isoformat(), error)
             return old
 
-    def _look_up(self, end: float) -> Credentials | Token | None:
+
+class CachedCredentials(KeptCredentials):
+    """The credentials that the requests of one connection are signed with; thread-safe.
+
+    ``metadata`` is a transport to the metadata service, for tests.
+    """
+
+    def __init__(
+        self,
+        connection: DISConnection,
+        *,
+        metadata: Transport | None,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], None],
+        random: Callable[[], float],
+    ) -> None:
+        super().__init__(self._found_for, monotonic=monotonic)
+        self._connection = connection
+        self._metadata = metadata
+        self._sleep = sleep
+        self._random = random
+
+    def _found_for(self, end: float) -> Credentials | Token | None:
         endpoint = self._connection.endpoint or ""
         found = found_credentials(self._connection.credentials)
         if found is not None or is_local_dis(endpoint):

@@ -145,6 +145,7 @@ class HTTPTransport:
         ca_bundle: a file of certificates to trust; by default the environment's, or those that come with httpx. They are read
             only for https.
         max_connections: how many requests are sent at a time. Others wait, for their timeout at most.
+        service: the name of the service, for messages.
 
     Raises:
         ConfigurationError: there are no certificates where the settings say, or the proxy can't be used.
@@ -157,8 +158,10 @@ class HTTPTransport:
         proxy: str | None = None,
         ca_bundle: str | os.PathLike[str] | None = None,
         max_connections: int = MAX_CONNECTIONS,
+        service: str = "DIS",
     ) -> None:
         self._endpoint = endpoint
+        self._service = service
         self._end = RequestEnd()
         given = None if proxy is None else Secret(proxy)  # it may contain a password
         del proxy
@@ -208,7 +211,7 @@ class HTTPTransport:
         """Which side failed, why, and what to do."""
         reason = one_line(error) or type(error).__name__
         if not never_connected:
-            return f"no answer from {self._endpoint}: {reason}; is it a DIS?"
+            return f"no answer from {self._endpoint}: {reason}; is it a {self._service}?"
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             remedy = "name the file of the certificates to trust with ca_bundle= or SSL_CERT_FILE"
             return f"can't connect to {self._endpoint}: its certificate isn't trusted ({reason}); {remedy}"
@@ -235,7 +238,7 @@ class HTTPTransport:
             if body.tell() > most:
                 raise AnswerTooLargeError(
                     f"{self._endpoint} answered with more than the {most} bytes that the request allows: ask for less, such as"
-                    " by a lower max_fetch_bytes, if it is a DIS"
+                    f" by a lower max_fetch_bytes or limit, if it is a {self._service}"
                 )
             if time.monotonic() > end:
                 raise httpcore.ReadTimeout("the answer didn't end in time")
