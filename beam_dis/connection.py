@@ -1,11 +1,12 @@
-"""The connection: which DIS a pipeline or a client talks to, with which credentials and timeouts.
+"""The connection: which service a pipeline or a client talks to, with which credentials and timeouts.
 
-Rules:
+``Connection`` is what all services have in common, ``DISConnection`` is that of DIS. Rules:
 
 1. A connection is a value that is pickled with the pipeline, so it has no socket. It has a secret only if the user gave it
    Credentials or a Token, and those can't be pickled.
 2. A missing field is filled in when the pipeline is built: from the pipeline's options, else from the environment.
 3. Credentials are looked up on the worker, never earlier.
+4. What a service doesn't have is refused when the pipeline is built, with what to use instead.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from beam_dis.credentials import (
     CredentialsSource,
@@ -26,8 +27,12 @@ from beam_dis.credentials import (
 )
 from beam_dis.endpoints import LOCAL_PROJECT_ID, checked_url, endpoint_of, endpoint_variable, is_local_dis, is_loopback
 from beam_dis.errors import ConfigurationError
-from beam_dis.plain_values import plain_value, shown
+from beam_dis.names import checked_stream
+from beam_dis.plain_values import described, plain_value, shown
 from beam_dis.texts import HiddenSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class NoProjectError(ConfigurationError):
@@ -35,7 +40,90 @@ class NoProjectError(ConfigurationError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DISConnection:
+class Connection:
+    """What pipelines use of a connection, whatever its service.
+
+    ``service`` is the word for the service in lineage. ``lacks`` has the options that the service has no use for, and what to use
+    instead. The fields are those of DISConnection, which describes them.
+    """
+
+    service: ClassVar[str]
+    lacks: ClassVar[Mapping[str, str]] = {}
+
+    endpoint: str | None = None
+    credentials: CredentialsSource = None
+    timeout: float = 30.0
+    deadline: float = 60.0
+    proxy: str | None = None
+    ca_bundle: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("endpoint", "timeout", "deadline", "proxy"):
+            object.__setattr__(self, name, plain_value(getattr(self, name)))
+        if self.endpoint is not None:
+            object.__setattr__(self, "endpoint", checked_url("endpoint", self.endpoint))
+        for name in ("timeout", "deadline"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value < threading.TIMEOUT_MAX:
+                raise ConfigurationError(f"{self._name}({name}={shown(value)}): give seconds, more than 0")
+        check_source(self.credentials)
+        if self.proxy is not None:
+            object.__setattr__(self, "proxy", checked_url("proxy", self.proxy))
+            _check_not_loopback(self.endpoint)
+        if self.ca_bundle is not None:
+            if not isinstance(self.ca_bundle, str | os.PathLike) or not os.fspath(self.ca_bundle):
+                raise ConfigurationError(
+                    f"{self._name}(ca_bundle={self.ca_bundle!r}): give the path of a file with certificates"
+                )
+            object.__setattr__(self, "ca_bundle", os.fsdecode(self.ca_bundle))
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def account(self) -> str:
+        """What owns the streams, "" if that isn't known yet: a project or a container."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> dict[str, str | None]:
+        """Where the service is, to be shown to people; nothing secret."""
+        raise NotImplementedError
+
+    def resolved(self, options: Any = None, environ: Mapping[str, str] | None = None) -> Self:
+        """The same connection, complete: with what it leaves out from a pipeline's options and the environment."""
+        raise NotImplementedError
+
+    @staticmethod
+    def checked_stream(argument: str, value: Any, *, otherwise: str = "") -> str:
+        """The name of a stream, checked as by ``beam_dis.names.checked_stream``."""
+        return checked_stream(argument, value, otherwise=otherwise)
+
+    def check_has(self, **options: Any) -> None:
+        """Raise ConfigurationError for an option that the service lacks, unless it is None.
+
+        ``lacks`` has such an option by its name, or by its name and its value if that is text: ``decode=rows``.
+        """
+        for name, value in options.items():
+            key = name if name in self.lacks else f"{name}={value}" if isinstance(value, str) else ""
+            if value is not None and key in self.lacks:
+                raise ConfigurationError(f"{name}={shown(value)}: {self.lacks[key]}")
+
+
+def checked_connection(value: Any) -> Connection:
+    """Return a connection, that of DIS for None. Raises ConfigurationError for anything else."""
+    if value is None:
+        return DISConnection()
+    if not isinstance(value, Connection):
+        raise ConfigurationError(
+            f"connection={described(value)}: give a DISConnection, such as DISConnection(endpoint=…), or a V3IOConnection"
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DISConnection(Connection):
     """Where DIS is, and how to reach it.
 
     Args:
@@ -55,34 +143,31 @@ class DISConnection:
         ConfigurationError: a value has a wrong type or form.
     """
 
-    endpoint: str | None = None
+    service: ClassVar[str] = "dis"
+    lacks: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("client_info", "metadata=client_info"), "records of DIS have no client information: put it into the data"
+    )
+
     region: str | None = None
     project_id: str | None = None
-    credentials: CredentialsSource = None
-    timeout: float = 30.0
-    deadline: float = 60.0
-    proxy: str | None = None
-    ca_bundle: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("endpoint", "region", "project_id", "timeout", "deadline", "proxy"):
-            object.__setattr__(self, name, plain_value(getattr(self, name)))
-        if self.endpoint is not None:
-            object.__setattr__(self, "endpoint", checked_url("endpoint", self.endpoint))
+        Connection.__post_init__(self)
         for name in ("region", "project_id"):
-            value = getattr(self, name)
+            value = plain_value(getattr(self, name))
+            object.__setattr__(self, name, value)
             if value is not None:
                 _check_word(f"DISConnection({name}={value!r})", value)
-        for name in ("timeout", "deadline"):
-            value = getattr(self, name)
-            if type(value) not in (int, float) or not 0 < value < threading.TIMEOUT_MAX:
-                raise ConfigurationError(f"DISConnection({name}={shown(value)}): give seconds, more than 0")
-        check_source(self.credentials)
-        if self.proxy is not None:
-            object.__setattr__(self, "proxy", checked_url("proxy", self.proxy))
-            _check_not_loopback(self.endpoint)
-        if self.ca_bundle is not None:
-            object.__setattr__(self, "ca_bundle", _checked_path(self.ca_bundle))
+
+    @property
+    def account(self) -> str:
+        """The project."""
+        return self.project_id or ""
+
+    @property
+    def place(self) -> dict[str, str | None]:
+        """Endpoint, region and project."""
+        return {"endpoint": self.endpoint, "region": self.region, "project_id": self.project_id}
 
     def resolved(self, options: Any = None, environ: Mapping[str, str] | None = None) -> DISConnection:
         """The same connection with endpoint, region and project id filled in.
@@ -116,7 +201,7 @@ class DISConnection:
         return replace(self, endpoint=endpoint, region=region, project_id=project_id)
 
 
-def connection_of_pipeline(connection: DISConnection | None, options: Any) -> DISConnection:
+def connection_of_pipeline(connection: Connection | None, options: Any) -> Connection:
     """The connection that a pipeline's steps take to the workers: resolved, and with credentials that workers can find."""
     connection = connection or DISConnection()
     check_travels(connection.credentials)
@@ -161,12 +246,6 @@ def _project_id(options: Any, environ: HiddenSettings) -> str | None:
 def _check_not_loopback(endpoint: str | None) -> None:
     if endpoint is not None and is_loopback(endpoint):
         raise ConfigurationError(f"{endpoint} is on this machine, and isn't reached through a proxy: leave out proxy=")
-
-
-def _checked_path(value: Any) -> str:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ConfigurationError(f"DISConnection(ca_bundle={value!r}): give the path of a file with certificates")
-    return os.fsdecode(value)
 
 
 def _check_word(shown: str, value: Any) -> None:

@@ -1,7 +1,7 @@
 """Display data: the arguments of a transform that a runner shows to the operators of a pipeline.
 
 Rules:
-1. Nothing secret: of a connection only endpoint, region and project id; of an object only the name of its class, never its
+1. Nothing secret: of a connection only where it leads, such as endpoint and project id; of an object only the name of its class, never its
    ``repr``.
 2. Plain Python, no Beam.
 """
@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 
 
-def display_items(connection: DISConnection | None, **arguments: Any) -> dict[str, str | int | float | bool]:
+def display_items(connection: Connection | None, **arguments: Any) -> dict[str, str | int | float | bool]:
     """The display data of a transform.
 
     Args:
-        connection: gives ``endpoint``, ``region`` and ``project_id``.
+        connection: gives its ``place``.
         **arguments: text, numbers and booleans are shown as they are; a function or a class by its name, any other
             object by the name of its class. None is left out.
     """
     if connection is not None:
-        arguments |= {name: getattr(connection, name) for name in ("endpoint", "region", "project_id")}
+        arguments |= connection.place
     return {name: _shown(value) for name, value in arguments.items() if value is not None}
 
 

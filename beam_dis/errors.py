@@ -34,12 +34,22 @@ Rules:
 
 1. A message names the value that is wrong, and what to do.
 2. All of them can be pickled, and none contains a secret.
-3. ``beam_dis.wire.error_codes`` says which code is which class; an unknown code goes by its HTTP status.
+3. ``beam_dis.wire.error_codes`` says which code of DIS is which class, ``beam_dis.v3io.messages`` which error of V3IO; an unknown
+   code goes by its HTTP status.
+4. A code begins with the name of its service. Any other code is one of something in between, such as a gateway's.
 """
 
 from __future__ import annotations
 
 from beam_dis.wire.error_codes import ERROR_CODES, Remedy, remedy_of
+
+_V3IO = "V3IO."
+_SERVICES = ("DIS.", _V3IO)
+
+
+def is_known_code(code: str) -> bool:
+    """Whether a code is in the table of its service, so that it may be the name of a metric."""
+    return code in ERROR_CODES or code.startswith(_V3IO)  # of V3IO there are no other codes
 
 
 class DISError(Exception):
@@ -74,7 +84,7 @@ class AnswerTooLargeError(TransportError):
 class ServiceError(DISError):
     """The service answered with an error.
 
-    ``code`` is the DIS code ("DIS.4301"), or "" if the answer had none; ``status`` is the HTTP status;
+    ``code`` is the service's ("DIS.4301", "V3IO.ResourceNotFoundException"), or "" if the answer had none; ``status`` is the HTTP status;
     ``service_message`` is the text that the service sent. ``retry_after`` is for how many seconds the answer asks to wait, by its
     Retry-After header; None if it has none.
     """
@@ -91,6 +101,11 @@ class ServiceError(DISError):
     def remedy(self) -> Remedy:
         """What a client does about this answer, by ``beam_dis.wire.error_codes``."""
         return remedy_of(self.code, self.status)
+
+    @property
+    def is_of_service(self) -> bool:
+        """Whether the service answered, and not something in between."""
+        return self.code.startswith(_SERVICES)
 
 
 class AuthenticationError(ServiceError):

@@ -116,7 +116,7 @@ def failure_of(error: Exception) -> Failure:
             return failure
     if not isinstance(error, ServiceError):
         return Failure.FINAL
-    if not error.code.startswith("DIS."):  # something between answered in the service's place
+    if not error.is_of_service:
         return Failure.NO_ANSWER if isinstance(error, ServerError) else Failure.NOT_A_DIS
     return Failure.FAILING if isinstance(error, ServerError) or error.remedy is Remedy.RETRY else Failure.FINAL
 

@@ -24,6 +24,7 @@ class DISRecord(NamedTuple):
         partition_key: the producer's key; None if it gave none.
         data: the record's bytes.
         timestamp: the arrival time as the service reports it, in milliseconds since 1970 UTC.
+        client_info: what the producer gave beside the data; None if it gave nothing, as for every record of DIS.
     """
 
     stream: str
@@ -32,6 +33,7 @@ class DISRecord(NamedTuple):
     partition_key: Optional[str]  # noqa: UP045 - Beam makes an untyped field of ``str | None``
     data: bytes
     timestamp: int
+    client_info: Optional[bytes] = None  # noqa: UP045
 
     @property
     def arrival_time(self) -> datetime:
@@ -52,6 +54,7 @@ class PutRecord(msgspec.Struct, frozen=True, gc=False):
         partition_id: a number (``0``) or an id (``"shardId-0000000000"``).
         timestamp: milliseconds since 1970, sent along as the vendor's Java client does. The API reference doesn't have it: a
             record is read with the time of its arrival.
+        client_info: up to 16 bytes that V3IO keeps beside the data. DIS has nothing of the kind.
     """
 
     data: bytes
@@ -59,3 +62,4 @@ class PutRecord(msgspec.Struct, frozen=True, gc=False):
     explicit_hash_key: Union[int, str, None] = None  # noqa: UP007
     partition_id: Union[int, str, None] = None  # noqa: UP007
     timestamp: Optional[int] = None  # noqa: UP045
+    client_info: Optional[bytes] = None  # noqa: UP045

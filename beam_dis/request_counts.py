@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from beam_dis.errors import DISError, ServiceError, TransportError
+from beam_dis.errors import DISError, ServiceError, TransportError, is_known_code
 from beam_dis.forks import ForkSafeLock
-from beam_dis.wire.error_codes import ERROR_CODES
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,6 +108,6 @@ def failure_code(error: DISError) -> str:
         return "no_answer" if error.maybe_done else "no_connection"
     if not isinstance(error, ServiceError):
         return _NO_CODE
-    if error.code in ERROR_CODES:
+    if is_known_code(error.code):
         return error.code
     return f"HTTP.{error.status}" if 100 <= error.status <= 599 else _NO_CODE

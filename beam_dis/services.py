@@ -15,27 +15,29 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from beam_dis.client.dis_service import DISService
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection, DISConnection
 from beam_dis.forks import ForkSafeLock
 from beam_dis.stream_service import StreamService
 
 MOST_SHARED = 64
 
 
-def open_service(connection: DISConnection) -> StreamService:
+def open_service(connection: Connection) -> StreamService:
     """Open a service for a resolved connection; the caller closes it."""
-    return DISService(connection)
+    if isinstance(connection, DISConnection):
+        return DISService(connection)
+    raise TypeError(f"no service for {type(connection).__name__}")
 
 
 class Services:
     """Shared services, one per connection; thread-safe."""
 
-    def __init__(self, open_: Callable[[DISConnection], StreamService] = open_service) -> None:
+    def __init__(self, open_: Callable[[Connection], StreamService] = open_service) -> None:
         self._open = open_
-        self._services: OrderedDict[DISConnection, StreamService] = OrderedDict()
+        self._services: OrderedDict[Connection, StreamService] = OrderedDict()
         self._lock = ForkSafeLock()
 
-    def of(self, connection: DISConnection) -> StreamService:
+    def of(self, connection: Connection) -> StreamService:
         """Return the service of a connection. The first call opens it."""
         with self._lock:
             service = self._services.get(connection)
@@ -60,6 +62,6 @@ SERVICES = Services()
 atexit.register(SERVICES.close)
 
 
-def shared_service(connection: DISConnection) -> StreamService:
+def shared_service(connection: Connection) -> StreamService:
     """Return this process's shared service of a connection; the caller doesn't close it."""
     return SERVICES.of(connection)

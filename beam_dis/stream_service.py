@@ -3,10 +3,13 @@
 Rules:
 
 1. ``read/`` and ``write/`` know these values and the protocol, and nothing of HTTP or error codes.
-2. Sequence numbers are ints, partitions have the service's ids, times are milliseconds since 1970 by the service's clock.
-3. Failures are the errors of ``beam_dis.errors``.
-4. An implementation is thread-safe, retries what its own rules allow, and keeps nothing that a caller could lose.
-5. Values that exist once per record are structs outside garbage collection: tuples cost the sink 2 of its 7 µs per record.
+2. Sequence numbers are ints that grow within a partition and need not be consecutive. A position is any number: the records at it
+   are those from that number on.
+3. Partitions are named ``shardId-`` and their number in ten digits, whatever the service calls them. Times are milliseconds since
+   1970 by the service's clock.
+4. Failures are the errors of ``beam_dis.errors``.
+5. An implementation is thread-safe, retries what its own rules allow, and keeps nothing that a caller could lose.
+6. Values that exist once per record are structs outside garbage collection: tuples cost the sink 2 of its 7 µs per record.
 """
 
 from __future__ import annotations
@@ -86,10 +89,19 @@ class PageRecord(msgspec.Struct, gc=False):
     data: bytes
     timestamp: int
     partition_key: str | None = None
+    client_info: bytes | None = None
 
     def at(self, stream: str, partition_id: str) -> DISRecord:
         """The same record as a pipeline sees it."""
-        return DISRecord(stream, partition_id, self.sequence_number, self.partition_key, self.data, self.timestamp)
+        return DISRecord(
+            stream,
+            partition_id,
+            self.sequence_number,
+            self.partition_key,
+            self.data,
+            self.timestamp,
+            self.client_info,
+        )
 
 
 class ReadPosition(NamedTuple):
@@ -158,13 +170,15 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 class NotWritten(msgspec.Struct, frozen=True, gc=False):
     """The reason why a record was not written.
 
-    ``retriable``: sending it again may help. ``throttled``: so does slowing down.
+    ``retriable``: sending it again may help. ``throttled``: so does slowing down. ``no_partition``: its partition doesn't exist, or
+    takes no records.
     """
 
     code: str
     message: str
     retriable: bool
     throttled: bool = False
+    no_partition: bool = False
 
 
 class StreamService(Protocol):

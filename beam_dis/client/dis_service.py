@@ -26,8 +26,11 @@ from beam_dis.errors import (
     CheckpointNotFoundError,
     DISError,
     InvalidRequestError,
+    PartitionExpiredError,
+    PartitionNotFoundError,
     StreamNotFoundError,
     TransportError,
+    class_of,
     service_error,
 )
 from beam_dis.record import PutRecord
@@ -242,7 +245,11 @@ def _not_written(entry: PutRecordResult) -> NotWritten:
     remedy = record_remedy(code)
     text = entry.error_message or (ERROR_CODES[code].text if code in ERROR_CODES else "no reason given")
     return NotWritten(
-        code, text, retriable=remedy in (Remedy.RETRY, Remedy.SLOW_DOWN), throttled=remedy is Remedy.SLOW_DOWN
+        code,
+        text,
+        retriable=remedy in (Remedy.RETRY, Remedy.SLOW_DOWN),
+        throttled=remedy is Remedy.SLOW_DOWN,
+        no_partition=class_of(code, 0) in (PartitionNotFoundError, PartitionExpiredError),
     )
 
 

@@ -115,7 +115,7 @@ def lost_answer(error: TransportError | ServiceError) -> bool:
     """
     if isinstance(error, TransportError):
         return error.maybe_done
-    return not error.code.startswith("DIS.") and error.status >= 500 and error.status != 503
+    return not error.is_of_service and error.status >= 500 and error.status != 503
 
 
 def _is_throttling(error: TransportError | ServiceError) -> bool:

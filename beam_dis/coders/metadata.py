@@ -18,6 +18,7 @@ METADATA: dict[str, tuple[str, Type]] = {
     "partition_id": ("partition_id", Scalar("string")),
     "arrival_time": ("timestamp", Scalar("timestamp-millis")),
     "stream": ("stream", Scalar("string")),
+    "client_info": ("client_info", Nullable(Scalar("bytes"))),
 }
 """The attribute of a DISRecord that each field is made from, and its type."""
 

@@ -9,7 +9,7 @@ from apache_beam import pvalue
 from apache_beam.options.pipeline_options import TypeOptions
 
 from beam_dis.coders.resolve import ArrowDecoder, decoder_for
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import ConfigurationError
 from beam_dis.outputs import typed_output
@@ -53,7 +53,7 @@ class Decoding:
         ConfigurationError: the stream has no schema, or ``max_dead_letters`` is given without dead letters.
     """
 
-    def __init__(self, settings: ReadSettings, connection: DISConnection, *, dead_letters: bool) -> None:
+    def __init__(self, settings: ReadSettings, connection: Connection, *, dead_letters: bool) -> None:
         stream, interval = settings.stream or "", settings.discovery_interval
         decode, self._element_type = decoder_for(
             settings.decode,

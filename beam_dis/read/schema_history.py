@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.errors import StreamNotFoundError
 from beam_dis.forks import ForkSafeLock
 from beam_dis.services import open_service, shared_service
@@ -27,17 +27,17 @@ class SchemaHistory:
 
     def __init__(
         self,
-        service_of: Callable[[DISConnection], StreamService] = shared_service,
+        service_of: Callable[[Connection], StreamService] = shared_service,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service_of = service_of
         self._clock = clock
         self._lock = ForkSafeLock()
-        self._schemas: dict[tuple[DISConnection, str], tuple[str, ...]] = {}
-        self._listed_at: dict[tuple[DISConnection, str], float] = {}
+        self._schemas: dict[tuple[Connection, str], tuple[str, ...]] = {}
+        self._listed_at: dict[tuple[Connection, str], float] = {}
 
-    def refresh(self, connection: DISConnection, stream: str, interval: float) -> tuple[str, ...]:
+    def refresh(self, connection: Connection, stream: str, interval: float) -> tuple[str, ...]:
         """The schemas of a stream, newest first, after a listing if the last one is older than ``interval`` seconds."""
         key = (connection, stream)
         with self._lock:  # other readers of the stream wait for the listing, since their records need it too
@@ -63,7 +63,7 @@ SCHEMA_HISTORY = SchemaHistory()
 class StreamSchemas:
     """The schemas of one stream, for a step: it is pickled without the history."""
 
-    connection: DISConnection
+    connection: Connection
     stream: str
     interval: float
 
@@ -72,7 +72,7 @@ class StreamSchemas:
         return SCHEMA_HISTORY.refresh(self.connection, self.stream, self.interval)
 
 
-def describe_once(connection: DISConnection, stream: str) -> StreamListing:
+def describe_once(connection: Connection, stream: str) -> StreamListing:
     """Describe a stream while the pipeline is built, through a service that is closed at once."""
     service = open_service(connection)
     try:

@@ -11,9 +11,9 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypedDict, TypeVar, get_type_hints
 
 from beam_dis.coders.metadata import METADATA
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection, checked_connection
 from beam_dis.errors import ConfigurationError
-from beam_dis.names import canonical_partition_id, checked_app, checked_stream, did_you_mean
+from beam_dis.names import canonical_partition_id, checked_app, did_you_mean
 from beam_dis.positions import (
     AfterReading,
     AtCheckpoint,
@@ -39,7 +39,7 @@ OPTIONS_HELP = """
             for these rows as a ``pyarrow.RecordBatch`` in steps with ``process_batch``; a Beam coder, for the bytes; or a
             function of the DISRecord.
         metadata: fields of the record that rows have too, after those of the data: "partition_key", "sequence_number",
-            "partition_id", "arrival_time", "stream". In a row each has an underscore at the end, such as
+            "partition_id", "arrival_time", "stream", "client_info". In a row each has an underscore at the end, such as
             ``partition_key_``.
         timestamp_fn: the event time of a decoded value, as a Beam Timestamp, an aware datetime, seconds since 1970
             or ISO text with a time zone; None for the arrival time.
@@ -56,7 +56,7 @@ OPTIONS_HELP = """
         poll_interval: seconds between polls of an idle partition; for endless reads.
         discovery_interval: seconds between listings of the stream, for which watermarks wait too. None finds the partitions
             once; for endless reads.
-        connection: a :class:`DISConnection`. What it leaves out comes from the pipeline's :class:`DISOptions`, then from
+        connection: a :class:`DISConnection`, or that of another service. What it leaves out comes from the pipeline's :class:`DISOptions`, then from
             the environment.
 
     Raises:
@@ -84,7 +84,7 @@ class ReadOptions(TypedDict, total=False):
     redistribute: int | None
     poll_interval: float
     discovery_interval: float | None
-    connection: DISConnection | None
+    connection: Connection | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ class ReadSettings:
     redistribute: int | None = None
     poll_interval: float = 1.0
     discovery_interval: float | None = 1.0
-    connection: DISConnection | None = None
+    connection: Connection | None = None
 
     @classmethod
     def of(
@@ -131,6 +131,10 @@ class ReadSettings:
         return cls(stream=stream, dead_letters=dead_letters, commit=commit, **given)
 
     def __post_init__(self) -> None:
+        connection = checked_connection(self.connection)
+        if self.stream is not None:
+            object.__setattr__(self, "stream", connection.checked_stream("stream", self.stream))
+        connection.check_has(app=self.app, decode=self.decode)
         self._check_names()
         self._check_positions()
         self._check_times()
@@ -165,8 +169,6 @@ class ReadSettings:
         return None if self.partitions is None else tuple(canonical_partition_id(p) for p in self.partitions)
 
     def _check_names(self) -> None:
-        if self.stream is not None:
-            checked_stream("stream", self.stream)
         if self.partitions is not None and not isinstance(self.partitions, tuple):
             raise ConfigurationError(
                 f"partitions={self.partitions!r} is not a list: name one or more, such as partitions=[{self.partitions!r}]"
@@ -225,6 +227,7 @@ class ReadSettings:
                 )
             if name in self.metadata[:place]:
                 raise ConfigurationError(f"metadata={self.metadata!r} has {name!r} twice")
+            checked_connection(self.connection).check_has(metadata=name)
 
     def _check_rest(self) -> None:
         for name, words in _CHOICES.items():
@@ -247,8 +250,6 @@ class ReadSettings:
             )
         if self.timestamp_fn is not None and not callable(self.timestamp_fn):
             raise ConfigurationError(f"timestamp_fn={self.timestamp_fn!r} is not a function of the decoded value")
-        if self.connection is not None and not isinstance(self.connection, DISConnection):
-            raise ConfigurationError(f"connection={self.connection!r} is not a DISConnection")
 
 
 def _position(argument: str, position: Any, given: Any) -> Any:

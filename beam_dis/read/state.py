@@ -127,16 +127,16 @@ class KnownPartitionsCoder(_StateCoder):
 
 
 class PagePartCoder(_StateCoder):
-    """Stream, partition, and for each run its time in µs and its records: number, data, time in ms, partition key (nil for none)."""
+    """Stream, partition, and for each run its time in µs and its records.
+
+    A record is its number, data, time in ms, partition key (nil for none), and its client information unless it has none.
+    """
 
     kind, name = PagePart, "part of a page"
 
     def fields(self, value: PagePart) -> tuple[Any, ...]:
         """Stream, partition, runs."""
-        runs = [
-            (micros, [(each.sequence_number, each.data, each.timestamp, each.partition_key) for each in records])
-            for micros, records in value.runs
-        ]
+        runs = [(micros, [_fields_of_record(each) for each in records]) for micros, records in value.runs]
         return value.stream, value.partition_id, runs
 
     def value(self, *fields: Any) -> PagePart:
@@ -145,6 +145,11 @@ class PagePartCoder(_StateCoder):
         return PagePart(
             stream, partition_id, tuple((micros, [PageRecord(*each) for each in records]) for micros, records in runs)
         )
+
+
+def _fields_of_record(record: PageRecord) -> tuple[Any, ...]:
+    fields = (record.sequence_number, record.data, record.timestamp, record.partition_key)
+    return fields if record.client_info is None else (*fields, record.client_info)
 
 
 class StreamStartCoder(_StateCoder):

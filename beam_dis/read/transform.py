@@ -18,7 +18,7 @@ import apache_beam as beam
 from apache_beam import coders, pvalue
 from typing_extensions import Unpack
 
-from beam_dis.connection import DISConnection, connection_of_pipeline
+from beam_dis.connection import Connection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
 from beam_dis.error_handling import TakesErrorHandler
@@ -148,7 +148,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
 
     def _until(
         self,
-        connection: DISConnection,
+        connection: Connection,
         limit: AfterReading,
         decoder: PageDecoder,
         event_micros: EventMicros | None,
@@ -173,7 +173,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
 
     def _bounded(
         self,
-        connection: DISConnection,
+        connection: Connection,
         decoder: PageDecoder,
         event_micros: EventMicros | None,
         read_id: str,
@@ -201,7 +201,7 @@ class _Read(TakesErrorHandler, beam.PTransform[Any, OutputT], Generic[OutputT]):
 
     def _endless(
         self,
-        connection: DISConnection,
+        connection: Connection,
         decoder: PageDecoder,
         event_micros: EventMicros | None,
         runner: RunnerTraits,

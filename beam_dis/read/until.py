@@ -28,7 +28,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.display import display_items
 from beam_dis.errors import DISError, ThrottledError
 from beam_dis.outages import is_missing
@@ -95,7 +95,7 @@ class ReadUntilFn(beam.DoFn):
 
     def __init__(
         self,
-        connection: DISConnection,
+        connection: Connection,
         discovery: Discovery,
         limit: AfterReading,
         *,
@@ -237,7 +237,7 @@ class ReadUntilFn(beam.DoFn):
         self._pace.note_answer(part)
         self._shared.note_success(stream, part)
         if self._known.stream_id == "":
-            Lineage.sources().add("dis", self._connection.project_id or "", stream)
+            Lineage.sources().add(self._connection.service, self._connection.account, stream)
         if found:
             log_start(stream, found, self._connection, self._discovery.app)
             self._found.inc(len(found))
@@ -343,7 +343,7 @@ class ReadUntilForAppFn(ReadUntilFn, RestrictionProvider):
     it, and a splittable step is the first.
     """
 
-    def __init__(self, connection: DISConnection, discovery: Discovery, limit: AfterReading, **options: Any) -> None:
+    def __init__(self, connection: Connection, discovery: Discovery, limit: AfterReading, **options: Any) -> None:
         super().__init__(connection, discovery, limit, **options)
         self._committer: Committer | None = None
 

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 from beam_dis.dead_letter import DeadLetter
-from beam_dis.errors import DISError, ServiceError
+from beam_dis.errors import DISError, ServiceError, is_known_code
 from beam_dis.outages import Refusals
 from beam_dis.plain_values import shown
 from beam_dis.record import PutRecord
 from beam_dis.request_counts import failure_code
 from beam_dis.stream_service import NotWritten, Written
-from beam_dis.wire.error_codes import ERROR_CODES
 from beam_dis.write.batching import Batch
 from beam_dis.write.ordering import Group, by_key, indexes_to_resend
 
@@ -112,7 +111,7 @@ class Delivery:
         """Why a record is sent again: "order" if it was written, but before an earlier one of its key."""
         if isinstance(answer, Written):
             return "order"
-        if answer.code in ERROR_CODES:
+        if is_known_code(answer.code):
             return answer.code
         return "none" if self.error is None else failure_code(self.error)
 

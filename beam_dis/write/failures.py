@@ -38,7 +38,6 @@ class FailureAction(Enum):
 SECONDS_OF_SCALING = WAIT_LIMITS[Failure.REFUSED].bounded
 """For how long the partitions of keys may be missing or expired, because the stream is being scaled."""
 
-_PARTITION_GONE = ("DIS.4302", "DIS.4319")
 _FAULT_OF_ONE_RECORD = (InvalidRequestError, PartitionNotFoundError, PartitionExpiredError)
 
 
@@ -68,9 +67,10 @@ def answer_for_each(error: DISError, action: FailureAction) -> NotWritten:
         str(error),
         retriable=action is not FailureAction.DIVIDE,
         throttled=action is FailureAction.SLOW_DOWN,
+        no_partition=isinstance(error, PartitionNotFoundError | PartitionExpiredError),
     )
 
 
 def is_of_scaling(record: PutRecord, answer: Written | NotWritten) -> bool:
     """Whether a record was refused because of its partition, though it names none: the stream is being scaled."""
-    return isinstance(answer, NotWritten) and answer.code in _PARTITION_GONE and record.partition_id is None
+    return isinstance(answer, NotWritten) and answer.no_partition and record.partition_id is None

@@ -17,7 +17,7 @@ import apache_beam as beam
 from apache_beam.metrics.metric import Lineage, Metrics
 from apache_beam.pvalue import TaggedOutput
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
 from beam_dis.request_metrics import CodeCounters, RequestMetrics
@@ -32,7 +32,7 @@ DONE = "done"
 
 _COUNTERS = {"throttled_seconds": "cumulativeThrottlingSeconds"}  # the name that autoscalers know
 
-ServiceOf = Callable[[DISConnection], StreamService]
+ServiceOf = Callable[[Connection], StreamService]
 
 
 class PutRecordsFn(beam.DoFn):
@@ -44,7 +44,7 @@ class PutRecordsFn(beam.DoFn):
         service_of: returns the service of a connection; called on the worker, so it must pickle.
     """
 
-    def __init__(self, plan: WritePlan, connection: DISConnection, service_of: ServiceOf = shared_service) -> None:
+    def __init__(self, plan: WritePlan, connection: Connection, service_of: ServiceOf = shared_service) -> None:
         self._plan = plan
         self._connection = connection
         self._service_of = service_of
@@ -90,7 +90,7 @@ class PutRecordsFn(beam.DoFn):
         self._retries.add(self._writer.take_retries())
         self._requests.report(self._writer.requests)
         for stream in self._writer.take_streams():
-            Lineage.sinks().add("dis", self._connection.project_id or "", stream)
+            Lineage.sinks().add(self._connection.service, self._connection.account, stream)
 
 
 class PutRecordsWithResultsFn(PutRecordsFn):

@@ -27,10 +27,14 @@ from beam_dis.names import (
     checked_timestamp,
     did_you_mean,
 )
+from beam_dis.plain_values import plain_bytes, shown
 from beam_dis.record import PutRecord
 
 FieldOrFunction = str | Callable[[Any], Any] | None
 """The name of a field of the element, or a function of the element, or nothing."""
+
+MOST_CLIENT_INFO = 16
+"""The bytes of client information that V3IO takes: the only service that takes any."""
 
 _partition_id_of = lru_cache(maxsize=4096, typed=True)(canonical_partition_id)  # typed: True is not 1
 
@@ -110,10 +114,32 @@ class RecordTime:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """The client information of an element's record: up to 16 bytes, or None."""
+
+    value_of: Callable[[Any], Any]
+
+    def __call__(self, element: Any) -> bytes | None:
+        """The checked bytes. Raises EncodeError."""
+        try:
+            info = self.value_of(element)
+        except Exception as error:
+            raise _encode_error(error, "client_info raised ") from error
+        try:
+            data = None if info is None else plain_bytes(info)
+        except TypeError:
+            raise EncodeError(f"wrong result of client_info: {shown(info)} is not bytes") from None
+        if data is not None and len(data) > MOST_CLIENT_INFO:
+            raise EncodeError(f"wrong result of client_info: {len(data)} bytes are more than {MOST_CLIENT_INFO}")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFunction:
-    """A function that returns the stream of each element, by name or id."""
+    """A function that returns the stream of each element, by name or id; ``checked`` is that of the connection."""
 
     function: Callable[[Any], Any]
+    checked: Callable[..., str] = checked_stream
 
     def __call__(self, element: Any) -> str:
         """The checked name or id. Raises EncodeError."""
@@ -122,7 +148,7 @@ class StreamFunction:
         except Exception as error:
             raise _encode_error(error, "stream raised ") from error
         try:
-            return checked_stream("stream", stream)
+            return self.checked("stream", stream)
         except ConfigurationError as error:
             raise EncodeError(f"wrong result of stream: {error}") from error
 
@@ -136,6 +162,7 @@ class ElementEncoder:
     explicit_hash_key: ExplicitHashKey | None = None
     partition_id: PartitionId | None = None
     timestamp: RecordTime | None = None
+    client_info: ClientInfo | None = None
 
     def __call__(self, element: Any) -> PutRecord:
         """The record of an element. Raises EncodeError."""
@@ -146,6 +173,7 @@ class ElementEncoder:
                 None if self.explicit_hash_key is None else self.explicit_hash_key(element),
                 None if self.partition_id is None else self.partition_id(element),
                 None if self.timestamp is None else self.timestamp(element),
+                None if self.client_info is None else self.client_info(element),
             )
         except Exception as error:
             raise _encode_error(error) from error
@@ -158,6 +186,7 @@ def element_encoder(
     explicit_hash_key: FieldOrFunction = None,
     partition_id: FieldOrFunction = None,
     timestamp: FieldOrFunction = None,
+    client_info: FieldOrFunction = None,
 ) -> ElementEncoder:
     """An encoder from the arguments of WriteToDIS. Raises ConfigurationError if one is neither a name nor a function."""
     return ElementEncoder(
@@ -166,14 +195,15 @@ def element_encoder(
         None if explicit_hash_key is None else ExplicitHashKey(_function("explicit_hash_key", explicit_hash_key)),
         None if partition_id is None else PartitionId(_function("partition_id", partition_id)),
         None if timestamp is None else RecordTime(_function("timestamp", timestamp)),
+        None if client_info is None else ClientInfo(_function("client_info", client_info)),
     )
 
 
-def stream_or_function(given: Any) -> str | StreamFunction:
+def stream_or_function(given: Any, checked: Callable[..., str] = checked_stream) -> str | StreamFunction:
     """The argument ``stream``: a name or id as it is, a function with its results checked. Raises ConfigurationError."""
     if callable(given):
-        return StreamFunction(given)
-    return checked_stream("stream", given, otherwise=", nor a function of the element")
+        return StreamFunction(given, checked)
+    return checked("stream", given, otherwise=", nor a function of the element")
 
 
 def require_fields(known: Collection[str], **arguments: FieldOrFunction) -> None:

@@ -19,7 +19,7 @@ from apache_beam.typehints.row_type import RowTypeConstraint
 from typing_extensions import NamedTuple
 
 from beam_dis.coders.resolve import encoder_for, row_encoder
-from beam_dis.connection import DISConnection, connection_of_pipeline
+from beam_dis.connection import Connection, checked_connection, connection_of_pipeline
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.display import display_items
 from beam_dis.error_handling import TakesErrorHandler
@@ -79,11 +79,12 @@ class _Arguments(TypedDict, total=False):
     explicit_hash_key: FieldOrFunction
     partition_id: FieldOrFunction
     timestamp: FieldOrFunction
+    client_info: FieldOrFunction
     ordered: bool
     in_flight: int
     batch_records: int | None
     batch_bytes: int | None
-    connection: DISConnection | None
+    connection: Connection | None
 
 
 class WriteToDIS(
@@ -106,6 +107,7 @@ class WriteToDIS(
             ``explicit_hash_key``, which wins over ``partition_key``. Without any of them the service spreads the records.
         timestamp: in the same way, a time to send along with the record, as the vendor's Java client does: a Beam Timestamp, an aware
             datetime, seconds since 1970, or ISO 8601 text. A record is still read with the time of its arrival.
+        client_info: in the same way, up to 16 bytes that V3IO keeps beside the data; with another service it is refused.
         ordered: keep the order of each partition key within a bundle. If a request succeeds in part, records may be
             written twice, but of the last copies of each record, a key's are in order. Without it writing is faster.
         results: return a WrittenRecord for each element, in ``.written``.
@@ -183,25 +185,33 @@ class WriteToDIS(
         explicit_hash_key: FieldOrFunction = None,
         partition_id: FieldOrFunction = None,
         timestamp: FieldOrFunction = None,
+        client_info: FieldOrFunction = None,
         ordered: bool = False,
         results: bool = False,
         dead_letters: bool = False,
         in_flight: int = DEFAULT_OPTIONS.in_flight,
         batch_records: int | None = None,
         batch_bytes: int | None = None,
-        connection: DISConnection | None = None,
+        connection: Connection | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__()
         if unknown:
             raise _no_argument(next(iter(unknown)))
-        self._stream = stream_or_function(stream)
+        service = checked_connection(connection)
+        service.check_has(
+            encode=encode, explicit_hash_key=explicit_hash_key, timestamp=timestamp, client_info=client_info
+        )
+        if encode == "record" and client_info is None and "client_info" not in service.lacks:
+            client_info = "client_info"
+        self._stream = stream_or_function(stream, service.checked_stream)
         self._encode = encode
         self._routing: dict[str, FieldOrFunction] = {
             "partition_key": "partition_key" if encode == "record" and partition_key is None else partition_key,
             "explicit_hash_key": explicit_hash_key,
             "partition_id": partition_id,
             "timestamp": timestamp,
+            "client_info": client_info,
         }
         self._ordered = checked_bool("ordered", ordered)
         self._results = checked_bool("results", results)
@@ -269,10 +279,6 @@ class WriteToDIS(
             require_fields(fields, **self._routing)
 
     def _validate(self) -> None:
-        if self._connection is not None and not isinstance(self._connection, DISConnection):
-            raise ConfigurationError(
-                f"connection={self._connection!r}: give a DISConnection, such as DISConnection(endpoint=…)"
-            )
         if self._ordered and self._routing["partition_key"] is None:
             raise ConfigurationError("ordered=True keeps the order of each partition key: give partition_key= too")
         element_encoder(bytes, **self._routing)

@@ -13,10 +13,11 @@ from typing import Any, TypeVar, Union, get_args, get_type_hints
 
 import apache_beam as beam
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection, DISConnection
 from beam_dis.errors import ConfigurationError
 from beam_dis.names import did_you_mean
 from beam_dis.positions import StartingPosition, StoppingPosition
+from beam_dis.v3io.connection import V3IOConnection
 
 TransformT = TypeVar("TransformT", bound=beam.PTransform[Any, Any])
 
@@ -110,16 +111,17 @@ def require_field(key: str, name: str, known: Collection[str]) -> None:
         )
 
 
-def connection_of(given: Any) -> DISConnection | None:
-    """The connection of the key ``connection``. Raises ConfigurationError."""
+def connection_of(given: Any) -> Connection | None:
+    """The connection of the key ``connection``, to V3IO if it names a container. Raises ConfigurationError."""
     if given is None:
         return None
-    check_keys("connection", given, [field.name for field in fields(DISConnection)])
+    kind = V3IOConnection if isinstance(given, Mapping) and "container" in given else DISConnection
+    check_keys("connection", given, [field.name for field in fields(kind)])
     values = {key: value for key, value in given.items() if value is not None}
     if "credentials" in values:
         values["credentials"] = _function(values["credentials"])
     try:
-        return DISConnection(**values)
+        return kind(**values)
     except ConfigurationError as error:
         raise ConfigurationError(f"connection: {error}") from error
 

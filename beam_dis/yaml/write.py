@@ -11,10 +11,10 @@ from apache_beam import pvalue
 from apache_beam.typehints.row_type import RowTypeConstraint
 
 from beam_dis.coders.metadata import METADATA_FIELDS
+from beam_dis.connection import checked_connection
 from beam_dis.errors import ConfigurationError
 from beam_dis.field_values import FieldValue
 from beam_dis.formats.payloads import payload_bytes
-from beam_dis.names import checked_stream
 from beam_dis.write import WriteToDIS
 from beam_dis.yaml.beam_schema import avro_of_beam_schema, schema_of_elements
 from beam_dis.yaml.config import connection_of, field_name, require_field, transform
@@ -35,6 +35,7 @@ def write_to_dis(
     explicit_hash_key: str | None = None,
     partition_id: str | None = None,
     timestamp: str | None = None,
+    client_info: str | None = None,
     ordered: bool = False,
     in_flight: int | None = None,
     batch_records: int | None = None,
@@ -57,12 +58,14 @@ def write_to_dis(
         explicit_hash_key: the field with a number in the hash ranges of the partitions.
         partition_id: the field with the partition.
         timestamp: the field with a time to send along with the record.
+        client_info: the field with up to 16 bytes that V3IO keeps beside the data.
         ordered: keep the order of each partition key.
         in_flight: how many requests a worker sends at a time, 1 to 64.
         batch_records: the most records of a request.
         batch_bytes: the most bytes of data of a request.
         connection: endpoint, region, project_id, timeout, deadline, proxy, ca_bundle, and as credentials the path of a function that
-            returns them. What is left out comes from the pipeline's options and the environment.
+            returns them. What is left out comes from the pipeline's options and the environment. One with a container is to
+            V3IO.
         error_handling: the output for rows that can't be written, and a threshold.
     """
     word = format_of(format)
@@ -74,6 +77,7 @@ def write_to_dis(
         "explicit_hash_key": explicit_hash_key,
         "partition_id": partition_id,
         "timestamp": timestamp,
+        "client_info": client_info,
     }
     fields = {key: field_name(key, name) for key, name in routing.items() if name is not None}
     arguments: dict[str, Any] = {
@@ -85,7 +89,7 @@ def write_to_dis(
     }
     if in_flight is not None:
         arguments["in_flight"] = in_flight
-    checked_stream("stream", stream)
+    checked_connection(arguments["connection"]).checked_stream("stream", stream)
     WriteToDIS(stream, **arguments)  # its errors now, before the type of the elements is known
     errors = ErrorOutput.of(error_handling, (DONE,))
     return _WriteFromYAML(stream, arguments, errors, _EncoderOf(word, schema, format_options, fields))

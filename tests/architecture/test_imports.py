@@ -50,7 +50,7 @@ ROOMS = {
         *ROOT_FILES,
     },
     "write": {"wire", "coders", "options", "error_handling", "outputs", "request_metrics", "services", *ROOT_FILES},
-    "yaml": {"coders", "formats", "read", "write", *ROOT_FILES},
+    "yaml": {"coders", "formats", "read", "write", "v3io", *ROOT_FILES},
     "producer": {"wire", "services", "write", *ROOT_FILES},
     "copying": {"wire", "client", *ROOT_FILES},
     "consumer": {*ROOT_FILES},

@@ -34,7 +34,7 @@ from beam_dis.wire.ranges import hash_of, hash_ranges, partition_id, partition_n
 THROTTLED = NotWritten("DIS.4303", "Exceeded traffic control limit.", retriable=True, throttled=True)
 BROKEN = NotWritten("DIS.5250", "Record could not be stored.", retriable=True)
 REJECTED = NotWritten("DIS.4200", "Invalid request.", retriable=False)
-NO_PARTITION = NotWritten("DIS.4302", "Partition does not exist.", retriable=False)
+NO_PARTITION = NotWritten("DIS.4302", "Partition does not exist.", retriable=False, no_partition=True)
 EMPTY = NotWritten("DIS.4200", "The record is empty.", retriable=False)
 
 

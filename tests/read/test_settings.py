@@ -56,7 +56,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
         ({"metadata": ["stream", "stream"], "decode": "rows"}, "has 'stream' twice"),
         ({"metadata": ["stream"]}, "adds fields to rows, and decode='record' gives none"),
         ({"metadata": ["stream"], "decode": lambda record: record}, "adds fields to rows"),
-        ({"connection": "http://127.0.0.1"}, "is not a DISConnection"),
+        ({"connection": "http://127.0.0.1"}, "give a DISConnection"),
         (
             {
                 "start": StartingPosition.at_timestamp(NOON),

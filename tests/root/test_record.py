@@ -16,7 +16,8 @@ def record(timestamp: int) -> DISRecord:
 
 
 def test_fields_are_in_the_documented_order():
-    assert DISRecord._fields == ("stream", "partition_id", "sequence_number", "partition_key", "data", "timestamp")
+    described = ("stream", "partition_id", "sequence_number", "partition_key", "data", "timestamp", "client_info")
+    assert DISRecord._fields == described
 
 
 def test_the_arrival_time_is_aware_and_exact():

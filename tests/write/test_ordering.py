@@ -23,7 +23,7 @@ from beam_dis.write.ordering import by_partition, indexes_to_resend, queue_of
 
 OK = Written("shardId-0000000000", 0)
 LIMITS = WriteLimits(request_records=5, request_bytes=100, record_bytes=100, partitions=2)
-EXPIRED = NotWritten("DIS.4319", "Partition is expired.", retriable=False)
+EXPIRED = NotWritten("DIS.4319", "Partition is expired.", retriable=False, no_partition=True)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ REFUSED_CONNECTION = TransportError("connection refused", maybe_done=False)
 FAILED = ServerError("System error.", code="DIS.5000", status=500)
 NOT_RUNNING = StreamNotRunningError("Stream is not running.", code="DIS.4205", status=400)
 SCALING = PartitionNotFoundError("Partition does not exist.", code="DIS.4302", status=400)
-EXPIRED = NotWritten("DIS.4319", "Partition is expired.", retriable=False)
+EXPIRED = NotWritten("DIS.4319", "Partition is expired.", retriable=False, no_partition=True)
 TOO_MUCH = ThrottledError("Exceeded traffic control limit.", code="DIS.4303", status=400)
 
 
@@ -140,7 +140,8 @@ def test_a_request_refused_for_one_record_is_divided_until_it_is_alone(error):
     service.write = refusing
     (delivery,) = write_all(in_memory_sender(service), "aaaaa")
     assert [int(record.data) for record in service.written("s")] == [0, 1, 2, 4]
-    assert NotWritten("DIS.4200", "Invalid request.", retriable=False) == delivery.answers[3]
+    refused = delivery.answers[3]
+    assert (type(refused), refused.code, refused.retriable) == (NotWritten, "DIS.4200", False)
 
 
 @pytest.mark.parametrize(("error", "code"), [(AuthenticationError, "DIS.4100"), (StreamNotFoundError, "DIS.4301")])

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.display import display_items
 from beam_dis.errors import ConfigurationError, DISError
 from beam_dis.outages import FailureSeries, is_missing
@@ -37,7 +37,7 @@ class CommitPositionsFn(beam.DoFn):
 
     def __init__(
         self,
-        connection: DISConnection,
+        connection: Connection,
         app: str,
         *,
         registry: Callable[[], Registry] = this_process,

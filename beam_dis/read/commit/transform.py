@@ -20,7 +20,7 @@ from apache_beam import pvalue
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.typehints import typehints
 
-from beam_dis.connection import DISConnection, connection_of_pipeline
+from beam_dis.connection import Connection, checked_connection, connection_of_pipeline
 from beam_dis.display import display_items
 from beam_dis.errors import ConfigurationError
 from beam_dis.names import checked_app
@@ -51,11 +51,10 @@ class CommitToDIS(beam.PTransform[pvalue.PCollection[Any], pvalue.PDone]):
 
     _registry: Callable[[], Registry] = staticmethod(this_process)
 
-    def __init__(self, app: str, *, connection: DISConnection | None = None) -> None:
+    def __init__(self, app: str, *, connection: Connection | None = None) -> None:
         super().__init__()
         self._app = checked_app("app", app)
-        if connection is not None and not isinstance(connection, DISConnection):
-            raise ConfigurationError(f"connection={connection!r} is not a DISConnection")
+        checked_connection(connection).check_has(app=app)
         self._connection = connection
 
     def display_data(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import Lineage
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.errors import DISError, StreamRecreatedError
 from beam_dis.outages import FailureSeries, is_missing
 from beam_dis.positions import AtTimestamp, StartingPosition, StoppingPosition
@@ -118,7 +118,7 @@ class Discovery:
         return found, known.after(listing.stream_id, new)
 
 
-def log_start(stream: str, found: list[StreamPartition], connection: DISConnection, app: str | None) -> None:
+def log_start(stream: str, found: list[StreamPartition], connection: Connection, app: str | None) -> None:
     """Log which partitions a read starts to read."""
     _log.info(
         "reading %d partition%s of %s from %s%s",
@@ -135,7 +135,7 @@ class DiscoverPartitionsFn(beam.DoFn):
 
     def __init__(
         self,
-        connection: DISConnection,
+        connection: Connection,
         discovery: Discovery,
         *,
         registry: Callable[[], Registry] = this_process,
@@ -180,7 +180,7 @@ class DiscoverPartitionsFn(beam.DoFn):
             self._claims.claim(element, found[0].stream_id, self._discovery.app)
         self._partitions.inc(len(found))
         log_start(stream, found, self._connection, self._discovery.app)
-        Lineage.sources().add("dis", self._connection.project_id or "", stream)
+        Lineage.sources().add(self._connection.service, self._connection.account, stream)
         return [partition._replace(input_id=element.input_id) for partition in found]
 
     def _partitions_of(self, element: StreamStart) -> list[StreamPartition]:

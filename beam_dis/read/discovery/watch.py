@@ -29,7 +29,7 @@ from apache_beam.metrics.metric import Lineage
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.errors import DISError
 from beam_dis.read.discovery.list_once import Discovery, log_start
 from beam_dis.read.partition.tracker import OwnProgress
@@ -93,7 +93,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
 
     def __init__(
         self,
-        connection: DISConnection,
+        connection: Connection,
         discovery: Discovery,
         interval: float,
         *,
@@ -231,7 +231,7 @@ class WatchPartitionsFn(beam.DoFn, RestrictionProvider):
             self._read_state.claims.claim(element, listing.stream_id, self._discovery.app)
         found, later_known = self._discovery.new_partitions(service, element, listing, known)
         if known.stream_id == "":
-            Lineage.sources().add("dis", self._connection.project_id or "", stream)
+            Lineage.sources().add(self._connection.service, self._connection.account, stream)
         self._partitions.inc(len(found))
         if found:
             log_start(stream, found, self._connection, self._discovery.app)

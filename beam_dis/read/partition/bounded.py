@@ -27,7 +27,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.display import display_items
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.fetch.counts import estimated_bytes
@@ -53,7 +53,7 @@ class _RangeReading(beam.DoFn, RestrictionProvider):
 
     def __init__(
         self,
-        connection: DISConnection,
+        connection: Connection,
         *,
         read_id: str,
         on_expired: str = "fail",
@@ -182,7 +182,7 @@ class ReadPartitionForAppFn(_RangeReading):
 
     _whole = True
 
-    def __init__(self, connection: DISConnection, *, app: str, **options: Any) -> None:
+    def __init__(self, connection: Connection, *, app: str, **options: Any) -> None:
         super().__init__(connection, **options)
         self._app = app
         self._committer: Committer | None = None

@@ -35,7 +35,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.display import display_items
 from beam_dis.errors import DISError, ThrottledError
 from beam_dis.outages import is_missing
@@ -72,7 +72,7 @@ class _PartitionPolling(beam.DoFn, RestrictionProvider):
 
     def __init__(
         self,
-        connection: DISConnection,
+        connection: Connection,
         *,
         read_id: str,
         times: RunTimes,
@@ -336,7 +336,7 @@ class PollPartitionForAppFn(_PartitionPolling):
     It is a step of its own, because Prism finalises each bundle of such a step.
     """
 
-    def __init__(self, connection: DISConnection, **options: Any) -> None:
+    def __init__(self, connection: Connection, **options: Any) -> None:
         super().__init__(connection, **options)
         self._commit_gauges = CommitGauges()
 

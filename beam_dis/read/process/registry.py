@@ -21,7 +21,7 @@ from contextvars import copy_context
 from typing import Generic, ParamSpec, TypeVar
 from weakref import WeakSet
 
-from beam_dis.connection import DISConnection
+from beam_dis.connection import Connection
 from beam_dis.forks import FORKS, ForkSafeLock
 from beam_dis.read.fetch.prefetch import BUDGET_BYTES
 from beam_dis.read.process.per_connection import PerConnection
@@ -127,7 +127,7 @@ class Registry:
 
     def __init__(
         self,
-        service_of: Callable[[DISConnection], StreamService] = shared_service,
+        service_of: Callable[[Connection], StreamService] = shared_service,
         *,
         executor: Executor | None = None,
         prefetch_budget: int = BUDGET_BYTES,
@@ -147,7 +147,7 @@ class Registry:
         self._reads: _States[PerRead] = _States(self._clock)
         self._warned: WeakSet[object] = WeakSet()
 
-    def enter_connection(self, connection: DISConnection, user: object) -> PerConnection:
+    def enter_connection(self, connection: Connection, user: object) -> PerConnection:
         """The state of a connection, for a step that leaves it when it is torn down."""
         with self._lock:
             return self._connections.enter(connection, user, lambda: self._connect(connection))
@@ -165,7 +165,7 @@ class Registry:
         for shared in unused:
             shared.forget_pages()
 
-    def connection(self, connection: DISConnection) -> PerConnection | None:
+    def connection(self, connection: Connection) -> PerConnection | None:
         """The state of a connection if any step in this process uses it; for estimates, which may be asked anywhere."""
         with self._lock:
             return self._connections.find(connection)
@@ -183,7 +183,7 @@ class Registry:
         with self._lock:
             return len(self._connections) + len(self._reads)
 
-    def _connect(self, connection: DISConnection) -> PerConnection:
+    def _connect(self, connection: Connection) -> PerConnection:
         service = self._service_of(connection)
         return PerConnection(
             service,
