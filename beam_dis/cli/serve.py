@@ -62,6 +62,13 @@ _FOLDER = click.Path(path_type=Path)
 
 _OPTIONS = (
     click.option(
+        "--service",
+        type=click.Choice(("dis", "v3io")),
+        default="dis",
+        help="dis: a local DIS (default); v3io: V3IO's streams, with the access key in BEAM_DIS_ACCESS_KEY if there is one."
+        " It has no console, buckets, projects and faults.",
+    ),
+    click.option(
         "--data", required=True, type=_FOLDER, metavar="DIR", help="Folder for the records; created if it is missing."
     ),
     click.option(
@@ -147,17 +154,17 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         "beam-dis serve --data ./dis-data",
         "beam-dis serve --data ./dis-data --port 0 --limits real",
         "beam-dis serve --data ./dis-data --obs-folder ./buckets",
+        "beam-dis serve --service v3io --data ./v3io-data",
     )
 )
 @_options
-def serve(*, stop_with_parent: bool, remove_with_parent: bool, **options: Any) -> None:
-    """Run a durable local DIS.
+def serve(*, service: str, stop_with_parent: bool, remove_with_parent: bool, **options: Any) -> None:
+    """Run a durable local DIS, or a local V3IO.
 
     It runs until it is stopped, and prints its URL and the options of a pipeline when it is ready. SIGTERM and Ctrl-C end it with exit status 0.
     """
     end_on_signals()
     os.umask(0o077)
-    from beam_dis.local.http.server import serve as serve_until_stopped
     from beam_dis.local.keys import KeysError
     from beam_dis.local.listening import StartError
     from beam_dis.local.parent import stop_with_parent as watch_parent
@@ -174,17 +181,47 @@ def serve(*, stop_with_parent: bool, remove_with_parent: bool, **options: Any) -
             watch_parent(stop)
 
     try:
-        settings = _settings(**options)
-
-        def ready(endpoint: str) -> None:
-            lines = announcement(endpoint, settings.data_dir, settings.project, settings.keys, settings.console_token)
-            print("\n".join(lines), flush=True)
-
-        serve_until_stopped(settings, ready=ready, started=started)
+        (_serve_v3io if service == "v3io" else _serve_dis)(started, **options)
     except (StartError, StoreError, KeysError) as error:
         raise Failed(str(error)) from error
     if remove_with_parent and parent_ended.is_set():
-        shutil.rmtree(settings.data_dir, ignore_errors=True)
+        shutil.rmtree(options["data"], ignore_errors=True)
+
+
+def _serve_dis(started: Callable[[uvicorn.Server], None], **options: Any) -> None:
+    from beam_dis.local.http.server import serve as serve_until_stopped
+
+    settings = _settings(**options)
+
+    def ready(endpoint: str) -> None:
+        lines = announcement(endpoint, settings.data_dir, settings.project, settings.keys, settings.console_token)
+        print("\n".join(lines), flush=True)
+
+    serve_until_stopped(settings, ready=ready, started=started)
+
+
+def _serve_v3io(started: Callable[[uvicorn.Server], None], *, access_key_file: Path | None, **options: Any) -> None:
+    """Serve V3IO. An option that is of DIS alone is an error, because it would have no effect."""
+    from beam_dis.local.keys import session_key_of_environment
+    from beam_dis.local.v3io.server import serve as serve_until_stopped
+
+    of_dis = {
+        "--obs-folder": options["obs_folder"],
+        "--obs-endpoint": options["obs_endpoint"],
+        "--project": options["project"],
+        "--limits real": options["limits"] == "real",
+        "--access-key-file": access_key_file,
+    }
+    for name, value in of_dis.items():
+        if value:
+            raise Failed(f"{name} is an option of DIS, and --service v3io is given: leave out one of them")
+    keys = session_key_of_environment(os.environ)
+    settings = _settings(access_key_file=None, **{**options, "no_console": True}, keys=keys)
+
+    def ready(endpoint: str) -> None:
+        print("\n".join(v3io_announcement(endpoint, settings.data_dir, keys)), flush=True)
+
+    serve_until_stopped(settings, ready=ready, started=started)
 
 
 def _settings(
@@ -196,6 +233,7 @@ def _settings(
     admin_token_file: Path | None,
     host: str,
     no_console: bool,
+    keys: tuple[AccessKeys, ...] | None = None,
     **others: Any,
 ) -> Settings:
     """The settings of the server; keys come from files or the environment."""
@@ -205,10 +243,12 @@ def _settings(
 
     if admin_token_file is not None and not admin:
         raise Failed("--admin-token-file is given without --admin: add --admin, or leave it out")
+    if keys is None:
+        keys = keys_of_file(access_key_file) if access_key_file else keys_of_environment(os.environ)
     return Settings(
         data_dir=data,
         host=host,
-        keys=keys_of_file(access_key_file) if access_key_file else keys_of_environment(os.environ),
+        keys=keys,
         real_limits=limits == "real",
         admin_token=read_admin_token(admin_token_file, os.environ) if admin else None,
         console_token=read_console_token(os.environ) if is_loopback(host) and not no_console else None,
@@ -236,16 +276,12 @@ def announcement(
     """
     from beam_dis.endpoints import LOCAL_PROJECT_ID
 
-    url = urlsplit(endpoint)
+    here, there = _addresses(endpoint)
     project_id = project or next((caller.project for caller in keys if caller.project), LOCAL_PROJECT_ID)
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname or "")  # noqa: S104 - a comparison
-    here = endpoint if own is None else _url(own, url.port)
     lines = [f"beam-dis: serving {here} (data in {data})", f"  --dis_endpoint={here} --dis_project_id={project_id}"]
-    address = None if own is None else _address_of_this_machine(own)
-    if address is not None:
+    if there is not None:
         lines.append(
-            f"  --dis_endpoint={_url(address, url.port)} --dis_project_id={project_id}  (from other machines, or by a name of"
-            " this one)"
+            f"  --dis_endpoint={there} --dis_project_id={project_id}  (from other machines, or by a name of this one)"
         )
     if any(caller.access_key for caller in keys):
         lines.append(
@@ -258,6 +294,31 @@ def announcement(
     if console_token is not None:
         lines.append(f"  console: {here}/console?token={console_token}")
     return lines
+
+
+def v3io_announcement(endpoint: str, data: Path, keys: Sequence[AccessKeys] = ()) -> list[str]:
+    """The lines that ``serve --service v3io`` prints when it is ready, for a pipeline and for official clients."""
+    here, there = _addresses(endpoint)
+    lines = [
+        f"beam-dis: serving {here} (data in {data})",
+        f'  connection=V3IOConnection(endpoint="{here}", container="local")',
+        f"  official clients: V3IO_API={here}",
+    ]
+    if there is not None:
+        lines.append(f"  from other machines, or by a name of this one: {there}")
+    if keys:
+        lines.append("  requests need the access key: set V3IO_ACCESS_KEY to it on the workers")
+    return lines
+
+
+def _addresses(endpoint: str) -> tuple[str, str | None]:
+    """The URL for clients on this machine, and that for others if the server listens on the unspecified address."""
+    url = urlsplit(endpoint)
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname or "")  # noqa: S104 - a comparison
+    if own is None:
+        return endpoint, None
+    address = _address_of_this_machine(own)
+    return _url(own, url.port), None if address is None else _url(address, url.port)
 
 
 def _url(host: str, port: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The client of the admin routes, for LocalDIS and tests.
+"""The client of the admin routes, for local servers and tests.
 
 It uses only the standard library, no proxy and no retries, because the server is on this machine.
 """
@@ -19,9 +19,10 @@ _SECONDS = 30.0
 
 
 class AdminClient:
-    """Commands to the local DIS at ``endpoint``, which was started with ``token``."""
+    """Commands to the server at ``endpoint``, which was started with ``token``; ``title`` is what messages call it."""
 
-    def __init__(self, endpoint: str, token: str) -> None:
+    def __init__(self, endpoint: str, token: str, title: str = "local DIS") -> None:
+        self._title = title
         self._address = urlsplit(endpoint)
         self._token = token
 
@@ -49,7 +50,7 @@ class AdminClient:
             answered = connection.getresponse()
             answer = answered.read()
         except (OSError, HTTPException) as error:
-            raise DISError(f"the local DIS did not answer {method} {path}: {error!r}") from error
+            raise DISError(f"the {self._title} did not answer {method} {path}: {error!r}") from error
         finally:
             connection.close()
         if answered.status >= 300:

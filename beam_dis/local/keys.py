@@ -69,6 +69,20 @@ def keys_of_environment(environ: Mapping[str, str]) -> tuple[AccessKeys, ...]:
     return (_checked(AccessKeys(access_key=access, secret_key=secret, auth_token=token), " and ".join(KEY_VARIABLES)),)
 
 
+def session_key_of_environment(environ: Mapping[str, str]) -> tuple[AccessKeys, ...]:
+    """The access key of V3IO in the environment, which has no secret key and no token; empty if there is none.
+
+    Raises:
+        KeysError: There are secrets of DIS without an access key, or it can't be sent in a header.
+    """
+    access, secret, token = (environ.get(name, "") for name in (*KEY_VARIABLES, TOKEN_VARIABLE))
+    if not access and (secret or token):
+        raise KeysError(f"V3IO has neither secret keys nor tokens: set {KEY_VARIABLES[0]} instead")
+    if access and not _can_be_sent(access):
+        raise KeysError(f"{KEY_VARIABLES[0]} is no access key: give printable ASCII characters without spaces")
+    return (AccessKeys(access_key=access),) if access else ()
+
+
 def keys_of_file(file: Path) -> tuple[AccessKeys, ...]:
     """The keys and tokens in a file, one caller for each section.
 

@@ -205,7 +205,7 @@ NOT_A_STREAM = "ResourceIsnotStream"
 DENIED = "Permission denied"
 ILLEGAL_LOCATION = "IllegalLocationException"
 SHARD_COUNT = "InvalidShardCountException"
-ALREADY_EXISTS = "ResourceAlreadyExistsException"
+ALREADY_EXISTS = "ResourceInUseException"
 
 ERRORS = {
     INVALID_ARGUMENT: ErrorName(-201326592, 400, "InvalidRequestError", ""),
@@ -219,4 +219,4 @@ ERRORS = {
     ALREADY_EXISTS: ErrorName(-17, 409, "AlreadyExistsError", "choose another path, or use the existing stream"),
     DENIED: ErrorName(-13, 403, "AccessDeniedError", "check the access key and its permissions"),
 }
-"""The errors by the name that the service sends; the name of ALREADY_EXISTS is ours, since none is documented [I]."""
+"""The errors by the name that the service sends; that of ALREADY_EXISTS is not documented: MLRun looks for it [S]."""

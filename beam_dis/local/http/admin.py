@@ -3,13 +3,13 @@
 A request carries the token that the server was started with. Like any other, it may not come from a foreign web page
 (``request_source``).
 
-A new route is a row of ``_ROUTES`` and a function ``(controls, request) -> Reply``.
+A new route is a row of ``ROUTES`` and a function ``(controls, request) -> Reply``.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ class Controls:
     rules: Rules
     store: Store
     clock: Clock
-    dumps: DumpEngine
+    dumps: DumpEngine | None
 
 
 class AdminRequest(NamedTuple):
@@ -118,27 +118,32 @@ async def advance_clock(controls: Controls, request: AdminRequest) -> Reply:
     """Move the clock forward; answered once everything that is due by then has happened."""
     try:
         seconds = request.message(Advance).seconds
-        return Reply(
-            200, encode(Time(await advance(controls.store, controls.clock, seconds, controls.dumps.flush_due)))
-        )
+        due = controls.dumps.flush_due if controls.dumps is not None else _nothing_due
+        return Reply(200, encode(Time(await advance(controls.store, controls.clock, seconds, due))))
     except ValueError as error:
         raise AdminError(400, str(error)) from error
     except StoreUnavailable as error:
         raise AdminError(500, str(error)) from error
 
 
-_ROUTES: dict[str, dict[str, Callable[[Controls, AdminRequest], Awaitable[Reply]]]] = {
-    "/admin/faults": {"POST": inject, "GET": list_faults, "DELETE": clear},
-    "/admin/clock": {"GET": read_clock, "POST": advance_clock},
-}
+def _nothing_due(_time: float) -> None:
+    """A server without dump tasks has nothing to do before the clock moves."""
+
+
+Routes = Mapping[str, Mapping[str, Callable[[Controls, AdminRequest], Awaitable[Reply]]]]
+"""Path → method → what carries the command out."""
+
+CLOCK_ROUTES: Routes = {"/admin/clock": {"GET": read_clock, "POST": advance_clock}}
+ROUTES: Routes = {"/admin/faults": {"POST": inject, "GET": list_faults, "DELETE": clear}, **CLOCK_ROUTES}
 
 
 class Admin:
     """The admin routes as an ASGI application; requests must carry ``token``."""
 
-    def __init__(self, token: str, controls: Controls) -> None:
+    def __init__(self, token: str, controls: Controls, routes: Routes = ROUTES) -> None:
         self._token = token.encode()
         self._controls = controls
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one command."""
@@ -156,9 +161,9 @@ class Admin:
         body = await _body(receive)
         self._check_token({name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]})
         path = scope["raw_path"].decode("latin-1").removesuffix("/")
-        methods = _ROUTES.get(path)
+        methods = self._routes.get(path)
         if methods is None:
-            raise AdminError(404, f"there is no {path}: there are {', '.join(_ROUTES)}")
+            raise AdminError(404, f"there is no {path}: there are {', '.join(self._routes)}")
         if scope["method"] not in methods:
             raise AdminError(405, f"{path} takes {', '.join(methods)}, not {scope['method']}")
         request = AdminRequest(parse_query(scope["query_string"]), body)

@@ -25,6 +25,7 @@ from typing import Any
 
 import uvicorn
 from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
 
 from beam_dis.local.budgets import BodyBudget
 from beam_dis.local.clock import Clock, resume
@@ -35,6 +36,7 @@ from beam_dis.local.dump.engine import DumpEngine
 from beam_dis.local.dump.object_store import ObjectFolder, ObjectStore
 from beam_dis.local.dump.s3_store import S3Store
 from beam_dis.local.faults.rules import Rules
+from beam_dis.local.folder_service import check_folder
 from beam_dis.local.handlers.call import ServerContext
 from beam_dis.local.handlers.throughput import ThroughputLimits
 from beam_dis.local.http.admin import Admin, Controls
@@ -100,11 +102,12 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         StartError: If the server can't start.
         StoreError: If the data can't be opened.
     """
-    _check_exposure(settings)
-    _allow_connections()
+    check_exposure(settings)
+    allow_connections()
     clock = Clock()
     store = open_store(settings.data_dir, clock=clock, auto_scaling=settings.real_limits)
     try:
+        check_folder(store, "dis")
         resume(store, clock)
         dumps = DumpEngine(store, _buckets(settings), clock)
         listener = listen(settings.host, settings.port, reserved=settings.port_reserved)
@@ -120,12 +123,12 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
             )
             lags = LagHistory(store, clock)
             app = app_of(settings, context, clock, lags)
-            server = _Server(app, lambda: ready(endpoint_of(listener)))
+            server = AppServer(app, lambda: ready(endpoint_of(listener)))
             started(server)
             dumps.start()
             try:
                 with lags.sampled() if settings.console_token is not None else nullcontext():
-                    _run(server, listener)
+                    run(server, listener)
             finally:
                 dumps.close()
     finally:
@@ -167,7 +170,8 @@ def _buckets(settings: Settings) -> ObjectStore | None:
     return None if folder is None else ObjectFolder(folder)
 
 
-def _check_exposure(settings: Settings) -> None:
+def check_exposure(settings: Settings) -> None:
+    """Raise StartError if the settings would let in others than they say."""
     if settings.no_keys and settings.keys:
         raise StartError("--no-keys is given, and there are keys: leave out one of them")
     foreign = (
@@ -193,17 +197,17 @@ def _check_exposure(settings: Settings) -> None:
         )
 
 
-def _allow_connections() -> None:
+def allow_connections() -> None:
     """Allow as many open files as the system permits: 1024, the usual limit, could be used up by idle connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # some systems report an unlimited maximum that they don't grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class _Server(uvicorn.Server):
+class AppServer(uvicorn.Server):
     """uvicorn with our limits; it reports when it is ready."""
 
-    def __init__(self, app: LocalApp, ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -246,7 +250,8 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-def _run(server: _Server, listener: socket.socket) -> None:
+def run(server: AppServer, listener: socket.socket) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # the application logs its own failures

@@ -194,6 +194,10 @@ class Store:
         """Scale a stream; the result is its number of ACTIVE partitions before and after. Refused: DIS.4200, 4301, 4308."""
         return self._change(changes.scale, stream.stream_id, target)
 
+    def grow(self, stream: Stream, target: int) -> Future[None]:
+        """Scale a stream up to a number of ACTIVE partitions. Refused: DIS.4200 unless that is more than it has, 4301, 4308."""
+        return self._change(changes.grow, stream.stream_id, target)
+
     def create_app(self, project: str, name: str) -> Future[StoredApp]:
         """Create an app. Refused: DIS.4329, 4330."""
         return self._change(partial(changes.create_app, app_id=_new_id()), project, name)
