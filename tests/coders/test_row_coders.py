@@ -324,8 +324,8 @@ def test_microseconds_are_beam_timestamps_without_loss(make):
     assert type(coder.decode(coder.encode(row)).at) is Timestamp
 
 
-RECORD = DISRecord("orders", "shardId-0000000001", 7, "k", b"", 1_500)
-METADATA_NAMES = ("sequence_number", "partition_key", "partition_id", "arrival_time", "stream")
+RECORD = DISRecord("orders", "shardId-0000000001", 7, "k", b"", 1_500, b"info")
+METADATA_NAMES = ("sequence_number", "partition_key", "partition_id", "arrival_time", "stream", "client_info")
 
 
 @pytest.mark.parametrize("coder", [AvroCoder(ORDER), JSONCoder(ORDER), CSVCoder(ORDER)])
@@ -340,6 +340,7 @@ def test_rows_have_the_metadata_that_is_asked_for_after_their_data(coder):
         "partition_id_": "shardId-0000000001",
         "arrival_time_": Timestamp(1.5),
         "stream_": "orders",
+        "client_info_": b"info",
     }
     assert RowsWithMetadata(coder, ["partition_key"])(
         RECORD._replace(data=coder.encode({"id": 5}), partition_key=None)

@@ -67,6 +67,10 @@ CASES = {
             ),
         ),
     ),
+    "page_part-v1-client_info": (
+        state.PagePartCoder(),
+        PagePart("a/b", "shardId-0000000000", ((5_000, [PageRecord(5, b"a", 5), PageRecord(9, b"b", 5, "k", b"i")]),)),
+    ),
     "stream_partition-v1-endless": (
         state.StreamPartitionCoder(),
         StreamPartition("航班", "", "shardId-0000000000", 0, None),

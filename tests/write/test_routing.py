@@ -124,7 +124,7 @@ def test_an_enum_member_with_text_is_a_key_of_that_text():
     assert (record.partition_key, type(record.partition_key)) == ("American", str)
 
 
-@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id", "timestamp"])
+@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id", "timestamp", "client_info"])
 def test_an_error_of_a_users_function_is_an_encode_error_naming_its_argument(argument):
     with pytest.raises(EncodeError, match=f"{argument} raised ZeroDivisionError: division by zero"):
         element_encoder(data, **{argument: lambda element: 1 / element})(0)
@@ -135,7 +135,7 @@ def test_an_error_of_a_stream_function_is_an_encode_error_too():
         stream_or_function(lambda element: 1 / element)(0)
 
 
-@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id", "timestamp"])
+@pytest.mark.parametrize("argument", ["partition_key", "explicit_hash_key", "partition_id", "timestamp", "client_info"])
 @pytest.mark.parametrize("given_", [3, "", ["carrier"]])
 def test_an_argument_that_is_neither_field_nor_function_is_refused(argument, given_):
     with pytest.raises(ConfigurationError, match=rf"{argument}=.* neither the name of a field nor a function"):
@@ -186,6 +186,19 @@ data_of_field = FieldValue("carrier")
 )
 def test_a_timestamp_is_sent_in_milliseconds(time):
     assert element_encoder(data, timestamp=lambda _: time)(None).timestamp == 1357034400250
+
+
+@pytest.mark.parametrize("info", [b"", b"avro", bytearray(16), None])
+def test_client_information_is_sent_as_bytes(info):
+    assert element_encoder(data, client_info=lambda _: info)(None).client_info == (None if info is None else bytes(info))
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"), [("avro", "'avro' is not bytes"), (bytes(17), "17 bytes are more than 16"), (7, "7 is not bytes")]
+)
+def test_wrong_client_information_is_refused_before_it_is_sent(info, reason):
+    with pytest.raises(EncodeError, match=f"wrong result of client_info: {reason}"):
+        element_encoder(data, client_info=lambda _: info)(None)
 
 
 def test_no_timestamp_is_sent_without_one():
