@@ -72,5 +72,5 @@ def test_a_connection_of_yaml_with_a_container_is_one_to_v3io():
     read_from_dis(stream="a/b", format="JSON", schema=json.dumps(word), connection=connection)
     with pytest.raises(ConfigurationError, match="explicit_hash_key='n': V3IO streams have no hash ranges"):
         write_to_dis(stream="a/b", format="RAW", explicit_hash_key="n", connection=connection)
-    with pytest.raises(ConfigurationError, match="connection has no key 'regoin'; it has .*container"):
+    with pytest.raises(ConfigurationError, match=r"connection has no key 'regoin'; it has .*container"):
         write_to_dis(stream="a/b", format="RAW", connection={"container": "c", "regoin": "x"})

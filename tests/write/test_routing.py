@@ -190,11 +190,14 @@ def test_a_timestamp_is_sent_in_milliseconds(time):
 
 @pytest.mark.parametrize("info", [b"", b"avro", bytearray(16), None])
 def test_client_information_is_sent_as_bytes(info):
-    assert element_encoder(data, client_info=lambda _: info)(None).client_info == (None if info is None else bytes(info))
+    assert element_encoder(data, client_info=lambda _: info)(None).client_info == (
+        None if info is None else bytes(info)
+    )
 
 
 @pytest.mark.parametrize(
-    ("info", "reason"), [("avro", "'avro' is not bytes"), (bytes(17), "17 bytes are more than 16"), (7, "7 is not bytes")]
+    ("info", "reason"),
+    [("avro", "'avro' is not bytes"), (bytes(17), "17 bytes are more than 16"), (7, "7 is not bytes")],
 )
 def test_wrong_client_information_is_refused_before_it_is_sent(info, reason):
     with pytest.raises(EncodeError, match=f"wrong result of client_info: {reason}"):
