@@ -3,12 +3,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test unit test-all lint types package check check-long soak bench demo docs runners cluster cluster-down clean
 
 VENV := .venv
+INSTALLERS := install-with-maven install-prism install-go-client install-go-pipeline install-npm install-python-clients
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,dis_load.py changed_dis.py load_protocols.py side_by_side.py),$(wildcard benchmarks/*.py))
+.PHONY: help setup test unit test-all lint types package check check-long soak bench demo docs runners $(INSTALLERS) cluster cluster-down clean
 
 help:  ## print this
 	@echo "beam_dis: Apache Beam and DIS, with a local DIS"
@@ -42,7 +43,9 @@ types: $(READY)  ## mypy, strict, on beam_dis
 package: $(READY)  ## build wheel and sdist, install the wheel into a fresh venv, use it
 	.ci/check-package $(PY)
 
-check: lint types test package  ## lint, types, make test, the docs' code blocks, the site, the built wheel
+check: $(READY)  ## lint, types, make test, the docs' code blocks, the site, the built wheel
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint types package
+	@$(MAKE) --no-print-directory test
 
 check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes
 	$(PY) -m pytest -m long
@@ -62,12 +65,20 @@ demo: $(READY)  ## a local DIS, a month of flights in, delays out: table, chart,
 docs: $(READY)  ## the site of the documentation, with pictures of the console and the demo, in build/site
 	@$(PY) docs/site/build.py --pictures
 
-runners: $(READY)  ## install Prism, Flink, official clients and libraries for comparison into .runners/, for the tests that need them
-	@failed=; .ci/install-prism $(PY) || failed+=" Prism"; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \
+runners:  ## install Prism, Flink, official clients and libraries for comparison into .runners/, for the tests that need them
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=4 --keep-going $(INSTALLERS)
+
+install-with-maven:  # one after the other: Maven's folder of downloads isn't made for several at a time
+	@failed=; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \
 	.ci/install-jars avro-java "Java's Avro" || failed+=" Avro-for-Java"; \
 	.ci/install-jars java-client "DIS's Java SDK" || failed+=" Java-SDK"; \
-	.ci/install-go-client || failed+=" Go-SDK"; .ci/install-go-pipeline || failed+=" Go-pipeline"; .ci/install-python-clients $(PY) || failed+=" Python-clients"; .ci/install-npm || failed+=" npm-packages"; \
 	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
+
+install-prism install-python-clients: $(READY)
+	@.ci/$@ $(PY)
+
+install-go-client install-go-pipeline install-npm:
+	@.ci/$@
 
 cluster: $(READY)  ## start a Flink of several processes, or those that have ended; prints the flags of a pipeline
 	@$(PY) deploy/flink-local/flink_cluster.py up

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from apache_beam.transforms.window import FixedWindows
 from running_pipelines import eventually, put, running
 
 from beam_dis import DISClient, DISConnection, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition
+from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
 from beam_dis.testing import ClockSkew, RequestRefused
 
@@ -213,30 +215,43 @@ def web_server() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(params=["closed_port", "web_server", "unknown"])
-def wrong_endpoint(request: pytest.FixtureRequest) -> str:
-    """An endpoint that is no DIS."""
-    return "http://no-such-host.invalid" if request.param == "unknown" else request.getfixturevalue(request.param)
+@pytest.fixture
+def wrong_endpoints(closed_port: str, web_server: str) -> list[str]:
+    """Endpoints that are no DIS. Their reads run at the same time, because each waits for half a minute until it gives up."""
+    return [closed_port, web_server, "http://no-such-host.invalid"]
 
 
-@pytest.fixture(params=["endless on Prism", "endless on FnApiRunner", "bounded on FnApiRunner"])
-def reading(request: pytest.FixtureRequest) -> tuple[PipelineOptions, dict[str, Any]]:
-    """The options of a pipeline, and of its read."""
-    if "Prism" in request.param:
-        return request.getfixturevalue("prism_options"), {}
-    stop = {"stop": StoppingPosition.latest()} if "bounded" in request.param else {}
-    return PipelineOptions(["--runner=FnApiRunner"]), stop
+def read_from(endpoint: str, options: PipelineOptions, **arguments: Any) -> beam.Pipeline:
+    """A pipeline that reads from an endpoint."""
+    pipeline = beam.Pipeline(options=options)
+    connection = DISConnection(endpoint=endpoint, project_id="p")
+    _ = pipeline | ReadFromDIS("a", connection=connection, **arguments) | beam.Map(print)
+    return pipeline
 
 
 @pytest.mark.prism
 @pytest.mark.long
-def test_a_read_from_a_wrong_endpoint_fails_within_a_minute(wrong_endpoint: str, reading: Any) -> None:
-    """The error names the endpoint."""
-    options, arguments = reading
-    connection = DISConnection(endpoint=wrong_endpoint, project_id="p")
-    pipeline = beam.Pipeline(options=options)
-    _ = pipeline | ReadFromDIS("a", connection=connection, **arguments) | beam.Map(print)
+def test_an_endless_read_from_a_wrong_endpoint_fails_within_a_minute(
+    wrong_endpoints: list[str], prism_options: PipelineOptions
+) -> None:
     began = time.monotonic()
-    with pytest.raises(Exception, match=wrong_endpoint.partition("//")[2]):
-        pipeline.run().wait_until_finish()
+    results = {endpoint: read_from(endpoint, prism_options).run() for endpoint in wrong_endpoints}
+    for endpoint, result in results.items():
+        with pytest.raises(RuntimeError, match=endpoint.partition("//")[2]):
+            result.wait_until_finish()
+    assert time.monotonic() - began < 90
+
+
+@pytest.mark.fnapi
+@pytest.mark.long
+def test_reads_from_a_wrong_endpoint_on_fn_api_runner_fail_within_a_minute(wrong_endpoints: list[str]) -> None:
+    """Endless and bounded ones. On this runner ``run`` returns when a pipeline has ended, so each has a thread."""
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    reads = [(endpoint, stop) for endpoint in wrong_endpoints for stop in (None, StoppingPosition.latest())]
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(reads)) as threads:
+        runs = [threads.submit(read_from(endpoint, options, stop=stop).run) for endpoint, stop in reads]
+    for (endpoint, _), run in zip(reads, runs, strict=True):
+        with pytest.raises(DISError, match=endpoint.partition("//")[2]):
+            run.result()
     assert time.monotonic() - began < 90
