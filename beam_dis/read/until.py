@@ -35,7 +35,7 @@ from beam_dis.outages import is_missing
 from beam_dis.positions import AfterReading
 from beam_dis.read.decode import PageDecoder
 from beam_dis.read.discovery.list_once import Discovery, log_start
-from beam_dis.read.fetch.counts import PendingCounts
+from beam_dis.read.fetch.counts import PendingCounts, numbers_of
 from beam_dis.read.partition.lag_report import LagReport
 from beam_dis.read.partition.loop import PartitionPoll
 from beam_dis.read.partition.metrics import ReadMetrics
@@ -69,7 +69,7 @@ class _BackgroundCounts:
         """Add to a counter once the step reports it."""
         self._pending.add(name, n)
 
-    def read(self, records: int, size: int) -> None:
+    def read(self, records: int, size: int, numbers: int) -> None:
         """Count nothing: perhaps not all of them are output."""
 
 
@@ -314,7 +314,7 @@ class ReadUntilFn(beam.DoFn):
         partition = self._partitions[part]
         partition.position = partition.position.after(records)
         arrived = records[-1].timestamp
-        self._metrics.read(len(records), sum([len(record.data) for record in records]))
+        self._metrics.read(len(records), sum([len(record.data) for record in records]), numbers_of(records))
         self._metrics.update_millis_behind(max(0, page.time - arrived))
         self._lags.after_records(partition.position, arrived, page.time)
         self._read_state.progress.note_range(partition.position.stream, part, records=len(records), arrived=arrived)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable
 
-from beam_dis.read.fetch.counts import estimated_bytes
 from beam_dis.read.partition.gauges import LagGauges
 from beam_dis.read.process.lags import Lag
 from beam_dis.read.process.per_connection import PerConnection
@@ -42,10 +41,10 @@ class LagReport:
             position: where the next page begins.
             newest: the arrival time (ms) of the last record.
             page_time: the service's clock (ms) when the page was requested.
-            left: how many records are unread; None for those up to the end that was seen last.
+            left: how many numbers are unread; None for those up to the end that was seen last.
         """
         now = max(page_time, self._shared.now() or page_time)
-        left = self._left(position) if left is None else left
+        left = self._left(position) if left is None else self._shared.record_size.records_in(left)
         lag = self._read_state.lags.after_records(
             _key(position), self._part, left=left, up_to=newest, now=now, retention=self._retention(position)
         )
@@ -81,13 +80,15 @@ class LagReport:
         self._read_state.lags.forget(_key(position), self._part)
 
     def _left(self, position: ReadPosition) -> int:
-        return self._shared.ends.left(position.stream_id, position.partition_id, position.sequence_number)
+        """How many records are unread: an estimate, unless each number has one."""
+        numbers = self._shared.ends.left(position.stream_id, position.partition_id, position.sequence_number)
+        return self._shared.record_size.records_in(numbers)
 
     def _retention(self, position: ReadPosition) -> int | None:
         return self._shared.ends.retention_ms(position.stream_id)
 
     def _report(self, position: ReadPosition, lag: Lag) -> None:
-        size = estimated_bytes(self._shared.record_size, lag.records)
+        size = self._shared.record_size.estimate(lag.records)
         self._gauges.report((position.stream, position.partition_id), lag, size)
         if self._read_state.expiry.claim_warning(_key(position), lag.unread_share) and lag.expires_in is not None:
             _log.warning(

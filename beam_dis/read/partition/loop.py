@@ -24,7 +24,7 @@ from typing import Protocol
 from beam_dis.backoff import full_jitter
 from beam_dis.errors import DISError, OutOfRangeError, PartitionExpiredError, ThrottledError
 from beam_dis.outages import FailureSeries, is_missing
-from beam_dis.read.fetch.counts import PendingCounts
+from beam_dis.read.fetch.counts import PendingCounts, numbers_of
 from beam_dis.read.fetch.upcoming import Following, nothing_follows
 from beam_dis.read.partition.expiry import ExpiredError, resume_at, unconfirmed
 from beam_dis.read.process.per_connection import PerConnection
@@ -56,8 +56,8 @@ class Counts(Protocol):
         """Add to a counter."""
         ...
 
-    def read(self, records: int, size: int) -> None:
-        """Count records that were read, and their bytes."""
+    def read(self, records: int, size: int, numbers: int) -> None:
+        """Count records that were read and their bytes, and note of how many numbers they are."""
         ...
 
 
@@ -129,7 +129,7 @@ class RangeReader:
                 continue
             records = claim_page(page.records, claims)
             if records:
-                self._counts.read(len(records), _data_bytes(page, records))
+                self._counts.read(len(records), _data_bytes(page, records), numbers_of(records))
                 position = position.after(records)
                 yield records
             elif claims.try_claim(stop - 1):  # the page begins after the stop: the numbers before it have no record
@@ -251,7 +251,7 @@ class PartitionPoll:
                 return  # a checkpoint came in between: the residual reads them
             size = _data_bytes(page, records)
             self._bytes += size
-            self._counts.read(len(records), size)
+            self._counts.read(len(records), size, numbers_of(records))
             self.position = self.position.after(records)
             yield page._replace(records=records)
             if self._bytes >= BUNDLE_BYTES or self._is_over(self.position):

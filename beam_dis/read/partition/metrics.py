@@ -43,12 +43,12 @@ class ReadMetrics:
         """Add to a counter."""
         self._counters[name].inc(n)
 
-    def read(self, records: int, size: int) -> None:
-        """Count records that were read, and their bytes."""
+    def read(self, records: int, size: int, numbers: int) -> None:
+        """Count records that were read and their bytes, and note of how many numbers they are."""
         self._counters["records_read"].inc(records)
         self._counters["bytes_read"].inc(size)
         if self._record_size is not None:
-            self._record_size.note(records, size)
+            self._record_size.note(records, size, numbers)
 
     def add_pending(self, pending: PendingCounts, requests: RequestCounts) -> None:
         """Report what other threads of the read counted."""

@@ -32,7 +32,7 @@ def test_a_range_is_not_split_with_an_app() -> None:
 def test_a_ranges_size_is_its_records_times_the_mean_size_read_so_far(registry_on: Any, fake_service: Any) -> None:
     registry = registry_on(fake_service())
     step = ReadPartitionFn(CONNECTION, read_id="r", decoder=DECODER, registry=lambda: registry)
-    registry.enter_connection(CONNECTION, step).record_size.note(10, 5_000)
+    registry.enter_connection(CONNECTION, step).record_size.note(10, 5_000, 10)
     assert [step.restriction_size(PARTITION, SequenceRange(0, n)) for n in (0, 3)] == [0, 1_500]
 
 

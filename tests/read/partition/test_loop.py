@@ -65,7 +65,7 @@ class Reading:
     def add(self, name: str, n: int) -> None:
         self.counts[name] = self.counts.get(name, 0) + n
 
-    def read(self, records: int, size: int) -> None:
+    def read(self, records: int, size: int, numbers: int) -> None:
         self.add("records_read", records)
         self.add("bytes_read", size)
 
