@@ -2,8 +2,8 @@
 
 Rules:
 
-1. The code of an error is ``V3IO.`` and the name that the service sent, if that is known. It decides which exception it is; for
-   another name the HTTP status does. An error without a name isn't V3IO's: its code is "".
+1. The code of an error begins with V3IO and ends with the name that the service sent, if that is known. A known name decides which
+   exception it is, and for another one the HTTP status does. An error without a name isn't V3IO's: its code is "".
 2. A good answer that isn't the function's counts as no answer: wrong types, numbers out of range, records out of order, another
    number of results. It is never an empty result.
 """
