@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from typing import final
 
+from beam_dis.credentials import Token
 from beam_dis.errors import ConfigurationError
 from beam_dis.local.keys import KEY_VARIABLES, TOKEN_VARIABLE, KeysError, session_key_of_environment
 from beam_dis.local.server_process import ServerProcess
+from beam_dis.v3io.connection import V3IOConnection
+
+LOCAL_CONTAINER = "local"
+"""The container of ``.connection``; any other one can be used too."""
 
 
 @final
@@ -38,6 +43,12 @@ class LocalV3IO(ServerProcess):
         self._access_key = access_key
         if access_key is not None:
             _check(access_key)
+
+    @property
+    def connection(self) -> V3IOConnection:
+        """A connection to its container ``local``, with its access key."""
+        credentials = None if self._access_key is None else Token(value=self._access_key)
+        return V3IOConnection(endpoint=self.endpoint, container=LOCAL_CONTAINER, credentials=credentials)
 
     def _arguments(self) -> list[str]:
         return ["--service", "v3io"]

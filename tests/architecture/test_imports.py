@@ -190,8 +190,16 @@ def test_only_services_imports_the_client_and_the_seam_from_outside_the_client(s
 
 
 def test_the_local_v3io_shares_only_the_messages_with_its_client(sources):
-    shared = {name for source in sources if source.room == "local" for name in source.imported_files}
-    assert {name for name in shared if name.startswith("v3io/")} <= {"v3io/messages.py"}
+    """``LocalV3IO`` also gives a connection to it."""
+    shared = {
+        (source.name, name)
+        for source in sources
+        if source.room == "local"
+        for name in source.imported_files
+        if name.startswith("v3io/")
+    }
+    others = {(source, name) for source, name in shared if name != "v3io/messages.py"}
+    assert others == {("local/local_v3io.py", "v3io/connection.py")}
 
 
 def test_read_and_write_import_no_routes_messages_or_cursors(sources):

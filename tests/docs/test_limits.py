@@ -83,6 +83,15 @@ ROWS = {
     "requests in the console's log": ("KEPT_REQUESTS", 2_000, "2,000"),
     "data that a page of the console reads": ("MOST_BYTES", 2 * MIB, "about 2 MiB"),
     "form that is sent to the console": ("MAX_FORM_BYTES", 8 * MIB, "8 MiB"),
+    "records in a request to V3IO": ("MAX_REQUEST_RECORDS", 1000, "1,000"),
+    "body of a request to V3IO, and data in a page": ("MAX_BODY_BYTES", 10_000_000, "10 MB"),
+    "data in a record of V3IO": ("MAX_RECORD_BYTES", MIB, "1 MiB"),
+    "client information of a record": ("MAX_CLIENT_INFO_BYTES", 16, "16 bytes"),
+    "partition key of a record of V3IO": ("MAX_PARTITION_KEY_BYTES", 256, "256 bytes"),
+    "shards of a stream": ("MAX_SHARDS", 10_000, "10,000"),
+    "retention of a stream": ("MAX_RETENTION_HOURS", 876_000, "876,000 hours"),
+    "path of a stream": ("MAX_PATH_CHARS", 1024, "1,024 characters"),
+    "records in a page of the local V3IO": ("MAX_PAGE_RECORDS", 10_000, "10,000"),
     "time for running requests when the server stops": ("DRAIN_SECONDS", 2, "2 s"),
 }
 """Row of the page → the constant, its value, and how the page says it."""

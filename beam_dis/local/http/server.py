@@ -170,8 +170,8 @@ def _buckets(settings: Settings) -> ObjectStore | None:
     return None if folder is None else ObjectFolder(folder)
 
 
-def check_exposure(settings: Settings) -> None:
-    """Raise StartError if the settings would let in others than they say."""
+def check_exposure(settings: Settings, keys_by: str = "--access-key-file FILE") -> None:
+    """Raise StartError if the settings would let in others than they say; ``keys_by`` is how a server is given keys."""
     if settings.no_keys and settings.keys:
         raise StartError("--no-keys is given, and there are keys: leave out one of them")
     foreign = (
@@ -193,7 +193,7 @@ def check_exposure(settings: Settings) -> None:
     if not settings.keys and not settings.no_keys:
         raise StartError(
             f"--host {settings.host or repr('')} lets other machines use this server, and it has no keys: give it keys"
-            " (--access-key-file FILE), or let everybody use it with --no-keys"
+            f" ({keys_by}), or let everybody use it with --no-keys"
         )
 
 

@@ -88,8 +88,7 @@ class V3IOApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, by ASGI. The server cancels it if it stops and the client doesn't send or take the rest."""
         try:
-            if self._admin is not None and any(name == _ADMIN_HEADER for name, _ in scope["headers"]):
-                self._sources.check(scope)
+            if self._admin is not None and self._is_command(scope):
                 await self._admin(scope, receive, send)
             else:
                 await self._answer(scope, receive, send)
@@ -98,6 +97,14 @@ class V3IOApp:
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             raise
+
+    def _is_command(self, scope: Scope) -> bool:
+        """Whether a request has a token of the admin routes, and may come from where it does."""
+        try:
+            self._sources.check(scope)
+        except Refusal:
+            return False
+        return any(name == _ADMIN_HEADER for name, _ in scope["headers"])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         date = formatdate(int(self._context.clock()), usegmt=True).encode("ascii")

@@ -22,7 +22,7 @@ _CHECK_BYTES = 4
 
 def sequence_number(number: int) -> int:
     """The sequence number of a record: 1 for the first one, then 1 to 7 more for each."""
-    return 4 * number + 1 + (number * 0x9E3779B1 >> 7) % 4
+    return 4 * number + 1 + (number ^ number >> 2 ^ number >> 5) % 4
 
 
 def number_of(sequence: int) -> int | None:

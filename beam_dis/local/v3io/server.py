@@ -33,7 +33,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None], started: Callable
         StartError: If the server can't start.
         StoreError: If the data can't be opened.
     """
-    check_exposure(settings)
+    check_exposure(settings, "BEAM_DIS_ACCESS_KEY")
     allow_connections()
     clock = Clock()
     store = open_store(settings.data_dir, clock=clock)

@@ -15,7 +15,7 @@ from beam_dis.local.handlers.call import durable
 from beam_dis.local.store import Stream, StreamDefinition
 from beam_dis.local.v3io.context import V3IOContext
 from beam_dis.local.v3io.refusals import V3IORefusal
-from beam_dis.local.v3io.targets import Target, shard_path, stream_path
+from beam_dis.local.v3io.targets import Target, shard_number, stream_path
 from beam_dis.v3io import messages as wire
 from beam_dis.wire.error_codes import Refusal
 
@@ -77,8 +77,9 @@ async def delete(context: V3IOContext, target: Target) -> None:
     if stream is not None:
         await durable(context.store.delete_stream(stream))
         return
-    above, number = shard_path(target, None, None) if target.names[-1].isdecimal() else (path, 0)
-    if context.stream(target.container, above).partition(number) is None:
+    above, _, name = path.rpartition("/")
+    parent, number = context.store.stream(project_of(target.container), above), shard_number(name)
+    if parent is None or number is None or parent.partition(number) is None:
         raise V3IORefusal(wire.NOT_FOUND, f"there is no {path!r} in container {target.container!r}")
 
 

@@ -56,9 +56,15 @@ def shard_path(target: Target, stream_name: str | None, shard_id: int | None) ->
     if stream_name is not None:
         raise V3IORefusal(INVALID_ARGUMENT, "StreamName is in the body without ShardId: send both, or neither")
     name = target.names[-1] if target.names else ""
-    if not (name.isascii() and name.isdecimal() and len(name) <= _MAX_SHARD_DIGITS):
+    number = shard_number(name)
+    if number is None:
         raise V3IORefusal(INVALID_ARGUMENT, f"{name!r} is no shard: end the URL with one, or send ShardId")
-    return stream_path(Target(target.container, target.names[:-1], folder=True), None), int(name)
+    return stream_path(Target(target.container, target.names[:-1], folder=True), None), number
+
+
+def shard_number(name: str) -> int | None:
+    """The shard that a name in a URL is; None if it is none."""
+    return int(name) if name.isascii() and name.isdecimal() and len(name) <= _MAX_SHARD_DIGITS else None
 
 
 def _above(target: Target) -> tuple[str, ...]:

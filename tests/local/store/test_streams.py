@@ -197,3 +197,18 @@ def test_a_partition_that_never_existed_is_none(opened):
     stream = opened.stream()
     assert (stream.partition(0), stream.partition(1), stream.partition(-1)) == (stream.partitions[0], None, None)
     assert isinstance(stream.partition(0), Partition)
+
+
+def test_growing_only_adds_partitions_whatever_was_asked_for_before(opened):
+    """Two requests to grow may arrive in any order: the smaller one must not scale the stream down."""
+    stream = opened.stream(partitions=2)
+    changes = [opened.store.grow(stream, target) for target in (8, 4, 8, 9)]
+    refused = [change.exception() for change in changes]
+    assert [error and error.code for error in refused] == [None, "DIS.4200", "DIS.4200", None]
+    assert statuses(opened) == ["ACTIVE"] * 9
+
+
+def test_a_type_of_another_service_has_no_quota(opened):
+    stream = opened.stream(partitions=1000, stream_type="V3IO")
+    opened.store.grow(stream, 2000).result()
+    assert len(opened.store.stream("p", "s").partitions) == 2000
