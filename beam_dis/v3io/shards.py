@@ -99,17 +99,16 @@ class ShardSearch:
         return self._client.seek(*shard, LATEST)
 
     def next_number(self, shard: Shard, first: FoundAt) -> int:
-        """The number after the newest record of the time when ``first`` was found; 0 if there was none."""
+        """The number after the newest record, which may be newer than ``first`` knows; 0 if ``first`` is none."""
         if first.number is None:
             return 0
         if first.behind == 0:
             return first.number + 1
         page = self._newest(shard, first)
-        last, passed = first.number, 0
+        last, left = first.number, len(page.records) + page.records_behind_latest
         while page.records:
-            last, passed = page.records[-1].sequence_number, passed + len(page.records)
-            later = arrival_of(page.records[-1]) > first.newest + MILLISECOND
-            if page.records_behind_latest == 0 or passed >= first.behind or later:
+            last, left = page.records[-1].sequence_number, left - len(page.records)
+            if left <= 0:
                 break
             page, _ = self._client.page(*shard, page.next_location, limit=_SCANNED_RECORDS, least=last + 1)
         return last + 1

@@ -187,7 +187,7 @@ class FakeV3IO:
         return self.ok(
             {
                 "NextLocation": f"{self.generation}-{end}",
-                "MSecBehindLatest": (newest - page[-1][1]) // 1_000_000 if page else 0,
+                "MSecBehindLatest": max(0, newest - page[-1][1]) // 1_000_000 if page else 0,
                 "RecordsBehindLatest": len(shard.records) - end,
                 "Records": [_shown(record) for record in page],
             }
