@@ -18,6 +18,8 @@ from beam_dis.client.dis_service import DISService
 from beam_dis.connection import Connection, DISConnection
 from beam_dis.forks import ForkSafeLock
 from beam_dis.stream_service import StreamService
+from beam_dis.v3io.connection import V3IOConnection
+from beam_dis.v3io.service import V3IOService
 
 MOST_SHARED = 64
 
@@ -26,6 +28,8 @@ def open_service(connection: Connection) -> StreamService:
     """Open a service for a resolved connection; the caller closes it."""
     if isinstance(connection, DISConnection):
         return DISService(connection)
+    if isinstance(connection, V3IOConnection):
+        return V3IOService(connection)
     raise TypeError(f"no service for {type(connection).__name__}")
 
 

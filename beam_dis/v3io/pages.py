@@ -145,10 +145,13 @@ class ShardPages:
         shard, number = shard_of(position), position.sequence_number
         if number == 0:
             return _Place(self._client.seek(*shard, EARLIEST), 0)
-        for near in (kept.number, number, number - 1):
-            location = None if near is None else self._search.sought(shard, near)
-            if near is not None and location is not None:
-                return _Place(location, near)
+        for record in (kept.number, number):
+            location = None if record is None else self._search.sought(shard, record)
+            if location is not None:
+                return _Place(location, number)
+        location = self._search.sought(shard, number - 1)
+        if location is not None and self._search.at(shard, location).number == number - 1:
+            return _Place(location, number - 1)
         first = self._search.first(shard)
         if first.number is None:
             return _Place(first.location, number, in_empty_shard=True)

@@ -76,7 +76,7 @@ class ShardSearch:
         """The first record of a shard; ``location`` is where it was before, if that is known."""
         if location is not None:
             with suppress(CursorRefusedError):  # it has expired
-                return self._at(shard, location)
+                return self.at(shard, location)
         return self._after_seek(shard, lambda: self._client.seek(*shard, EARLIEST))
 
     def at_time(self, shard: Shard, nanoseconds: int) -> FoundAt:
@@ -154,9 +154,10 @@ class ShardSearch:
         return self._client.page(*shard, location, limit=_SCANNED_RECORDS)[0]
 
     def _after_seek(self, shard: Shard, seek: Callable[[], str]) -> FoundAt:
-        return _retried(lambda: self._at(shard, seek()))
+        return _retried(lambda: self.at(shard, seek()))
 
-    def _at(self, shard: Shard, location: str) -> FoundAt:
+    def at(self, shard: Shard, location: str) -> FoundAt:
+        """The record at a location. Raises CursorRefusedError."""
         page, answer = self._client.page(*shard, location, limit=1)
         record = page.records[0] if page.records else None
         return FoundAt(

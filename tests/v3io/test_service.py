@@ -326,10 +326,13 @@ def test_records_that_expire_behind_a_kept_location_are_out_of_range(service, v3
         service.read(at(8), MIB)
 
 
-def test_a_number_that_the_shard_never_had_is_out_of_range(service, v3io):
+@pytest.mark.parametrize("accepts_next", [False, True])
+@pytest.mark.parametrize("number", [22, 23, 1000])
+def test_a_number_that_the_shard_never_had_is_out_of_range(number, accepts_next, service, v3io):
+    v3io.accepts_next = accepts_next
     fill(v3io.shard, 7, 20)
     with pytest.raises(OutOfRangeError, match="deleted and created again") as raised:
-        service.read(at(22), MIB)
+        service.read(at(number), MIB)
     assert (raised.value.earliest, raised.value.next) == (7, 21)
 
 
