@@ -5,9 +5,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
-INSTALLERS := install-with-maven install-prism install-go-client install-go-pipeline install-npm install-python-clients
+INSTALLERS := install-with-maven install-prism install-go-programs install-npm install-python-clients
+NONE_FAILED := [[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder  # conftest.py puts the files in order
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,dis_load.py changed_dis.py load_protocols.py side_by_side.py),$(wildcard benchmarks/*.py))
 .PHONY: help setup test unit test-all lint types package check check-long soak bench demo docs runners $(INSTALLERS) cluster cluster-down clean
 
@@ -25,7 +27,7 @@ $(READY): pyproject.toml setup.py
 	@touch $@
 
 test: $(READY)  ## all tests except the long ones
-	$(PY) -m pytest -m "not long" -n 2 --dist loadfile
+	$(PY) -m pytest -m "not long" $(SIDE_BY_SIDE)
 
 unit: $(READY)  ## the tests that start no process; takes seconds
 	$(PY) -m pytest -m "not integration and not long"
@@ -47,8 +49,9 @@ check: $(READY)  ## lint, types, make test, the docs' code blocks, the site, the
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint types package
 	@$(MAKE) --no-print-directory test
 
-check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes
-	$(PY) -m pytest -m long
+check-long: $(READY)  ## the long tests: soaks, fuzzing, crashes; those that measure time run last, one after the other
+	$(PY) -m pytest -m "long and not alone" $(SIDE_BY_SIDE)
+	$(PY) -m pytest -m "long and alone"
 
 soak: $(READY)  ## the soaks for ten minutes on each runner, and fuzzing for five minutes a format
 	BEAM_DIS_SOAK_SECONDS=600 $(PY) -m pytest -m long tests/read/test_soak.py
@@ -72,12 +75,15 @@ install-with-maven:  # one after the other: Maven's folder of downloads isn't ma
 	@failed=; .ci/install-flink && .ci/install-flink-schema || failed+=" Flink"; \
 	.ci/install-jars avro-java "Java's Avro" || failed+=" Avro-for-Java"; \
 	.ci/install-jars java-client "DIS's Java SDK" || failed+=" Java-SDK"; \
-	[[ -z $$failed ]] || { echo "not installed:$$failed" >&2; exit 1; }
+	$(NONE_FAILED)
 
 install-prism install-python-clients: $(READY)
 	@.ci/$@ $(PY)
 
-install-go-client install-go-pipeline install-npm:
+install-go-programs:  # one after the other, because they share most of what Go builds
+	@failed=; .ci/install-go-client || failed+=" Go-SDK"; .ci/install-go-pipeline || failed+=" Go-pipeline"; $(NONE_FAILED)
+
+install-npm:
 	@.ci/$@
 
 cluster: $(READY)  ## start a Flink of several processes, or those that have ended; prints the flags of a pipeline

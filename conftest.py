@@ -9,7 +9,10 @@ Rules:
 3. With CI=true it is an error before any test runs if one of these is missing.
 4. If a test runs on Prism and on Flink, `make test` runs it on Prism and `make check-long` on Flink, because a job on Flink takes many
    seconds. A test marked ``each_runner`` runs on both in `make test`.
-5. With CI=true hypothesis tries the same examples in each run, so that a run can be repeated. Elsewhere it tries new ones.
+5. Files whose tests may take longest come first: of two processes, none is left with a long file when the other has ended.
+6. A long test that measures the time of the clock is marked ``alone``: `make check-long` runs it after the others, by itself. One that
+   measures the time of the processor needs no such mark, nor does one whose limit is for hanging.
+7. With CI=true hypothesis tries the same examples in each run, so that a run can be repeated. Elsewhere it tries new ones.
 """
 
 from __future__ import annotations
@@ -324,8 +327,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise _no_runner_may_be_missing(missing)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the tests are selected by their markers
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests and leave some out before they are selected by their markers, and put the selected ones in order."""
     on_prism = {item.nodeid for item in items if item.get_closest_marker("prism")}
     for item in items:
         repeats_prism = "FlinkRunner" in item.nodeid and item.nodeid.replace("FlinkRunner", "PrismRunner") in on_prism
@@ -339,6 +343,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items[:] = [item for item in items if item not in tests]
             config.hook.pytest_deselected(items=tests)
     config.stash[LEFT_OUT] = left_out
+    yield
+    _longest_first(items)
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Order the files by the longest timeout of their tests."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0.0), marker.args[0] if marker else 0.0)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from beam_dis.local import LocalDIS
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 MIB = 2**20
 RETENTION = 24

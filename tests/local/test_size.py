@@ -128,6 +128,7 @@ def test_the_wal_stays_short_while_another_process_reads_all_the_time(tmp_path):
     assert stored(folder) == puts.acknowledged
 
 
+@pytest.mark.alone
 def test_sigkill_while_the_files_are_moved_loses_nothing(tmp_path):
     """At different moments before, during and after a move."""
     folder, numbers, files = tmp_path / "data", random.Random(7), set()

@@ -123,6 +123,7 @@ def mounted(tmp_path) -> Iterator[Callable[[], Mounted]]:
 
 @pytest.mark.integration
 @pytest.mark.long
+@pytest.mark.alone
 def test_a_full_disk_refuses_puts_at_once_and_accepts_them_when_there_is_room(mounted):
     answers = [mounted.put() for _ in range(1000)]
     assert {status for status, _ in answers} == {200, 500}
@@ -136,6 +137,7 @@ def test_a_full_disk_refuses_puts_at_once_and_accepts_them_when_there_is_room(mo
 
 @pytest.mark.integration
 @pytest.mark.long
+@pytest.mark.alone
 def test_a_read_only_disk_refuses_puts_at_once_and_accepts_them_afterwards(mounted):
     for _ in range(2):
         before = [mounted.put()[0] for _ in range(5)]

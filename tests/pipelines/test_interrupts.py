@@ -16,7 +16,7 @@ from beam_dis.local.admin_client import AdminClient
 from beam_dis.local.faults.values import FaultListing, FaultNumber
 from beam_dis.testing import Latency
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 LIMIT = 3.0
 PROGRAM = """

@@ -99,6 +99,7 @@ def windows(runner_flags: Callable[..., list[str]], tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("runner", [PRISM, FLINK])
 def test_windows_come_out_soon_while_a_stream_is_scaled(
     runner: str, windows: Any, undisturbed: Callable[[Callable[[], float], float], float]

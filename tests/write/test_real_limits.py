@@ -12,7 +12,7 @@ from beam_dis.client.dis_client import DISClient
 from beam_dis.local import LocalDIS
 from beam_dis.testing import RecordsRefused
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 SECONDS = 6
 PARTITIONS = 2
