@@ -148,7 +148,7 @@ def prism_location(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture(scope="session")
 def python_clients(pytestconfig: pytest.Config) -> Path:
-    """The folder of DIS's Python clients; tests that ask for it are marked ``python_clients``."""
+    """The folder of the official Python clients; tests that ask for it are marked ``python_clients``."""
     return _python_clients(pytestconfig).parent
 
 

@@ -151,7 +151,9 @@ class V3IOApp:
             shown = name.decode("latin-1")
             raise V3IORefusal(wire.INVALID_ARGUMENT, f"there is no {method} with X-v3io-function {shown!r} here")
         answer = await function.work(self._context, target, _decoded(function, body))
-        return Reply(204) if answer is None else Reply(200, encode(answer), JSON_TYPE)
+        if answer is None:
+            return Reply(204)
+        return Reply(200, answer if isinstance(answer, bytes) else encode(answer), JSON_TYPE)
 
 
 def _decoded(function: _Function, body: bytes) -> Any:

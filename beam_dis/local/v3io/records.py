@@ -20,6 +20,7 @@ from beam_dis.local.v3io.refusals import V3IORefusal
 from beam_dis.local.v3io.targets import Target, shard_path, stream_path
 from beam_dis.v3io import messages as wire
 from beam_dis.wire.error_codes import Refusal
+from beam_dis.wire.messages import encode
 from beam_dis.wire.ranges import hash_of
 
 MAX_PAGE_RECORDS = 10_000
@@ -67,8 +68,8 @@ async def seek(context: V3IOContext, target: Target, request: wire.Seek) -> wire
     return wire.FoundLocation(positions.encode_location(shard.stream.stream_id, shard.partition.number, number))
 
 
-async def get_records(context: V3IOContext, target: Target, request: wire.GetRecords) -> wire.RecordPage:
-    """The records at a location, which may be none, and the location after them."""
+async def get_records(context: V3IOContext, target: Target, request: wire.GetRecords) -> wire.RecordPage | bytes:
+    """The records at a location, which may be none, and the location after them; a page with records is encoded already."""
     limit = wire.DEFAULT_LIMIT if request.limit is None else request.limit
     if limit < 1:
         raise V3IORefusal(wire.INVALID_ARGUMENT, f"Limit {limit} is below 1")
@@ -80,9 +81,7 @@ async def get_records(context: V3IOContext, target: Target, request: wire.GetRec
         return _page(shard, start, [])
     limit = min(limit, MAX_PAGE_RECORDS)
     with context.answers.page(wire.MAX_BODY_BYTES + limit * RECORD_BYTES) as room:
-        runs = await context.blocking(_read, context, shard, start, min(room, wire.MAX_BODY_BYTES), limit)
-    now = context.stream(target.container, stream.name)
-    return _page(_Shard(now, shard_of(now, partition.number)), start, runs)
+        return await context.blocking(_read, context, shard, start, min(room, wire.MAX_BODY_BYTES), limit)
 
 
 def _shard(context: V3IOContext, target: Target, stream_name: str | None, shard_id: int | None) -> _Shard:
@@ -140,7 +139,7 @@ async def _at_time(context: V3IOContext, shard: _Shard, request: wire.Seek) -> i
     except Refusal as refusal:
         if refusal.code != _TIME_EXPIRED:
             raise
-    return shard_of(context.store.stream_by_id(shard.stream.stream_id) or shard.stream, shard.partition.number).earliest
+    return _now(context, shard).partition.earliest
 
 
 async def _at_sequence(_context: V3IOContext, shard: _Shard, request: wire.Seek) -> int:
@@ -160,12 +159,20 @@ async def _at_sequence(_context: V3IOContext, shard: _Shard, request: wire.Seek)
 _SEEKS = {wire.EARLIEST: _earliest, wire.LATEST: _latest, wire.TIME: _at_time, wire.SEQUENCE: _at_sequence}
 
 
-def _read(context: V3IOContext, shard: _Shard, start: int, room: int, limit: int) -> list[StoredRecords]:
-    """The records from a number on; at least one, however little room there is."""
-    runs = context.store.read(
-        shard.stream, shard.partition.number, start, room, min(limit, max(1, room // RECORD_BYTES))
-    )
-    return runs or context.store.read(shard.stream, shard.partition.number, start, _LARGEST_STORED, 1)
+def _read(context: V3IOContext, shard: _Shard, start: int, room: int, limit: int) -> bytes:
+    """A page of the records from a number on; at least one, however little room there is. Runs in a thread of its own."""
+    stream, number = shard.stream, shard.partition.number
+    runs = context.store.read(stream, number, start, room, min(limit, max(1, room // RECORD_BYTES)))
+    runs = runs or context.store.read(stream, number, start, _LARGEST_STORED, 1)
+    return encode(_page(_now(context, shard), start, runs))
+
+
+def _now(context: V3IOContext, shard: _Shard) -> _Shard:
+    """The shard as it is now; refused if the stream was deleted."""
+    stream = context.store.stream_by_id(shard.stream.stream_id)
+    if stream is None:
+        raise V3IORefusal(wire.NOT_FOUND, f"stream {shard.stream.name!r} was deleted")
+    return _Shard(stream, shard_of(stream, shard.partition.number))
 
 
 def _page(shard: _Shard, start: int, runs: list[StoredRecords]) -> wire.RecordPage:
