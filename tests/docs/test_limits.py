@@ -85,6 +85,7 @@ ROWS = {
     "form that is sent to the console": ("MAX_FORM_BYTES", 8 * MIB, "8 MiB"),
     "records in a request to V3IO": ("MAX_REQUEST_RECORDS", 1000, "1,000"),
     "body of a request to V3IO, and data in a page": ("MAX_BODY_BYTES", 10_000_000, "10 MB"),
+    "data that the sink puts into a request to V3IO": ("REQUEST_BYTES", 6_000_000, "6 MB"),
     "data in a record of V3IO": ("MAX_RECORD_BYTES", MIB, "1 MiB"),
     "client information of a record": ("MAX_CLIENT_INFO_BYTES", 16, "16 bytes"),
     "partition key of a record of V3IO": ("MAX_PARTITION_KEY_BYTES", 256, "256 bytes"),
