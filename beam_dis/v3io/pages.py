@@ -35,8 +35,11 @@ _FIRST_RECORDS = 100
 
 _MOST_RECORDS = 10_000
 _MEMORY_BESIDES_DATA = 240
-_ANSWER_BYTES = 8 * 1024 * 1024
+_ANSWER_BYTES = 12 * 1024 * 1024
 """An answer may have so many bytes, more than an expected page has. A single record may have as many as any answer."""
+
+_FEW_RECORDS = 8
+"""An answer has room for so many of the largest records."""
 
 _CLOCK_MS = 2000
 """Times of answers are up to so much too early, because a Date header has whole seconds."""
@@ -138,7 +141,7 @@ class ShardPages:
         except AnswerTooLargeError:
             if limit == 1:
                 raise
-        return self._bounded(shard, place, max(1, limit // 8))
+        return self._bounded(shard, place, _FEW_RECORDS if limit > _FEW_RECORDS else 1)
 
     def _place(self, position: ReadPosition, kept: _Kept) -> _Place:
         """Look a position up, by rule 2."""

@@ -126,6 +126,14 @@ def test_a_cut_or_garbled_answer_may_have_been_carried_out(answer, served, trans
     assert error.value.maybe_done is True
 
 
+def test_an_error_names_the_service_that_was_expected(served):
+    url, _ = served(b"SSH-2.0-OpenSSH_9.7\r\n")
+    transport = HTTPTransport(url, service="V3IO")
+    with pytest.raises(TransportError, match="is it a V3IO"):
+        transport.send(GET)
+    transport.close()
+
+
 def test_a_network_error_has_its_cause_but_not_the_request(served, transport_to):
     """Errors are logged and kept, and a request contains a signature."""
     url, _ = served(b"")

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from traceback import TracebackException
 
 import pytest
 
@@ -260,6 +261,23 @@ def test_no_error_shows_the_key(connect, v3io):
     with pytest.raises(DISError) as raised:
         client.describe_stream("a/b")
     shown = f"{raised.value!r} {client!r} {v3io.sent[-1]!r}"
+    assert "the-key" not in shown
+
+
+@pytest.mark.parametrize("source", ["credentials", "environment"])
+@pytest.mark.parametrize("answer", ["refused", "lost", "hostile"])
+def test_no_local_variable_of_a_traceback_shows_the_key(source, answer, connect, v3io, monkeypatch):
+    monkeypatch.setenv("V3IO_ACCESS_KEY", "the-key")
+    v3io.answers = {
+        "refused": [v3io.refused("Permission denied", -13, 403)],
+        "lost": [TransportError("cut")] * 99,
+        "hostile": [Response(200, {}, b"{}")] * 99,
+    }[answer]
+    fields = {"credentials": None} if source == "environment" else {}
+    with pytest.raises(DISError) as raised:
+        connect(deadline=1.0, **fields).describe_stream("a/b")
+    shown = "".join(TracebackException.from_exception(raised.value, capture_locals=True).format())
+    assert "describe_stream" in shown
     assert "the-key" not in shown
 
 

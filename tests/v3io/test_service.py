@@ -255,7 +255,7 @@ def test_fewer_records_are_requested_after_an_answer_that_is_too_large(service, 
     v3io.answers = [None, AnswerTooLargeError("too large"), AnswerTooLargeError("too large")]
     assert numbers(service.read(at(0), MIB)) == [1]
     limits = [json.loads(request.body).get("Limit") for request in v3io.sent]
-    assert limits == [None, 100, 12, 1]
+    assert limits == [None, 100, 8, 1]
 
 
 def test_a_throttled_read_is_raised_and_nothing_is_lost(service, v3io):
