@@ -67,7 +67,7 @@ def test_a_request_that_is_wrong_as_a_whole_stores_nothing(v3io, body):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{", b"\xff", b"[" * 100_000, b'{"Records": [' + b"{}," * 100_001, b" " * 10_000_001]
+    "raw", [b"", b"{", b"\xff", b"[" * 100_000, b'{"Records": [' + b"{}," * 300_001, b" " * 10_000_001]
 )
 def test_a_body_that_is_no_json_or_too_large_is_refused(v3io, raw):
     assert v3io("/c/s/", "PutRecords", raw=raw)[:2] == (400, INVALID)
@@ -79,6 +79,10 @@ def test_a_thousand_records_are_stored_in_order(v3io):
     assert numbers == sorted(set(numbers))
     assert numbers != list(range(numbers[0], numbers[0] + 1000))
     assert [record["SequenceNumber"] for record in v3io.page(v3io.location())["Records"]] == numbers
+
+
+def test_keys_of_nothing_but_commas_are_no_values(v3io):
+    assert {"SequenceNumber", "ShardId"} == set().union(*v3io.put(*[{"Data": "", "PartitionKey": "," * 256}] * 1000))
 
 
 def test_a_shard_takes_precedence_over_a_key(v3io):
