@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from beam_dis.producer import DISProducer
     from beam_dis.read import CommitToDIS, ReadAllFromDIS, ReadFromDIS, ReadFromDISResult, ReadPositions
     from beam_dis.record import DISRecord, PutRecord
+    from beam_dis.v3io.client import V3IOClient
+    from beam_dis.v3io.connection import V3IOConnection
     from beam_dis.write import WriteToDIS, WriteToDISResult, WrittenRecord
 
 _HOMES = {
@@ -49,6 +51,8 @@ _HOMES = {
     "StartingPosition": "beam_dis.positions",
     "StoppingPosition": "beam_dis.positions",
     "Token": "beam_dis.credentials",
+    "V3IOClient": "beam_dis.v3io.client",
+    "V3IOConnection": "beam_dis.v3io.connection",
     "WriteToDIS": "beam_dis.write",
     "WriteToDISResult": "beam_dis.write",
     "WrittenRecord": "beam_dis.write",
@@ -77,6 +81,8 @@ __all__ = [
     "StartingPosition",
     "StoppingPosition",
     "Token",
+    "V3IOClient",
+    "V3IOConnection",
     "WriteToDIS",
     "WriteToDISResult",
     "WrittenRecord",

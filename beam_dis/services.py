@@ -26,6 +26,8 @@ MOST_SHARED = 64
 
 def open_service(connection: Connection) -> StreamService:
     """Open a service for a resolved connection; the caller closes it."""
+    if isinstance(connection, V3IOConnection):
+        return V3IOService(connection)
     if isinstance(connection, DISConnection):
         return DISService(connection)
     if isinstance(connection, V3IOConnection):

@@ -19,9 +19,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from two_services import StreamsOnDIS, StreamsOnV3IO
 
 from beam_dis.connection import DISConnection
-from beam_dis.local import LocalDIS
+from beam_dis.local import LocalDIS, LocalV3IO
+from beam_dis.v3io.connection import V3IOConnection
 
 
 class LocalProject(NamedTuple):
@@ -82,6 +84,30 @@ def dis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDIS]:
 def local_dis(dis_server: LocalDIS) -> LocalProject:
     """A new project on the session's local DIS: ``.endpoint``, ``.connection``, ``.project_id``."""
     return LocalProject(dataclasses.replace(dis_server.connection, project_id=uuid.uuid4().hex))
+
+
+@pytest.fixture(scope="session")
+def v3io_server() -> Iterator[LocalV3IO]:
+    """The local V3IO of the session."""
+    with LocalV3IO() as v3io:
+        yield v3io
+
+
+@pytest.fixture
+def local_v3io(v3io_server: LocalV3IO) -> V3IOConnection:
+    """A connection to a new container on the session's local V3IO."""
+    return dataclasses.replace(v3io_server.connection, container=uuid.uuid4().hex)
+
+
+@pytest.fixture
+def streams(request: pytest.FixtureRequest) -> Iterator[StreamsOnDIS]:
+    """Streams for a test, on DIS unless it is marked ``ON_BOTH_SERVICES``: ``.connection``, ``.create``, ``.put`` …"""
+    if getattr(request, "param", "dis") == "v3io":
+        made: StreamsOnDIS = StreamsOnV3IO(request.getfixturevalue("local_v3io"))
+    else:
+        made = StreamsOnDIS(request.getfixturevalue("local_dis").connection)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bounded reads of the local DIS, which give the same on each runner."""
+"""Bounded reads of the local DIS, which give the same on each runner; what V3IO has too, it gives as well."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from apache_beam.transforms import error_handling
 from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 from apache_beam.transforms.window import FixedWindows
 from running_pipelines import ON_FLINK_TOO
+from two_services import ON_BOTH_SERVICES, StreamsOnDIS
 
 from beam_dis import (
     AvroCoder,
@@ -54,21 +55,21 @@ def client(local_dis: Any) -> Iterator[DISClient]:
 
 
 @pytest.fixture
-def filled(client: DISClient, make_stream: Callable[..., str]) -> Callable[..., str]:
+def filled(streams: StreamsOnDIS) -> Callable[..., str]:
     """Creates a stream, puts ``count`` records of at least ``size`` bytes with different keys, and returns its name."""
 
     def fill(count: int, *, partitions: int = 4, first: int = 0, stream: str | None = None, size: int = 1) -> str:
-        name = stream or make_stream(partitions=partitions)
-        for start in range(first, first + count, 500):
-            numbers = range(start, min(start + 500, first + count))
-            client.put_records(name, [PutRecord((b"%d" % n).rjust(size, b"0"), partition_key=str(n)) for n in numbers])
+        name = stream or streams.create(partitions)
+        numbers = range(first, first + count)
+        streams.put(name, (PutRecord((b"%d" % n).rjust(size, b"0"), partition_key=str(n)) for n in numbers))
         return name
 
     return fill
 
 
-def source(stream: str, local_dis: Any, **options: Any) -> ReadFromDIS:
-    return ReadFromDIS(stream, **{"stop": LATEST, "connection": local_dis.connection, **options})
+def source(stream: str, where: Any, **options: Any) -> ReadFromDIS:
+    """A read of a stream that ends with its newest record; ``where`` has a ``connection``."""
+    return ReadFromDIS(stream, **{"stop": LATEST, "connection": where.connection, **options})
 
 
 def id_of(record: DISRecord) -> tuple[str, int]:
@@ -76,21 +77,25 @@ def id_of(record: DISRecord) -> tuple[str, int]:
     return record.partition_id, record.sequence_number
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.each_runner
 @ON_FLINK_TOO
 def test_every_record_is_read_once(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+    bounded_options: PipelineOptions, streams: StreamsOnDIS, filled: Callable[..., str]
 ) -> None:
     stream = filled(3000)
     with beam.Pipeline(options=bounded_options) as pipeline:
-        data = pipeline | source(stream, local_dis, decode="bytes")
+        data = pipeline | source(stream, streams, decode="bytes")
         assert_that(data, equal_to([b"%d" % n for n in range(3000)]))
 
 
+@ON_BOTH_SERVICES
 def test_a_record_has_its_stream_partition_number_key_and_arrival_time(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+    bounded_options: PipelineOptions,
+    streams: StreamsOnDIS,
 ) -> None:
-    stream, before = filled(6, partitions=1), datetime.now(timezone.utc) - timedelta(minutes=1)
+    stream, before = streams.create(), datetime.now(timezone.utc) - timedelta(minutes=1)
+    places = streams.put_numbers(stream, range(6))
 
     def check(record: DISRecord, timestamp: Any = beam.DoFn.TimestampParam) -> tuple[Any, ...]:
         assert timestamp.micros == record.timestamp * 1000
@@ -98,29 +103,37 @@ def test_a_record_has_its_stream_partition_number_key_and_arrival_time(
         return record.stream, id_of(record), record.partition_key, record.data
 
     with beam.Pipeline(options=bounded_options) as pipeline:
-        seen = pipeline | source(stream, local_dis) | beam.Map(check)
-        expected = [(stream, ("shardId-0000000000", n), str(n), b"%d" % n) for n in range(6)]
+        seen = pipeline | source(stream, streams) | beam.Map(check)
+        expected = [(stream, place, str(n), b"%d" % n) for n, place in enumerate(places)]
         assert_that(seen, equal_to(expected))
 
 
+@ON_BOTH_SERVICES
 def test_a_bounded_read_can_be_grouped_in_the_global_window(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+    bounded_options: PipelineOptions, streams: StreamsOnDIS, filled: Callable[..., str]
 ) -> None:
     stream = filled(1000)
     with beam.Pipeline(options=bounded_options) as pipeline:
-        numbers = pipeline | source(stream, local_dis, decode=lambda record: int(record.data))
+        numbers = pipeline | source(stream, streams, decode=lambda record: int(record.data))
         sums = numbers | beam.Map(lambda n: (n % 2, n)) | beam.CombinePerKey(sum)
         assert_that(sums, equal_to([(0, sum(range(0, 1000, 2))), (1, sum(range(1, 1000, 2)))]))
 
 
+def _put_large(streams: StreamsOnDIS, count: int = 3000) -> tuple[str, list[tuple[str, int]]]:
+    """A stream whose one partition has records of 2 kB, which fill several pages; returns its name and their ids."""
+    stream = streams.create()
+    return stream, streams.put(stream, (PutRecord((b"%d" % n).rjust(2000, b"0")) for n in range(count)))
+
+
+@ON_BOTH_SERVICES
 def test_initial_and_dynamic_splits_lose_and_repeat_nothing(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    bounded_options: PipelineOptions, streams: StreamsOnDIS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A range of 3,000 numbers is three pages; the runner chooses the splits."""
+    """A range of 3,000 records is three pages; the runner chooses the splits. On V3IO they fall between the records' numbers too."""
     monkeypatch.setattr(bounded, "INITIAL_SPLIT", 700)
-    stream = filled(3000, partitions=1, size=2000)
+    stream, ids = _put_large(streams)
     with beam.Pipeline(options=bounded_options) as pipeline:
-        assert_that(pipeline | source(stream, local_dis) | beam.Map(id_of), equal_to(_ids(3000)))
+        assert_that(pipeline | source(stream, streams) | beam.Map(id_of), equal_to(ids))
 
 
 REACHED, CONTINUE = threading.Event(), threading.Event()
@@ -131,17 +144,20 @@ def _pause_at_50(record: DISRecord) -> tuple[str, int]:
 
     It is a function of the module, as the events are, because a nested one is pickled with copies of them.
     """
-    if record.sequence_number == 50:
+    if int(record.data) == 50:
         REACHED.set()
         assert CONTINUE.wait(30)
     return id_of(record)
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.fnapi
-def test_a_split_during_a_read_returns_the_remaining_range(local_dis: Any, filled: Callable[..., str]) -> None:
+def test_a_split_during_a_read_returns_the_remaining_range(streams: StreamsOnDIS) -> None:
     """The records fill three pages, and the split comes during the first one."""
+    REACHED.clear()
+    CONTINUE.clear()
     concurrent = fn_runner.FnApiRunner(EmbeddedPythonGrpcEnvironment.default())  # reads and splits at the same time
-    stream, residuals = filled(3000, partitions=1, size=2000), []
+    (stream, ids), residuals = _put_large(streams), []
 
     def split(elements: int) -> Iterator[float | None]:
         if elements and not residuals:
@@ -151,39 +167,40 @@ def test_a_split_during_a_read_returns_the_remaining_range(local_dis: Any, fille
             CONTINUE.set()
 
     with fn_runner.split_manager("Read/ReadPartition", split), beam.Pipeline(concurrent) as pipeline:
-        ids = pipeline | "Read" >> source(stream, local_dis) | beam.Map(_pause_at_50)
-        assert_that(ids, equal_to(_ids(3000)))
+        assert_that(pipeline | "Read" >> source(stream, streams) | beam.Map(_pause_at_50), equal_to(ids))
     assert len(residuals) == 1
 
 
-def _ids(count: int) -> list[tuple[str, int]]:
-    return [("shardId-0000000000", n) for n in range(count)]
-
-
-def test_a_read_keeps_to_each_kind_of_start_and_stop(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
-) -> None:
-    stream = filled(100, partitions=1)
+@ON_BOTH_SERVICES
+def test_a_read_keeps_to_each_kind_of_start_and_stop(bounded_options: PipelineOptions, streams: StreamsOnDIS) -> None:
+    stream = streams.create()
+    numbers_of = [number for _, number in streams.put_numbers(stream, range(100))]
+    first, last = numbers_of[20], numbers_of[30]
     positions = [
         (StartingPosition.earliest(), LATEST, range(100)),
         (StartingPosition.latest(), LATEST, range(0)),
-        (StartingPosition.at_sequence_number({0: 20}), StoppingPosition.at_sequence_number({0: 30}), range(20, 30)),
+        (
+            StartingPosition.at_sequence_number({0: first}),
+            StoppingPosition.at_sequence_number({0: last}),
+            range(20, 30),
+        ),
         (StartingPosition.at_timestamp(datetime(2020, 1, 1, tzinfo=timezone.utc)), LATEST, range(100)),
         (None, StoppingPosition.at_timestamp(datetime.now(timezone.utc)), range(100)),
         (StartingPosition.at_timestamp(datetime.now(timezone.utc)), LATEST, range(0)),
     ]
     with beam.Pipeline(options=bounded_options) as pipeline:
         for index, (start, stop, expected) in enumerate(positions):
-            numbers = pipeline | f"Read{index}" >> source(stream, local_dis, start=start, stop=stop, decode="bytes")
+            numbers = pipeline | f"Read{index}" >> source(stream, streams, start=start, stop=stop, decode="bytes")
             assert_that(numbers, equal_to([b"%d" % n for n in expected]), label=f"Check{index}")
 
 
+@ON_BOTH_SERVICES
 def test_only_the_chosen_partitions_are_read(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+    bounded_options: PipelineOptions, streams: StreamsOnDIS, filled: Callable[..., str]
 ) -> None:
     stream = filled(400, partitions=4)
     with beam.Pipeline(options=bounded_options) as pipeline:
-        partitions = pipeline | source(stream, local_dis, partitions=[1, "shardId-0000000003"]) | beam.Map(id_of)
+        partitions = pipeline | source(stream, streams, partitions=[1, "shardId-0000000003"]) | beam.Map(id_of)
         assert_that(partitions | beam.Keys() | beam.Distinct(), equal_to(["shardId-0000000001", "shardId-0000000003"]))
 
 
@@ -201,14 +218,15 @@ def test_an_app_continues_where_it_stopped(
     assert reads == [50, 100]
 
 
+@ON_BOTH_SERVICES
 @ON_FLINK_TOO
 def test_event_time_is_the_users_function_of_the_decoded_value(
-    bounded_options: PipelineOptions, local_dis: Any, filled: Callable[..., str]
+    bounded_options: PipelineOptions, streams: StreamsOnDIS, filled: Callable[..., str]
 ) -> None:
     stream = filled(300, partitions=2)
     with beam.Pipeline(options=bounded_options) as pipeline:
         numbers = pipeline | source(
-            stream, local_dis, decode=lambda record: int(record.data), timestamp_fn=lambda n: n * 60
+            stream, streams, decode=lambda record: int(record.data), timestamp_fn=lambda n: n * 60
         )
         hours = (
             numbers

@@ -1,4 +1,4 @@
-"""Endless reads of the local DIS, on the runners that stream."""
+"""Endless reads of the local DIS, on the runners that stream; what V3IO has too is read from a local V3IO as well."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 from apache_beam.transforms.window import FixedWindows
 from running_pipelines import eventually, put, running, values_in
+from two_services import ON_BOTH_SERVICES, StreamsOnDIS, StreamsOnV3IO, everything
 
 from beam_dis import DISClient, DISRecord, ReadFromDIS, StoppingPosition, WriteToDIS
 from beam_dis.errors import ConfigurationError, DISError
-from beam_dis.local import LocalDIS
+from beam_dis.local import LocalDIS, LocalV3IO
 from beam_dis.record import PutRecord
 from beam_dis.testing import Latency
 
@@ -34,6 +35,11 @@ def client(local_dis: Any) -> Iterator[DISClient]:
         yield client
 
 
+def values(streams: StreamsOnDIS, stream: str) -> list[Any]:
+    """All records of a stream, decoded as JSON."""
+    return [json.loads(record.data) for record in everything(streams.connection, stream)]
+
+
 def copy(options: PipelineOptions, connection: Any, source: str, target: str, **reading: Any) -> beam.Pipeline:
     """A pipeline that copies numbers from one stream to another."""
     pipeline = beam.Pipeline(options=options)
@@ -44,18 +50,19 @@ def copy(options: PipelineOptions, connection: Any, source: str, target: str, **
     return pipeline
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.each_runner
 def test_windows_fire_during_the_read_with_the_sums_of_a_bounded_read(
-    endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+    endless_options: PipelineOptions, streams: StreamsOnDIS
 ) -> None:
-    source, target = make_stream(partitions=3), make_stream(partitions=1)
-    put(client, source, range(3000))
+    source, target = streams.create(3), streams.create(1)
+    streams.put_numbers(source, range(3000))
     pipeline = beam.Pipeline(options=endless_options)
     _ = (
         pipeline
         | ReadFromDIS(
             source,
-            connection=local_dis.connection,
+            connection=streams.connection,
             decode=lambda record: int(record.data),
             timestamp_fn=lambda n: n * 0.01,
             watermark_lag=60,
@@ -65,25 +72,26 @@ def test_windows_fire_during_the_read_with_the_sums_of_a_bounded_read(
         | beam.Map(lambda n: (n % 2, n))
         | beam.CombinePerKey(sum)
         | beam.Map(lambda kv: json.dumps(kv).encode())
-        | WriteToDIS(target, connection=local_dis.connection)
+        | WriteToDIS(target, connection=streams.connection)
     )
     expected = Counter((n // 1000, n % 2) for n in range(3000))
     sums = sorted(sum(n for n in range(3000) if (n // 1000, n % 2) == group) for group in expected)
     with running(pipeline):
-        eventually(lambda: sorted(total for _, total in values_in(client, target)), sums)
+        eventually(lambda: sorted(total for _, total in values(streams, target)), sums)
 
 
+@ON_BOTH_SERVICES
 def test_an_idle_partition_makes_no_record_of_a_backlogged_one_late(
-    endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+    endless_options: PipelineOptions, streams: StreamsOnDIS
 ) -> None:
     """Partition 0 is idle, 1 has a backlog, 2 gets records during the read: one-second windows have every record."""
-    source, target = make_stream(partitions=3), make_stream(partitions=1)
-    put(client, source, range(20_000), partition_id="1")
-    with running(_counts_of_windows(endless_options, local_dis.connection, source, target)):
+    source, target = streams.create(3), streams.create(1)
+    streams.put_numbers(source, range(20_000), partition_id=1)
+    with running(_counts_of_windows(endless_options, streams.connection, source, target)):
         for n in range(20):
-            put(client, source, range(20_000 + n * 50, 20_050 + n * 50), partition_id="2")
+            streams.put_numbers(source, range(20_000 + n * 50, 20_050 + n * 50), partition_id=2)
             time.sleep(0.1)
-        eventually(lambda: sum(values_in(client, target)), 21_000)
+        eventually(lambda: sum(values(streams, target)), 21_000)
 
 
 def _counts_of_windows(
@@ -129,6 +137,19 @@ def test_each_record_is_read_once_while_the_partition_count_changes(
         eventually(lambda: Counter(values_in(client, target)), Counter(range(4000)))
 
 
+@ON_BOTH_SERVICES
+def test_partitions_that_appear_are_read_from_their_beginning(
+    endless_options: PipelineOptions, streams: StreamsOnDIS
+) -> None:
+    source, target = streams.create(2), streams.create()
+    with running(copy(endless_options, streams.connection, source, target)):
+        streams.put_numbers(source, range(1000))
+        eventually(lambda: Counter(values(streams, target)), Counter(range(1000)))
+        streams.grow(source, 5)
+        streams.put_numbers(source, range(1000, 3000))
+        eventually(lambda: Counter(values(streams, target)), Counter(range(3000)))
+
+
 def test_no_record_is_late_while_up_to_eight_partitions_are_scaled(
     endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
 ) -> None:
@@ -142,21 +163,22 @@ def test_no_record_is_late_while_up_to_eight_partitions_are_scaled(
         eventually(lambda: sum(values_in(client, target)), 8000)
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.each_runner
 def test_records_of_a_partition_that_is_listed_seconds_later_are_not_late(
-    endless_options: PipelineOptions, local_dis: Any, client: DISClient, make_stream: Callable[..., str]
+    endless_options: PipelineOptions, streams: StreamsOnDIS
 ) -> None:
     """The stream is scaled right after windows have fired, and the next listing follows five seconds later."""
-    source, target = make_stream(partitions=1), make_stream(partitions=1)
-    with running(_counts_of_windows(endless_options, local_dis.connection, source, target, discovery_interval=5.0)):
-        put(client, source, range(10))
-        eventually(lambda: sum(values_in(client, target)), 10)
-        client.update_partition_count(source, target_partition_count=2)
+    source, target = streams.create(1), streams.create(1)
+    with running(_counts_of_windows(endless_options, streams.connection, source, target, discovery_interval=5.0)):
+        streams.put_numbers(source, range(10))
+        eventually(lambda: sum(values(streams, target)), 10)
+        streams.grow(source, 2)
         for _ in range(4):
-            put(client, source, range(10), partition_id="0")
-            put(client, source, range(10), partition_id="1")
+            streams.put_numbers(source, range(10), partition_id=0)
+            streams.put_numbers(source, range(10), partition_id=1)
             time.sleep(1)  # one-second windows: the records fall into several of them
-        eventually(lambda: sum(values_in(client, target)), 90)
+        eventually(lambda: sum(values(streams, target)), 90)
 
 
 def _put_large(client: DISClient, partition_id: str) -> None:
@@ -368,19 +390,18 @@ def test_cancel_ends_the_polling(prism_location: str) -> None:
 
 
 @pytest.mark.each_runner
-def test_nothing_is_lost_when_the_server_is_killed(
-    endless_options: PipelineOptions, make_stream: Callable[..., str]
-) -> None:
-    with LocalDIS() as dis, DISClient(dis.connection) as client:
-        for stream in ("source", "target"):
-            client.create_stream(stream, partition_count=2)
-        put(client, "source", range(5000))
-        dis.inject(Latency(seconds=0, operation="get_records"))
-        with running(copy(endless_options, dis.connection, "source", "target")):
-            eventually(lambda: _calls(dis) > 0, True)
-            dis.restart(kill=True)
-            put(client, "source", range(5000, 6000))
-            eventually(lambda: set(values_in(client, "target")), set(range(6000)))
+@pytest.mark.parametrize(("server", "kind"), [(LocalDIS, StreamsOnDIS), (LocalV3IO, StreamsOnV3IO)])
+def test_nothing_is_lost_when_the_server_is_killed(endless_options: PipelineOptions, server: Any, kind: Any) -> None:
+    with server() as service:
+        streams = kind(service.connection)
+        source, target = streams.create(2), streams.create(2)
+        streams.put_numbers(source, range(5000))
+        with running(copy(endless_options, streams.connection, source, target)):
+            eventually(lambda: len(values(streams, target)) > 0, True)
+            service.restart(kill=True)
+            streams.put_numbers(source, range(5000, 6000))
+            eventually(lambda: set(values(streams, target)), set(range(6000)))
+        streams.close()
 
 
 @pytest.mark.prism

@@ -1,4 +1,4 @@
-"""WriteToDIS against a local DIS; the records are read back with the client."""
+"""WriteToDIS against a local DIS, and what V3IO has too against a local V3IO; the records are read back with the clients."""
 
 import itertools
 import operator
@@ -14,13 +14,13 @@ from apache_beam.transforms.util import WaitOn
 from apache_beam.transforms.window import FixedWindows, SlidingWindows, TimestampedValue
 from fake_time import FakeTime, in_memory_sender
 from running_pipelines import eventually
+from two_services import ON_BOTH_SERVICES, everything
 
 from beam_dis.client.dis_client import DISClient
 from beam_dis.connection import DISConnection
 from beam_dis.dead_letter import DeadLetter
 from beam_dis.errors import EncodeError, StreamNotFoundError, TransportError, WriteError
 from beam_dis.local import LocalDIS
-from beam_dis.record import DISRecord
 from beam_dis.services import shared_service
 from beam_dis.stream_service import NotWritten
 from beam_dis.testing import RequestRefused
@@ -53,29 +53,14 @@ def run(build, *flags):
     pipeline.run().wait_until_finish()
 
 
-def everything(connection, stream):
-    """All records of a stream, those of each partition in order."""
-    records = []
-    with DISClient(connection) as client:
-        for partition in client.describe_stream(stream).partitions:
-            cursor = client.get_cursor(stream, partition_id=partition.partition_id, cursor_type="TRIM_HORIZON")
-            while (page := client.get_records(cursor)).records:
-                records += [record_of(stream, partition.partition_id, record) for record in page.records]
-                cursor = page.next_partition_cursor
-    return records
-
-
-def record_of(stream, partition_id, record):
-    number = int(record.sequence_number)
-    return DISRecord(stream, partition_id, number, record.partition_key, record.data, record.timestamp)
-
-
 def record_at(written, connection):
     """The key of a WrittenRecord, and key and data of the record that it names."""
-    with DISClient(connection) as client:
-        start = {"partition_id": written.partition_id, "starting_sequence_number": written.sequence_number}
-        record = client.get_records(client.get_cursor(written.stream, **start)).records[0]
+    (record,) = [each for each in everything(connection, written.stream) if place_of(each) == place_of(written)]
     return written.partition_key, record.partition_key, record.data
+
+
+def place_of(record):
+    return record.partition_id, record.sequence_number
 
 
 class Failing:
@@ -104,11 +89,11 @@ class Failing:
 
 
 @pytest.fixture
-def failing(local_dis, sink, write_through):
+def failing(streams, sink, write_through):
     """A sink whose requests fail: ``failing([3, 2], stream)`` refuses each third record of the first, half of the next."""
 
     def failing(faults, stream, **arguments):
-        return write_through(Failing(shared_service(local_dis.connection), faults), sink(stream, **arguments))
+        return write_through(Failing(shared_service(streams.connection), faults), sink(stream, **arguments))
 
     return failing
 
@@ -120,8 +105,8 @@ def flags(runner, runner_flags):
 
 
 @pytest.fixture
-def sink(local_dis):
-    return lambda stream, **arguments: WriteToDIS(stream, connection=local_dis.connection, **arguments)
+def sink(streams):
+    return lambda stream, **arguments: WriteToDIS(stream, connection=streams.connection, **arguments)
 
 
 def numbers(count):
@@ -130,23 +115,25 @@ def numbers(count):
     )
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.each_runner
 @EVERYWHERE
-def test_ten_thousand_elements_are_written_once_each_with_its_key(local_dis, make_stream, sink, flags):
-    stream = make_stream(partitions=4)
+def test_ten_thousand_elements_are_written_once_each_with_its_key(streams, sink, flags):
+    stream = streams.create(4)
     run(lambda p: p | numbers(10_000) | sink(stream, partition_key=bytes.decode), *flags)
-    records = everything(local_dis.connection, stream)
+    records = everything(streams.connection, stream)
     assert sorted(int(record.data) for record in records) == list(range(10_000))
     assert all(record.partition_key == record.data.decode() for record in records)
     assert len({record.partition_id for record in records}) == 4
 
 
-def test_results_say_where_the_records_are(local_dis, make_stream, sink):
-    stream = make_stream(partitions=2)
+@ON_BOTH_SERVICES
+def test_results_say_where_the_records_are(streams, sink):
+    stream = streams.create(2)
 
     def build(p):
         result = p | beam.Create([b"a", b"b", b"c"]) | sink(stream, partition_key=bytes.decode, results=True)
-        found = result.written | beam.Map(record_at, local_dis.connection)
+        found = result.written | beam.Map(record_at, streams.connection)
         assert_that(found, equal_to([("a", "a", b"a"), ("b", "b", b"b"), ("c", "c", b"c")]))
 
     run(build)
@@ -156,19 +143,21 @@ def last_digit(data):
     return data[-1:].decode()
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.parametrize("ordered", [False, True])
-def test_every_element_arrives_through_partial_failures_and_lost_answers(local_dis, make_stream, failing, ordered):
-    stream = make_stream(partitions=2)
+def test_every_element_arrives_through_partial_failures_and_lost_answers(streams, failing, ordered):
+    stream = streams.create(2)
     faults = [3, TransportError("the connection was cut"), 2, 1]
     run(lambda p: p | numbers(5_000) | failing(faults, stream, partition_key=last_digit, ordered=ordered))
-    assert {int(record.data) for record in everything(local_dis.connection, stream)} == set(range(5_000))
+    assert {int(record.data) for record in everything(streams.connection, stream)} == set(range(5_000))
 
 
-def test_with_ordering_the_last_copies_of_a_key_are_in_order(local_dis, make_stream, failing):
-    stream = make_stream(partitions=2)
+@ON_BOTH_SERVICES
+def test_with_ordering_the_last_copies_of_a_key_are_in_order(streams, failing):
+    stream = streams.create(2)
     faults = [3, TransportError("the connection was cut"), 2, 1]
     run(lambda p: p | numbers(5_000) | failing(faults, stream, partition_key=last_digit, ordered=True))
-    last = {int(r.data): (r.partition_id, r.sequence_number) for r in everything(local_dis.connection, stream)}
+    last = {int(r.data): (r.partition_id, r.sequence_number) for r in everything(streams.connection, stream)}
     for digit in range(10):
         positions = [last[number] for number in range(digit, 5_000, 10)]
         assert positions == sorted(positions)
@@ -184,8 +173,9 @@ def test_a_repeated_bundle_writes_its_records_again(local_dis, make_stream, sink
     assert written == [*range(10), *range(10)]
 
 
-def test_a_refused_record_is_a_dead_letter_and_the_others_are_written(local_dis, make_stream, sink):
-    stream = make_stream(partitions=2)
+@ON_BOTH_SERVICES
+def test_a_refused_record_is_a_dead_letter_and_the_others_are_written(streams, sink):
+    stream = streams.create(2)
 
     def build(p):
         partition = {"partition_id": lambda data: 7 if data == b"b" else 0}
@@ -193,43 +183,46 @@ def test_a_refused_record_is_a_dead_letter_and_the_others_are_written(local_dis,
         letters = result.dead_letters | beam.Map(
             lambda letter: (letter.code, letter.stream, letter.data, letter.element)
         )
-        assert_that(letters, equal_to([("DIS.4302", stream, b"b", b"b")]))
+        assert_that(letters, equal_to([(streams.no_partition, stream, b"b", b"b")]))
 
     run(build)
-    assert sorted(record.data for record in everything(local_dis.connection, stream)) == [b"a", b"c"]
+    assert sorted(record.data for record in everything(streams.connection, stream)) == [b"a", b"c"]
 
 
+@ON_BOTH_SERVICES
 @EVERYWHERE
-def test_an_element_in_three_windows_is_one_record_with_a_result_in_each(local_dis, make_stream, sink, flags):
-    stream = make_stream()
+def test_an_element_in_three_windows_is_one_record_with_a_result_in_each(streams, sink, flags):
+    stream = streams.create()
 
     def build(p):
         elements = p | beam.Create([TimestampedValue(b"a", 25)]) | beam.WindowInto(SlidingWindows(30, 10))
         result = elements | sink(stream, results=True)
-        found = result.written | beam.Map(lambda written, window=beam.DoFn.WindowParam: (written[2], int(window.start)))
-        assert_that(found, equal_to([(0, 0), (0, 10), (0, 20)]))
+        found = result.written | beam.Map(lambda written, window=beam.DoFn.WindowParam: (written[1], int(window.start)))
+        assert_that(found, equal_to([("shardId-0000000000", start) for start in (0, 10, 20)]))
 
     run(build, *flags)
-    assert len(everything(local_dis.connection, stream)) == 1
+    assert len(everything(streams.connection, stream)) == 1
 
 
+@ON_BOTH_SERVICES
 @EVERYWHERE
-def test_what_waits_on_done_runs_after_the_records_are_in_the_stream(local_dis, make_stream, sink, flags):
-    stream = make_stream(partitions=2)
+def test_what_waits_on_done_runs_after_the_records_are_in_the_stream(streams, sink, flags):
+    stream, connection = streams.create(2), streams.connection
 
     def build(p):
         waiting = p | "Waiting" >> beam.Create([1])
         result = p | numbers(2_000) | sink(stream)
-        released = waiting | WaitOn(result.done) | beam.Map(lambda _: len(everything(local_dis.connection, stream)))
+        released = waiting | WaitOn(result.done) | beam.Map(lambda _: len(everything(connection, stream)))
         assert_that(released, equal_to([2_000]))
 
     run(build, *flags)
 
 
+@ON_BOTH_SERVICES
 @pytest.mark.parametrize("runner", [pytest.param("PrismRunner", marks=pytest.mark.prism)])
-def test_an_endless_input_waits_on_done_window_by_window(local_dis, make_stream, sink, flags):
+def test_an_endless_input_waits_on_done_window_by_window(streams, sink, flags):
     """A window is let through when its own records are written, and not only when all are."""
-    stream = make_stream()
+    stream, connection = streams.create(), streams.connection
 
     def build(p):
         events = (
@@ -242,30 +235,35 @@ def test_an_endless_input_waits_on_done_window_by_window(local_dis, make_stream,
         windows = p | events | beam.WindowInto(FixedWindows(10))
         result = windows | sink(stream, encode=lambda element: element)
         released = windows | WaitOn(result.done)
-        seen = released | beam.Map(lambda element: (element, len(everything(local_dis.connection, stream))))
+        seen = released | beam.Map(lambda element: (element, len(everything(connection, stream))))
         assert_that(seen, equal_to([(b"1", 2), (b"2", 2), (b"11", 3)]))
 
     run(build, *flags, "--streaming")
 
 
-def test_a_refused_record_fails_the_pipeline_with_the_reason(make_stream, sink):
-    stream = make_stream()
-    with pytest.raises(WriteError, match=rf"1 of 1 records .* refused for good.*'{stream}'.*1 bytes.*DIS.4302"):
+@ON_BOTH_SERVICES
+def test_a_refused_record_fails_the_pipeline_with_the_reason(streams, sink):
+    stream = streams.create()
+    with pytest.raises(
+        WriteError, match=rf"1 of 1 records .* refused for good.*'{stream}'.*1 bytes.*{streams.no_partition}"
+    ):
         run(lambda p: p | beam.Create([b"a"]) | sink(stream, partition_id=lambda _: 7))
 
 
-def test_a_record_of_a_mebibyte_is_written_and_one_byte_more_is_refused(local_dis, make_stream, sink):
-    stream = make_stream()
+@ON_BOTH_SERVICES
+def test_a_record_of_a_mebibyte_is_written_and_one_byte_more_is_refused(streams, sink):
+    stream = streams.create()
     run(lambda p: p | beam.Create([b"x" * 2**20]) | sink(stream))
-    assert [len(record.data) for record in everything(local_dis.connection, stream)] == [2**20]
+    assert [len(record.data) for record in everything(streams.connection, stream)] == [2**20]
     with pytest.raises(EncodeError, match=r"the record has 1,048,577 bytes; stream .* takes 1,048,576 at most"):
         run(lambda p: p | beam.Create([b"x" * (2**20 + 1)]) | sink(stream))
 
 
-def test_large_records_are_written_in_several_requests(local_dis, make_stream, sink):
-    stream = make_stream(partitions=2)
+@ON_BOTH_SERVICES
+def test_large_records_are_written_in_several_requests(streams, sink):
+    stream = streams.create(2)
     run(lambda p: p | beam.Create([b"%d" % n + b"x" * 400_000 for n in range(9)]) | sink(stream))
-    assert len(everything(local_dis.connection, stream)) == 9
+    assert len(everything(streams.connection, stream)) == 9
 
 
 def test_an_unknown_stream_fails_and_the_message_names_the_streams(make_stream, sink):
