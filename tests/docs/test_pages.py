@@ -141,10 +141,10 @@ def is_public(imported: str) -> bool:
     module, _, last = imported.rpartition(".")
     if module == "beam_dis":
         return last in {*beam_dis.__all__, "errors", "local", "testing"}
-    return (
-        module in {"beam_dis.copying", "beam_dis.dump_tasks", "beam_dis.errors", "beam_dis.testing"}
-        or imported == "beam_dis.local.LocalDIS"
-    )
+    return module in {"beam_dis.copying", "beam_dis.dump_tasks", "beam_dis.errors", "beam_dis.testing"} or imported in {
+        "beam_dis.local.LocalDIS",
+        "beam_dis.local.LocalV3IO",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
