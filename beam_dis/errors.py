@@ -193,6 +193,11 @@ class TagNotFoundError(ServiceError):
 class ThrottledError(ServiceError):
     """Too much traffic for the partition, the stream or the gateway: slow down and try again."""
 
+    @property
+    def remedy(self) -> Remedy:
+        """Slow down, also for a code or status that isn't in the table."""
+        return Remedy.SLOW_DOWN
+
 
 class ServerError(ServiceError):
     """The service failed; trying again may help."""

@@ -19,7 +19,14 @@ import msgspec
 from beam_dis import errors
 from beam_dis.client.answers import GoodAnswer, RequestInfo, not_answering, retry_after, unreadable
 from beam_dis.client.transport import Response
-from beam_dis.errors import AuthenticationError, ServiceError, StreamNotFoundError, TransportError, class_of
+from beam_dis.errors import (
+    AuthenticationError,
+    ServiceError,
+    StreamNotFoundError,
+    ThrottledError,
+    TransportError,
+    class_of,
+)
 from beam_dis.texts import one_line
 from beam_dis.v3io.messages import (
     DENIED,
@@ -30,7 +37,6 @@ from beam_dis.v3io.messages import (
     PutResults,
     RecordPage,
     RecordResult,
-    ShardRecord,
 )
 from beam_dis.wire.ranges import MAX_SEQUENCE_NUMBER
 
@@ -88,6 +94,8 @@ def _class_for(name: str, status: int) -> type[ServiceError]:
         return getattr(errors, known.error)  # type: ignore[no-any-return]
     if status == 401:
         return AuthenticationError
+    if name and status == 503:
+        return ThrottledError
     return StreamNotFoundError if name and status == 404 else class_of("", status)
 
 
@@ -134,13 +142,17 @@ def records_of(answer: GoodAnswer, *, least: int = 0) -> RecordPage:
         raise _misplaced(answer, "records that are not in order")
     if numbers and numbers[0] < least:
         raise _misplaced(answer, f"the number {numbers[0]}, but records from number {least} on were asked for")
-    if (numbers and numbers[-1] >= MAX_SEQUENCE_NUMBER) or not all(map(_is_plausible, page.records)):
+    if numbers and not (
+        numbers[-1] < MAX_SEQUENCE_NUMBER
+        and _within([record.arrival_time_sec for record in page.records], _LATEST_SECOND)
+        and _within([record.arrival_time_nsec for record in page.records], 10**9 - 1)
+    ):
         raise unreadable(answer)
     return page
 
 
-def _is_plausible(record: ShardRecord) -> bool:
-    return 0 <= record.arrival_time_sec <= _LATEST_SECOND and 0 <= record.arrival_time_nsec < 10**9
+def _within(values: list[int], most: int) -> bool:
+    return min(values) >= 0 and max(values) <= most
 
 
 def _misplaced(answer: GoodAnswer, found: str) -> TransportError:

@@ -26,7 +26,7 @@ from beam_dis.forks import ForkSafeLock
 from beam_dis.stream_service import PAGE_MEMORY_BYTES, Page, PageRecord, ReadPosition
 from beam_dis.v3io.client import V3IOClient
 from beam_dis.v3io.messages import EARLIEST, RecordPage, ShardRecord
-from beam_dis.v3io.shards import MILLISECOND, FoundAt, Shard, ShardSearch, arrival_of
+from beam_dis.v3io.shards import MILLISECOND, FoundAt, Shard, ShardSearch
 from beam_dis.wire.ranges import partition_number
 
 _MOST_KEPT = 10_000
@@ -220,21 +220,24 @@ def shard_of(position: ReadPosition) -> Shard:
 
 def _cut(records: Sequence[ShardRecord], max_bytes: int) -> _Cut:
     """The first records, up to so many bytes of data and the memory of a page; at least one."""
-    kept: list[PageRecord] = []
-    data_bytes = memory = 0
-    for record in records:
-        size = len(record.data)
-        memory += size + len(record.partition_key or "") + _MEMORY_BESIDES_DATA
-        if kept and (data_bytes + size > max_bytes or memory > PAGE_MEMORY_BYTES):
-            return _Cut(kept, data_bytes, record.sequence_number)
-        data_bytes += size
-        kept.append(
-            PageRecord(
-                record.sequence_number,
-                record.data,
-                arrival_of(record) // MILLISECOND,
-                record.partition_key,
-                record.client_info,
-            )
+    sizes = [len(record.data) for record in records]
+    data_bytes = sum(sizes)
+    keys = sum([len(record.partition_key) for record in records if record.partition_key is not None])
+    count = len(records)
+    while count > 1 and (
+        data_bytes > max_bytes or data_bytes + keys + count * _MEMORY_BESIDES_DATA > PAGE_MEMORY_BYTES
+    ):
+        count -= 1
+        data_bytes -= sizes[count]
+        keys -= len(records[count].partition_key or "")
+    kept = [
+        PageRecord(
+            record.sequence_number,
+            record.data,
+            record.arrival_time_sec * 1000 + record.arrival_time_nsec // MILLISECOND,
+            record.partition_key,
+            record.client_info,
         )
-    return _Cut(kept, data_bytes, None)
+        for record in records[:count]
+    ]
+    return _Cut(kept, data_bytes, records[count].sequence_number if count < len(records) else None)

@@ -165,6 +165,7 @@ def test_an_error_is_the_class_of_its_name(name, client, v3io):
         ("SomethingNew", 400, "InvalidRequestError", "V3IO.OtherError"),
         ("SomethingNew", 401, "AuthenticationError", "V3IO.OtherError"),
         ("SomethingNew", 429, "ThrottledError", "V3IO.OtherError"),
+        ("SomethingNew", 503, "ThrottledError", "V3IO.OtherError"),
         ("SomethingNew", 500, "ServerError", "V3IO.OtherError"),
     ],
 )

@@ -437,8 +437,9 @@ def test_a_put_whose_answer_is_lost_is_raised_and_not_repeated(service, v3io):
     assert len(v3io.sent) == 1
 
 
-def test_a_throttled_put_is_raised_and_not_repeated(service, v3io):
-    v3io.answers = [Response(429, {}, b"")]
+@pytest.mark.parametrize("answer", [(429, b""), (503, b'{"ErrorCode": -11, "ErrorMessage": "Busy"}')])
+def test_a_throttled_put_is_raised_and_not_repeated(answer, service, v3io):
+    v3io.answers = [Response(answer[0], {}, answer[1])]
     with pytest.raises(ThrottledError):
         service.write("a/b", [PutRecord(b"x")])
     assert len(v3io.sent) == 1
