@@ -166,7 +166,7 @@ def test_write_returns_one_result_per_record(connect, ok):
         Written(P0, 7),
         NotWritten("DIS.4303", "slow", retriable=True, throttled=True),
         NotWritten("DIS.5250", "Record could not be stored.", retriable=True),
-        NotWritten("DIS.4302", "closed", retriable=False),
+        NotWritten("DIS.4302", "closed", retriable=False, no_partition=True),
     ]
 
 

@@ -1,6 +1,7 @@
 """The client and the adapter against a local V3IO: its gaps, its locations, its clock, its key."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,6 +20,7 @@ from beam_dis.v3io.client import V3IOClient
 from beam_dis.v3io.connection import V3IOConnection
 from beam_dis.v3io.messages import NewRecord
 from beam_dis.v3io.service import V3IOService
+from beam_dis.wire.ranges import partition_id
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +123,41 @@ def test_client_information_is_read_as_it_was_written(service, stream):
     service.write(stream, [PutRecord(b"a", "key", partition_id=0, client_info=b"0123456789abcdef")])
     (record,) = records_from(service, stream, 0)
     assert (record.data, record.partition_key, record.client_info) == (b"a", "key", b"0123456789abcdef")
+
+
+def test_a_killed_server_goes_on_at_the_same_position():
+    with LocalV3IO() as v3io, V3IOClient(v3io.connection) as client:
+        client.create_stream("killed")
+        service = V3IOService(client.connection, client=client)
+        numbers = put(service, "killed", 30)
+        position = ReadPosition("killed", "local/killed", P0, 0)
+        position = position.after(service.read(position, 10).records)
+        v3io.restart(kill=True)
+        numbers += put(service, "killed", 5)
+        found = [record.sequence_number for record in records_from(service, "killed", position.sequence_number)]
+        assert found == [number for number in numbers if number >= position.sequence_number]
+        assert service.describe("killed").partition(P0).next == numbers[-1] + 1
+
+
+def test_threads_that_read_and_write_see_each_record_once(service, client, stream):
+    """Each thread writes to a shard, and reads the same shard to its end."""
+    client.update_stream(stream, shard_count=8)
+
+    def run(shard):
+        for _ in range(10):
+            service.write(stream, [PutRecord(b"%d" % shard, partition_id=shard)] * 50)
+        place, found = ReadPosition(stream, f"local/{stream}", partition_id(shard), 0), []
+        while page := service.read(place, 2000).records:
+            service.describe(stream)
+            found += page
+            place = place.after(page)
+        return [(record.data, record.sequence_number) for record in found]
+
+    with ThreadPoolExecutor(8) as threads:
+        for shard, found in enumerate(threads.map(run, range(8))):
+            assert {data for data, _ in found} == {b"%d" % shard}
+            assert len(found) == 500
+            assert [number for _, number in found] == sorted({number for _, number in found})
 
 
 def test_a_listing_is_as_of_now(service, stream):
