@@ -23,6 +23,7 @@ setup: $(READY)  ## create .venv with everything in it (the commands below do th
 $(READY): pyproject.toml setup.py
 	@test -x $(PY) || { python=$$(.ci/find-python) && echo "creating $(VENV) with $$($$python --version)" && { $$python -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }; }
 	@echo "installing beam-dis and its tools into $(VENV)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade pip  # Python's own may be slow in choosing versions
 	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 

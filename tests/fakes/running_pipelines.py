@@ -47,7 +47,7 @@ def values_in(client: DISClient, stream: str) -> list[Any]:
     return values
 
 
-def eventually(look: Callable[[], Any], expected: Any, seconds: float = 45.0) -> None:
+def eventually(look: Callable[[], Any], expected: Any, seconds: float = 100.0) -> None:
     """Call ``look`` until it returns ``expected``; fail after ``seconds``."""
     until = time.monotonic() + seconds
     while (seen := look()) != expected and time.monotonic() < until:

@@ -26,7 +26,7 @@ from beam_dis.local import LocalDIS, LocalV3IO
 from beam_dis.record import PutRecord
 from beam_dis.testing import Latency
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

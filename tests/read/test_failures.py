@@ -25,7 +25,7 @@ from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
 from beam_dis.testing import ClockSkew, RequestRefused
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(170)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from running_pipelines import eventually, put, running, values_in
 
 from beam_dis import DISClient, ReadAllFromDIS, ReadFromDIS, StartingPosition, StoppingPosition, WriteToDIS
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 LATEST = StoppingPosition.latest()
 FROM_TEN = StartingPosition.at_sequence_number({0: 10})

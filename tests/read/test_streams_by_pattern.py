@@ -22,7 +22,7 @@ from beam_dis import DISClient, ReadAllFromDIS, WriteToDIS
 from beam_dis.local import LocalDIS
 from beam_dis.testing import RequestRefused
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(300)]
 
 PAGE = Path(__file__).parents[2] / "docs" / "reading.md"
 FIRE_SECONDS = 2

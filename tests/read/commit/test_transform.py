@@ -17,7 +17,7 @@ from running_pipelines import ON_FLINK_TOO, eventually, put, running, values_in
 from beam_dis import CommitToDIS, DISClient, DISRecord, ReadFromDIS, StoppingPosition, WriteToDIS
 from beam_dis.errors import ConfigurationError, DISError
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 APP = "copy"
 
