@@ -91,6 +91,19 @@ def is_loopback(endpoint: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+def is_in_own_network(endpoint: str) -> bool:
+    """Whether a URL leads to this machine or a network of its own, as that of a cluster.
+
+    These do: private addresses, names without a dot (``http://v3io-webapi:8081``), and names that end with ``.svc``, ``.local`` or
+    ``.internal``.
+    """
+    host = (urlsplit(endpoint).hostname or "").removesuffix(".")
+    try:
+        return ipaddress.ip_address(host).is_private or is_loopback(endpoint)
+    except ValueError:
+        return "." not in host or host.endswith((".svc", ".local", ".internal")) or is_loopback(endpoint)
+
+
 def is_localhost(host: str) -> bool:
     """Whether a name is ``localhost`` or ends with it [RFC 6761]."""
     name = host.lower().removesuffix(".")

@@ -1,4 +1,4 @@
-"""Checks a record to put before anything is sent, for the client and the producer."""
+"""Checks a record to put into DIS before anything is sent, for the client and the producer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ def checked_record(record: Any) -> PutRecord:
     """The same record with plain values. Raises EncodeError, which names the field, if it can't be sent."""
     if not isinstance(record, PutRecord):
         raise EncodeError(f"it is {described(record)}: give PutRecord(data, partition_key=…)")
+    if record.client_info is not None:
+        raise EncodeError(
+            f"client_info={shown(record.client_info)}: records of DIS have no client information: put it into the data"
+        )
     given: Any = record.data
     key, hash_key, partition = record.partition_key, record.explicit_hash_key, record.partition_id
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from html import unescape
 from types import TracebackType
@@ -27,6 +27,7 @@ from beam_dis.client.calls import Calls, PreparedCall
 from beam_dis.client.transport import MAX_ANSWER_BYTES, HTTPTransport, Transport
 from beam_dis.errors import AccessDeniedError, AuthenticationError, ConfigurationError, EncodeError
 from beam_dis.plain_values import described, shown
+from beam_dis.record import PutRecord
 from beam_dis.v3io.answers import SERVICE, description_of, error_of, reading, records_of, results_of
 from beam_dis.v3io.connection import V3IOConnection
 from beam_dis.v3io.messages import (
@@ -50,6 +51,7 @@ from beam_dis.v3io.messages import (
     Seek,
     UpdateStream,
 )
+from beam_dis.v3io.new_records import checked_new_record
 from beam_dis.v3io.session_key import SessionKey
 from beam_dis.wire.signing import SigningRequest
 
@@ -167,18 +169,15 @@ class V3IOClient:
         """The same with its answer."""
         return self._call(path, DescribeStream(), _described)
 
-    def put_records(
-        self, path: str, records: Iterable[NewRecord], *, retry_lost: bool = False, retry_throttling: bool = True
-    ) -> PutResults:
+    def put_records(self, path: str, records: Iterable[PutRecord], *, retry_lost: bool = False) -> PutResults:
         """Add records to a stream, up to 1,000 and 10 MB of JSON; a record has up to 1 MiB of data.
 
         Records that are refused aren't sent again: their results have an ``error_message``.
 
         Args:
             path: the stream.
-            records: what to add.
+            records: ``PutRecord`` values, at least one, without an explicit hash key and a timestamp.
             retry_lost: send them again if the answer is lost, although they may be stored already.
-            retry_throttling: send them again if the service throttles.
 
         Returns:
             One result per record, in their order.
@@ -186,14 +185,28 @@ class V3IOClient:
         Raises:
             StreamNotFoundError: there is no stream at this path.
             InvalidRequestError: the request is too large, or breaks another rule of the service.
+            EncodeError: a record can't be sent. Nothing was sent.
         """
-        listed = list(records)
-        if not listed or not all(map(_can_be_sent, listed)):
-            raise EncodeError(f"records for stream {shown(path)}: give at least one, all as NewRecord(data=bytes, …)")
+        if isinstance(records, str | bytes | Mapping | PutRecord) or not isinstance(records, Iterable):
+            raise EncodeError(f"records for stream {shown(path)}: give a list of PutRecord(data, …)")
+        sent: list[NewRecord] = []
+        try:
+            sent.extend(map(checked_new_record, records))
+        except EncodeError as error:
+            index = len(sent)  # those before it were added
+            raise EncodeError(f"record {index} for stream {shown(path)}: {error}") from error
+        if not sent:
+            raise EncodeError(f"no records to put into stream {shown(path)}: give at least one")
+        return self.put(path, sent, retry_lost=retry_lost)
+
+    def put(
+        self, path: str, records: list[NewRecord], *, retry_lost: bool = False, retry_throttling: bool = True
+    ) -> PutResults:
+        """The same for records that are as they are sent, unchecked; ``retry_throttling``: also if the service throttles."""
         return self._call(
             path,
-            PutRecords(listed),
-            partial(results_of, count=len(listed)),
+            PutRecords(records),
+            partial(results_of, count=len(records)),
             retry_lost=retry_lost,
             retry_throttling=retry_throttling,
         )
@@ -335,16 +348,6 @@ def _keys(answer: GoodAnswer) -> tuple[list[str], bool]:
     if "<ListBucketResult" not in text:
         raise unreadable(answer)
     return [unescape(key) for key in _KEY.findall(text)], "<IsTruncated>true</IsTruncated>" in text
-
-
-def _can_be_sent(record: Any) -> bool:
-    return (
-        isinstance(record, NewRecord)
-        and isinstance(record.data, bytes)
-        and isinstance(record.partition_key, str | None)
-        and isinstance(record.shard_id, int | None)
-        and isinstance(record.client_info, bytes | None)
-    )
 
 
 def _check_number(name: str, value: Any, least: int) -> None:

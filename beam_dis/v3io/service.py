@@ -15,7 +15,6 @@ from typing import NoReturn
 
 from beam_dis.client.answers import as_of
 from beam_dis.errors import ConfigurationError
-from beam_dis.names import canonical_partition_id
 from beam_dis.record import PutRecord
 from beam_dis.stream_service import NotWritten, Page, ReadPosition, StreamListing, WriteLimits, Written
 from beam_dis.texts import one_line
@@ -28,9 +27,9 @@ from beam_dis.v3io.messages import (
     MAX_RECORD_BYTES,
     MAX_REQUEST_RECORDS,
     SHARD_OUT_OF_RANGE,
-    NewRecord,
     RecordResult,
 )
+from beam_dis.v3io.new_records import new_record
 from beam_dis.v3io.pages import ShardPages
 from beam_dis.v3io.shards import MILLISECOND, Shard, ShardSearch
 from beam_dis.wire.ranges import partition_id, partition_number
@@ -100,7 +99,7 @@ class V3IOService:
         """
         if not records:
             return []
-        answer = self._client.put_records(stream, [_new_record(record) for record in records], retry_throttling=False)
+        answer = self._client.put(stream, [new_record(record) for record in records], retry_throttling=False)
         return [_result(result) for result in answer.records]
 
     def ensure_app(self, app: str) -> None:
@@ -121,17 +120,6 @@ class V3IOService:
 
     def _refuse_app(self, app: str) -> NoReturn:
         raise ConfigurationError(f"app={app!r}: {V3IOConnection.lacks['app']}")
-
-
-def _new_record(record: PutRecord) -> NewRecord:
-    if record.explicit_hash_key is not None:
-        raise ConfigurationError(
-            f"explicit_hash_key={record.explicit_hash_key!r}: {V3IOConnection.lacks['explicit_hash_key']}"
-        )
-    shard = None
-    if record.partition_id is not None:
-        shard = partition_number(canonical_partition_id(record.partition_id))
-    return NewRecord(record.data, record.partition_key, shard, record.client_info)
 
 
 def _result(result: RecordResult) -> Written | NotWritten:

@@ -4,7 +4,8 @@ Rules:
 
 1. The key is that of ``credentials=``, or else that in V3IO_ACCESS_KEY. It is kept for a minute, and looked up again when the
    service refuses it.
-2. A service that is named with plain http needs no key, as a local V3IO. A key is sent over https only, or to this machine.
+2. A service that is named with plain http needs no key, as a local V3IO. A key is sent over https only, or within a network of
+   one's own: V3IO's nodes are called with plain http inside of their cluster.
 3. No repr, error or local variable of a traceback shows the key.
 """
 
@@ -17,7 +18,7 @@ from beam_dis.client.cached_credentials import KeptCredentials
 from beam_dis.client.signer import SignedHeaders
 from beam_dis.client.transport import Response, host_of
 from beam_dis.credentials import Token, given_credentials
-from beam_dis.endpoints import is_local_dis, is_loopback
+from beam_dis.endpoints import is_in_own_network, is_local_dis
 from beam_dis.errors import CredentialsError
 from beam_dis.texts import HiddenSettings
 from beam_dis.v3io.connection import KEY_VARIABLE, V3IOConnection
@@ -78,7 +79,7 @@ class SessionKey:
             )
         if not isinstance(found, Token):
             raise CredentialsError("V3IO takes one access key: let credentials= return Token(value=access_key)")
-        if self._endpoint.startswith("http:") and not is_loopback(self._endpoint):
+        if self._endpoint.startswith("http:") and not is_in_own_network(self._endpoint):
             raise CredentialsError(
                 f"the access key can't be sent to {self._endpoint} in plain http: use https, or leave out credentials= and"
                 f" {KEY_VARIABLE} if the service needs no key"

@@ -6,6 +6,10 @@ from beam_dis.errors import ConfigurationError, EncodeError
 from beam_dis.record import PutRecord
 
 WRONG = {
+    "client information": (
+        PutRecord(b"x", client_info=b"csv"),
+        "client_info=b'csv': records of DIS have no client information",
+    ),
     "text as data": (
         PutRecord("test"),
         r"""data='test' is of type str, not bytes: encode it, such as data="test"\.encode\(\)""",

@@ -17,7 +17,6 @@ from beam_dis.connection import Connection, DISConnection
 from beam_dis.record import DISRecord, PutRecord
 from beam_dis.v3io.client import V3IOClient
 from beam_dis.v3io.connection import V3IOConnection
-from beam_dis.v3io.messages import NewRecord
 from beam_dis.wire.ranges import partition_id
 
 ON_BOTH_SERVICES = pytest.mark.parametrize("streams", ["dis", "v3io"], indirect=True)
@@ -83,11 +82,7 @@ class StreamsOnV3IO(StreamsOnDIS):
         self._client.update_stream(stream, shard_count=partitions)
 
     def _put(self, stream: str, records: Sequence[PutRecord]) -> Iterator[tuple[str, int]]:
-        sent = [
-            NewRecord(each.data, each.partition_key, None if each.partition_id is None else int(each.partition_id))
-            for each in records
-        ]
-        for result in self._client.put_records(stream, sent).records:
+        for result in self._client.put_records(stream, records).records:
             assert result.error_message is None
             assert result.shard_id is not None
             assert result.sequence_number is not None

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from beam_dis.endpoints import REGIONS, checked_url, endpoint_of, is_local_dis, is_loopback
+from beam_dis.endpoints import REGIONS, checked_url, endpoint_of, is_in_own_network, is_local_dis, is_loopback
 from beam_dis.errors import ConfigurationError
 
 
@@ -63,6 +63,18 @@ def test_an_endpoint_has_one_form(text):
 )  # fmt: skip
 def test_other_machines_are_not_this_one(host):
     assert not is_loopback(f"http://{host}")
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1:1", True), ("10.1.2.3", True), ("192.168.0.1", True), ("[fd00::1]", True), ("localhost", True), ("v3io-webapi:8081", True),
+        ("v3io.default.svc.cluster.local", True), ("v3io.default.svc", True), ("node.internal", True), ("8.8.8.8", False),
+        ("v3io.example", False), ("svc.example", False), ("[2001:4860:4860::8888]", False),
+    ],
+)  # fmt: skip
+def test_a_network_of_ones_own_is_known_by_its_addresses_and_names(host, own):
+    assert is_in_own_network(f"http://{host}") is own
 
 
 @pytest.mark.parametrize(

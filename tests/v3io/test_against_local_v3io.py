@@ -18,7 +18,6 @@ from beam_dis.record import PutRecord
 from beam_dis.stream_service import ReadPosition
 from beam_dis.v3io.client import V3IOClient
 from beam_dis.v3io.connection import V3IOConnection
-from beam_dis.v3io.messages import NewRecord
 from beam_dis.v3io.service import V3IOService
 from beam_dis.wire.ranges import partition_id
 
@@ -83,7 +82,7 @@ def test_a_stream_is_created_grown_described_and_deleted(client, stream):
 def test_a_path_with_unusual_characters_names_a_stream(client):
     path = "some dir/ä%2F?#&+"
     client.create_stream(path)
-    client.put_records(path, [NewRecord(b"x")])
+    client.put_records(path, [PutRecord(b"x")])
     assert client.get_records(path, 0, client.seek(path, 0)).records[0].data == b"x"
     client.delete_stream(path)
 

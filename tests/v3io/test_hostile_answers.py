@@ -6,7 +6,7 @@ import pytest
 
 from beam_dis.client.transport import Response
 from beam_dis.errors import TransportError
-from beam_dis.v3io.messages import NewRecord
+from beam_dis.record import PutRecord
 
 RECORD = {"SequenceNumber": 5, "ArrivalTimeSec": 1, "ArrivalTimeNSec": 0, "Data": "eA=="}
 PAGE = {"NextLocation": "l", "MSecBehindLatest": 0, "RecordsBehindLatest": 0, "Records": [RECORD]}
@@ -67,7 +67,7 @@ RESULTS = [
 ]
 CASES = [
     *[(lambda client: client.get_records("a/b", 0, "0-0"), body) for body in PAGES],
-    *[(lambda client: client.put_records("a/b", [NewRecord(b"x")]), body) for body in RESULTS],
+    *[(lambda client: client.put_records("a/b", [PutRecord(b"x")]), body) for body in RESULTS],
     *[(lambda client: client.seek("a/b", 0), body) for body in [*NO_JSON, b'{"Location": 7}']],
     *[
         (lambda client: client.describe_stream("a/b"), body)

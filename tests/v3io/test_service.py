@@ -8,6 +8,7 @@ from beam_dis.client.transport import Response
 from beam_dis.errors import (
     AnswerTooLargeError,
     ConfigurationError,
+    EncodeError,
     OutOfRangeError,
     PartitionNotFoundError,
     StreamNotFoundError,
@@ -449,7 +450,7 @@ def test_a_throttled_put_is_raised_and_not_repeated(answer, service, v3io):
 
 
 def test_an_explicit_hash_key_is_refused_by_name(service, v3io):
-    with pytest.raises(ConfigurationError, match="explicit_hash_key=7"):
+    with pytest.raises(EncodeError, match="explicit_hash_key=7"):
         service.write("a/b", [PutRecord(b"x", explicit_hash_key=7)])
     assert v3io.sent == []
 
