@@ -71,15 +71,18 @@ async def list_shards(context: V3IOContext, target: Target, query: str) -> bytes
 
 
 async def delete(context: V3IOContext, target: Target) -> None:
-    """Delete the stream of a path. For the path of a shard nothing happens."""
+    """Delete the stream of a path. For the path of a shard nothing happens.
+
+    Without a slash at its end, a path that could be that of a shard and of a stream is that of the shard.
+    """
     path = stream_path(target, None)
     stream = context.store.stream(project_of(target.container), path)
-    if stream is not None:
-        await durable(context.store.delete_stream(stream))
-        return
     above, _, name = path.rpartition("/")
     parent, number = context.store.stream(project_of(target.container), above), shard_number(name)
-    if parent is None or number is None or parent.partition(number) is None:
+    is_shard = parent is not None and number is not None and parent.partition(number) is not None
+    if stream is not None and not (is_shard and not target.folder):
+        await durable(context.store.delete_stream(stream))
+    elif not is_shard:
         raise V3IORefusal(wire.NOT_FOUND, f"there is no {path!r} in container {target.container!r}")
 
 

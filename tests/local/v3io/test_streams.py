@@ -115,3 +115,11 @@ def test_deleting_the_shards_keeps_the_stream_and_deleting_its_path_does_not(v3i
 @pytest.mark.parametrize("path", ["/c/other/", "/c/other/0", "/c/s/3", "/c/s/x", "/c/0"])
 def test_what_is_not_there_cannot_be_deleted(v3io, path):
     assert v3io(path, method="DELETE")[:2] == (404, NOT_FOUND)
+
+
+def test_deleting_a_shard_spares_a_stream_of_the_same_path(v3io):
+    v3io("/c/s/0/", "CreateStream", {"ShardCount": 7})
+    assert v3io("/c/s/0", method="DELETE").status == 204
+    assert described(v3io, "/c/s/0/") == (7, 24)
+    assert v3io("/c/s/0/", method="DELETE").status == 204
+    assert (described(v3io, "/c/s/0/"), described(v3io, "/c/s/")) == (None, (3, 24))
