@@ -27,7 +27,7 @@ COMMANDS = {
     "import": ("importing:import_", "Put the records of a file into a stream, or make a data folder from a snapshot."),
     "lag": ("lag:lag", "Show how far an app is behind in each partition of a stream."),
     "put": ("put:put", "Write arguments, lines, JSON or CSV to a stream."),
-    "serve": ("serve:serve", "Run a durable local DIS."),
+    "serve": ("serve:serve", "Run a durable local DIS, or a local V3IO."),
     "streams": ("streams:streams", "List, create, describe, scale, change and delete streams."),
     "tail": ("tail:tail", "Show the records of a stream, and those that arrive."),
     "top": ("top:top", "Show the rates, hot partitions and lags of streams, again and again."),
