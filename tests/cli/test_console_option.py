@@ -6,6 +6,9 @@ import pytest
 
 from beam_dis.cli import serve
 
+OF_THE_PROCESS = {"service", "stop_with_parent", "remove_with_parent"}
+"""The options that are no settings of a server."""
+
 
 @pytest.fixture
 def token_of():
@@ -13,7 +16,7 @@ def token_of():
 
     def token(*arguments: str) -> str | None:
         options = serve.serve.make_context("serve", ["--data", "unused", *arguments]).params
-        own = {name: value for name, value in options.items() if name not in {"stop_with_parent", "remove_with_parent"}}
+        own = {name: value for name, value in options.items() if name not in OF_THE_PROCESS}
         return serve._settings(**own).console_token
 
     return token
