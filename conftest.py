@@ -48,6 +48,8 @@ END_WHEN_IDLE = "--shutdown_sources_after_idle_ms=0"
 """With checkpoints on, a bounded job ends only with this flag. An endless job then makes no checkpoints and finalizes nothing."""
 NO_RETRIES = "--number_of_execution_retries=0"
 """With checkpoints on, Flink restarts a failed job indefinitely, also one that failed because it was cancelled."""
+JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""How a program in Java starts that doesn't live long and does little: compiled as far as that pays, which halves its work."""
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
@@ -171,6 +173,12 @@ def go_pipeline(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
+def java_start() -> list[str]:
+    """The start of a command that runs a small program in Java."""
+    return list(JAVA)
+
+
+@pytest.fixture(scope="session")
 def avro_java(pytestconfig: pytest.Config) -> Path:
     """The folder of the jars of Java's Avro; tests that ask for it are marked ``avro_java``."""
     return _avro_java(pytestconfig)
@@ -264,7 +272,7 @@ def flink_endpoint(
     _separate_channels()
     folder = tmp_path_factory.mktemp("flink")
     ports = [f"--{name}-port=0" for name in ("job", "artifact", "expansion")]
-    java = ["java", "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}", f"--flink-conf-dir={folder}"]
+    java = [*JAVA, "-jar", str(flink_jar), *ports, f"--artifacts-dir={folder}", f"--flink-conf-dir={folder}"]
     lines = [f"{name}: {value}\n" for name, value in flink_settings.items()]
     (folder / "config.yaml").write_text("".join(lines), encoding="utf-8")
     with (folder / "log").open("wb") as log:

@@ -47,12 +47,12 @@ def buckets(tmp_path: Path) -> Iterator[Buckets]:
 
 
 @pytest.fixture(scope="session")
-def java_command(java_client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def java_command(java_start: list[str], java_client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs one of our Java programs; its name follows. They are compiled once."""
     classes = tmp_path_factory.mktemp("java-classes")
     sources = sorted((HERE / "java").glob("*.java"))
     subprocess.run(["javac", "-cp", f"{java_client}/*", "-d", classes, *sources], check=True)
-    return ["java", "-cp", f"{classes}:{java_client}/*"]
+    return [*java_start, "-cp", f"{classes}:{java_client}/*"]
 
 
 @pytest.fixture(scope="session")

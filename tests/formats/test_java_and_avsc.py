@@ -89,10 +89,10 @@ def cases():
 
 
 @pytest.fixture(scope="module")
-def java(avro_java, tmp_path_factory):
+def java(java_start, avro_java, tmp_path_factory):
     """A function that asks Java's Avro."""
     program = HERE / "JavaAvro.java"
-    command = ["java", "-cp", f"{avro_java}/*", program]
+    command = [*java_start, "-cp", f"{avro_java}/*", program]
     return lambda cases: answers_of(command, cases, tmp_path_factory.mktemp("java"))
 
 
