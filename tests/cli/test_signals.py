@@ -39,10 +39,10 @@ MOMENTS = {
     "opening": "import beam_dis.local.http.server as at; wrap(at, 'open_store', 'before')",
     "opened": "import beam_dis.local.http.server as at; wrap(at, 'open_store', 'after')",
     "listening": "import beam_dis.local.http.server as at; wrap(at, 'listen', 'after')",
-    "before the loop": "import beam_dis.local.http.server as at; wrap(at, '_run', 'before')",
+    "before the loop": "import beam_dis.local.http.server as at; wrap(at, 'run', 'before')",
     "importing": "import logging; wrap(logging, 'getLogger', 'after')",
-    "handlers set": "import beam_dis.local.http.server as at; wrap(at._Server, 'run', 'before')",
-    "in the loop": "import beam_dis.local.http.server as at; wrap(at._Server, 'capture_signals', 'after')",
+    "handlers set": "import beam_dis.local.http.server as at; wrap(at.AppServer, 'run', 'before')",
+    "in the loop": "import beam_dis.local.http.server as at; wrap(at.AppServer, 'capture_signals', 'after')",
     "ready": "import beam_dis.local.http.server as at; wrap(at, 'endpoint_of', 'after')",
     "closing": "import beam_dis.local.http.server as at, beam_dis.local.store as store\n"
     "wrap(at, 'endpoint_of', 'after'); wrap(store.Store, 'close', 'before')",
