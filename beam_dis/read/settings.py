@@ -134,7 +134,10 @@ class ReadSettings:
         connection = checked_connection(self.connection)
         if self.stream is not None:
             object.__setattr__(self, "stream", connection.checked_stream("stream", self.stream))
-        connection.check_has(app=self.app, decode=self.decode)
+        from_checkpoint = self.start is not None and isinstance(self.start.at, AtCheckpoint)
+        connection.check_has(
+            app=self.app, start="checkpoint" if from_checkpoint else None, commit=self.commit, decode=self.decode
+        )
         self._check_names()
         self._check_positions()
         self._check_times()

@@ -49,7 +49,7 @@ class V3IOConnection(Connection):
 
     service: ClassVar[str] = "v3io"
     lacks: ClassVar[Mapping[str, str]] = {
-        "app": _NO_APPS,
+        **dict.fromkeys(("app", "start=checkpoint", "commit=manual"), _NO_APPS),
         "explicit_hash_key": "V3IO streams have no hash ranges: give partition_id=, the shard, or partition_key=",
         "timestamp": "V3IO stores the time of arrival alone: put the time into the data, or into client_info=",
         **dict.fromkeys(("decode=rows", "decode=arrow", "encode=rows"), _NO_SCHEMA),

@@ -42,7 +42,13 @@ intersphinx_mapping = {
 }
 nitpicky = True
 nitpick_ignore_regex = [
-    (r"py:class", r"API|AvroSchema|DoFn|ErrorHandler|FieldOrFunction|Limits"),  # names that only a type checker sees
+    (
+        r"py:class",
+        r"API|AvroSchema|Connection|DoFn|ErrorHandler|FieldOrFunction|Limits|Transport",
+    ),  # names that only a type checker sees
     (r"py:(class|obj)", r"beam_dis\..*\.\w*T"),  # type variables
-    (r"py:(class|obj)", r"beam_dis\.(client|coders|formats|read|wire|write)\..*"),  # types that are not public
+    (
+        r"py:(class|obj)",
+        r"beam_dis\.(client|coders|connection|formats|read|v3io|wire|write)\..*",
+    ),  # types that are not public
 ]

@@ -14,9 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SUPPORTED = (ROOT / "docs" / "supported.md").read_text("utf-8")
 
-READ = "test_every_record_is_read_once[{}]"
-WRITE = "test_ten_thousand_elements_are_written_once_each_with_its_key[{}]"
-ENDLESS = "test_windows_fire_during_the_read_with_the_sums_of_a_bounded_read[{}]"
+READ = "test_every_record_is_read_once[{}-dis]"
+WRITE = "test_ten_thousand_elements_are_written_once_each_with_its_key[{}-dis]"
+ENDLESS = "test_windows_fire_during_the_read_with_the_sums_of_a_bounded_read[{}-dis]"
 CLIENT = "client/test_against_local_dis.py::"
 
 EVIDENCE: dict[tuple[str, str], tuple[str, str]] = {

@@ -14,6 +14,7 @@ from beam_dis.client import DISClient
 from beam_dis.client.dis_service import DISService
 from beam_dis.errors import (
     ConfigurationError,
+    EncodeError,
     OutOfRangeError,
     PartitionExpiredError,
     PartitionNotFoundError,
@@ -432,7 +433,7 @@ def test_an_explicit_hash_chooses_the_partition(hash_key, partition_id, service)
 
 @ON_V3IO
 def test_v3io_refuses_explicit_hashes(service):
-    with pytest.raises(ConfigurationError, match="explicit_hash_key=0: V3IO"):
+    with pytest.raises(EncodeError, match="explicit_hash_key=0: V3IO"):
         service.write("s", [PutRecord(b"x", "carrier", 0)])
 
 

@@ -19,7 +19,8 @@ NO_APPS = "V3IO streams have no apps and no checkpoints: give start="
     [
         ({"app": "delays"}, f"app='delays': {NO_APPS}"),
         ({"app": "delays", "commit": "manual"}, f"app='delays': {NO_APPS}"),
-        ({"start": StartingPosition.checkpoint()}, r"start=checkpoint\(\) needs app="),
+        ({"start": StartingPosition.checkpoint()}, f"start='checkpoint': {NO_APPS}"),
+        ({"commit": "manual"}, f"commit='manual': {NO_APPS}"),
         ({"decode": "rows"}, "decode='rows': V3IO streams have no data_schema: give a coder"),
         ({"decode": "arrow"}, "decode='arrow': V3IO streams have no data_schema: give a coder"),
     ],
