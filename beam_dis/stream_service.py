@@ -23,13 +23,17 @@ from beam_dis.record import DISRecord, PutRecord
 
 
 class PartitionDescription(NamedTuple):
-    """One partition, which holds the numbers ``[earliest, next)``; ``readable`` is False once it has expired."""
+    """One partition, which holds the numbers ``[earliest, next)``; ``readable`` is False once it has expired.
+
+    ``is_exact`` is False if it has no records and the service doesn't say which number is next: then both numbers are 0.
+    """
 
     partition_id: str
     earliest: int
     next: int
     writable: bool = True
     readable: bool = True
+    is_exact: bool = True
 
 
 class WriteLimits(NamedTuple):

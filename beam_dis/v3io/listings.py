@@ -47,7 +47,7 @@ class ShardListings:
         return _results(futures)
 
     def partition(self, shard: Shard) -> PartitionDescription:
-        """One shard. An empty one has the numbers ``[0, 0)``."""
+        """One shard. An empty one has the numbers ``[0, 0)``, which aren't exact."""
         known = self._known.get(shard)
         first = self._search.first(shard, known.first.location if known else None)
         if known and (first.location, first.number, first.behind) == (
@@ -63,7 +63,9 @@ class ShardListings:
             self._known[shard] = _KnownEnds(first, next_number)
             while len(self._known) > _MOST_KEPT:
                 self._known.pop(next(iter(self._known)))
-        return PartitionDescription(partition_id(shard.number), first.number or 0, next_number)
+        return PartitionDescription(
+            partition_id(shard.number), first.number or 0, next_number, is_exact=first.number is not None
+        )
 
 
 def _results(futures: list[Future[PartitionDescription]]) -> tuple[PartitionDescription, ...]:

@@ -15,6 +15,7 @@ Rules:
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -28,6 +29,8 @@ from beam_dis.v3io.client import V3IOClient
 from beam_dis.v3io.messages import EARLIEST, RecordPage, ShardRecord
 from beam_dis.v3io.shards import MILLISECOND, FoundAt, Shard, ShardSearch
 from beam_dis.wire.ranges import partition_number
+
+_log = logging.getLogger(__name__)
 
 _MOST_KEPT = 10_000
 _FIRST_RECORDS = 100
@@ -157,6 +160,13 @@ class ShardPages:
             return _Place(location, number - 1)
         first = self._search.first(shard)
         if first.number is None:
+            if kept.empty_at is None:
+                _log.warning(
+                    "stream %r, partition %s has no records: nothing shows whether records from number %d on have expired unread",
+                    position.stream,
+                    position.partition_id,
+                    number,
+                )
             return _Place(first.location, number, in_empty_shard=True)
         if number > first.number:
             return self._place_between(position, first)

@@ -63,7 +63,7 @@ def test_a_shard_of_one_record_is_listed(service, v3io):
 
 
 def test_an_empty_shard_has_no_numbers(service):
-    assert service.describe("a/b").partitions == (PartitionDescription(P0, 0, 0),)
+    assert service.describe("a/b").partitions == (PartitionDescription(P0, 0, 0, is_exact=False),)
 
 
 def test_shards_that_appear_are_listed(service, client, v3io):
@@ -113,7 +113,7 @@ def test_a_listing_after_expiry_has_the_new_first_number(service, v3io):
     v3io.shard.expired = 2
     assert service.describe("a/b").partition(P0) == PartitionDescription(P0, 40, 41)
     v3io.shard.expired = 3
-    assert service.describe("a/b").partition(P0) == PartitionDescription(P0, 0, 0)
+    assert service.describe("a/b").partition(P0) == PartitionDescription(P0, 0, 0, is_exact=False)
 
 
 def test_a_listing_of_a_stream_that_was_recreated_has_its_new_end(service, v3io):
@@ -337,9 +337,16 @@ def test_a_number_that_the_shard_never_had_is_out_of_range(number, accepts_next,
     assert (raised.value.earliest, raised.value.next) == (7, 21)
 
 
-def test_an_empty_shard_has_an_empty_page_at_any_number(service):
+def test_an_empty_shard_has_an_empty_page_at_any_number(service, caplog):
     page = service.read(at(30), MIB)
     assert (page.records, page.full) == ([], False)
+    assert "nothing shows whether records from number 30 on have expired unread" in caplog.text
+
+
+def test_an_empty_page_at_a_number_is_warned_about_once(service, caplog):
+    for _ in range(3):
+        assert service.read(at(30), MIB).records == []
+    assert caplog.text.count("nothing shows whether records") == 1
 
 
 def test_lower_numbers_in_a_shard_that_was_empty_are_out_of_range(service, v3io):

@@ -119,6 +119,11 @@ class Resolver:
 
     def _checked(self, partition: PartitionDescription, number: int, what: str) -> int:
         """The number, unless it is higher than the next one that will be written."""
+        if not partition.is_exact and number > 0:
+            raise ConfigurationError(
+                f"{what} is {number} in {partition.partition_id} of stream {self.listing.name!r}, which has no records now, so"
+                " nothing shows whether records from there on have expired: give 0, for what arrives from now on"
+            )
         if number > partition.next:
             raise ConfigurationError(
                 f"{what} is {number} in {partition.partition_id} of stream {self.listing.name!r}, but the next record "

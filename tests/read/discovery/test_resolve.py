@@ -113,6 +113,16 @@ def test_a_stop_in_the_future_is_an_error() -> None:
         ends(EARLIEST, StoppingPosition.at_timestamp(at(12_500)))
 
 
+def test_a_number_in_a_partition_without_numbers_is_an_error() -> None:
+    """A service may not number a partition that has no records; 0 is its first record, whatever number that has."""
+    listing = LISTING._replace(partitions=(PartitionDescription(ZERO, 0, 0, is_exact=False),))
+    resolver = Resolver(service=Answers(None), stream="flights", listing=listing, app=None)
+    with pytest.raises(ConfigurationError, match=r"is 17 in .* which has no records now.*: give 0, for what arrives"):
+        list(resolver.partitions(StartingPosition.at_sequence_number({0: 17}), STOP_LATEST))
+    (found,) = resolver.partitions(StartingPosition.at_sequence_number({0: 0}), STOP_LATEST)
+    assert (found.start, found.stop) == (0, 0)
+
+
 def test_a_number_that_was_never_written_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match=r"is 101 in .* but the next record there will be 100"):
         ends(EARLIEST, StoppingPosition.at_sequence_number({0: 101, 1: 0}))
