@@ -20,7 +20,7 @@ from beam_dis.errors import DISError
 from beam_dis.local import LocalDIS
 from beam_dis.record import PutRecord
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.alone, pytest.mark.timeout(600)]
 
 JOB = Path(__file__).with_name("copy_in_windows.py")
 SOURCE, TARGET, APP = "source", "target", "copy"
