@@ -67,7 +67,7 @@ def resume_at(
         raise type(error)(
             f"{where} no longer holds record {number}"
             + (f", the earliest is {partition.earliest}" if partition else "")
-            + ": its retention passed before it was read. Read it sooner, keep it longer (data_duration), or choose"
+            + ": its retention passed before it was read. Read it sooner, lengthen the retention of the stream, or choose"
             f" on_expired='earliest' or 'latest', which counts what is lost ({error})"
         ) from error
     if partition is None or not partition.readable:
